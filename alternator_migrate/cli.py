@@ -1,0 +1,189 @@
+"""The command line: commands, options, exit codes. Everything heavy is imported when used."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from alternator_migrate import __version__
+from alternator_migrate.errors import MigrateError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FLAGS = {
+    "table": ("source.table", "table to read (and to write, unless --target-table)"),
+    "source_type": ("source.type", "dynamodb (default) or alternator"),
+    "source_endpoint": ("source.endpoint.url", "http://host:port of the source, if not AWS"),
+    "source_region": ("source.region", "AWS region of the source"),
+    "source_profile": ("source.credentials.profile", "AWS profile for the source"),
+    "target_type": ("target.type", "alternator (default) or dynamodb"),
+    "target_table": ("target.table", "table to write"),
+    "target_endpoint": ("target.endpoint.url", "http://host:port of the target"),
+    "target_region": ("target.region", "AWS region of the target"),
+    "target_profile": ("target.credentials.profile", "AWS profile for the target"),
+}
+
+
+class _Group(click.Group):
+    """Tells an expected failure as one message and its exit code, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MigrateError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="alternator-migrate")
+def cli() -> None:
+    """Move Amazon DynamoDB tables to ScyllaDB Alternator.
+
+    \b
+    Examples:
+      alternator-migrate demo
+      alternator-migrate plan config.yaml
+      alternator-migrate run config.yaml
+    """
+
+
+def _configuration(command: F) -> F:
+    """Add CONFIG, the one-off flags and --set to a command."""
+    for name, (path, text) in reversed(_FLAGS.items()):
+        option = f"--{name.replace('_', '-')}"
+        command = click.option(option, name, metavar="TEXT", help=f"{text}  [{path}]")(command)
+    command = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="PATH=VALUE",
+        help="set any key of the configuration; repeatable",
+    )(command)
+    return click.argument(
+        "config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG]"
+    )(command)
+
+
+def _logging(command: F) -> F:
+    """Add --log-format and --log-level."""
+    command = click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+        help="least severe message to log",
+    )(command)
+    return click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="log lines as text or as JSON objects",
+    )(command)
+
+
+def _progress(command: F) -> F:
+    """Add --progress and --summary-json."""
+    command = click.option(
+        "--summary-json",
+        type=click.Path(dir_okay=False, allow_dash=True),
+        metavar="PATH",
+        help="write a summary of the run as JSON; - is standard output",
+    )(command)
+    return click.option(
+        "--progress",
+        type=click.Choice(["auto", "bar", "lines", "none"]),
+        default="auto",
+        show_default=True,
+        help="live display; auto is a bar on a terminal, a line every 10 s elsewhere",
+    )(command)
+
+
+@cli.command()
+@_configuration
+@click.option(
+    "--into-existing", is_flag=True, help="accept a target table that already holds items"
+)
+@_progress
+@_logging
+def run(config: Path | None, **options: Any) -> None:
+    """Create the target table and copy the data.
+
+    CONFIG is a YAML file, such as one of ScyllaDB Migrator; flags alone suffice for a one-off.
+
+    \b
+    Examples:
+      alternator-migrate run config.yaml
+      alternator-migrate run config.yaml --set source.scanSegments=64 --summary-json done.json
+      alternator-migrate run --table Example --source-endpoint http://localhost:8000 \\
+          --target-endpoint http://localhost:8001
+    """
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps -h fast
+
+    sys.exit(commands.run(_settings(config, options), **options))
+
+
+@cli.command()
+@_configuration
+@_logging
+def plan(config: Path | None, **options: Any) -> None:
+    """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
+
+    \b
+    Examples:
+      alternator-migrate plan config.yaml
+      alternator-migrate plan --table Example --source-region eu-west-1 \\
+          --target-endpoint http://scylla:8000
+    """
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps -h fast
+
+    sys.exit(commands.plan(_settings(config, options), **options))
+
+
+@cli.command()
+@click.option(
+    "--items",
+    type=click.IntRange(1, 100_000),
+    default=1000,
+    show_default=True,
+    help="how many items to migrate",
+)
+@_progress
+@_logging
+def demo(**options: Any) -> None:
+    """Migrate a sample table between two embedded servers: nothing to set up.
+
+    \b
+    Examples:
+      alternator-migrate demo
+      alternator-migrate demo --items 5000
+    """
+    from alternator_migrate import demo as show  # noqa: PLC0415 # keeps -h fast
+
+    sys.exit(show.run(**options))
+
+
+def _settings(config: Path | None, options: dict[str, Any]) -> Any:
+    """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
+    from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
+
+    given = {name: options.pop(name) for name in _FLAGS}
+    flags = {
+        _FLAGS[name][0]: (f"--{name.replace('_', '-')}", value)
+        for name, value in given.items()
+        if value is not None
+    }
+    if flags and config is None:
+        defaults = {"source.type": "dynamodb", "target.type": "alternator"}
+        defaults["target.table"] = given["table"]
+        missing = {path: ("--table", value) for path, value in defaults.items() if value}
+        flags = {**missing, **flags}
+    return load(config, flags, options.pop("assignments"))
+
+
+def main() -> None:
+    """The entry point of `alternator-migrate`."""
+    cli()

@@ -1,0 +1,186 @@
+"""What the commands do, once their options are read: each returns its exit code."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from rich.console import Console
+
+from alternator_migrate import logs, planning, report
+from alternator_migrate.config import Settings
+from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.migration import Migration
+from alternator_migrate.progress import Display, Mode
+from alternator_migrate.rejects import RejectsFile
+from alternator_migrate.wiring import build_migration, open_sides
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Loaded = tuple[Settings, list[str]]
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SHOW_CURSOR: Final = "\x1b[?25h"
+_EXIT_CODES: Final = {"completed": 0, "rejects": 3}
+
+
+class Run:
+    """One run under a person's eyes: it reacts to signals, shows progress, tells its ending."""
+
+    def __init__(self, settings: Settings, console: Console, mode: Mode) -> None:
+        self._settings = settings
+        self._console = console
+        self._display = Display(console, mode)
+        self._migration: Migration | None = None
+        self._rejects: RejectsFile | None = None
+        self._signal = 0
+
+    def to_the_end(self, summary_json: str | None, *, into_existing: bool) -> int:
+        """Run, tell how it ended, write the summary. Returns the exit code; raises
+        `MigrateError` after all that has been told."""
+        began, clock = time.time(), time.monotonic()
+        status: report.Status = "failed"
+        failure: MigrateError | None = None
+        try:
+            status = on_loop(lambda: self._run(into_existing=into_existing))
+        except MigrateError as error:
+            failure = error
+        rejects = self._rejects.path if self._rejects else None
+        ending = report.Ending(
+            status=status,
+            began=began,
+            seconds=time.monotonic() - clock,
+            progress=self._migration.progress() if self._migration else None,
+            error=str(failure) if failure else None,
+            rejects=str(rejects) if rejects else None,
+        )
+        self._tell(ending)
+        if summary_json:
+            _write_summary(summary_json, ending)
+        if failure:
+            raise failure
+        return _EXIT_CODES.get(status, 128 + self._signal)
+
+    async def _run(self, *, into_existing: bool) -> report.Status:
+        stop = asyncio.Event()
+        self._listen(stop)
+        try:
+            async with open_sides(self._settings) as sides:
+                for line in planning.notes(sides):
+                    log.info(line)
+                self._migration, self._rejects = build_migration(
+                    self._settings, sides, into_existing=into_existing
+                )
+                finished = await self._migration.run(stop, self._display.show)
+        except asyncio.CancelledError:
+            if not self._signal:
+                raise
+            return "stopped"
+        if not finished:
+            return "stopped"
+        return "rejects" if self._rejects.path else "completed"
+
+    def _listen(self, stop: asyncio.Event) -> None:
+        """First signal: stop in good order; second: leave at once."""
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+
+        def react(number: int) -> None:
+            if self._signal:
+                if self._console.is_terminal:
+                    self._console.file.write(_SHOW_CURSOR)
+                    self._console.file.flush()
+                os._exit(128 + number)
+            self._signal = number
+            log.info("stopping: what has been read is written first; again leaves at once")
+            if self._migration is None and main:
+                main.cancel()
+            stop.set()
+
+        for each in _SIGNALS:
+            loop.add_signal_handler(each, react, int(each))
+
+    def _tell(self, ending: report.Ending) -> None:
+        if ending.rejects:
+            log.warning("rejected items are kept in %s", ending.rejects)
+        if self._display.mode == "bar" and ending.progress:
+            self._console.print(report.closing_table(ending))
+        elif self._display.mode == "lines":
+            log.info(report.closing_line(ending))
+
+
+def run(
+    loaded: Loaded,
+    *,
+    into_existing: bool,
+    progress: Mode,
+    summary_json: str | None,
+    log_format: logs.Format,
+    log_level: str,
+) -> int:
+    """Copy the table. Returns 0, 3 (items rejected), 130 or 143; raises `MigrateError`."""
+    console = Console(stderr=True)
+    logs.configure(console, log_format, log_level)
+    if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
+        raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
+    settings = _with_warnings(loaded)
+    return Run(settings, console, progress).to_the_end(summary_json, into_existing=into_existing)
+
+
+def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
+    """Print what a run would do. Returns 0; raises `MigrateError`."""
+    logs.configure(Console(stderr=True), log_format, log_level)
+    settings = _with_warnings(loaded)
+
+    async def look() -> str:
+        async with open_sides(settings) as sides:
+            return await planning.plan_text(settings, sides)
+
+    sys.stdout.write(on_loop(look))
+    return 0
+
+
+def on_loop(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work()` on a fresh event loop: uvloop, where there is one."""
+
+    async def main() -> T:
+        return await work()
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            return runner.run(main())
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    import uvloop  # noqa: PLC0415 # absent on Windows
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _with_warnings(loaded: Loaded) -> Settings:
+    settings, warnings = loaded
+    for warning in warnings:
+        log.warning("warning: %s", warning)
+    return settings
+
+
+def _write_summary(path: str, ending: report.Ending) -> None:
+    text = json.dumps(report.summary(ending)) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        log.error("cannot write the summary to %s: %s", path, error.strerror)

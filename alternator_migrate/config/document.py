@@ -1,0 +1,138 @@
+"""A YAML text as plain values, each with the line it stands on; `${VAR}` filled in.
+
+Problems are collected, not raised: the reader tells all mistakes of a configuration at once.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from alternator_migrate.errors import Mistake
+
+_VARIABLE = re.compile(r"\$(\$?)\{([^}]*)\}")
+_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?\Z", re.DOTALL)
+_PATH = re.compile(r"[^.\[\]=]+(\[\d+\])*(\.[^.\[\]=]+(\[\d+\])*)*\Z")
+
+
+class Document:
+    """The values of a configuration, where each stands, and what was wrong in reading it."""
+
+    def __init__(self, name: str, environment: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.value: dict[str, Any] = {}
+        self.mistakes: list[Mistake] = []
+        self._environment = os.environ if environment is None else environment
+        self._places: dict[str, str] = {}
+
+    def read(self, text: str) -> None:
+        """Take over a YAML text. Wrong YAML is one mistake."""
+        try:
+            loader = yaml.SafeLoader(text)
+            node = loader.get_single_node()
+            if node is None:
+                return
+            if not isinstance(node, yaml.MappingNode):
+                self._mistake("", f"{self.name}, line 1", "must be a mapping such as `source: ...`")
+                return
+            self.value = self._plain(loader, node, "")
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = f"{self.name}, line {mark.line + 1}" if mark else self.name
+            self._mistake("", place, f"not YAML: {error.problem or error.context}")
+        except yaml.YAMLError as error:
+            self._mistake("", self.name, f"not YAML: {error}")
+
+    def override(self, path: str, value: object, place: str) -> None:
+        """Put a plain value at a path such as `source.endpoint.port`, over what the text says."""
+        if not _PATH.match(path) or "[" in path:
+            self._mistake(path, place, "is not a path like source.scanSegments")
+            return
+        *parents, last = path.split(".")
+        found = self.value
+        for parent in parents:
+            nested = found.setdefault(parent, {})
+            if not isinstance(nested, dict):
+                self._mistake(path, place, f"{parent} is a value, not a section")
+                return
+            found = nested
+        found[last] = value
+        self._places[path] = place
+
+    def set(self, assignment: str) -> None:
+        """Apply `PATH=VALUE` of the command line; VALUE is read as YAML."""
+        path, separator, value = assignment.partition("=")
+        place = f"--set {assignment}"
+        if not separator:
+            self._mistake(path, place, "must be PATH=VALUE, such as source.scanSegments=64")
+            return
+        try:
+            self.override(path.strip(), yaml.safe_load(value), place)
+        except yaml.YAMLError:
+            self.override(path.strip(), value, place)
+
+    def place(self, path: str) -> str:
+        """Where a key stands, or the nearest key around it."""
+        while path and path not in self._places:
+            path = path.rpartition("[")[0] if path.endswith("]") else path.rpartition(".")[0]
+        return self._places.get(path, self.name if self._places else "")
+
+    def alias(self, path: str, written_as: str) -> None:
+        """Say that the value at `path` stands in the text as `written_as`."""
+        self._places[path] = self.place(written_as)
+
+    def _plain(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+        self._places[path] = f"{self.name}, line {node.start_mark.line + 1}"
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(loader, node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(loader, n, f"{path}[{i}]") for i, n in enumerate(node.value)]
+        return self._scalar(loader, node, path)
+
+    def _mapping(self, loader: yaml.SafeLoader, node: yaml.MappingNode, path: str) -> Any:
+        loader.flatten_mapping(node)
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            inner = f"{path}.{key}" if path else key
+            line = f"{self.name}, line {key_node.start_mark.line + 1}"
+            if key in found:
+                self._mistake(inner, line, "stands twice")
+            found[key] = self._plain(loader, value_node, inner)
+            self._places[inner] = line
+        return found
+
+    def _scalar(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+        if isinstance(node, yaml.ScalarNode) and "${" in node.value:
+            expanded = _VARIABLE.sub(lambda found: self._variable(found, path), node.value)
+            tag = node.tag
+            if node.style is None:
+                tag = loader.resolve(yaml.ScalarNode, expanded, (True, False))  # type: ignore[no-untyped-call] # absent from the stubs
+            node = yaml.ScalarNode(tag, expanded, node.start_mark, node.end_mark)
+        try:
+            return loader.construct_object(node, deep=True)
+        except (yaml.YAMLError, ValueError) as error:
+            self._mistake(path, self.place(path), f"cannot be read: {error}")
+            return None
+
+    def _variable(self, found: re.Match[str], path: str) -> str:
+        if found[1]:
+            return found[0][1:]
+        named = _NAME.match(found[2])
+        if named is None:
+            self._mistake(
+                path, self.place(path), f"{found[0]} is not ${{VAR}} or ${{VAR:-default}}"
+            )
+            return ""
+        value = self._environment.get(named[1]) or named[2]
+        if value is None:
+            value = self._environment.get(named[1])
+        if value is None:
+            self._mistake(path, self.place(path), f"the environment variable {named[1]} is not set")
+            return ""
+        return value
+
+    def _mistake(self, path: str, place: str, message: str) -> None:
+        self.mistakes.append(Mistake(path, place, message))

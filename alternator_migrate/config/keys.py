@@ -1,0 +1,135 @@
+"""Kinds of configuration values: each turns a YAML value into a checked one, or says why not."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from typing import Any
+
+Kind = Callable[[Any], Any]
+"""Takes a plain YAML value, returns the checked one; raises `ValueError` with what is wanted."""
+
+
+def key(
+    kind: Kind, doc: str, *, default: Any = None, required: bool = False, secret: bool = False
+) -> Any:
+    """A configuration key as a dataclass field; `doc` is one line for the reference."""
+    metadata = {"kind": kind, "doc": doc, "required": required, "secret": secret}
+    if isinstance(default, list | dict):
+        made = type(default)
+        return field(default_factory=lambda: made(default), metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+def section(settings: type, doc: str, *, optional: bool = True) -> Any:
+    """A nested section; where the configuration does not have it, None if it is optional, else
+    the section of all defaults."""
+    metadata = {"section": settings, "doc": doc, "optional": optional}
+    return field(default=None, metadata=metadata)
+
+
+def sections(settings: type, doc: str) -> Any:
+    """A list of sections."""
+    return field(default=(), metadata={"sections": settings, "doc": doc})
+
+
+def ignored(doc: str = "") -> Any:
+    """A key of ScyllaDB Migrator that means nothing here: accepted, with a warning."""
+    return field(default=None, metadata={"ignored": True, "doc": doc}, repr=False)
+
+
+def text(value: Any) -> str:
+    """A string that is not empty; YAML's numbers count as the text they look like."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("must be a text")  # one error type for every kind
+    if value == "":
+        raise ValueError("must not be empty")
+    return str(value)
+
+
+def flag(value: Any) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def integer(lowest: int, highest: int = 2**31 - 1) -> Kind:
+    """A whole number within bounds, both inclusive."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            bounds = (
+                f"from {lowest} to {highest}" if highest < 2**31 - 1 else f"of at least {lowest}"
+            )
+            raise ValueError(f"must be a whole number {bounds}, not {value!r}")
+        return value
+
+    return check
+
+
+def number(lowest: float, highest: float = float("inf")) -> Kind:
+    """A number within bounds, both inclusive."""
+
+    def check(value: Any) -> float:
+        wrong_type = isinstance(value, bool) or not isinstance(value, int | float)
+        if wrong_type or not lowest <= value <= highest:
+            bounds = f"from {lowest:g} to {highest:g}" if highest < float("inf") else ""
+            bounds = bounds or f"of at least {lowest:g}"
+            raise ValueError(f"must be a number {bounds}, not {value!r}")
+        return float(value)
+
+    return check
+
+
+def one_of(*choices: str) -> Kind:
+    """One of a few words."""
+
+    def check(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"must be {' or '.join(choices)}, not {value!r}")
+        return str(value)
+
+    return check
+
+
+def list_of(kind: Kind) -> Kind:
+    """A list whose elements are all of one kind."""
+
+    def check(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise ValueError("must be a list")
+        return tuple(kind(element) for element in value)
+
+    return check
+
+
+def mapping(kind: Kind) -> Kind:
+    """A mapping from texts to values of one kind."""
+
+    def check(value: Any) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError("must be a mapping of names to values")
+        return {text(name): kind(each) for name, each in value.items()}
+
+    return check
+
+
+def attribute_value(value: Any) -> Mapping[str, Any]:
+    """A value in DynamoDB JSON, such as {N: "5"}; a plain text, number or boolean is wrapped."""
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int | float):
+        return {"N": str(value)}
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, dict) and len(value) == 1:
+        return {str(name): each for name, each in value.items()}
+    raise ValueError('must be a text, a number, true, false, or DynamoDB JSON such as {N: "5"}')
+
+
+def base_url(value: Any) -> str:
+    """An http or https URL of a host, without a path."""
+    address = text(value).rstrip("/")
+    scheme, separator, rest = address.partition("://")
+    if not separator or scheme not in ("http", "https") or not rest or "/" in rest:
+        raise ValueError(f"must be like http://host:8000, not {value!r}")
+    return address

@@ -1,0 +1,208 @@
+"""The configuration as frozen settings: one class a section, one field a key.
+
+Names in YAML are camelCase (`scanSegments`), fields snake_case. The keys and their meaning are
+ScyllaDB Migrator's where it has them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from alternator_migrate.config.keys import (
+    attribute_value,
+    base_url,
+    flag,
+    ignored,
+    integer,
+    key,
+    list_of,
+    mapping,
+    number,
+    one_of,
+    section,
+    sections,
+    text,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a service listens."""
+
+    host: str | None = key(text, "host name, with http:// or https:// before it")
+    port: int | None = key(integer(1, 65535), "TCP port")
+    url: str | None = key(base_url, "scheme, host and port in one, instead of host and port")
+    urls: tuple[str, ...] = key(
+        list_of(base_url), "several contact nodes of Alternator", default=()
+    )
+    ca_bundle: str | None = key(text, "PEM file of the CA that signed the server's certificate")
+    insecure_skip_verify: bool = key(flag, "do not check the certificate", default=False)
+
+    @property
+    def contacts(self) -> tuple[str, ...]:
+        """The URLs to contact, at least one where the section is valid."""
+        if self.urls or self.url:
+            return self.urls or (str(self.url),)
+        if not self.host:
+            return ()
+        host = self.host.rstrip("/")
+        if "://" not in host:
+            host = f"{'https' if self.port == 443 else 'http'}://{host}"
+        return (f"{host}:{self.port}" if self.port else host,)
+
+
+@dataclass(frozen=True, slots=True)
+class AssumeRole:
+    """A role to assume with the credentials beside it."""
+
+    arn: str = key(text, "ARN of the role", required=True)
+    session_name: str | None = key(text, "name of the role session")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to sign requests; without this section AWS's default chain applies."""
+
+    access_key: str | None = key(text, "access key id")
+    secret_key: str | None = key(text, "secret access key", secret=True)
+    session_token: str | None = key(text, "session token of temporary keys", secret=True)
+    profile: str | None = key(text, "a profile of the AWS files")
+    assume_role: AssumeRole | None = section(AssumeRole, "a role to assume")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which items to read, decided by the server."""
+
+    expression: str = key(text, "FilterExpression", required=True)
+    names: Mapping[str, str] = key(mapping(text), "ExpressionAttributeNames", default={})
+    values: Mapping[str, object] = key(
+        mapping(attribute_value), "ExpressionAttributeValues", default={}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AlternatorOptions:
+    """What only an Alternator cluster knows."""
+
+    datacenter: str | None = key(text, "use only nodes of this datacenter")
+    rack: str | None = key(text, "use only nodes of this rack")
+    active_refresh_interval_ms: int = key(
+        integer(1), "how often to ask for the list of nodes while requests run", default=1000
+    )
+    idle_refresh_interval_ms: int = key(
+        integer(1), "how often to ask for the list of nodes otherwise", default=60_000
+    )
+    compression: bool = key(flag, "send request bodies with gzip", default=False)
+    optimize_headers: bool = key(flag, "send no header that Alternator ignores", default=False)
+    max_connections: int | None = key(integer(1, 10_000), "most connections open at once")
+    connection_max_idle_time_ms: int | None = key(integer(1), "close idle connections after")
+    connection_time_to_live_ms: int | None = key(integer(0), "close connections after")
+    connection_acquisition_timeout_ms: int | None = key(integer(1), "wait for a free connection")
+    connection_timeout_ms: int | None = key(integer(1), "wait for a connection to be made")
+    max_items_per_batch: int = key(integer(1, 10_000), "most items a BatchWriteItem", default=100)
+    remove_consumed_capacity: bool = key(
+        flag, "never ask for consumed capacity (it is never asked of Alternator)", default=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What source and target have in common."""
+
+    type: str = key(text, "kind of service", required=True)
+    table: str = key(text, "table name", required=True)
+    region: str | None = key(text, "AWS region; any word for other servers")
+    endpoint: Endpoint | None = section(Endpoint, "where to connect, if not AWS")
+    credentials: Credentials | None = section(Credentials, "how to sign requests")
+    alternator: AlternatorOptions | None = section(AlternatorOptions, "options of an Alternator")
+    remove_consumed_capacity: bool | None = key(flag, "accepted; decided by the kind of server")
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Side):
+    """The table to read."""
+
+    scan_segments: int | None = key(integer(1, 1_000_000), "segments of the parallel Scan")
+    read_throughput: float | None = key(number(0.1), "read units per second for the whole run")
+    throughput_read_percent: float = key(
+        number(0.1, 1.5), "share of a provisioned table's read units", default=0.5
+    )
+    max_map_tasks: int | None = key(integer(1), "most segments read at once")
+    filter: Filter | None = section(Filter, "read only items that match")
+    consistent_read: bool = key(flag, "strongly consistent reads, at twice the cost", default=False)
+    expired_items: Literal["skip", "copy"] = key(
+        one_of("skip", "copy"), "items whose TTL has passed", default="skip"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Target(Side):
+    """The table to write."""
+
+    stream_changes: bool = key(flag, "follow the changes after the copy", default=False)
+    skip_initial_snapshot_transfer: bool = key(flag, "follow changes only", default=False)
+    write_throughput: float | None = key(number(0.1), "write units per second for the whole run")
+    throughput_write_percent: float = key(
+        number(0.1, 1.5), "share of a provisioned table's write units", default=0.5
+    )
+    billing_mode: str | None = key(
+        one_of("PROVISIONED", "PAY_PER_REQUEST"), "billing mode of a table that is created"
+    )
+    copy_ttl: bool = key(flag, "enable TTL on the target, after the data", default=True)
+    copy_tags: bool = key(flag, "copy the table's tags", default=True)
+    tags: Mapping[str, str] = key(mapping(text), "tags to add", default={})
+    indexes: Literal["before", "after", "skip"] = key(
+        one_of("before", "after", "skip"), "when global indexes are created", default="before"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """One attribute to rename."""
+
+    from_: str = key(text, "name in the source", required=True)
+    to: str = key(text, "name in the target", required=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Savepoints:
+    """Where a run keeps what it did."""
+
+    path: str = key(text, "folder of savepoints and rejected items", default="./savepoints")
+    interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """How source and target are compared."""
+
+    failures_to_fetch: int = key(integer(0), "most differences to print", default=100)
+    floating_point_tolerance: float = key(number(0), "numbers this close are equal", default=0.0)
+    numeric_type_policy: str = key(text, "accepted", default="Lenient")
+    copy_missing_rows: bool = key(flag, "write what is missing", default=False)
+    compare_timestamps: object = ignored()
+    ttl_tolerance_millis: object = ignored()
+    writetime_tolerance_millis: object = ignored()
+    timestamp_ms_tolerance: object = ignored()
+    hash_columns: object = ignored()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole configuration."""
+
+    source: Source = section(Source, "the table to read", optional=False)
+    target: Target = section(Target, "the table to write", optional=False)
+    renames: tuple[Rename, ...] = sections(Rename, "attributes to rename")
+    savepoints: Savepoints = section(Savepoints, "savepoints", optional=False)
+    skip_segments: tuple[int, ...] = key(
+        list_of(integer(0)), "segments that are wholly written already", default=()
+    )
+    validation: Validation = section(Validation, "comparison of both sides", optional=False)
+    max_rejects: int = key(integer(0), "items the target may refuse", default=0)
+    retry_budget_seconds: float = key(
+        number(1), "how long one request is repeated before the run fails", default=300.0
+    )
+    skip_token_ranges: object = ignored()
+    skip_parquet_files: object = ignored()

@@ -1,0 +1,111 @@
+"""The tree of errors.
+
+MigrateError                 exit 1; `hint` says what a person can do about it
+├── UsageError               exit 2: refused before anything was written
+│   └── ConfigError          every mistake of a configuration at once
+├── ServerRefused            a server said no, and asking again would not help
+│   ├── BatchTooLong         Alternator takes fewer items a batch than were sent
+│   └── ItemsRefused         at least one item of a batch is not valid for the target
+├── Retryable                worth another attempt, within the budget
+│   ├── Throttled            the server asks for a slower pace
+│   └── Unavailable          5xx, timeout, reset, truncated or damaged answer
+├── OutOfTime                the retry budget is spent
+├── BadAnswer                an answer that is not what the API promises
+├── TooManyRejects           more items were refused than `maxRejects` allows
+└── AccountingBroken         the counts of a finished run do not add up
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class MigrateError(Exception):
+    """A failure told to the user in one sentence, with a remedy where one is known."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}\n  {self.hint}" if self.hint else str(self.args[0])
+
+
+class UsageError(MigrateError):
+    """The command, the configuration or the state of the tables forbids to begin."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake of a configuration: the key's path, where it stands, what is wrong."""
+
+    path: str
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f" ({self.place})" if self.place else ""
+        return f"{self.path or 'configuration'}{place}: {self.message}"
+
+
+class ConfigError(UsageError):
+    """All mistakes of a configuration; `mistakes` holds them in the order of the file."""
+
+    def __init__(self, mistakes: Sequence[Mistake], hint: str = "") -> None:
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        lines = "".join(f"\n  {mistake}" for mistake in mistakes)
+        super().__init__(f"the configuration has {count}:{lines}", hint)
+        self.mistakes = tuple(mistakes)
+
+
+class ServerRefused(MigrateError):
+    """A server's final answer; `code` is its error type, `words` its message."""
+
+    def __init__(self, operation: str, code: str, words: str, hint: str = "") -> None:
+        super().__init__(f"{operation} was refused: {code}: {words}", hint)
+        self.operation = operation
+        self.code = code
+        self.words = words
+
+
+class BatchTooLong(ServerRefused):
+    """More items in a batch than the server takes; `maximum` is what it takes."""
+
+    def __init__(self, operation: str, code: str, words: str, maximum: int) -> None:
+        super().__init__(operation, code, words)
+        self.maximum = maximum
+
+
+class ItemsRefused(ServerRefused):
+    """A batch with at least one invalid item; nothing of it was written."""
+
+
+class Retryable(MigrateError):
+    """A failed attempt that may succeed when repeated."""
+
+
+class Throttled(Retryable):
+    """The server, or a part of it, asks for a slower pace."""
+
+
+class Unavailable(Retryable):
+    """No usable answer this time: server error, timeout, reset, damaged body."""
+
+
+class OutOfTime(MigrateError):
+    """Attempts failed for longer than the retry budget; the cause is the last failure."""
+
+
+class BadAnswer(MigrateError):
+    """The server's answer breaks the API's promise; repeating would not mend it."""
+
+
+class TooManyRejects(MigrateError):
+    """The target refused more items than `maxRejects` allows."""
+
+
+class AccountingBroken(MigrateError):
+    """read = written + skipped_expired + rejected does not hold at the end of a run."""

@@ -1,0 +1,50 @@
+"""The protocols of the house: read this page first.
+
+A migration copies a Source to a Target by way of a snapshot flow. Ports implement these
+protocols; flows know nothing else of them.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from alternator_migrate.model import Batch, Item, Limits, Page, Position, Reject, Segment
+
+
+class Source(Protocol):
+    """Where items are read."""
+
+    def pages(self, segment: Segment, position: Position | None) -> AsyncGenerator[Page, None]:
+        """The pages of a segment from `position` (None: its start), to its end.
+
+        A page may be empty and not the last. Raises `MigrateError` when reading fails for
+        good; what may succeed when repeated has been repeated within the budget.
+        """
+        ...
+
+
+class Target(Protocol):
+    """Where items are written."""
+
+    @property
+    def limits(self) -> Limits:
+        """What a batch may carry now; a server's answer may lower it."""
+        ...
+
+    async def write(self, batch: Batch) -> Sequence[Reject]:
+        """Store all of the batch; what the target refuses as invalid is returned.
+
+        Returns when every other item is stored, else raises `MigrateError`.
+        """
+        ...
+
+    def key_of(self, item: Item) -> bytes:
+        """The item's key, as a JSON object, to name it in messages."""
+        ...
+
+
+class RejectSink(Protocol):
+    """Where refused items are kept."""
+
+    def keep(self, rejects: Sequence[Reject]) -> None:
+        """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
+        ...

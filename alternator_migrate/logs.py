@@ -1,0 +1,46 @@
+"""Log output on standard error, as text or as one JSON object a line."""
+
+import json
+import logging
+import time
+from dataclasses import asdict
+from typing import Literal
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from alternator_migrate.model import Progress
+
+Format = Literal["text", "json"]
+
+
+def configure(console: Console, style: Format, level: str) -> None:
+    """Send the tool's log to `console`; other libraries speak from WARNING upwards."""
+    handler: logging.Handler
+    if style == "json":
+        handler = logging.StreamHandler(console.file)
+        handler.setFormatter(_JsonFormatter())
+    elif console.is_terminal:
+        handler = RichHandler(
+            console=console, show_path=False, show_level=False, highlighter=None, markup=False
+        )
+    else:
+        handler = logging.StreamHandler(console.file)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("alternator_migrate").setLevel(level.upper())
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        progress = getattr(record, "progress", None)
+        if isinstance(progress, Progress):
+            line["progress"] = asdict(progress)
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)

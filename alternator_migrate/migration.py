@@ -1,0 +1,176 @@
+"""One migration from first look to last check: the phases in their order, and stopping."""
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from alternator_migrate import schema, tables
+from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.interfaces import RejectSink, Source, Target
+from alternator_migrate.ledger import Ledger
+from alternator_migrate.model import Progress, Segment, TableState
+from alternator_migrate.pacing import Pace, Retry
+from alternator_migrate.snapshot import Crew, copy
+
+Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
+"""A display: shows snapshots until it is cancelled."""
+
+GRACE_SECONDS: Final = 4.0
+_SEGMENT_BYTES: Final = 100_000_000
+_MOST_SEGMENTS: Final = 4096
+_UNKNOWN_SIZE_SEGMENTS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found before anything is written: the source, the target's plan, the target
+    table if it exists, and the segments to read."""
+
+    source: TableState
+    plan: schema.Plan
+    existing: TableState | None
+    segments: tuple[Segment, ...]
+
+
+def choose_segments(size: int, cores: int, wanted: int | None) -> tuple[Segment, ...]:
+    """The segments of a Scan: `wanted` exactly, else about 100 MB each for a table of `size`
+    bytes, at least two a core, at most 4,096; 64 where the size is not known (0)."""
+    by_size = math.ceil(size / _SEGMENT_BYTES) if size else _UNKNOWN_SIZE_SEGMENTS
+    total = wanted or min(max(by_size, 2 * cores), _MOST_SEGMENTS)
+    return tuple(Segment(index, total) for index in range(total))
+
+
+async def look(
+    source: tables.Table,
+    target: tables.Table,
+    planned: Callable[[TableState], schema.Plan],
+    chosen: Callable[[TableState], tuple[Segment, ...]],
+) -> Findings:
+    """Inspect both tables; writes nothing.
+
+    Raises `UsageError` where the source is absent, or where an existing target does not fit.
+    """
+    state = await source.inspect()
+    if state is None:
+        raise UsageError(
+            f"the source table {source.name} does not exist",
+            "Check source.table, source.region, source.endpoint and the account.",
+        )
+    plan = planned(state)
+    existing = await target.inspect()
+    if existing:
+        tables.check_existing(plan, existing)
+    return Findings(state, plan, existing, chosen(state))
+
+
+class Migration:
+    """Copies one table; `progress()` is a snapshot of how it stands."""
+
+    def __init__(
+        self,
+        findings: Findings,
+        source: Source,
+        target: Target,
+        table: tables.Table,
+        rejects: RejectSink,
+        *,
+        retry: Retry,
+        reading: Pace,
+        writing: Pace,
+        crew: Crew,
+        skip_segments: Sequence[int],
+        into_existing: bool,
+    ) -> None:
+        self._findings = findings
+        self._source, self._target, self._table = source, target, table
+        self._rejects, self._crew, self._retry = rejects, crew, retry
+        self._paces = (("source", reading), ("target", writing))
+        self._skip_segments = frozenset(skip_segments)
+        self._into_existing = into_existing
+        self._ledger = Ledger(len(findings.segments))
+        self._state = "preparing"
+
+    async def run(self, stop: asyncio.Event, show: Show) -> bool:
+        """Prepare the target, copy, build what comes after the data, check the accounts;
+        meanwhile `show` displays the progress.
+
+        Returns True when all is done, False when `stop` ended it early (within a few seconds of
+        being set). Raises `MigrateError`.
+        """
+        async with asyncio.TaskGroup() as group:
+            showing = group.create_task(show(self.progress))
+            working = group.create_task(_error_as_value(self._phases(stop)))
+            stopping = group.create_task(stop.wait())
+            await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                await asyncio.wait({working}, timeout=GRACE_SECONDS)
+            for task in (stopping, working, showing):
+                task.cancel()
+        result = working.result() if not working.cancelled() else False
+        if isinstance(result, MigrateError):
+            raise result
+        return result
+
+    def progress(self) -> Progress:
+        """How the migration stands now."""
+        ledger, found = self._ledger, self._findings
+        return Progress(
+            source=found.source.spec.name,
+            target=found.plan.spec.name,
+            state=self._state,
+            segments_total=ledger.segments_total,
+            segments_done=ledger.segments_done,
+            items=ledger.counts,
+            expected=found.source.items,
+            bytes_read=ledger.bytes_read,
+            batches=ledger.batches,
+            backlog=ledger.backlog,
+            retries=self._retry.retries,
+            throttled=self._retry.throttled,
+            paced=", ".join(pace.reason(side) for side, pace in self._paces if pace.reason(side)),
+        )
+
+    async def _phases(self, stop: asyncio.Event) -> bool:
+        plan, existing = self._findings.plan, self._findings.existing
+        await tables.prepare_target(self._table, plan, existing, into_existing=self._into_existing)
+        self._state = "copying"
+        for index in self._skip_segments:
+            self._ledger.skipped(index)
+        left = [s for s in self._findings.segments if s.index not in self._skip_segments]
+        await copy(self._source, self._target, self._ledger, self._rejects, left, self._crew, stop)
+        if stop.is_set():
+            return False
+        self._ledger.check()
+        await self._after_the_data()
+        self._state = "done"
+        return True
+
+    async def _after_the_data(self) -> None:
+        plan, existing = self._findings.plan, self._findings.existing
+        present = {index.name for index in existing.spec.indexes} if existing else set()
+        for index in plan.late:
+            if index.name not in present:
+                self._state = f"building index {index.name}"
+                await self._table.add_index(index, plan.spec)
+        if plan.spec.ttl_attribute:
+            self._state = "enabling TTL"
+            await self._table.enable_ttl(plan.spec.ttl_attribute)
+
+
+async def _error_as_value(work: Coroutine[Any, Any, bool]) -> bool | MigrateError:
+    """`work`'s result, or the first error of the house in the group it raised."""
+    try:
+        return await work
+    except MigrateError as error:
+        return error
+    except BaseExceptionGroup as group:
+        ours, others = group.split(MigrateError)
+        if others is not None or ours is None:
+            raise
+        first: BaseException = ours
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        assert isinstance(first, MigrateError)  # noqa: S101 # split by that type
+        return first

@@ -1,0 +1,185 @@
+"""The words of the house: small frozen values that every other room speaks with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+Item: TypeAlias = bytes
+"""One item as DynamoDB JSON, `{"id":{"S":"a"},...}`: bytes-like (a slice of its page), never
+decoded. `len` and `join` work on it; `bytes(item)` copies it out of its page."""
+
+Position: TypeAlias = bytes
+"""Where to go on in a segment: the raw JSON of a LastEvaluatedKey. None means its start."""
+
+KeyType: TypeAlias = Literal["HASH", "RANGE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Part `index` of `total` of a parallel Scan: what one task reads."""
+
+    index: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One source response.
+
+    `size` is the response's length in bytes, `read` the items it stands for, of which
+    `skipped` were expired and left out; `position` is None on the segment's last page.
+    """
+
+    items: Sequence[Item]
+    size: int
+    position: Position | None
+    read: int
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items of one page, packed for one BatchWriteItem; `page` is the page's number in its
+    segment, in the order of reading."""
+
+    segment: int
+    page: int
+    items: Sequence[Item]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An item that the target refuses, with the server's reason."""
+
+    item: Item
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one BatchWriteItem may carry: items, and bytes of items (a single item may
+    exceed `size`; nothing may exceed the 16 MB of a request)."""
+
+    items: int
+    size: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Items of one table, since the start of the migration."""
+
+    read: int = 0
+    written: int = 0
+    skipped_expired: int = 0
+    rejected: int = 0
+
+    @property
+    def accounted(self) -> bool:
+        """Whether read = written + skipped_expired + rejected."""
+        return self.read == self.written + self.skipped_expired + self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One snapshot of a table's migration; every output reads this and nothing else.
+
+    `state` is what is going on ("copying", "building index by-city", ...), `paced` why it is
+    slower than it could be, or "". `expected` is the server's own, stale, item count.
+    """
+
+    source: str
+    target: str
+    state: str = "starting"
+    segments_total: int = 0
+    segments_done: int = 0
+    items: Counts = field(default_factory=Counts)
+    expected: int = 0
+    bytes_read: int = 0
+    batches: int = 0
+    backlog: int = 0
+    retries: int = 0
+    throttled: int = 0
+    paced: str = ""
+
+    @property
+    def fraction(self) -> float:
+        """How much is done, 0 to 1: by items, or by segments where the expected count is
+        absent or already passed."""
+        done = self.items.written + self.items.skipped_expired + self.items.rejected
+        if self.expected and self.items.read <= self.expected:
+            return done / self.expected
+        return self.segments_done / self.segments_total if self.segments_total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyElement:
+    """One element of a key schema."""
+
+    name: str
+    type: KeyType
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Provisioned capacity, in units per second."""
+
+    read: int
+    write: int
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A secondary index; `projection` is a Projection as the API has it; `throughput` is None
+    for a local index and on demand."""
+
+    name: str
+    keys: tuple[KeyElement, ...]
+    local: bool
+    projection: Mapping[str, object]
+    throughput: Throughput | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """All of a table's description that a migration can create again.
+
+    `attributes` maps each key attribute to its type, S, N or B; `throughput` is None on demand.
+    """
+
+    name: str
+    keys: tuple[KeyElement, ...]
+    attributes: Mapping[str, str]
+    indexes: tuple[Index, ...] = ()
+    throughput: Throughput | None = None
+    ttl_attribute: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Names of the table's own key attributes, HASH first."""
+        return tuple(element.name for element in self.keys)
+
+    def with_indexes(self, indexes: Sequence[Index]) -> "TableSpec":
+        """The same table with these indexes, and only the attributes that keys still use."""
+        used = {element.name for element in self.keys}
+        used |= {element.name for index in indexes for element in index.keys}
+        attributes = {name: kind for name, kind in self.attributes.items() if name in used}
+        return replace(self, indexes=tuple(indexes), attributes=attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A table as a server describes it now.
+
+    `items` and `size` (bytes) are the server's own, hours old or absent (0). `left_out` names
+    what the table has that no migration copies (such as encryption settings).
+    """
+
+    spec: TableSpec
+    id: str
+    status: str
+    items: int = 0
+    size: int = 0
+    left_out: tuple[str, ...] = ()

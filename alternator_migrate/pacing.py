@@ -1,0 +1,155 @@
+"""The one retry policy, and the token buckets that set the pace of the whole run."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+import tenacity
+
+from alternator_migrate.errors import OutOfTime, Retryable, Throttled
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CUT = 0.7
+_ROUND_SECONDS = 1.0
+_RECOVERY_PER_SECOND = 0.1
+_SLOWEST = 1.0
+
+
+class Pace:
+    """A token bucket in capacity units per second, that yields to a throttling server.
+
+    `cap` is the allowed rate, None for no limit. On throttling the rate falls to 70 % of what
+    was achieved, at most once a second, and recovers by a tenth of that a second up to the
+    cap; without a cap it is lifted at twice the achieved rate (AIMD, as in TCP).
+    """
+
+    def __init__(
+        self, cap: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.cap = cap
+        self._clock = clock
+        self._rate = cap
+        self._tokens = cap or 0.0
+        self._filled = clock()
+        self._turn = asyncio.Lock()
+        self._cut_at = float("-inf")
+        self._step = 0.0
+        self._lift_at = 0.0
+        self._spent = 0.0
+        self._window = clock()
+        self._achieved = 0.0
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the server's throttling keeps the rate below what is allowed."""
+        return self._rate is not None and self._rate != self.cap
+
+    def reason(self, side: str) -> str:
+        """Why requests to `side` wait, or "" if they do not."""
+        if self.throttled:
+            return f"{side} throttles"
+        return f"{side} capped at {self.cap:g} units/s" if self._turn.locked() else ""
+
+    async def take(self, units: float) -> None:
+        """Return when `units` (an estimate; see `settle`) may be consumed, in order of asking."""
+        if self._rate is not None:
+            async with self._turn:
+                while (delay := self._delay()) > 0:  # noqa: ASYNC110 # waits for time, not an event
+                    await asyncio.sleep(min(delay, _ROUND_SECONDS))
+                self._tokens -= units
+
+    def settle(self, taken: float, consumed: float) -> None:
+        """A request for which `taken` was taken succeeded and consumed `consumed` units."""
+        self._tokens -= consumed - taken
+        self._spent += consumed
+        now = self._clock()
+        if now - self._window >= _ROUND_SECONDS:
+            self._achieved = self._spent / (now - self._window)
+            self._spent, self._window = 0.0, now
+
+    def slow_down(self) -> None:
+        """The server throttled a request."""
+        now = self._clock()
+        if now - self._cut_at < _ROUND_SECONDS:
+            return
+        self._cut_at = now
+        running = self._spent / max(now - self._window, 0.1)
+        achieved = max(min(self._achieved or running, self._rate or float("inf")), _SLOWEST)
+        if self._rate is None:
+            self._tokens, self._filled = 0.0, now
+        self._rate = max(achieved * _CUT, _SLOWEST)
+        self._step = achieved * _RECOVERY_PER_SECOND
+        self._lift_at = 2 * achieved
+
+    def _delay(self) -> float:
+        """Seconds until the bucket is out of debt; fills it, and lets the rate recover."""
+        now = self._clock()
+        elapsed, self._filled = now - self._filled, now
+        if self.throttled and self._rate is not None:
+            self._rate += self._step * elapsed
+            if self.cap is not None:
+                self._rate = min(self._rate, self.cap)
+            elif self._rate >= self._lift_at:
+                self._rate = None
+        if self._rate is None:
+            self._tokens = 0.0
+            return 0.0
+        self._tokens = min(self._tokens + self._rate * elapsed, self._rate)
+        return -self._tokens / self._rate
+
+
+class Retry:
+    """Repeat what is `Retryable`, with exponential waits and full jitter, for `budget` seconds.
+
+    `retries` and `throttled` count repeated attempts and throttled answers over the run.
+    """
+
+    def __init__(self, budget: float, first_wait: float = 0.05, longest_wait: float = 10.0) -> None:
+        self.budget = budget
+        self.retries = 0
+        self.throttled = 0
+        self._wait = tenacity.wait_random_exponential(multiplier=first_wait, max=longest_wait)
+
+    async def __call__(
+        self, attempt: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result of `attempt(*args)`; raises `OutOfTime` from the last failure."""
+        try:
+            return await attempt(*args, **kwargs)
+        except Retryable as failure:
+            pending: list[Retryable] = [failure]
+
+        async def again() -> T:
+            if pending:
+                raise pending.pop()
+            return await attempt(*args, **kwargs)
+
+        policy = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(Retryable),
+            wait=self._wait,
+            stop=tenacity.stop_before_delay(self.budget),
+            before_sleep=self._note,
+            retry_error_callback=self._give_up,
+        )
+        return await policy(again)
+
+    def note_throttled(self) -> None:
+        """Part of a request was throttled and has to be sent again."""
+        self.retries += 1
+        self.throttled += 1
+
+    def _note(self, state: tenacity.RetryCallState) -> None:
+        if state.outcome and isinstance(state.outcome.exception(), Throttled):
+            self.throttled += 1
+        self.retries += 1
+
+    def _give_up(self, state: tenacity.RetryCallState) -> None:
+        cause = state.outcome.exception() if state.outcome else None
+        raise OutOfTime(
+            f"gave up after {state.attempt_number} attempts in "
+            f"{state.seconds_since_start or 0:.0f} s: {cause}",
+            "Raise retryBudgetSeconds if the server needs longer to recover.",
+        ) from cause

@@ -1,0 +1,147 @@
+"""What `plan` prints, and what `run` says before it begins."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from alternator_migrate.config import Settings
+from alternator_migrate.model import TableSpec, Throughput
+from alternator_migrate.report import duration, size_text
+from alternator_migrate.sources.dynamodb import expiry_now
+from alternator_migrate.wiring import Service, Sides
+
+_SKEW_SECONDS: Final = 300
+_SAMPLE: Final = 1000
+_BACKLOG_SHARE: Final = 0.1
+
+
+def notes(sides: Sides) -> Iterator[str]:
+    """What a person should know before a run: what is dropped or widened, and the pace."""
+    for note in sides.findings.plan.notes:
+        yield f"note: {note}"
+    for side, cap, units in (
+        ("source", sides.read_cap, "read"),
+        ("target", sides.write_cap, "write"),
+    ):
+        if cap is not None:
+            yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
+
+
+async def plan_text(settings: Settings, sides: Sides) -> str:
+    """The whole text of `plan`. Reads at most one page of the source; writes nothing."""
+    lines = [
+        *_tables(settings, sides),
+        *_schema(sides),
+        *_estimates(settings, sides),
+        *[f"warning: {text}" for text in await _warnings(settings, sides)],
+        "Nothing was written.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _tables(settings: Settings, sides: Sides) -> Iterator[str]:
+    found = sides.findings
+    yield f"source  {settings.source.table} at {_address(sides.source)}"
+    size = f"{found.source.items:,} items, {size_text(found.source.size)}"
+    yield f"        about {size} (the server's own figures, up to 6 hours old)"
+    state = "exists and fits" if found.existing else "will be created"
+    yield f"target  {found.plan.spec.name} at {_address(sides.target)}: {state}"
+
+
+def _address(service: Service) -> str:
+    return f"{service.lane.url} ({service.dialect.name})"
+
+
+def _schema(sides: Sides) -> Iterator[str]:
+    plan = sides.findings.plan
+    spec = plan.spec
+    yield "schema"
+    for element in spec.keys:
+        yield f"  key      {element.name} ({spec.attributes[element.name]}) {element.type}"
+    for index in spec.indexes:
+        keys = ", ".join(f"{e.name} ({spec.attributes[e.name]}) {e.type}" for e in index.keys)
+        kind = "local" if index.local else "global"
+        when = ", built after the data" if index in plan.late else ""
+        projection = index.projection.get("ProjectionType", "ALL")
+        yield f"  index    {index.name}: {kind}, {keys}, projection {projection}{when}"
+    yield f"  billing  {_billing(spec)}"
+    if spec.ttl_attribute:
+        yield f"  TTL      {spec.ttl_attribute}, enabled after the data"
+    for key, value in sorted(spec.tags.items()):
+        yield f"  tag      {key}={value}"
+    for note in plan.notes:
+        yield f"  note     {note}"
+
+
+def _billing(spec: TableSpec) -> str:
+    if spec.throughput is None:
+        return "PAY_PER_REQUEST"
+    units: Throughput = spec.throughput
+    return f"PROVISIONED, {units.read} read and {units.write} write units"
+
+
+def _estimates(settings: Settings, sides: Sides) -> Iterator[str]:
+    state = sides.findings.source
+    unit = 4096 if settings.source.consistent_read else 8192
+    read_units = math.ceil(state.size / unit)
+    write_units = max(state.items, math.ceil(state.size / 1024))
+    options = sides.target.options
+    batch = options.max_items_per_batch if options else 25
+    segments = len(sides.findings.segments)
+    yield "work"
+    yield f"  segments        {segments}, at most {min(segments, sides.crew.readers)} read at once"
+    yield f"  read units      about {read_units:,}"
+    yield f"  write requests  about {math.ceil(state.items / batch):,} of up to {batch} items"
+    yield f"  write units     about {write_units:,}"
+    times = []
+    for side, cap, units in (
+        ("source", sides.read_cap, read_units),
+        ("target", sides.write_cap, write_units),
+    ):
+        if cap is not None:
+            times.append(units / cap)
+            yield f"  pace            {side} capped at {cap:g} units/s{_share(sides, side, cap)}"
+        else:
+            yield f"  pace            {side} not capped"
+    if times:
+        yield f"  time            at least {duration(max(times))} at that pace"
+    else:
+        yield "  time            as fast as both sides and this machine allow"
+
+
+def _share(sides: Sides, side: str, cap: float) -> str:
+    found = sides.findings
+    state = found.source if side == "source" else found.existing
+    if state is None or state.spec.throughput is None:
+        return ""
+    units = state.spec.throughput
+    provisioned = units.read if side == "source" else units.write
+    return f", {cap / provisioned:.0%} of the {provisioned} provisioned"
+
+
+async def _warnings(settings: Settings, sides: Sides) -> list[str]:
+    found = sides.findings
+    warnings = []
+    if found.existing:
+        warnings.append("the target table exists")
+        if await sides.target.table.holds_items():
+            warnings.append("the target holds items: run refuses it without --into-existing")
+    for name, service in (("source", sides.source), ("target", sides.target)):
+        if service.skew is not None and abs(service.skew) > _SKEW_SECONDS:
+            warnings.append(
+                f"this machine's clock is {duration(abs(service.skew))} "
+                f"{'ahead of' if service.skew > 0 else 'behind'} the {name}'s: "
+                "signatures more than 15 minutes off are refused"
+            )
+    attribute = found.source.spec.ttl_attribute
+    if attribute:
+        expired, seen = await sides.source.table.sample(
+            expiry_now(attribute).matching.parameters, _SAMPLE
+        )
+        if seen and expired / seen > _BACKLOG_SHARE:
+            fate = "skipped" if settings.source.expired_items == "skip" else "copied"
+            warnings.append(
+                f"{expired} of {seen} sampled items have expired and are not deleted yet: "
+                f"such items are {fate}, so the counts of both sides will differ"
+            )
+    return warnings

@@ -1,0 +1,92 @@
+"""The display of a running migration: a live bar on a terminal, status lines elsewhere."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final, Literal
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from alternator_migrate.model import Progress
+from alternator_migrate.report import Rates, duration, size_text, status_line
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["auto", "bar", "lines", "none"]
+Snapshot = Callable[[], Progress]
+
+_BAR_SECONDS: Final = 0.5
+_LINE_SECONDS: Final = 10.0
+
+
+class Display:
+    """Shows snapshots until it is cancelled; `mode` auto means a bar on a terminal."""
+
+    def __init__(self, console: Console, mode: Mode) -> None:
+        self._console = console
+        dumb = not console.is_terminal or console.is_dumb_terminal
+        self.mode = ("lines" if dumb else "bar") if mode == "auto" else mode
+        self._rates = Rates()
+
+    async def show(self, snapshot: Snapshot) -> None:
+        """Show `snapshot()` again and again, until cancelled; the last state is shown too."""
+        if self.mode == "bar":
+            await self._bar(snapshot)
+        elif self.mode == "lines":
+            await self._lines(snapshot)
+
+    async def _bar(self, snapshot: Snapshot) -> None:
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            try:
+                while True:
+                    live.update(self._draw(snapshot()), refresh=True)
+                    await asyncio.sleep(_BAR_SECONDS)
+            finally:
+                live.update(self._draw(snapshot()), refresh=True)
+
+    async def _lines(self, snapshot: Snapshot) -> None:
+        self._rates.note(snapshot(), time.monotonic())
+        try:
+            while True:
+                await asyncio.sleep(_LINE_SECONDS)
+                self._line(snapshot())
+        finally:
+            self._line(snapshot())
+
+    def _line(self, progress: Progress) -> None:
+        self._rates.note(progress, time.monotonic())
+        log.info(status_line(progress, self._rates), extra={"progress": progress})
+
+    def _draw(self, progress: Progress) -> RenderableType:
+        self._rates.note(progress, time.monotonic())
+        left = self._rates.seconds_left
+        bar = Table.grid(padding=(0, 1), expand=True)
+        bar.add_column(no_wrap=True)
+        bar.add_column(ratio=1)
+        bar.add_column(justify="right", no_wrap=True)
+        bar.add_row(
+            Text(f"{progress.source} -> {progress.target}", style="bold"),
+            ProgressBar(total=1.0, completed=progress.fraction),
+            f"{progress.fraction:.1%}",
+        )
+        items = progress.items
+        figures = [
+            f"{items.written:,} items",
+            f"{self._rates.items:,.0f}/s",
+            f"{size_text(progress.bytes_read)} at {size_text(self._rates.size)}/s",
+            f"segments {progress.segments_done}/{progress.segments_total}",
+            f"backlog {progress.backlog}",
+            f"retries {progress.retries}",
+            f"ETA {duration(left) if left is not None else '-'}",
+        ]
+        figures += [f"skipped {items.skipped_expired:,}"] if items.skipped_expired else []
+        figures += [f"rejected {items.rejected:,}"] if items.rejected else []
+        state = Text(progress.state)
+        if progress.paced:
+            state.append(f"  paced: {progress.paced}", style="yellow")
+        return Group(bar, Text("  ".join(figures)), state)

@@ -1,0 +1,61 @@
+"""The rejects file: items that the target refuses, kept whole for a person to mend."""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from alternator_migrate import wire
+from alternator_migrate.errors import MigrateError, TooManyRejects
+from alternator_migrate.model import Reject
+
+
+class RejectsFile:
+    """Appends rejects to `rejects_<millis>.jsonl` in `folder`, made when the first one comes.
+
+    A line is `{"key": ..., "error": ..., "message": ..., "item": ...}`, key and item as
+    DynamoDB JSON. The file is readable by its owner only: items may be private.
+    """
+
+    def __init__(self, folder: Path, key_names: Sequence[str], allowed: int) -> None:
+        self.path: Path | None = None
+        self._folder = folder
+        self._key_names = key_names
+        self._allowed = allowed
+        self._kept = 0
+
+    def keep(self, rejects: Sequence[Reject]) -> None:
+        """Write and fsync. Raises `TooManyRejects` beyond what is allowed, after keeping them,
+        and `MigrateError` where the file cannot be written."""
+        lines = b"".join(self._line(reject) for reject in rejects)
+        try:
+            self._append(lines)
+        except OSError as error:
+            raise MigrateError(
+                f"cannot keep rejected items in {self._folder}: {error.strerror}",
+                "Set savepoints.path to a folder with room that this user may write.",
+            ) from error
+        self._kept += len(rejects)
+        if self._kept > self._allowed:
+            last = rejects[-1]
+            key = wire.key_of(last.item, self._key_names).decode("utf-8", "replace")
+            raise TooManyRejects(
+                f"the target refuses item {key}: {last.error}: {last.message}",
+                f"It is kept in {self.path}. Raise maxRejects to go on past such items.",
+            )
+
+    def _append(self, lines: bytes) -> None:
+        if self.path is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self.path = self._folder / f"rejects_{int(time.time() * 1000)}.jsonl"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        descriptor = os.open(self.path, flags, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(descriptor)
+
+    def _line(self, reject: Reject) -> bytes:
+        head = wire.to_json({"error": reject.error, "message": reject.message})
+        key = wire.key_of(reject.item, self._key_names)
+        return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], bytes(reject.item))

@@ -1,0 +1,174 @@
+"""What a run says: rates, the status line, the closing table, the JSON summary."""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+from rich.table import Table
+
+from alternator_migrate import __version__
+from alternator_migrate.model import Progress
+
+Status = Literal["completed", "rejects", "differences", "stopped", "failed"]
+
+_WINDOW_SECONDS: Final = 30.0
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+@dataclass(slots=True)
+class Rates:
+    """Speed over the last 30 seconds of snapshots, and the time left at that speed."""
+
+    _seen: deque[tuple[float, int, int, float]] = field(default_factory=deque)
+
+    def note(self, progress: Progress, now: float) -> None:
+        """Take a snapshot into account; `now` is a monotonic clock in seconds."""
+        self._seen.append((now, _done(progress), progress.bytes_read, progress.fraction))
+        while now - self._seen[0][0] > _WINDOW_SECONDS:
+            self._seen.popleft()
+
+    @property
+    def items(self) -> float:
+        """Items per second."""
+        return self._slope(1)
+
+    @property
+    def size(self) -> float:
+        """Bytes read per second."""
+        return self._slope(2)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time until all is copied; None while it cannot be told."""
+        speed = self._slope(3)
+        return (1 - self._seen[-1][3]) / speed if speed > 0 else None
+
+    def _slope(self, column: Literal[1, 2, 3]) -> float:
+        if len(self._seen) < 2 or self._seen[-1][0] == self._seen[0][0]:
+            return 0.0
+        first, last = self._seen[0], self._seen[-1]
+        return (last[column] - first[column]) / (last[0] - first[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended. `began` is epoch seconds."""
+
+    status: Status
+    began: float
+    seconds: float
+    progress: Progress | None
+    error: str | None = None
+    rejects: str | None = None
+
+
+def status_line(progress: Progress, rates: Rates) -> str:
+    """One line that tells how a migration stands."""
+    state = progress.state + (f" (paced: {progress.paced})" if progress.paced else "")
+    expected = f"/{progress.expected:,}" if progress.expected >= progress.items.read else ""
+    left = rates.seconds_left
+    parts = [
+        f"Copy {progress.fraction:.1%} {_done(progress):,}{expected}",
+        f"{rates.items:,.0f} items/s {size_text(rates.size)}/s",
+        f"Segments {progress.segments_done}/{progress.segments_total}",
+        f"Backlog {progress.backlog}",
+        f"Retries {progress.retries}",
+        f"State {state}",
+        f"ETA {duration(left) if left is not None else '-'}",
+    ]
+    return parts[0] + "; " + "; ".join(parts[1:])
+
+
+def closing_table(ending: Ending) -> Table:
+    """The table that ends a run on a terminal."""
+    table = Table(title=f"Migration {ending.status}", title_justify="left", show_header=False)
+    table.add_column("what", style="bold")
+    table.add_column("figure", justify="right")
+    progress = ending.progress
+    if progress:
+        seconds = max(ending.seconds, 0.001)
+        table.add_row("table", f"{progress.source} -> {progress.target}")
+        table.add_row("items read", f"{progress.items.read:,}")
+        table.add_row("items written", f"{progress.items.written:,}")
+        table.add_row("skipped, expired", f"{progress.items.skipped_expired:,}")
+        table.add_row("rejected", f"{progress.items.rejected:,}")
+        table.add_row("segments", f"{progress.segments_done}/{progress.segments_total}")
+        table.add_row("batches", f"{progress.batches:,}")
+        table.add_row("retries (throttled)", f"{progress.retries:,} ({progress.throttled:,})")
+        table.add_row("bytes read", size_text(progress.bytes_read))
+        table.add_row("items per second", f"{progress.items.written / seconds:,.0f}")
+    table.add_row("time", duration(ending.seconds))
+    return table
+
+
+def closing_line(ending: Ending) -> str:
+    """The sentence that ends a run without a terminal."""
+    progress = ending.progress
+    if progress is None:
+        return f"Migration {ending.status} after {duration(ending.seconds)}; nothing was copied"
+    items = progress.items
+    return (
+        f"Migration {ending.status}: read {items.read:,} = written {items.written:,} + skipped "
+        f"{items.skipped_expired:,} + rejected {items.rejected:,}"
+        f"{'' if items.accounted else ' + under way when it ended'}; "
+        f"{progress.segments_done}/{progress.segments_total} segments in "
+        f"{duration(ending.seconds)}"
+    )
+
+
+def summary(ending: Ending) -> dict[str, Any]:
+    """The JSON summary of a run."""
+    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ending.began))
+    return {
+        "version": __version__,
+        "status": ending.status,
+        "error": ending.error,
+        "started": began,
+        "seconds": round(ending.seconds, 3),
+        "tables": [_table_summary(ending.progress)] if ending.progress else [],
+        "savepoint": None,
+        "rejects": ending.rejects,
+    }
+
+
+def size_text(size: float) -> str:
+    """A number of bytes for a person: 11.9 MB."""
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return ""
+
+
+def duration(seconds: float) -> str:
+    """A time for a person: 4m18s."""
+    if seconds < 60:
+        return f"{seconds:.1f}s" if seconds < 10 else f"{seconds:.0f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours}h"
+    return f"{hours}h{minutes}m" if hours else f"{minutes}m{rest}s"
+
+
+def _done(progress: Progress) -> int:
+    items = progress.items
+    return items.written + items.skipped_expired + items.rejected
+
+
+def _table_summary(progress: Progress) -> Mapping[str, Any]:
+    return {
+        "source": progress.source,
+        "target": progress.target,
+        "segments": {"total": progress.segments_total, "done": progress.segments_done},
+        "items": asdict(progress.items),
+        "bytes_read": progress.bytes_read,
+        "batches": progress.batches,
+        "retries": progress.retries,
+        "throttled": progress.throttled,
+        "changes": None,
+        "validation": None,
+    }

@@ -1,0 +1,69 @@
+"""The copy: one task a segment reads pages into a bounded queue that concurrent writers drain."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from alternator_migrate.batching import pack
+from alternator_migrate.interfaces import RejectSink, Source, Target
+from alternator_migrate.interleave import BatchQueue
+from alternator_migrate.ledger import Ledger
+from alternator_migrate.model import Batch, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """How many segments are read at once, how many batches are written at once, and how many
+    bytes may wait between the two."""
+
+    readers: int = 16
+    writers: int = 32
+    queue_bytes: int = 16_000_000
+
+
+async def copy(
+    source: Source,
+    target: Target,
+    ledger: Ledger,
+    rejects: RejectSink,
+    segments: Sequence[Segment],
+    crew: Crew,
+    stop: asyncio.Event,
+) -> None:
+    """Copy `segments`; the ledger knows at every moment how far it got.
+
+    Returns when all that was read is written: everything, or, once `stop` is set, the pages
+    under way. On failure or cancellation no task is left; raises an exception group.
+    """
+    queue = BatchQueue(crew.queue_bytes)
+    free = asyncio.Semaphore(crew.readers)
+
+    async def read(segment: Segment) -> None:
+        async with free:
+            if stop.is_set():
+                return
+            pages = source.pages(segment, ledger.position(segment.index))
+            async with aclosing(pages):
+                async for page in pages:
+                    runs = list(pack(page.items, target.limits))
+                    number = ledger.page(segment.index, page, len(runs))
+                    for items, size in runs:
+                        await queue.put(Batch(segment.index, number, items, size))
+                    if stop.is_set():
+                        return
+
+    async def write() -> None:
+        async for batch in queue:
+            refused = await target.write(batch)
+            if refused:
+                rejects.keep(refused)
+            ledger.acknowledged(batch, len(refused))
+
+    async with asyncio.TaskGroup() as writing:
+        for _ in range(crew.writers):
+            writing.create_task(write())
+        async with asyncio.TaskGroup() as reading:
+            for segment in segments:
+                reading.create_task(read(segment))
+        queue.close()

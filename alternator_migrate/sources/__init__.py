@@ -1,0 +1,1 @@
+"""Sources: where items are read from."""

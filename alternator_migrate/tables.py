@@ -1,0 +1,200 @@
+"""The control plane of one table: inspect, create, add indexes, enable TTL, tag."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from alternator_migrate import schema
+from alternator_migrate.aws import refusing
+from alternator_migrate.errors import MigrateError, ServerRefused, UsageError
+from alternator_migrate.model import Index, TableSpec, TableState
+
+_ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
+_UNSUPPORTED: Final = ("UnknownOperationException", "AccessDeniedException")
+_POLL_SECONDS: Final = 1.0
+_CREATE_SECONDS: Final = 300.0
+_INDEX_SECONDS: Final = 7 * 86_400.0
+
+
+class Table:
+    """One table behind a DynamoDB control-plane client."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+        self._arn = ""
+
+    async def inspect(self) -> TableState | None:
+        """The table as the server describes it, with TTL and tags; None where it is absent."""
+        description = await self._describe()
+        if description is None:
+            return None
+        return schema.read_state(description, await self._ttl(), await self._tags())
+
+    async def create(self, spec: TableSpec) -> None:
+        """Create the table and return when it is ACTIVE.
+
+        A repeated attempt may find what an earlier one made (ScyllaDB reports schema
+        disagreement after 30 s although it created the table): that is success.
+        """
+        try:
+            with refusing(f"CreateTable {spec.name}"):
+                await self._client.create_table(**schema.creation(spec))
+        except ServerRefused as error:
+            if error.code != "ResourceInUseException":
+                raise
+        found = await self._active()
+        if different := schema.differences(spec, found.spec):
+            raise MigrateError(
+                f"table {spec.name} was created by somebody else: {'; '.join(different)}"
+            )
+
+    async def add_index(self, index: Index, spec: TableSpec) -> None:
+        """Add a global index to a table that holds data; return when it is ACTIVE."""
+        attributes = spec.with_indexes([index])
+        used = {element.name for element in index.keys}
+        with refusing(f"UpdateTable {self.name}, index {index.name}"):
+            await self._client.update_table(
+                TableName=self.name,
+                AttributeDefinitions=[
+                    each
+                    for each in schema.definitions(attributes)
+                    if each["AttributeName"] in used.union(spec.key_names)
+                ],
+                GlobalSecondaryIndexUpdates=[{"Create": schema.index_creation(index)}],
+            )
+        await self._index_active(index.name)
+
+    async def enable_ttl(self, attribute: str) -> None:
+        """Enable TTL on `attribute`; already enabled on it counts as done.
+
+        Raises `ServerRefused` where TTL is enabled on another attribute.
+        """
+        try:
+            with refusing(f"UpdateTimeToLive {self.name}"):
+                await self._client.update_time_to_live(
+                    TableName=self.name,
+                    TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
+                )
+        except ServerRefused:
+            if await self._ttl() != attribute:
+                raise
+
+    async def tag(self, tags: Mapping[str, str]) -> None:
+        """Set tags on the table."""
+        if tags:
+            with refusing(f"TagResource {self.name}"):
+                await self._client.tag_resource(ResourceArn=self._arn, Tags=schema.tag_list(tags))
+
+    async def holds_items(self) -> bool:
+        """Whether at least one item is there: a Scan for one, page after page of emptiness."""
+        start: dict[str, Any] = {}
+        while True:
+            with refusing(f"Scan {self.name}"):
+                page = await self._client.scan(TableName=self.name, Limit=1, **start)
+            if page["Items"]:
+                return True
+            if "LastEvaluatedKey" not in page:
+                return False
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    async def sample(self, item_filter: Mapping[str, Any], size: int) -> tuple[int, int]:
+        """How many of up to `size` items match a filter (Scan's parameters), and how many were
+        looked at."""
+        with refusing(f"Scan {self.name}"):
+            page = await self._client.scan(
+                TableName=self.name, Limit=size, Select="COUNT", **item_filter
+            )
+        return page["Count"], page["ScannedCount"]
+
+    async def _describe(self) -> dict[str, Any] | None:
+        try:
+            with refusing(f"DescribeTable {self.name}"):
+                answer = await self._client.describe_table(TableName=self.name)
+        except ServerRefused as error:
+            if error.code in _ABSENT:
+                return None
+            raise
+        description: dict[str, Any] = answer["Table"]
+        self._arn = description.get("TableArn", "")
+        return description
+
+    async def _ttl(self) -> str | None:
+        try:
+            with refusing(f"DescribeTimeToLive {self.name}"):
+                answer = await self._client.describe_time_to_live(TableName=self.name)
+        except ServerRefused as error:
+            if error.code == "UnknownOperationException":
+                return None
+            raise
+        found = answer.get("TimeToLiveDescription", {})
+        enabled = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        return found.get("AttributeName") if enabled else None
+
+    async def _tags(self) -> dict[str, str]:
+        tags: dict[str, str] = {}
+        more: dict[str, str] = {}
+        while True:
+            try:
+                with refusing(f"ListTagsOfResource {self.name}"):
+                    answer = await self._client.list_tags_of_resource(ResourceArn=self._arn, **more)
+            except ServerRefused as error:
+                if error.code in _UNSUPPORTED:
+                    return {}
+                raise
+            tags |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
+            if not answer.get("NextToken"):
+                return tags
+            more = {"NextToken": answer["NextToken"]}
+
+    async def _active(self) -> TableState:
+        give_up = time.monotonic() + _CREATE_SECONDS
+        while time.monotonic() < give_up:
+            description = await self._describe()
+            if description and description.get("TableStatus") == "ACTIVE":
+                return schema.read_state(description, None, {})
+            await asyncio.sleep(_POLL_SECONDS)
+        raise MigrateError(f"table {self.name} was not ACTIVE after {_CREATE_SECONDS:.0f} s")
+
+    async def _index_active(self, name: str) -> None:
+        give_up = time.monotonic() + _INDEX_SECONDS
+        while time.monotonic() < give_up:
+            description = await self._describe() or {}
+            indexes: Sequence[Mapping[str, Any]] = description.get("GlobalSecondaryIndexes", ())
+            status = {index["IndexName"]: index.get("IndexStatus", "ACTIVE") for index in indexes}
+            if status.get(name) == "ACTIVE":
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+        raise MigrateError(f"index {name} was not ACTIVE after {_INDEX_SECONDS / 86_400:.0f} days")
+
+
+async def prepare_target(
+    table: Table, plan: schema.Plan, existing: TableState | None, *, into_existing: bool
+) -> None:
+    """Make sure the target table is there and fits `plan`: create it, or check what exists.
+
+    Raises `UsageError` for a table that differs, or that holds items without `into_existing`.
+    """
+    early = plan.spec.with_indexes([i for i in plan.spec.indexes if i not in plan.late])
+    if existing is None:
+        await table.create(early)
+        return
+    check_existing(plan, existing)
+    if not into_existing and await table.holds_items():
+        raise UsageError(
+            f"the target table {table.name} already holds items",
+            "Choose another target.table, empty it, or pass --into-existing to write into it.",
+        )
+    missing = {k: v for k, v in plan.spec.tags.items() if existing.spec.tags.get(k) != v}
+    await table.tag(missing)
+
+
+def check_existing(plan: schema.Plan, existing: TableState) -> None:
+    """Raise `UsageError` with every difference that keeps an existing table from serving."""
+    if different := schema.differences(plan.spec, existing.spec, plan.late):
+        lines = "".join(f"\n  {line}" for line in different)
+        raise UsageError(
+            f"the target table {existing.spec.name} exists and does not fit:{lines}",
+            "Delete it, choose another target.table, or set target.indexes to after or skip.",
+        )

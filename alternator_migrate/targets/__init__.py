@@ -1,0 +1,1 @@
+"""Targets: where items are written to."""

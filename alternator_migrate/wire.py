@@ -1,0 +1,173 @@
+"""The byte lane: cut DynamoDB JSON into raw items, splice request bodies; values stay bytes.
+
+Field names are those of the DynamoDB API (Scan, BatchWriteItem). Nothing here decodes an
+attribute value, save a TTL where a filter of the user's makes that necessary.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
+
+import msgspec
+
+from alternator_migrate.errors import BadAnswer
+from alternator_migrate.model import Item, Page, Position
+
+_NOTHING = msgspec.Raw(b"")
+_NEXT_ITEM = b'}},{"PutRequest":{"Item":'
+_NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
+
+Cutter = Callable[[bytes], tuple[Page, float | None]]
+Reshape = Callable[[Item], Item]
+
+
+class _Consumed(msgspec.Struct):
+    units: float = msgspec.field(name="CapacityUnits", default=0.0)
+
+
+class _ScanAnswer(msgspec.Struct):
+    count: int = msgspec.field(name="Count")
+    scanned: int = msgspec.field(name="ScannedCount")
+    items: list[msgspec.Raw] = msgspec.field(name="Items", default_factory=list)
+    last_key: msgspec.Raw = msgspec.field(name="LastEvaluatedKey", default=_NOTHING)
+    consumed: _Consumed | None = msgspec.field(name="ConsumedCapacity", default=None)
+
+
+class _Put(msgspec.Struct):
+    item: msgspec.Raw = msgspec.field(name="Item")
+
+
+class _WriteRequest(msgspec.Struct):
+    put: _Put = msgspec.field(name="PutRequest")
+
+
+class _BatchAnswer(msgspec.Struct):
+    unprocessed: dict[str, list[_WriteRequest]] = msgspec.field(
+        name="UnprocessedItems", default_factory=dict
+    )
+    consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
+
+
+class _Number(msgspec.Struct):
+    digits: str = msgspec.field(name="N", default="")
+
+
+class _ErrorAnswer(msgspec.Struct):
+    type: str = msgspec.field(name="__type", default="")
+    message: str = ""
+    Message: str = ""
+
+
+_scan_answer = msgspec.json.Decoder(_ScanAnswer)
+_batch_answer = msgspec.json.Decoder(_BatchAnswer)
+_error_answer = msgspec.json.Decoder(_ErrorAnswer)
+_attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def to_json(value: object) -> bytes:
+    """Compact JSON of a value made of dicts, lists, strings and numbers."""
+    return msgspec.json.encode(value)
+
+
+def from_json(body: bytes) -> Any:
+    """The value of a JSON text. Raises `ValueError` where it is none."""
+    return msgspec.json.decode(body)
+
+
+def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float | None]:
+    """Cut a Scan answer into a page of raw items, and its consumed read units where reported.
+
+    With `filtered_are_skipped` the items that the server's filter left out count as read and
+    skipped; without it as never read. Raises `BadAnswer` for anything but a Scan answer.
+    """
+    try:
+        answer = _scan_answer.decode(body)
+    except msgspec.MsgspecError as error:
+        raise BadAnswer(f"the answer to Scan cannot be read: {error}") from error
+    if answer.count != len(answer.items):
+        raise BadAnswer(f"Scan announced {answer.count} items and sent {len(answer.items)}")
+    position = bytes(answer.last_key) if answer.last_key is not _NOTHING else None
+    skipped = answer.scanned - answer.count if filtered_are_skipped else 0
+    page = Page(
+        items=cast("list[Item]", answer.items),
+        size=len(body),
+        position=position if position != b"null" else None,
+        read=answer.count + skipped,
+        skipped=skipped,
+    )
+    return page, answer.consumed.units if answer.consumed else None
+
+
+def scan_body(request: Mapping[str, object], position: Position | None) -> bytes:
+    """A Scan request that goes on at `position`, its bytes spliced in unchanged."""
+    body = to_json(request)
+    return body if position is None else b'%b,"ExclusiveStartKey":%b}' % (body[:-1], position)
+
+
+def batch_body(table: str, items: Sequence[Item], *, ask_capacity: bool) -> bytes:
+    """A BatchWriteItem request that puts `items` (at least one) by joining their bytes."""
+    tail = b'}}]},"ReturnConsumedCapacity":"TOTAL"}' if ask_capacity else b"}}]}}"
+    head = b'{"RequestItems":{%b:[{"PutRequest":{"Item":' % to_json(table)
+    return b"".join((head, _NEXT_ITEM.join(items), tail))
+
+
+def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
+    """The items that came back unprocessed, and the consumed write units where reported."""
+    if body in _NONE_UNPROCESSED:
+        return [], None
+    try:
+        answer = _batch_answer.decode(body)
+    except msgspec.MsgspecError as error:
+        raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
+    back = [request.put.item for requests in answer.unprocessed.values() for request in requests]
+    units = sum(consumed.units for consumed in answer.consumed) if answer.consumed else None
+    return cast("list[Item]", back), units
+
+
+def read_error(body: bytes) -> tuple[str, str]:
+    """Error type (without its namespace) and message of a DynamoDB error body; two empty
+    strings where the body is not one."""
+    try:
+        answer = _error_answer.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return "", ""
+    return answer.type.rpartition("#")[2], answer.message or answer.Message
+
+
+def key_of(item: Item, names: Sequence[str]) -> bytes:
+    """The item's key attributes as a JSON object, values untouched."""
+    attributes = _attributes.decode(item)
+    return to_json({name: attributes[name] for name in names if name in attributes})
+
+
+def renamer(renames: Mapping[str, str]) -> Reshape:
+    """A function that renames top-level attributes of one item, values untouched.
+
+    It raises `ValueError` for an item in which two attributes would get the same name.
+    """
+
+    def rename(item: Item) -> Item:
+        attributes = _attributes.decode(item)
+        renamed = {renames.get(name, name): value for name, value in attributes.items()}
+        if len(renamed) != len(attributes):
+            raise ValueError("renames give two attributes of the item the same name")
+        return msgspec.json.encode(renamed)
+
+    return rename
+
+
+def expired(attribute: str, *, after: int, before: int) -> Callable[[Item], bool]:
+    """A test whether an item's `attribute` is a number in [after, before), epoch seconds."""
+    ttl = msgspec.defstruct("Ttl", [("value", msgspec.Raw, _NOTHING)], rename={"value": attribute})
+    item_decoder, number_decoder = msgspec.json.Decoder(ttl), msgspec.json.Decoder(_Number)
+
+    def is_expired(item: Item) -> bool:
+        raw = item_decoder.decode(item).value  # type: ignore[attr-defined] # made just above
+        try:
+            return (
+                raw is not _NOTHING and after <= Decimal(number_decoder.decode(raw).digits) < before
+            )
+        except InvalidOperation:
+            return False
+
+    return is_expired

@@ -1,0 +1,287 @@
+"""Joinery: from settings to an open source, an open target, and a migration between them."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from alternator_migrate import schema, wire
+from alternator_migrate.aws import Account, Login, open_control, sign_in
+from alternator_migrate.config import Settings
+from alternator_migrate.config.settings import AlternatorOptions, Side
+from alternator_migrate.errors import MigrateError, Unavailable, UsageError
+from alternator_migrate.lane import Lane, Transport, open_lane
+from alternator_migrate.migration import Findings, Migration, choose_segments, look
+from alternator_migrate.model import Limits, Segment, TableState
+from alternator_migrate.pacing import Pace, Retry
+from alternator_migrate.rejects import RejectsFile
+from alternator_migrate.snapshot import Crew
+from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, expiry_now
+from alternator_migrate.tables import Table
+from alternator_migrate.targets.dynamodb import DynamoDBTarget
+
+_DYNAMODB_BATCH: Final = 25
+_PAGE_BYTES: Final = 1_000_000
+_REGION_OF_OTHERS: Final = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
+    this is AWS itself, not a custom endpoint; `skew` is this clock minus the server's, seconds."""
+
+    table: Table
+    lane: Lane
+    options: AlternatorOptions | None
+    own: bool
+    skew: float | None
+
+    @property
+    def dialect(self) -> schema.Dialect:
+        """What this kind of server takes."""
+        return schema.ALTERNATOR if self.options else schema.DYNAMODB
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both services, open, and what was found there."""
+
+    source: Service
+    target: Service
+    findings: Findings
+    read_cap: float | None
+    write_cap: float | None
+    crew: Crew
+
+
+@asynccontextmanager
+async def open_sides(settings: Settings) -> AsyncIterator[Sides]:
+    """Connect to both sides and look at the tables; nothing is written.
+
+    Raises `UsageError` for whatever keeps a migration from beginning.
+    """
+    crew = _crew(settings)
+    async with AsyncExitStack() as stack:
+        try:
+            source = await stack.enter_async_context(
+                _open_service("source", settings.source, crew.readers)
+            )
+            target = await stack.enter_async_context(
+                _open_service("target", settings.target, crew.writers)
+            )
+            findings = await look(
+                source.table,
+                target.table,
+                lambda state: _plan(settings, state, target.dialect),
+                lambda state: _segments(settings, state),
+            )
+        except UsageError:
+            raise
+        except MigrateError as error:
+            raise UsageError(error.args[0], error.hint) from error
+        yield Sides(
+            source,
+            target,
+            findings,
+            read_cap=_read_cap(settings, findings, source),
+            write_cap=_write_cap(settings, findings, target),
+            crew=crew,
+        )
+
+
+def build_migration(
+    settings: Settings, sides: Sides, *, into_existing: bool
+) -> tuple[Migration, RejectsFile]:
+    """A migration ready to run, and the file that will hold rejected items."""
+    found = sides.findings
+    retry = Retry(settings.retry_budget_seconds)
+    reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
+    rejects = RejectsFile(
+        Path(settings.savepoints.path), found.plan.spec.key_names, settings.max_rejects
+    )
+    renames = {rename.from_: rename.to for rename in settings.renames}
+    source = DynamoDBSource(
+        sides.source.lane,
+        settings.source.table,
+        retry,
+        reading,
+        item_filter=_filter(settings),
+        expiry=_expiry(settings, found),
+        consistent=settings.source.consistent_read,
+        page_items=page_items(sides.read_cap, found.source),
+        ask_capacity=sides.read_cap is not None and not sides.source.options,
+        rename=wire.renamer(renames) if renames else None,
+    )
+    options = sides.target.options
+    target = DynamoDBTarget(
+        sides.target.lane,
+        settings.target.table,
+        found.plan.spec.key_names,
+        retry,
+        writing,
+        limits=Limits(options.max_items_per_batch if options else _DYNAMODB_BATCH),
+        ask_capacity=sides.write_cap is not None and not options,
+    )
+    migration = Migration(
+        found,
+        source,
+        target,
+        sides.target.table,
+        rejects,
+        retry=retry,
+        reading=reading,
+        writing=writing,
+        crew=sides.crew,
+        skip_segments=settings.skip_segments,
+        into_existing=into_existing,
+    )
+    return migration, rejects
+
+
+def page_items(cap: float | None, state: TableState) -> int | None:
+    """The Limit of a Scan under a cap: a page that costs at most about a second of it.
+
+    Full pages of 1 MB cost 128 units at once, which would starve others on a small table.
+    """
+    if cap is None or not state.items or not state.size:
+        return None
+    a_second = cap * 8192
+    if a_second >= _PAGE_BYTES:
+        return None
+    return max(1, int(a_second / (state.size / state.items)))
+
+
+@asynccontextmanager
+async def _open_service(role: str, side: Side, connections: int) -> AsyncIterator[Service]:
+    endpoint = side.endpoint
+    account = await sign_in(
+        _login(side), side.region, fallback_region=_REGION_OF_OTHERS if endpoint else ""
+    )
+    transport = _transport(side, connections)
+    url = endpoint.contacts[0] if endpoint else None
+    async with open_control(
+        account, url=url, ca_bundle=transport.ca_bundle, insecure=transport.insecure
+    ) as client:
+        urls = endpoint.contacts if endpoint else (str(client.meta.endpoint_url),)
+        async with _open_lane(role, urls, transport, account) as (lane, found_alternator, skew):
+            options = side.alternator or (AlternatorOptions() if found_alternator else None)
+            yield Service(Table(client, side.table), lane, options, endpoint is None, skew)
+
+
+@asynccontextmanager
+async def _open_lane(
+    role: str, urls: tuple[str, ...], transport: Transport, account: Account
+) -> AsyncIterator[tuple[Lane, bool, float | None]]:
+    """A lane, whether an Alternator answers there, and the clock skew."""
+    async with open_lane(
+        urls, transport, region=account.region, credentials=account.credentials
+    ) as lane:
+        try:
+            status, body, skew = await lane.get("/localnodes")
+        except Unavailable as error:
+            raise UsageError(
+                f"cannot reach the {role}: {error.args[0]}",
+                f"Check {role}.endpoint and the network.",
+            ) from error
+        yield lane, status == 200 and _is_list(body), skew
+
+
+def _is_list(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), list)
+    except ValueError:
+        return False
+
+
+def _login(side: Side) -> Login | None:
+    given = side.credentials
+    if given is None:
+        return None if side.type == "alternator" else Login()
+    role = given.assume_role
+    return Login(
+        access_key=given.access_key,
+        secret_key=given.secret_key,
+        token=given.session_token,
+        profile=given.profile,
+        role_arn=role.arn if role else None,
+        role_session=role.session_name if role else None,
+    )
+
+
+def _transport(side: Side, connections: int) -> Transport:
+    options = side.alternator or AlternatorOptions()
+    transport = Transport(
+        connections=connections,
+        ca_bundle=side.endpoint.ca_bundle if side.endpoint else None,
+        insecure=bool(side.endpoint and side.endpoint.insecure_skip_verify),
+        compress=options.compression,
+    )
+    if options.connection_timeout_ms:
+        transport = replace(transport, connect_timeout=options.connection_timeout_ms / 1000)
+    if options.connection_max_idle_time_ms:
+        transport = replace(transport, idle_timeout=options.connection_max_idle_time_ms / 1000)
+    return transport
+
+
+def _crew(settings: Settings) -> Crew:
+    crew = Crew()
+    if settings.source.max_map_tasks:
+        crew = replace(crew, readers=settings.source.max_map_tasks)
+    options = settings.target.alternator
+    if options and options.max_connections:
+        crew = replace(crew, writers=min(crew.writers, options.max_connections))
+    options = settings.source.alternator
+    if options and options.max_connections:
+        crew = replace(crew, readers=min(crew.readers, options.max_connections))
+    return crew
+
+
+def _plan(settings: Settings, state: TableState, dialect: schema.Dialect) -> schema.Plan:
+    target = settings.target
+    return schema.plan_target(
+        state,
+        dialect,
+        name=target.table,
+        renames={rename.from_: rename.to for rename in settings.renames},
+        billing_mode=target.billing_mode,
+        copy_ttl=target.copy_ttl,
+        copy_tags=target.copy_tags,
+        extra_tags=target.tags,
+        indexes=target.indexes,
+    )
+
+
+def _segments(settings: Settings, state: TableState) -> tuple[Segment, ...]:
+    return choose_segments(state.size, os.cpu_count() or 1, settings.source.scan_segments)
+
+
+def _filter(settings: Settings) -> Filter | None:
+    given = settings.source.filter
+    return Filter(given.expression, given.names, given.values) if given else None
+
+
+def _expiry(settings: Settings, found: Findings) -> Expiry | None:
+    attribute = found.source.spec.ttl_attribute
+    skip = settings.source.expired_items == "skip"
+    return expiry_now(attribute) if attribute and skip else None
+
+
+def _read_cap(settings: Settings, found: Findings, service: Service) -> float | None:
+    if settings.source.read_throughput:
+        return settings.source.read_throughput
+    provisioned = found.source.spec.throughput
+    if provisioned and service.own:
+        return provisioned.read * settings.source.throughput_read_percent
+    return None
+
+
+def _write_cap(settings: Settings, found: Findings, service: Service) -> float | None:
+    if settings.target.write_throughput:
+        return settings.target.write_throughput
+    spec = found.existing.spec if found.existing else found.plan.spec
+    if spec.throughput and service.own:
+        return spec.throughput.write * settings.target.throughput_write_percent
+    return None
