@@ -81,6 +81,12 @@ async def sign_in(login: Login | None, region: str | None, *, fallback_region: s
             "Set `credentials`, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile.",
         )
 
+    if any(map(str.isspace, f"{login.access_key}{login.token}")):
+        raise UsageError(
+            "credentials.accessKey and sessionToken must be without spaces and line breaks",
+            "Check how they came into the configuration.",
+        )
+
     async def fresh() -> Credentials:
         frozen = await found.get_frozen_credentials()
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
@@ -100,7 +106,8 @@ async def open_control(
         read_timeout=_READ_SECONDS,
         **options,
     )
-    verify: Any = False if insecure else ca_bundle
+    plain = url is not None and url.startswith("http:")
+    verify: Any = False if insecure or plain else ca_bundle
     async with account.session.client(
         "dynamodb", region_name=account.region, endpoint_url=url, verify=verify, config=config
     ) as client:

@@ -161,9 +161,9 @@ def demo(**options: Any) -> None:
       alternator-migrate demo
       alternator-migrate demo --items 5000
     """
-    from alternator_migrate import demo as show  # noqa: PLC0415 # keeps -h fast
+    from alternator_migrate.demo import run as show  # noqa: PLC0415 # keeps -h fast
 
-    sys.exit(show.run(**options))
+    sys.exit(show(**options))
 
 
 def _settings(config: Path | None, options: dict[str, Any]) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from alternator_migrate import schema, tables
+from alternator_migrate import tables
+from alternator_migrate.dialect import Plan
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.interfaces import RejectSink, Source, Target
 from alternator_migrate.ledger import Ledger
@@ -29,7 +30,7 @@ class Findings:
     table if it exists, and the segments to read."""
 
     source: TableState
-    plan: schema.Plan
+    plan: Plan
     existing: TableState | None
     segments: tuple[Segment, ...]
 
@@ -45,7 +46,7 @@ def choose_segments(size: int, cores: int, wanted: int | None) -> tuple[Segment,
 async def look(
     source: tables.Table,
     target: tables.Table,
-    planned: Callable[[TableState], schema.Plan],
+    planned: Callable[[TableState], Plan],
     chosen: Callable[[TableState], tuple[Segment, ...]],
 ) -> Findings:
     """Inspect both tables; writes nothing.

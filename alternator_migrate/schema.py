@@ -1,15 +1,11 @@
-"""From a source table's description to what the target is asked to create, and what gets lost.
+"""Tables as the DynamoDB API describes them, to and from the words of this house.
 
-Shapes are those of the DynamoDB API (DescribeTable, CreateTable). What a target refuses or
-widens is a value, `Dialect`; each consequence is told as one sentence.
+Shapes are those of DescribeTable, CreateTable and UpdateTable.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from alternator_migrate.errors import UsageError
 from alternator_migrate.model import Index, KeyElement, TableSpec, TableState, Throughput
 
 Tags = Mapping[str, str]
@@ -21,66 +17,8 @@ _NOT_COPIED: Final = {
     "StreamSpecification": "the stream setting",
     "Replicas": "global table replicas",
     "OnDemandThroughput": "on-demand throughput limits",
-    "WarmThroughput": "warm throughput",
     "VectorIndexes": "vector indexes",
 }
-_USER_SYSTEM_TAGS: Final = frozenset({"system:write_isolation", "system:initial_tablets"})
-_ALTERNATOR_TAG = re.compile(r"[A-Za-z0-9\s+\-=._:/]*\Z", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What a kind of target takes.
-
-    `table_name` is the longest name; `view_name` bounds table name + index name together (0:
-    unbounded); `keys_per_type` the most HASH or RANGE elements of an index key; `tags` the
-    most tags that fit.
-    """
-
-    name: str
-    table_name: int
-    view_name: int
-    projects_all: bool
-    keys_per_type: int
-    tags: int
-    tag_text: re.Pattern[str] | None
-    reserved_tags: tuple[str, ...]
-    kept_tags: frozenset[str] = frozenset()
-    reserved_keys: frozenset[str] = frozenset()
-
-
-DYNAMODB: Final = Dialect(
-    name="DynamoDB",
-    table_name=255,
-    view_name=0,
-    projects_all=False,
-    keys_per_type=4,
-    tags=50,
-    tag_text=None,
-    reserved_tags=("aws:", "system:"),
-)
-ALTERNATOR: Final = Dialect(
-    name="Alternator",
-    table_name=192,
-    view_name=222,
-    projects_all=True,
-    keys_per_type=1,
-    tags=46,
-    tag_text=_ALTERNATOR_TAG,
-    reserved_tags=("system:",),
-    kept_tags=_USER_SYSTEM_TAGS,
-    reserved_keys=frozenset({":attrs"}),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to create, and what a person should know: `notes` tells each thing that is dropped
-    or widened; `late` are the indexes to build after the data."""
-
-    spec: TableSpec
-    late: tuple[Index, ...] = ()
-    notes: tuple[str, ...] = field(default=())
 
 
 def read_state(description: Mapping[str, Any], ttl: str | None, tags: Tags) -> TableState:
@@ -107,47 +45,6 @@ def read_state(description: Mapping[str, Any], ttl: str | None, tags: Tags) -> T
         size=description.get("TableSizeBytes", 0),
         left_out=tuple(_left_out(description)),
     )
-
-
-def plan_target(
-    source: TableState,
-    dialect: Dialect,
-    *,
-    name: str,
-    renames: Mapping[str, str],
-    billing_mode: str | None,
-    copy_ttl: bool,
-    copy_tags: bool,
-    extra_tags: Tags,
-    indexes: Literal["before", "after", "skip"],
-) -> Plan:
-    """The target table for `source` under a target's dialect and the user's wishes.
-
-    Raises `UsageError` where the target cannot have the table at all.
-    """
-    notes = [f"not copied: {what}" for what in source.left_out]
-    spec = replace(_renamed(source.spec, renames), name=name)
-    _check_name_and_keys(spec, dialect)
-    kept, index_notes = _indexes_for(spec, dialect)
-    notes += index_notes
-    if indexes == "skip":
-        notes += [f"index {index.name}: not created (target.indexes: skip)" for index in kept]
-        kept = []
-    tags, tag_notes = _tags_for(spec.tags if copy_tags else {}, extra_tags, dialect)
-    notes += tag_notes
-    throughput = _throughput_for(spec, billing_mode)
-    if throughput is None:
-        kept = [replace(index, throughput=None) for index in kept]
-    if spec.ttl_attribute and not copy_ttl:
-        notes.append("TTL: not enabled on the target (target.copyTtl: false)")
-    spec = replace(
-        spec.with_indexes(kept),
-        throughput=throughput,
-        tags=tags,
-        ttl_attribute=spec.ttl_attribute if copy_ttl else None,
-    )
-    late = tuple(index for index in kept if not index.local and indexes == "after")
-    return Plan(spec, late, tuple(notes))
 
 
 def creation(spec: TableSpec) -> dict[str, Any]:
@@ -263,108 +160,6 @@ def _left_out(description: Mapping[str, Any]) -> Iterable[str]:
             value = not (switched_off or standard)
         if value:
             yield what
-
-
-def _renamed(spec: TableSpec, renames: Mapping[str, str]) -> TableSpec:
-    if not renames:
-        return spec
-
-    def keys(elements: tuple[KeyElement, ...]) -> tuple[KeyElement, ...]:
-        return tuple(replace(e, name=renames.get(e.name, e.name)) for e in elements)
-
-    def projection(found: Mapping[str, object]) -> Mapping[str, object]:
-        names = found.get("NonKeyAttributes")
-        if not isinstance(names, list):
-            return found
-        return {**found, "NonKeyAttributes": [renames.get(name, name) for name in names]}
-
-    ttl = spec.ttl_attribute
-    return replace(
-        spec,
-        keys=keys(spec.keys),
-        attributes={renames.get(n, n): kind for n, kind in spec.attributes.items()},
-        indexes=tuple(
-            replace(index, keys=keys(index.keys), projection=projection(index.projection))
-            for index in spec.indexes
-        ),
-        ttl_attribute=renames.get(ttl, ttl) if ttl else None,
-    )
-
-
-def _check_name_and_keys(spec: TableSpec, dialect: Dialect) -> None:
-    if len(spec.name) > dialect.table_name:
-        raise UsageError(
-            f"{dialect.name} takes table names of up to {dialect.table_name} characters, and "
-            f"{spec.name!r} has {len(spec.name)}",
-            "Choose another name with target.table.",
-        )
-    for name in dialect.reserved_keys.intersection(spec.key_names):
-        raise UsageError(
-            f"{dialect.name} cannot have a key attribute named {name!r}",
-            "Give it another name with `renames`.",
-        )
-
-
-def _indexes_for(spec: TableSpec, dialect: Dialect) -> tuple[list[Index], list[str]]:
-    kept: list[Index] = []
-    notes: list[str] = []
-    for index in spec.indexes:
-        if reason := _index_refused(spec, index, dialect):
-            notes.append(f"index {index.name}: dropped, {reason}")
-            continue
-        projection = index.projection.get("ProjectionType", "ALL")
-        if dialect.projects_all and projection != "ALL":
-            notes.append(
-                f"index {index.name}: projection {projection} becomes ALL "
-                f"({dialect.name} projects every attribute)"
-            )
-            index = replace(index, projection={"ProjectionType": "ALL"})  # noqa: PLW2901 # widened
-        kept.append(index)
-    return kept, notes
-
-
-def _index_refused(spec: TableSpec, index: Index, dialect: Dialect) -> str:
-    for kind in ("HASH", "RANGE"):
-        if sum(element.type == kind for element in index.keys) > dialect.keys_per_type:
-            return f"{dialect.name} has no multi-attribute {kind} keys"
-    separator = 2 if index.local else 1
-    if dialect.view_name and len(spec.name) + len(index.name) + separator > dialect.view_name:
-        return (
-            f"{dialect.name} takes at most {dialect.view_name} characters of table and index name"
-        )
-    for element in index.keys:
-        if element.name in dialect.reserved_keys:
-            return f"{dialect.name} cannot have a key attribute named {element.name!r}"
-    return ""
-
-
-def _tags_for(tags: Tags, extra: Tags, dialect: Dialect) -> tuple[dict[str, str], list[str]]:
-    kept: dict[str, str] = {}
-    notes: list[str] = []
-    for key, value in sorted(tags.items()):
-        if key.startswith(dialect.reserved_tags) and key not in dialect.kept_tags:
-            if not key.startswith("system:"):
-                notes.append(f"tag {key}: dropped, the name is reserved")
-        elif dialect.tag_text and not (
-            dialect.tag_text.match(key) and dialect.tag_text.match(value)
-        ):
-            notes.append(
-                f"tag {key}: dropped, {dialect.name} takes letters, digits and +-=._:/ only"
-            )
-        elif len(kept) >= dialect.tags - len(extra) and key not in extra:
-            notes.append(f"tag {key}: dropped, {dialect.name} has room for {dialect.tags} tags")
-        else:
-            kept[key] = value
-    return {**kept, **extra}, notes
-
-
-def _throughput_for(spec: TableSpec, billing_mode: str | None) -> Throughput | None:
-    if billing_mode == "PROVISIONED" and spec.throughput is None:
-        raise UsageError(
-            "target.billingMode is PROVISIONED, but the source is on demand and names no capacity",
-            "Leave billingMode out, or create the target table yourself.",
-        )
-    return None if billing_mode == "PAY_PER_REQUEST" else spec.throughput
 
 
 def _same_index_keys(wanted: Index, there: Index, table: TableSpec) -> bool:

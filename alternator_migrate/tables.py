@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from alternator_migrate import schema
 from alternator_migrate.aws import refusing
+from alternator_migrate.dialect import Plan
 from alternator_migrate.errors import MigrateError, ServerRefused, UsageError
 from alternator_migrate.model import Index, TableSpec, TableState
 
@@ -170,7 +171,7 @@ class Table:
 
 
 async def prepare_target(
-    table: Table, plan: schema.Plan, existing: TableState | None, *, into_existing: bool
+    table: Table, plan: Plan, existing: TableState | None, *, into_existing: bool
 ) -> None:
     """Make sure the target table is there and fits `plan`: create it, or check what exists.
 
@@ -190,7 +191,7 @@ async def prepare_target(
     await table.tag(missing)
 
 
-def check_existing(plan: schema.Plan, existing: TableState) -> None:
+def check_existing(plan: Plan, existing: TableState) -> None:
     """Raise `UsageError` with every difference that keeps an existing table from serving."""
     if different := schema.differences(plan.spec, existing.spec, plan.late):
         lines = "".join(f"\n  {line}" for line in different)

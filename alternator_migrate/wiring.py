@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from alternator_migrate import schema, wire
+from alternator_migrate import wire
 from alternator_migrate.aws import Account, Login, open_control, sign_in
 from alternator_migrate.config import Settings
 from alternator_migrate.config.settings import AlternatorOptions, Side
+from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect, Plan, plan_target
 from alternator_migrate.errors import MigrateError, Unavailable, UsageError
 from alternator_migrate.lane import Lane, Transport, open_lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
@@ -40,9 +41,9 @@ class Service:
     skew: float | None
 
     @property
-    def dialect(self) -> schema.Dialect:
+    def dialect(self) -> Dialect:
         """What this kind of server takes."""
-        return schema.ALTERNATOR if self.options else schema.DYNAMODB
+        return ALTERNATOR if self.options else DYNAMODB
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +240,9 @@ def _crew(settings: Settings) -> Crew:
     return crew
 
 
-def _plan(settings: Settings, state: TableState, dialect: schema.Dialect) -> schema.Plan:
+def _plan(settings: Settings, state: TableState, dialect: Dialect) -> Plan:
     target = settings.target
-    return schema.plan_target(
+    return plan_target(
         state,
         dialect,
         name=target.table,

