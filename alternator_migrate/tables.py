@@ -53,18 +53,18 @@ class Table:
 
     async def add_index(self, index: Index, spec: TableSpec) -> None:
         """Add a global index to a table that holds data; return when it is ACTIVE."""
-        attributes = spec.with_indexes([index])
         used = {element.name for element in index.keys}
-        with refusing(f"UpdateTable {self.name}, index {index.name}"):
-            await self._client.update_table(
-                TableName=self.name,
-                AttributeDefinitions=[
-                    each
-                    for each in schema.definitions(attributes)
-                    if each["AttributeName"] in used.union(spec.key_names)
-                ],
-                GlobalSecondaryIndexUpdates=[{"Create": schema.index_creation(index)}],
-            )
+        defined = [each for each in schema.definitions(spec) if each["AttributeName"] in used]
+        try:
+            with refusing(f"UpdateTable {self.name}, index {index.name}"):
+                await self._client.update_table(
+                    TableName=self.name,
+                    AttributeDefinitions=defined,
+                    GlobalSecondaryIndexUpdates=[{"Create": schema.index_creation(index)}],
+                )
+        except ServerRefused:
+            if index.name not in await self._index_statuses():
+                raise
         await self._index_active(index.name)
 
     async def enable_ttl(self, attribute: str) -> None:
@@ -161,13 +161,15 @@ class Table:
     async def _index_active(self, name: str) -> None:
         give_up = time.monotonic() + _INDEX_SECONDS
         while time.monotonic() < give_up:
-            description = await self._describe() or {}
-            indexes: Sequence[Mapping[str, Any]] = description.get("GlobalSecondaryIndexes", ())
-            status = {index["IndexName"]: index.get("IndexStatus", "ACTIVE") for index in indexes}
-            if status.get(name) == "ACTIVE":
+            if (await self._index_statuses()).get(name) == "ACTIVE":
                 return
             await asyncio.sleep(_POLL_SECONDS)
         raise MigrateError(f"index {name} was not ACTIVE after {_INDEX_SECONDS / 86_400:.0f} days")
+
+    async def _index_statuses(self) -> dict[str, str]:
+        description = await self._describe() or {}
+        indexes: Sequence[Mapping[str, Any]] = description.get("GlobalSecondaryIndexes", ())
+        return {index["IndexName"]: index.get("IndexStatus", "ACTIVE") for index in indexes}
 
 
 async def prepare_target(

@@ -1,0 +1,69 @@
+"""Fixtures for tests against servers and for tests of the command line."""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.servers.cli import Result, running
+from tests.servers.dynamodb_local import NotInstalledError
+from tests.servers.dynamodb_local import dynamodb_local as run_dynamodb_local
+from tests.servers.moto_server import moto_server as run_moto_server
+from tests.servers.process import unavailable
+
+
+class RunCli(Protocol):
+    """`await run_cli("plan", "config.yaml", env={...}, seconds=60)` gives code, out and err."""
+
+    async def __call__(
+        self, *args: str, env: Mapping[str, str] | None = None, seconds: float = 60
+    ) -> Result: ...
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[str]:
+    """URL of a DynamoDB Local; every access key and region sees the same tables."""
+    yield from _serve(run_dynamodb_local)
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_target() -> Iterator[str]:
+    """URL of a second DynamoDB Local, for a copy between tables of the same name."""
+    yield from _serve(run_dynamodb_local)
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """URL of moto's DynamoDB, S3 and STS; tables are kept apart by region."""
+    yield from _serve(run_moto_server)
+
+
+@pytest.fixture
+def table_name(request: pytest.FixtureRequest) -> str:
+    """A table name that no other test uses."""
+    test = re.sub(r"[^A-Za-z0-9_.-]", "_", request.node.name)[:60]
+    return f"{test}_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path) -> RunCli:
+    """Run the command line in `tmp_path` and return how it ended; killed after `seconds` s."""
+
+    async def run(*args: str, env: Mapping[str, str] | None = None, seconds: float = 60) -> Result:
+        async with running(tmp_path, *args, env=env) as cli:
+            return await cli.wait(seconds)
+
+    return run
+
+
+def _serve(server: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(server())
+        except (NotInstalledError, ModuleNotFoundError) as missing:
+            unavailable(str(missing))
+        yield url

@@ -1,0 +1,1 @@
+"""Servers to test against: DynamoDB Local, moto, a fault proxy, and a bare client for them."""

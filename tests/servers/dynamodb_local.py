@@ -1,0 +1,108 @@
+"""DynamoDB Local in memory: the real jar on a free port, for as long as a `with` block lasts.
+
+Of the jar's options, -port, -inMemory and -sharedDb matter here. It listens on all interfaces,
+which no option changes, and wants a signature-shaped Authorization header, which it never verifies.
+"""
+
+import http.client
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tests.servers.client import authorization
+from tests.servers.process import bound, free_port
+
+JAR = "DynamoDBLocal.jar"
+FETCH = "fetch it with: python tests/fetch_dynamodb_local.py .tools/dynamodb_local"
+START_SECONDS = 60
+STARTS = 3
+# A short-lived JVM on a shared machine: little memory, and no time for the optimising compiler.
+JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+
+class NotInstalledError(Exception):
+    """Java or the jar is missing; the message says which."""
+
+
+class StartError(Exception):
+    """The server ended, or did not answer in time; the message ends with its output."""
+
+
+@contextmanager
+def dynamodb_local(shared: bool = True) -> Iterator[str]:
+    """Run a server and yield its URL. It is killed at the end of the block, or with this process.
+
+    `shared` gives every client the same tables; otherwise each pair of access key and region has
+    its own. Raises `NotInstalledError` or `StartError`.
+    """
+    java, folder = _installed()
+    with tempfile.TemporaryFile() as output:
+        process, port = _start(java, folder, shared, output)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            _kill(process)
+
+
+def _installed() -> tuple[str, Path]:
+    java = shutil.which("java")
+    if java is None:
+        raise NotInstalledError("DynamoDB Local needs java, which is not on the PATH")
+    default = Path(__file__).parents[2] / ".tools" / "dynamodb_local"
+    folder = Path(os.environ.get("DYNAMODB_LOCAL_HOME") or default).absolute()
+    if not (folder / JAR).exists():
+        raise NotInstalledError(f"DynamoDB Local is not in {folder}; {FETCH}")
+    return java, folder
+
+
+def _start(
+    java: str, folder: Path, shared: bool, output: IO[bytes]
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start until the server answers; a lost race for the port is worth another start."""
+    for _ in range(STARTS):
+        port = free_port()
+        command = _command(java, folder, port, shared)
+        process = subprocess.Popen(bound(command), stdout=output, stderr=subprocess.STDOUT)
+        if _answers(process, port):
+            return process, port
+        _kill(process)
+    output.seek(0)
+    words = output.read()[-2000:].decode(errors="replace")
+    raise StartError(f"DynamoDB Local did not start:\n{words}")
+
+
+def _command(java: str, folder: Path, port: int, shared: bool) -> list[str]:
+    library = f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}"
+    command = [java, *JVM_OPTIONS, library, "-jar", str(folder / JAR)]
+    return [*command, "-inMemory", "-port", str(port), *(["-sharedDb"] if shared else [])]
+
+
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        if _lists_tables(port):
+            return process.poll() is None
+        time.sleep(0.05)
+    return False
+
+
+def _lists_tables(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("POST", "/", b"{}", authorization("ListTables"))
+        return b"TableNames" in connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait(timeout=10)

@@ -1,0 +1,70 @@
+"""Checked writes: everything is validated before anything is written."""
+
+from tests.standin.errors import Dropped, validation, write_timeout
+from tests.standin.state import Table, Write
+from tests.standin.store import Call
+from tests.standin.values import Column, Item, empty_key, stored
+
+ITEM_NAME_BYTES = 65535
+
+
+def put(call: Call, table: Table, item: Item) -> Write:
+    """The put of `item`, or the ValidationException that refuses it."""
+    dialect = call.dialect
+    key, same = table.locate(item, dialect)
+    kept = {name: stored(value, dialect) for name, value in item.items()}
+    if max(map(len, kept)) > ITEM_NAME_BYTES // 4:
+        _check_names(kept)
+    for column in table.index_columns():
+        if column.name in kept and column not in table.columns:
+            _check_index_key(call, column, kept[column.name])
+    return Write(table, key, kept, same)
+
+
+def _check_names(item: Item) -> None:
+    if any(len(name.encode()) > ITEM_NAME_BYTES for name in item):
+        raise validation("Attribute name is too large, must be less than 65536 bytes")
+
+
+def _check_index_key(call: Call, column: Column, value: Item) -> None:
+    [(kind, content)] = value.items()
+    if kind != column.kind:
+        raise validation(
+            f"Type mismatch: expected type {column.kind} for GSI or LSI key attribute "
+            f"{column.name}, got type {kind}"
+        )
+    if not content:
+        if not call.dialect.index_key_texts:
+            raise empty_key(column)
+        raise validation(f"GSI or LSI key attribute {column.name} cannot be set to an empty string")
+
+
+def delete(call: Call, table: Table, key: Item) -> Write:
+    """The delete of the item with `key`, or the ValidationException that refuses it."""
+    place, same = table.locate(key, call.dialect)
+    if len(key) != len(table.columns):
+        raise validation("Given key attribute not in schema")
+    return Write(table, place, None, same)
+
+
+def perform(call: Call, writes: list[Write]) -> None:
+    """Apply the writes with one timestamp, or fail as the request's fault says.
+
+    partial_500 applies a random part, the whole or nothing included, and raises.
+    """
+    if call.fails_as("partial_500"):
+        some = call.faults.chance.sample(writes, call.faults.chance.randint(0, len(writes)))
+        _apply(call, some)
+        raise write_timeout(writes[0].table.name)
+    if call.fails_as("slow_500"):
+        raise write_timeout(writes[0].table.name)
+    _apply(call, writes)
+    if call.fails_as("reset_after_write"):
+        raise Dropped
+
+
+def _apply(call: Call, writes: list[Write]) -> None:
+    stamp = call.store.stamp(call.node)
+    lightweight = any(call.store.isolation(write.table) == "a" for write in writes)
+    for write in writes:
+        write.table.apply(write, stamp, lightweight)
