@@ -117,6 +117,12 @@ def plan_target(
 def _renamed(spec: TableSpec, renames: Mapping[str, str]) -> TableSpec:
     if not renames:
         return spec
+    for old, new in renames.items():
+        if new in spec.attributes and new not in renames:
+            raise UsageError(
+                f"renames: {old!r} would become {new!r}, which is a key attribute of the source",
+                "Rename that attribute too, or choose another name.",
+            )
 
     def keys(elements: tuple[KeyElement, ...]) -> tuple[KeyElement, ...]:
         return tuple(replace(e, name=renames.get(e.name, e.name)) for e in elements)

@@ -22,8 +22,9 @@ def configure(console: Console, style: Format, level: str) -> None:
         handler.setFormatter(_JsonFormatter())
     elif console.is_terminal:
         handler = RichHandler(
-            console=console, show_path=False, show_level=False, highlighter=None, markup=False
+            console=console, show_path=False, show_level=False, log_time_format="%H:%M:%S"
         )
+        handler.setFormatter(logging.Formatter("%(message)s"))
     else:
         handler = logging.StreamHandler(console.file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

@@ -2,16 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
-
-Item: TypeAlias = bytes
-"""One item as DynamoDB JSON, `{"id":{"S":"a"},...}`: bytes-like (a slice of its page), never
-decoded. `len` and `join` work on it; `bytes(item)` copies it out of its page."""
+from typing import Literal, Protocol, TypeAlias
 
 Position: TypeAlias = bytes
 """Where to go on in a segment: the raw JSON of a LastEvaluatedKey. None means its start."""
 
 KeyType: TypeAlias = Literal["HASH", "RANGE"]
+
+
+class Item(Protocol):
+    """One item as DynamoDB JSON, `{"id":{"S":"a"},...}`: a slice of its page, never decoded.
+
+    It has a length and can be joined; `bytes(item)` copies it out of its page.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ T = TypeVar("T")
 _CUT = 0.7
 _ROUND_SECONDS = 1.0
 _RECOVERY_PER_SECOND = 0.1
-_SLOWEST = 1.0
 
 
 class Pace:
@@ -23,7 +22,8 @@ class Pace:
 
     `cap` is the allowed rate, None for no limit. On throttling the rate falls to 70 % of what
     was achieved, at most once a second, and recovers by a tenth of that a second up to the
-    cap; without a cap it is lifted at twice the achieved rate (AIMD, as in TCP).
+    cap; without a cap it is lifted at twice the achieved rate (AIMD, as in TCP). It never falls
+    below 70 % of one request a second.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Pace:
         self._spent = 0.0
         self._window = clock()
         self._achieved = 0.0
+        self._request = 0.0
 
     @property
     def throttled(self) -> bool:
@@ -55,6 +56,7 @@ class Pace:
 
     async def take(self, units: float) -> None:
         """Return when `units` (an estimate; see `settle`) may be consumed, in order of asking."""
+        self._request = units
         if self._rate is not None:
             async with self._turn:
                 while (delay := self._delay()) > 0:  # noqa: ASYNC110 # waits for time, not an event
@@ -71,16 +73,20 @@ class Pace:
             self._spent, self._window = 0.0, now
 
     def slow_down(self) -> None:
-        """The server throttled a request."""
+        """The server throttled a request. Before anything was achieved there is no rate to cut:
+        then the waits of the retry policy alone spread the load."""
         now = self._clock()
         if now - self._cut_at < _ROUND_SECONDS:
             return
-        self._cut_at = now
         running = self._spent / max(now - self._window, 0.1)
-        achieved = max(min(self._achieved or running, self._rate or float("inf")), _SLOWEST)
+        achieved = min(max(self._achieved, running), self._rate or float("inf"))
+        if not achieved:
+            return
+        self._cut_at = now
+        achieved = max(achieved, self._request)
         if self._rate is None:
             self._tokens, self._filled = 0.0, now
-        self._rate = max(achieved * _CUT, _SLOWEST)
+        self._rate = achieved * _CUT
         self._step = achieved * _RECOVERY_PER_SECOND
         self._lift_at = 2 * achieved
 

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -34,20 +35,29 @@ class Display:
         self._rates = Rates()
 
     async def show(self, snapshot: Snapshot) -> None:
-        """Show `snapshot()` again and again, until cancelled; the last state is shown too."""
+        """Show `snapshot()` again and again, until cancelled."""
         if self.mode == "bar":
             await self._bar(snapshot)
         elif self.mode == "lines":
             await self._lines(snapshot)
 
     async def _bar(self, snapshot: Snapshot) -> None:
-        with Live(console=self._console, auto_refresh=False, transient=True) as live:
-            try:
-                while True:
-                    live.update(self._draw(snapshot()), refresh=True)
+        while True:
+            width = self._console.width
+            with Live(console=self._console, auto_refresh=False, transient=True) as live:
+                while self._console.width == width:
+                    frame = self._draw(snapshot())
+                    live.update(frame, refresh=True)
                     await asyncio.sleep(_BAR_SECONDS)
-            finally:
-                live.update(self._draw(snapshot()), refresh=True)
+            self._erase_wrapped(frame, width)
+
+    def _erase_wrapped(self, frame: RenderableType, width: int) -> None:
+        """A terminal made narrower wraps the old frame into more rows than Live erases."""
+        options = self._console.options.update_width(width)
+        lines = self._console.render_lines(frame, options, pad=False)
+        rows = sum(-(-Segment.get_line_length(line) // self._console.width) for line in lines)
+        if rows > len(lines):
+            self._console.file.write(f"\x1b[{rows - len(lines)}A\x1b[J")
 
     async def _lines(self, snapshot: Snapshot) -> None:
         self._rates.note(snapshot(), time.monotonic())

@@ -150,7 +150,8 @@ def renamer(renames: Mapping[str, str]) -> Reshape:
         attributes = _attributes.decode(item)
         renamed = {renames.get(name, name): value for name, value in attributes.items()}
         if len(renamed) != len(attributes):
-            raise ValueError("renames give two attributes of the item the same name")
+            shown = bytes(item)[:200].decode("utf-8", "replace")
+            raise ValueError(f"renames give two attributes of one item the same name: {shown}...")
         return msgspec.json.encode(renamed)
 
     return rename

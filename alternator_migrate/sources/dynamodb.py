@@ -1,7 +1,7 @@
 """Parallel Scan of a DynamoDB or Alternator table."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -138,8 +138,17 @@ class DynamoDBSource:
             kept = [item for item in page.items if not self._is_expired(item)]
             page = replace(page, items=kept, skipped=len(page.items) - len(kept))
         if self._rename:
-            page = replace(page, items=[self._rename(item) for item in page.items])
+            page = replace(page, items=_renamed(page.items, self._rename))
         return page
+
+
+def _renamed(items: Sequence[Item], rename: wire.Reshape) -> list[Item]:
+    try:
+        return [rename(item) for item in items]
+    except ValueError as error:
+        raise MigrateError(
+            str(error), "Change `renames` so that both attributes of such items keep a name."
+        ) from error
 
 
 def expiry_now(attribute: str) -> Expiry:
