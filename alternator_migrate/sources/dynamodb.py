@@ -14,6 +14,7 @@ from alternator_migrate.pacing import Pace, Retry
 FIVE_YEARS: Final = 5 * 365 * 86_400
 _CONSISTENT_UNIT: Final = 4096.0
 _EVENTUAL_UNIT: Final = 8192.0
+_PAGE_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,9 @@ class DynamoDBSource:
         self._lane, self._retry, self._pace = lane, retry, pace
         self._unit = _CONSISTENT_UNIT if consistent else _EVENTUAL_UNIT
         self._expected_units = 1.0
+        if pace.cap:
+            full = _PAGE_BYTES / self._unit
+            self._expected_units = min(full, pace.cap) if page_items else full
         self._rename = rename
         self._server_skips = expiry is not None and item_filter is None
         self._is_expired: Callable[[Item], bool] | None = None
