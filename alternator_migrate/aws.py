@@ -31,6 +31,7 @@ from alternator_migrate.sigv4 import Credentials
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 70
 _ATTEMPTS: Final = 4
+_LONGEST_WORDS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ def error_code(error: ClientError) -> str:
 
 
 def _words(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    words = str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    return words if len(words) < _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]}..."
 
 
 def _session(login: Login, region: str | None) -> Any:

@@ -1,5 +1,6 @@
 """The command line: commands, options, exit codes. Everything heavy is imported when used."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,11 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except MigrateError as error:
-            click.echo(f"Error: {error}", err=True)
+            line = f"Error: {error}"
+            if ctx.obj == "json":
+                told = {"level": "error", "message": error.args[0], "hint": error.hint}
+                line = json.dumps(told, ensure_ascii=False)
+            click.echo(line, err=True)
             ctx.exit(error.exit_code)
 
 
@@ -81,8 +86,15 @@ def _logging(command: F) -> F:
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
+        callback=_remember,
         help="log lines as text or as JSON objects",
     )(command)
+
+
+def _remember(ctx: click.Context, _: click.Parameter, value: str) -> str:
+    """Note the log format where the group finds it when it tells an error."""
+    ctx.find_root().obj = value
+    return value
 
 
 def _progress(command: F) -> F:

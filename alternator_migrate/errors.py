@@ -17,6 +17,25 @@ MigrateError                 exit 1; `hint` says what a person can do about it
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+WRONG_SERVER: Final = "Is this the right endpoint, or is there a proxy in between?"
+_UNKNOWN_KEYS = "Check the credentials: the server does not know them."
+_NO_KEYS = "Give credentials: the server checks signatures."
+REMEDIES: Final = {
+    "UnrecognizedClientException": _UNKNOWN_KEYS,
+    "InvalidClientTokenId": _UNKNOWN_KEYS,
+    "InvalidSignatureException": "Check the secret key, and the clock of this machine.",
+    "SignatureDoesNotMatch": "Check the secret key, and the clock of this machine.",
+    "MissingAuthenticationTokenException": _NO_KEYS,
+    "MissingAuthenticationToken": _NO_KEYS,
+    "IncompleteSignature": _NO_KEYS,
+    "ExpiredTokenException": "The session token has expired: get a new one and run again.",
+    "ExpiredToken": "The session token has expired: get a new one and run again.",
+    "AccessDeniedException": "The credentials lack a permission; the server's words name it.",
+    "AccessDenied": "The credentials lack a permission; the server's words name it.",
+    "ResourceNotFoundException": "Check the table's name, the region and the endpoint.",
+}
 
 
 class MigrateError(Exception):
@@ -52,7 +71,7 @@ class Mistake:
 
 
 class ConfigError(UsageError):
-    """All mistakes of a configuration; `mistakes` holds them in the order of the file."""
+    """All mistakes of a configuration, in `mistakes`."""
 
     def __init__(self, mistakes: Sequence[Mistake], hint: str = "") -> None:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
@@ -65,7 +84,8 @@ class ServerRefused(MigrateError):
     """A server's final answer; `code` is its error type, `words` its message."""
 
     def __init__(self, operation: str, code: str, words: str, hint: str = "") -> None:
-        super().__init__(f"{operation} was refused: {code}: {words}", hint)
+        remedy = WRONG_SERVER if code.isdigit() else REMEDIES.get(code, "")
+        super().__init__(f"{operation} was refused: {code}: {words}", hint or remedy)
         self.operation = operation
         self.code = code
         self.words = words

@@ -49,15 +49,6 @@ _READ_BUFFER: Final = 2**21
 _LARGEST_ANSWER: Final = 64 * 2**20
 _TOO_LONG = re.compile(r"Invalid length of BatchWriteItem command, got \d+ items, maximum is (\d+)")
 _SKEW = re.compile(r"signature expired|not yet current", re.IGNORECASE)
-_HINTS = {
-    "UnrecognizedClientException": "Check the credentials: the server does not know them.",
-    "InvalidSignatureException": "Check the secret key, and the clock of this machine.",
-    "MissingAuthenticationTokenException": "Give credentials: the server checks signatures.",
-    "IncompleteSignature": "Give credentials: the server checks signatures.",
-    "ExpiredTokenException": "The session token has expired: get a new one and run again.",
-    "AccessDeniedException": "The credentials lack a permission; the server's words name it.",
-    "ResourceNotFoundException": "Check the table's name, the region and the endpoint.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +143,16 @@ class Lane:
                 raise
             connection.release()
             return answer
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+        except aiohttp.ClientConnectorCertificateError as error:
+            why = getattr(error.certificate_error, "verify_message", error.certificate_error)
             raise errors.MigrateError(
-                f"{node.url} does not prove who it is: {error}",
+                f"{node.url} does not prove who it is: {why}",
                 "Set endpoint.caBundle to the CA's PEM file, or endpoint.insecureSkipVerify.",
+            ) from error
+        except aiohttp.ClientConnectorSSLError as error:
+            raise errors.MigrateError(
+                f"{node.url} does not speak TLS as it should: {error.os_error}",
+                "Write http:// for a port without TLS, or name the TLS port.",
             ) from error
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
             raise _unavailable(operation, node.url, error) from error
@@ -183,7 +180,7 @@ class Lane:
             if size > _LARGEST_ANSWER:
                 raise errors.BadAnswer(
                     f"an answer of more than {_LARGEST_ANSWER // 2**20} MiB is no DynamoDB answer",
-                    "Is this the right endpoint, or is there a proxy in between?",
+                    errors.WRONG_SERVER,
                 )
         return message.code, message.headers, b"".join(chunks)
 
@@ -260,8 +257,8 @@ def _failure(operation: str, status: int, body: bytes, url: str) -> errors.Migra
     if not code:
         return errors.BadAnswer(
             f"{operation} at {url}: HTTP {status}, not a DynamoDB answer: {words!r}",
-            "Is this the right endpoint, or is there a proxy in between?",
+            errors.WRONG_SERVER,
         )
     if _SKEW.search(words):
         return errors.ServerRefused(operation, code, words, "Set the clock of this machine.")
-    return errors.ServerRefused(operation, code, words, _HINTS.get(code, ""))
+    return errors.ServerRefused(operation, code, words)

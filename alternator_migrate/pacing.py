@@ -15,6 +15,7 @@ T = TypeVar("T")
 _CUT = 0.7
 _ROUND_SECONDS = 1.0
 _RECOVERY_PER_SECOND = 0.1
+_TOLD_SECONDS = 5.0
 
 
 class Pace:
@@ -35,7 +36,7 @@ class Pace:
         self._tokens = cap or 0.0
         self._filled = clock()
         self._turn = asyncio.Lock()
-        self._cut_at = float("-inf")
+        self._cut_at = self._refused_at = float("-inf")
         self._step = 0.0
         self._lift_at = 0.0
         self._spent = 0.0
@@ -50,7 +51,7 @@ class Pace:
 
     def reason(self, side: str) -> str:
         """Why requests to `side` wait, or "" if they do not."""
-        if self.throttled:
+        if self.throttled or self._clock() - self._refused_at < _TOLD_SECONDS:
             return f"{side} throttles"
         return f"{side} capped at {self.cap:g} units/s" if self._turn.locked() else ""
 
@@ -75,7 +76,7 @@ class Pace:
     def slow_down(self) -> None:
         """The server throttled a request. Before anything was achieved there is no rate to cut:
         then the waits of the retry policy alone spread the load."""
-        now = self._clock()
+        now = self._refused_at = self._clock()
         if now - self._cut_at < _ROUND_SECONDS:
             return
         running = self._spent / max(now - self._window, 0.1)

@@ -8,7 +8,13 @@ from typing import Any, Final
 from alternator_migrate import schema
 from alternator_migrate.aws import refusing
 from alternator_migrate.dialect import Plan
-from alternator_migrate.errors import MigrateError, ServerRefused, UsageError
+from alternator_migrate.errors import (
+    WRONG_SERVER,
+    BadAnswer,
+    MigrateError,
+    ServerRefused,
+    UsageError,
+)
 from alternator_migrate.model import Index, TableSpec, TableState
 
 _ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
@@ -19,10 +25,12 @@ _INDEX_SECONDS: Final = 7 * 86_400.0
 
 
 class Table:
-    """One table behind a DynamoDB control-plane client."""
+    """One table behind a DynamoDB control-plane client; `where` names the side and its URL in
+    messages."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, where: str = "") -> None:
         self._client = client
+        self._where = f"{where}: " if where else ""
         self.name = name
         self._arn = ""
 
@@ -40,7 +48,7 @@ class Table:
         disagreement after 30 s although it created the table): that is success.
         """
         try:
-            with refusing(f"CreateTable {spec.name}"):
+            with refusing(f"{self._where}CreateTable {spec.name}"):
                 await self._client.create_table(**schema.creation(spec))
         except ServerRefused as error:
             if error.code != "ResourceInUseException":
@@ -56,7 +64,7 @@ class Table:
         used = {element.name for element in index.keys}
         defined = [each for each in schema.definitions(spec) if each["AttributeName"] in used]
         try:
-            with refusing(f"UpdateTable {self.name}, index {index.name}"):
+            with refusing(f"{self._where}UpdateTable {self.name}, index {index.name}"):
                 await self._client.update_table(
                     TableName=self.name,
                     AttributeDefinitions=defined,
@@ -73,7 +81,7 @@ class Table:
         Raises `ServerRefused` where TTL is enabled on another attribute.
         """
         try:
-            with refusing(f"UpdateTimeToLive {self.name}"):
+            with refusing(f"{self._where}UpdateTimeToLive {self.name}"):
                 await self._client.update_time_to_live(
                     TableName=self.name,
                     TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
@@ -85,14 +93,14 @@ class Table:
     async def tag(self, tags: Mapping[str, str]) -> None:
         """Set tags on the table."""
         if tags:
-            with refusing(f"TagResource {self.name}"):
+            with refusing(f"{self._where}TagResource {self.name}"):
                 await self._client.tag_resource(ResourceArn=self._arn, Tags=schema.tag_list(tags))
 
     async def holds_items(self) -> bool:
         """Whether at least one item is there: a Scan for one, page after page of emptiness."""
         start: dict[str, Any] = {}
         while True:
-            with refusing(f"Scan {self.name}"):
+            with refusing(f"{self._where}Scan {self.name}"):
                 page = await self._client.scan(TableName=self.name, Limit=1, **start)
             if page["Items"]:
                 return True
@@ -103,7 +111,7 @@ class Table:
     async def sample(self, item_filter: Mapping[str, Any], size: int) -> tuple[int, int]:
         """How many of up to `size` items match a filter (Scan's parameters), and how many were
         looked at."""
-        with refusing(f"Scan {self.name}"):
+        with refusing(f"{self._where}Scan {self.name}"):
             page = await self._client.scan(
                 TableName=self.name, Limit=size, Select="COUNT", **item_filter
             )
@@ -111,19 +119,23 @@ class Table:
 
     async def _describe(self) -> dict[str, Any] | None:
         try:
-            with refusing(f"DescribeTable {self.name}"):
+            with refusing(f"{self._where}DescribeTable {self.name}"):
                 answer = await self._client.describe_table(TableName=self.name)
         except ServerRefused as error:
             if error.code in _ABSENT:
                 return None
             raise
+        if "Table" not in answer:
+            raise BadAnswer(
+                f"{self._where}the answer to DescribeTable is not a DynamoDB answer", WRONG_SERVER
+            )
         description: dict[str, Any] = answer["Table"]
         self._arn = description.get("TableArn", "")
         return description
 
     async def _ttl(self) -> str | None:
         try:
-            with refusing(f"DescribeTimeToLive {self.name}"):
+            with refusing(f"{self._where}DescribeTimeToLive {self.name}"):
                 answer = await self._client.describe_time_to_live(TableName=self.name)
         except ServerRefused as error:
             if error.code == "UnknownOperationException":
@@ -138,7 +150,7 @@ class Table:
         more: dict[str, str] = {}
         while True:
             try:
-                with refusing(f"ListTagsOfResource {self.name}"):
+                with refusing(f"{self._where}ListTagsOfResource {self.name}"):
                     answer = await self._client.list_tags_of_resource(ResourceArn=self._arn, **more)
             except ServerRefused as error:
                 if error.code in _UNSUPPORTED:

@@ -169,7 +169,8 @@ async def _open_service(role: str, side: Side, connections: int) -> AsyncIterato
         urls = endpoint.contacts if endpoint else (str(client.meta.endpoint_url),)
         async with _open_lane(role, urls, transport, account) as (lane, found_alternator, skew):
             options = side.alternator or (AlternatorOptions() if found_alternator else None)
-            yield Service(Table(client, side.table), lane, options, endpoint is None, skew)
+            table = Table(client, side.table, f"{role} {urls[0]}")
+            yield Service(table, lane, options, endpoint is None, skew)
 
 
 @asynccontextmanager

@@ -17,6 +17,15 @@ _LATER: Final = {
 }
 
 
+def yaml_name(name: str) -> str:
+    """The camelCase key of a settings field."""
+    first, *rest = name.rstrip("_").split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+_OPTIONS: Final = tuple(yaml_name(field.name) for field in dataclasses.fields(AlternatorOptions))
+
+
 def read_settings(document: Document) -> tuple[Settings, list[str]]:
     """The settings of a document, and one warning for each key that means nothing here.
 
@@ -30,12 +39,6 @@ def read_settings(document: Document) -> tuple[Settings, list[str]]:
         hint = "Nothing was changed. The README lists every key; `-h` shows the flags."
         raise ConfigError(reader.mistakes, hint)
     return settings, reader.warnings
-
-
-def yaml_name(name: str) -> str:
-    """The camelCase key of a settings field."""
-    first, *rest = name.rstrip("_").split("_")
-    return first + "".join(part.capitalize() for part in rest)
 
 
 class _Reader:
@@ -56,9 +59,10 @@ class _Reader:
             if value is None:
                 return None
         known = {yaml_name(field.name): field for field in dataclasses.fields(settings)}
+        names = [*known, *_OPTIONS] if issubclass(settings, Side) else list(known)
         for name in value:
             if name not in known:
-                self._unknown(_join(path, name), name, known)
+                self._unknown(_join(path, name), name, names)
         found = {field.name: self._field(field, name, value, path) for name, field in known.items()}
         return settings(**found)
 
@@ -76,12 +80,14 @@ class _Reader:
         value = {**value, "type": kind} if kind else value
         if kind != "alternator":
             return value
-        own = {yaml_name(field.name) for field in dataclasses.fields(AlternatorOptions)}
-        options = dict(value.get("alternator") or {})
-        options |= {name: each for name, each in value.items() if name in own}
+        nested = value.get("alternator") or {}
+        if not isinstance(nested, dict):
+            return value
+        options = dict(nested)
+        options |= {name: each for name, each in value.items() if name in _OPTIONS}
         for name in options:
             self._document.alias(f"{path}.alternator.{name}", f"{path}.{name}")
-        rest = {name: each for name, each in value.items() if name not in own}
+        rest = {name: each for name, each in value.items() if name not in _OPTIONS}
         return {**rest, "alternator": options}
 
     def _field(self, field: Any, name: str, value: Mapping[str, Any], path: str) -> Any:
