@@ -1,6 +1,8 @@
 """The command line: commands, options, exit codes. Everything heavy is imported when used."""
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +42,9 @@ class _Group(click.Group):
                 line = json.dumps(told, ensure_ascii=False)
             click.echo(line, err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("stopped before anything was begun", err=True)
+            ctx.exit(128 + signal.SIGINT)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -198,4 +203,16 @@ def _settings(config: Path | None, options: dict[str, Any]) -> Any:
 
 def main() -> None:
     """The entry point of `alternator-migrate`."""
+    _open_standard_streams()
     cli()
+
+
+def _open_standard_streams() -> None:
+    """Give closed standard streams to the null device: else sockets would get their numbers,
+    and uvloop ends the process when one of these is closed."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 # stays open

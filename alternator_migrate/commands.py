@@ -155,10 +155,7 @@ def on_loop(work: Callable[[], Awaitable[T]]) -> T:
         return await work()
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        try:
-            return runner.run(main())
-        except KeyboardInterrupt:
-            sys.exit(128 + signal.SIGINT)
+        return runner.run(main())
 
 
 def _spare_the_collector() -> None:

@@ -70,7 +70,7 @@ class Limits:
     exceed `size`; nothing may exceed the 16 MB of a request)."""
 
     items: int
-    size: int = 1_000_000
+    size: int = 1_100_000
 
 
 @dataclass(frozen=True, slots=True)
