@@ -88,7 +88,7 @@ def tag_list(tags: Tags) -> list[dict[str, str]]:
 
 
 def differences(wanted: TableSpec, existing: TableSpec, late: Sequence[Index] = ()) -> list[str]:
-    """What keeps `existing` from serving as `wanted`: keys, their types, and indexes.
+    """What keeps `existing` from serving as `wanted`: keys, their types, indexes, another TTL.
 
     An index in `late` may be absent. A hash-only global index may show the table's own key as
     a second element, as ScyllaDB describes it.
@@ -100,6 +100,8 @@ def differences(wanted: TableSpec, existing: TableSpec, late: Sequence[Index] = 
         there = existing.attributes.get(name)
         if there is not None and there != kind:
             found.append(f"key attribute {name}: wanted type {kind}, found {there}")
+    if wanted.ttl_attribute and existing.ttl_attribute not in (None, wanted.ttl_attribute):
+        found.append(f"TTL: wanted on {wanted.ttl_attribute}, found on {existing.ttl_attribute}")
     present = {index.name: index for index in existing.indexes}
     may_be_absent = {index.name for index in late}
     for index in wanted.indexes:

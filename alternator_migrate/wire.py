@@ -14,6 +14,7 @@ from alternator_migrate.errors import BadAnswer
 from alternator_migrate.model import Item, Page, Position
 
 _NOTHING = msgspec.Raw(b"")
+_NO_VALUE = msgspec.Raw(b"{}")
 _NEXT_ITEM = b'}},{"PutRequest":{"Item":'
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
 
@@ -62,6 +63,7 @@ _scan_answer = msgspec.json.Decoder(_ScanAnswer)
 _batch_answer = msgspec.json.Decoder(_BatchAnswer)
 _error_answer = msgspec.json.Decoder(_ErrorAnswer)
 _attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_number = msgspec.json.Decoder(_Number)
 
 
 def to_json(value: object) -> bytes:
@@ -159,16 +161,12 @@ def renamer(renames: Mapping[str, str]) -> Reshape:
 
 def expired(attribute: str, *, after: int, before: int) -> Callable[[Item], bool]:
     """A test whether an item's `attribute` is a number in [after, before), epoch seconds."""
-    ttl = msgspec.defstruct("Ttl", [("value", msgspec.Raw, _NOTHING)], rename={"value": attribute})
-    item_decoder, number_decoder = msgspec.json.Decoder(ttl), msgspec.json.Decoder(_Number)
 
     def is_expired(item: Item) -> bool:
-        raw = item_decoder.decode(item).value  # type: ignore[attr-defined] # made just above
+        raw = _attributes.decode(item).get(attribute, _NO_VALUE)
         try:
-            return (
-                raw is not _NOTHING and after <= Decimal(number_decoder.decode(raw).digits) < before
-            )
-        except InvalidOperation:
+            return after <= Decimal(_number.decode(raw).digits) < before
+        except (InvalidOperation, msgspec.MsgspecError):
             return False
 
     return is_expired

@@ -64,7 +64,7 @@ class Document:
     def set(self, assignment: str) -> None:
         """Apply `PATH=VALUE` of the command line; VALUE is read as YAML."""
         path, separator, value = assignment.partition("=")
-        place = f"--set {assignment}"
+        place = f"--set {path}=..." if ".credentials." in path else f"--set {assignment}"
         if not separator:
             self._mistake(path, place, "must be PATH=VALUE, such as source.scanSegments=64")
             return
