@@ -100,8 +100,7 @@ def plan_target(
     tags, tag_notes = _tags_for(spec.tags if copy_tags else {}, extra_tags, dialect)
     notes += tag_notes
     throughput = _throughput_for(spec, billing_mode)
-    if throughput is None:
-        kept = [replace(index, throughput=None) for index in kept]
+    kept = [index if index.local else _with_capacity(index, throughput) for index in kept]
     if spec.ttl_attribute and not copy_ttl:
         notes.append("TTL: not enabled on the target (target.copyTtl: false)")
     spec = replace(
@@ -206,7 +205,7 @@ def _tags_for(tags: Tags, extra: Tags, dialect: Dialect) -> tuple[dict[str, str]
             notes.append(
                 f"tag {key}: dropped, {dialect.name} takes letters, digits and +-=._:/ only"
             )
-        elif len(kept) >= dialect.tags - len(extra) and key not in extra:
+        elif key not in extra and len({*kept, *extra}) >= dialect.tags:
             notes.append(f"tag {key}: dropped, {dialect.name} has room for {dialect.tags} tags")
         else:
             kept[key] = value
@@ -220,3 +219,8 @@ def _throughput_for(spec: TableSpec, billing_mode: str | None) -> Throughput | N
             "Leave billingMode out, or create the target table yourself.",
         )
     return None if billing_mode == "PAY_PER_REQUEST" else spec.throughput
+
+
+def _with_capacity(index: Index, table: Throughput | None) -> Index:
+    """A global index has capacity of its own just where its table has."""
+    return replace(index, throughput=(index.throughput or table) if table else None)

@@ -35,6 +35,8 @@ class BatchQueue:
         else:
             waiting.append(batch)
         _wake_one(self._getters)
+        if self._size < self._limit:
+            _wake_one(self._putters)
 
     def close(self) -> None:
         """No more batches will come."""

@@ -114,6 +114,8 @@ class Progress:
     def fraction(self) -> float:
         """How much is done, 0 to 1: by items, or by segments where the expected count is
         absent or already passed."""
+        if self.segments_total and self.segments_done == self.segments_total:
+            return 1.0
         done = self.items.written + self.items.skipped_expired + self.items.rejected
         if self.expected and self.items.read <= self.expected:
             return done / self.expected

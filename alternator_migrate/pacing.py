@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 _CUT = 0.7
 _ROUND_SECONDS = 1.0
-_RECOVERY_PER_SECOND = 0.1
+_RECOVERY_PER_SECOND = 1.1
 _TOLD_SECONDS = 5.0
 
 
@@ -37,7 +37,6 @@ class Pace:
         self._filled = clock()
         self._turn = asyncio.Lock()
         self._cut_at = self._refused_at = float("-inf")
-        self._step = 0.0
         self._lift_at = 0.0
         self._spent = 0.0
         self._window = clock()
@@ -88,7 +87,6 @@ class Pace:
         if self._rate is None:
             self._tokens, self._filled = 0.0, now
         self._rate = achieved * _CUT
-        self._step = achieved * _RECOVERY_PER_SECOND
         self._lift_at = 2 * achieved
 
     def _delay(self) -> float:
@@ -96,7 +94,7 @@ class Pace:
         now = self._clock()
         elapsed, self._filled = now - self._filled, now
         if self.throttled and self._rate is not None:
-            self._rate += self._step * elapsed
+            self._rate *= _RECOVERY_PER_SECOND**elapsed
             if self.cap is not None:
                 self._rate = min(self._rate, self.cap)
             elif self._rate >= self._lift_at:

@@ -57,5 +57,5 @@ class RejectsFile:
 
     def _line(self, reject: Reject) -> bytes:
         head = wire.to_json({"error": reject.error, "message": reject.message})
-        key = wire.key_of(reject.item, self._key_names)
-        return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], bytes(reject.item))
+        key = wire.one_line(wire.key_of(reject.item, self._key_names))
+        return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], wire.one_line(reject.item))

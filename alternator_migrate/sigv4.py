@@ -38,7 +38,7 @@ class Signer:
         compression), `now` in epoch seconds.
         """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-        token = credentials.token
+        token = credentials.token or None
         names = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
         token_line = f"x-amz-security-token:{token}\n"
         if token is None:

@@ -43,9 +43,7 @@ class _WriteRequest(msgspec.Struct):
 
 
 class _BatchAnswer(msgspec.Struct):
-    unprocessed: dict[str, list[_WriteRequest]] = msgspec.field(
-        name="UnprocessedItems", default_factory=dict
-    )
+    unprocessed: dict[str, list[_WriteRequest]] = msgspec.field(name="UnprocessedItems")
     consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
 
 
@@ -55,8 +53,8 @@ class _Number(msgspec.Struct):
 
 class _ErrorAnswer(msgspec.Struct):
     type: str = msgspec.field(name="__type", default="")
-    message: str = ""
-    Message: str = ""
+    message: str | None = None
+    Message: str | None = None
 
 
 _scan_answer = msgspec.json.Decoder(_ScanAnswer)
@@ -84,10 +82,12 @@ def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float |
     """
     try:
         answer = _scan_answer.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadAnswer(f"the answer to Scan cannot be read: {error}") from error
-    if answer.count != len(answer.items):
-        raise BadAnswer(f"Scan announced {answer.count} items and sent {len(answer.items)}")
+    if answer.count != len(answer.items) or answer.scanned < answer.count:
+        raise BadAnswer(
+            f"Scan announced {answer.count} items of {answer.scanned} and sent {len(answer.items)}"
+        )
     position = bytes(answer.last_key) if answer.last_key is not _NOTHING else None
     skipped = answer.scanned - answer.count if filtered_are_skipped else 0
     page = Page(
@@ -119,7 +119,7 @@ def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
         return [], None
     try:
         answer = _batch_answer.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
     back = [request.put.item for requests in answer.unprocessed.values() for request in requests]
     units = sum(consumed.units for consumed in answer.consumed) if answer.consumed else None
@@ -133,13 +133,18 @@ def read_error(body: bytes) -> tuple[str, str]:
         answer = _error_answer.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return "", ""
-    return answer.type.rpartition("#")[2], answer.message or answer.Message
+    return answer.type.rpartition("#")[2], answer.message or answer.Message or ""
 
 
 def key_of(item: Item, names: Sequence[str]) -> bytes:
     """The item's key attributes as a JSON object, values untouched."""
     attributes = _attributes.decode(item)
     return to_json({name: attributes[name] for name in names if name in attributes})
+
+
+def one_line(item: Item) -> bytes:
+    """The item's JSON without white space between its parts."""
+    return msgspec.json.format(bytes(item), indent=-1)
 
 
 def renamer(renames: Mapping[str, str]) -> Reshape:

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import base64
 import random
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -231,7 +232,7 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[Lane, Ta
         try:
             await lane.get("/")
         except Unavailable as error:
-            raise UsageError(f"nothing answers: {error}", "Check --endpoint.") from error
+            raise UsageError(f"nothing answers: {error}") from error
         yield lane, Table(client, options.table)
 
 
@@ -245,8 +246,7 @@ async def create(table: Table, spec: TableSpec) -> None:
     elif found.spec.keys != spec.keys:
         names = ", ".join(spec.key_names)
         raise UsageError(
-            f"table {spec.name} exists with other keys than {names}",
-            "Choose another --table, or the --shape that fits.",
+            f"table {spec.name} exists with other keys than {names}: choose another --table"
         )
 
 
@@ -349,8 +349,10 @@ def main() -> None:
     try:
         on_loop(partial(seed, options))
     except MigrateError as error:
-        say(f"Error: {' '.join(str(error).split())}")
+        say(f"Error: {' '.join(str(error.args[0]).split())}")
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

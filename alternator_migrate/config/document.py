@@ -17,6 +17,38 @@ _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?\Z", re.DOTALL)
 _PATH = re.compile(r"[^.\[\]=]+(\[\d+\])*(\.[^.\[\]=]+(\[\d+\])*)*\Z")
 
 
+_UNREADABLE = (
+    yaml.YAMLError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
+"""What PyYAML raises for hostile texts, beside its own errors."""
+
+
+class WrittenInt(int):
+    """A whole number that remembers how it was written, should a text be wanted: 007."""
+
+    written: str
+
+
+class WrittenFloat(float):
+    """A number that remembers how it was written, should a text be wanted: 1.10."""
+
+    written: str
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without dates: what looks like one is a text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 # the name and shape are PyYAML's
+        first: [(tag, pattern) for tag, pattern in pairs if not tag.endswith(":timestamp")]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 class Document:
     """The values of a configuration, where each stands, and what was wrong in reading it."""
 
@@ -30,7 +62,7 @@ class Document:
     def read(self, text: str) -> None:
         """Take over a YAML text. Wrong YAML is one mistake."""
         try:
-            loader = yaml.SafeLoader(text)
+            loader = _Loader(text)
             node = loader.get_single_node()
             if node is None:
                 return
@@ -42,8 +74,8 @@ class Document:
             mark = error.problem_mark or error.context_mark
             place = f"{self.name}, line {mark.line + 1}" if mark else self.name
             self._mistake("", place, f"not YAML: {error.problem or error.context}")
-        except yaml.YAMLError as error:
-            self._mistake("", self.name, f"not YAML: {error}")
+        except _UNREADABLE as error:
+            self._mistake("", self.name, f"not YAML: {error or type(error).__name__}")
 
     def override(self, path: str, value: object, place: str) -> None:
         """Put a plain value at a path such as `source.endpoint.port`, over what the text says."""
@@ -69,8 +101,8 @@ class Document:
             self._mistake(path, place, "must be PATH=VALUE, such as source.scanSegments=64")
             return
         try:
-            self.override(path.strip(), yaml.safe_load(value), place)
-        except yaml.YAMLError:
+            self.override(path.strip(), yaml.load(value, _Loader), place)  # noqa: S506 # a SafeLoader
+        except _UNREADABLE:
             self.override(path.strip(), value, place)
 
     def place(self, path: str) -> str:
@@ -79,11 +111,7 @@ class Document:
             path = path.rpartition("[")[0] if path.endswith("]") else path.rpartition(".")[0]
         return self._places.get(path, self.name if self._places else "")
 
-    def alias(self, path: str, written_as: str) -> None:
-        """Say that the value at `path` stands in the text as `written_as`."""
-        self._places[path] = self.place(written_as)
-
-    def _plain(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+    def _plain(self, loader: _Loader, node: yaml.Node, path: str) -> Any:
         self._places[path] = f"{self.name}, line {node.start_mark.line + 1}"
         if isinstance(node, yaml.MappingNode):
             return self._mapping(loader, node, path)
@@ -91,20 +119,21 @@ class Document:
             return [self._plain(loader, n, f"{path}[{i}]") for i, n in enumerate(node.value)]
         return self._scalar(loader, node, path)
 
-    def _mapping(self, loader: yaml.SafeLoader, node: yaml.MappingNode, path: str) -> Any:
+    def _mapping(self, loader: _Loader, node: yaml.MappingNode, path: str) -> Any:
+        written = [str(key_node.value) for key_node, _ in node.value]
         loader.flatten_mapping(node)
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)
             inner = f"{path}.{key}" if path else key
             line = f"{self.name}, line {key_node.start_mark.line + 1}"
-            if key in found:
+            if key in found and written.count(key) > 1:
                 self._mistake(inner, line, "stands twice")
             found[key] = self._plain(loader, value_node, inner)
             self._places[inner] = line
         return found
 
-    def _scalar(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+    def _scalar(self, loader: _Loader, node: yaml.Node, path: str) -> Any:
         if isinstance(node, yaml.ScalarNode) and "${" in node.value:
             expanded = _VARIABLE.sub(lambda found: self._variable(found, path), node.value)
             tag = node.tag
@@ -112,8 +141,8 @@ class Document:
                 tag = loader.resolve(yaml.ScalarNode, expanded, (True, False))  # type: ignore[no-untyped-call] # absent from the stubs
             node = yaml.ScalarNode(tag, expanded, node.start_mark, node.end_mark)
         try:
-            return loader.construct_object(node, deep=True)
-        except (yaml.YAMLError, ValueError) as error:
+            return _remembering(loader.construct_object(node, deep=True), node.value)
+        except _UNREADABLE as error:
             self._mistake(path, self.place(path), f"cannot be read: {error}")
             return None
 
@@ -136,3 +165,12 @@ class Document:
 
     def _mistake(self, path: str, place: str, message: str) -> None:
         self.mistakes.append(Mistake(path, place, message))
+
+
+def _remembering(value: Any, written: str) -> Any:
+    kind = {int: WrittenInt, float: WrittenFloat}.get(type(value))
+    if kind is None:
+        return value
+    number = kind(value)
+    number.written = written
+    return number

@@ -1,8 +1,11 @@
 """Kinds of configuration values: each turns a YAML value into a checked one, or says why not."""
 
+import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any
+from urllib.parse import urlsplit
 
 Kind = Callable[[Any], Any]
 """Takes a plain YAML value, returns the checked one; raises `ValueError` with what is wanted."""
@@ -37,12 +40,12 @@ def ignored(doc: str = "") -> Any:
 
 
 def text(value: Any) -> str:
-    """A string that is not empty; YAML's numbers count as the text they look like."""
+    """A string that is not empty; YAML's numbers count as the text that was written."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("must be a text")  # one error type for every kind
     if value == "":
         raise ValueError("must not be empty")
-    return str(value)
+    return str(getattr(value, "written", value))
 
 
 def flag(value: Any) -> bool:
@@ -71,7 +74,7 @@ def number(lowest: float, highest: float = float("inf")) -> Kind:
 
     def check(value: Any) -> float:
         wrong_type = isinstance(value, bool) or not isinstance(value, int | float)
-        if wrong_type or not lowest <= value <= highest:
+        if wrong_type or not lowest <= value <= min(highest, sys.float_info.max):
             bounds = f"from {lowest:g} to {highest:g}" if highest < float("inf") else ""
             bounds = bounds or f"of at least {lowest:g}"
             raise ValueError(f"must be a number {bounds}, not {value!r}")
@@ -118,18 +121,37 @@ def attribute_value(value: Any) -> Mapping[str, Any]:
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, int | float):
-        return {"N": str(value)}
+        return {"N": text(value)}
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, dict) and len(value) == 1:
-        return {str(name): each for name, each in value.items()}
+        return {str(name): _typed(str(name), each) for name, each in value.items()}
     raise ValueError('must be a text, a number, true, false, or DynamoDB JSON such as {N: "5"}')
 
 
 def base_url(value: Any) -> str:
     """An http or https URL of a host, without a path."""
     address = text(value).rstrip("/")
-    scheme, separator, rest = address.partition("://")
-    if not separator or scheme not in ("http", "https") or not rest or "/" in rest:
+    try:
+        parts = urlsplit(address)
+        rest: tuple[Any, ...] = (parts.path, parts.query, parts.fragment, parts.username)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fits, rest = False, ()
+    if not fits or any(rest) or re.search(r"[\s?#]", address):
         raise ValueError(f"must be like http://host:8000, not {value!r}")
     return address
+
+
+def host_name(value: Any) -> str:
+    """A host name, mostly with its scheme, sometimes with its port."""
+    address = text(value).rstrip("/")
+    base_url(address if "://" in address else f"http://{address}")
+    return address
+
+
+def _typed(kind: str, value: Any) -> Any:
+    """Numbers of DynamoDB JSON are texts, with or without quotes in YAML."""
+    if kind == "N":
+        return text(value)
+    return [text(each) for each in value] if kind == "NS" and isinstance(value, list) else value

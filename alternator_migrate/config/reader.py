@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from alternator_migrate.config.document import Document
 from alternator_migrate.config.settings import AlternatorOptions, Settings, Side
@@ -46,6 +47,7 @@ class _Reader:
         self.mistakes = list(document.mistakes)
         self.warnings: list[str] = []
         self._document = document
+        self._written_as: dict[str, str] = {}
 
     def section(self, settings: type, value: Any, path: str) -> Any:
         """An instance of `settings`; its fields are only reliable without mistakes."""
@@ -86,7 +88,8 @@ class _Reader:
         options = dict(nested)
         options |= {name: each for name, each in value.items() if name in _OPTIONS}
         for name in options:
-            self._document.alias(f"{path}.alternator.{name}", f"{path}.{name}")
+            if name not in nested:
+                self._written_as[f"{path}.alternator.{name}"] = f"{path}.{name}"
         rest = {name: each for name, each in value.items() if name not in _OPTIONS}
         return {**rest, "alternator": options}
 
@@ -104,6 +107,8 @@ class _Reader:
             return self.section(metadata["section"], given, inner)
         if "sections" in metadata:
             return self._sections(metadata["sections"], given, inner)
+        if any(mistake.path == inner for mistake in self._document.mistakes):
+            return field.default
         if given is None:
             if metadata["required"]:
                 self._mistake(inner, "is missing")
@@ -130,6 +135,7 @@ class _Reader:
         self._mistake(path, f"is not a known key{meant}")
 
     def _mistake(self, path: str, message: str) -> None:
+        path = self._written_as.get(path, path)
         self.mistakes.append(Mistake(path, self._document.place(path), message))
 
 
@@ -150,8 +156,10 @@ def _of_side(name: str, side: Side) -> Iterable[tuple[str, str]]:
         ways = [bool(endpoint.host), bool(endpoint.url), bool(endpoint.urls)]
         if sum(ways) != 1:
             yield f"{name}.endpoint", "needs exactly one of host (and port), url, urls"
-        elif endpoint.host and not _plausible_host(endpoint.host):
-            yield f"{name}.endpoint.host", f"must be like http://host, not {endpoint.host!r}"
+        elif endpoint.port and not endpoint.host:
+            yield f"{name}.endpoint.port", "goes with host; a URL has its own port"
+        elif endpoint.port and _has_port(str(endpoint.host)):
+            yield f"{name}.endpoint.port", "stands beside a host that has a port already"
         if endpoint.urls and not side.alternator:
             yield f"{name}.endpoint.urls", "several nodes are for type: alternator"
     elif side.type == "alternator":
@@ -165,17 +173,18 @@ def _of_side(name: str, side: Side) -> Iterable[tuple[str, str]]:
             yield f"{name}.credentials.sessionToken", "needs accessKey and secretKey"
 
 
-def _plausible_host(host: str) -> bool:
-    scheme, _, rest = host.rpartition("://")
-    return (
-        scheme in ("http", "https", "") and bool(rest) and not set(rest.rstrip("/")) & set("/ ?#")
-    )
+def _has_port(host: str) -> bool:
+    return urlsplit(host if "://" in host else f"//{host}").port is not None
 
 
 def _of_whole(settings: Settings) -> Iterable[tuple[str, str]]:
     source, target = settings.source, settings.target
-    if target.stream_changes:
-        yield "target.streamChanges", "following changes is not in this version: set it to false"
+    for key, wanted in (
+        ("streamChanges", target.stream_changes),
+        ("skipInitialSnapshotTransfer", target.skip_initial_snapshot_transfer),
+    ):
+        if wanted:
+            yield f"target.{key}", "following changes is not in this version: set it to false"
     places = [
         (side.table, side.region, side.endpoint.contacts if side.endpoint else ())
         for side in (source, target)

@@ -12,6 +12,7 @@ from alternator_migrate.config.keys import (
     attribute_value,
     base_url,
     flag,
+    host_name,
     ignored,
     integer,
     key,
@@ -29,7 +30,7 @@ from alternator_migrate.config.keys import (
 class Endpoint:
     """Where a service listens."""
 
-    host: str | None = key(text, "host name, with http:// or https:// before it")
+    host: str | None = key(host_name, "host name, with http:// or https:// before it")
     port: int | None = key(integer(1, 65535), "TCP port")
     url: str | None = key(base_url, "scheme, host and port in one, instead of host and port")
     urls: tuple[str, ...] = key(

@@ -1,0 +1,1 @@
+"""The examples and the compose file: they load, and name only what the command line has."""

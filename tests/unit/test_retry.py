@@ -1,0 +1,152 @@
+"""The retry policy: what is repeated, how long it waits, when it gives up."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+
+from alternator_migrate.errors import (
+    BadAnswer,
+    ItemsRefused,
+    MigrateError,
+    OutOfTime,
+    Retryable,
+    ServerRefused,
+    Throttled,
+    Unavailable,
+)
+from alternator_migrate.pacing import Retry
+from tests.unit import virtual_time
+from tests.unit.virtual_time import now
+
+FOREVER = 1e6
+
+
+class Service:
+    """Fails as it is told, then answers; notes when it was asked."""
+
+    def __init__(self, failures: Sequence[BaseException]) -> None:
+        self.asked: list[float] = []
+        self._failures = list(failures)
+
+    async def ask(self, question: str, *, twice: bool = False) -> str:
+        self.asked.append(now())
+        if len(self.asked) <= len(self._failures):
+            raise self._failures[len(self.asked) - 1]
+        return question * (1 + twice)
+
+
+def test_a_first_success_is_passed_on_and_counts_nothing() -> None:
+    async def scene() -> None:
+        retry, service = Retry(FOREVER), Service([])
+        assert await retry(service.ask, "a", twice=True) == "aa"
+        assert len(service.asked) == 1
+        assert (retry.retries, retry.throttled) == (0, 0)
+
+    virtual_time.run(scene)
+
+
+def test_what_is_retryable_is_repeated_with_the_same_arguments_and_counted() -> None:
+    async def scene() -> None:
+        retry = Retry(FOREVER)
+        service = Service([Throttled("slow"), Unavailable("reset"), Throttled("slow")])
+        assert await retry(service.ask, "b", twice=True) == "bb"
+        assert len(service.asked) == 4
+        assert (retry.retries, retry.throttled) == (3, 2)
+        retry.note_throttled()
+        assert (retry.retries, retry.throttled) == (4, 3)
+
+    virtual_time.run(scene)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ServerRefused("Scan", "AccessDeniedException", "no"),
+        ItemsRefused("BatchWriteItem", "ValidationException", "no"),
+        BadAnswer("html"),
+        MigrateError("other"),
+        ValueError("bug"),
+        asyncio.CancelledError(),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+@pytest.mark.parametrize("before", [0, 2])
+def test_nothing_else_is_repeated(failure: BaseException, before: int) -> None:
+    async def scene() -> None:
+        retry = Retry(FOREVER)
+        service = Service([*[Unavailable("reset")] * before, failure])
+        with pytest.raises(type(failure)) as raised:
+            await retry(service.ask, "c")
+        assert raised.value is failure
+        assert len(service.asked) == before + 1
+        assert retry.retries == before
+
+    virtual_time.run(scene)
+
+
+def test_waits_grow_to_the_longest_with_full_jitter() -> None:
+    first, longest, failures = 0.1, 2.0, 8
+
+    async def waits() -> list[float]:
+        service = Service([Unavailable("reset")] * failures)
+        await Retry(FOREVER, first, longest)(service.ask, "d")
+        return [after - before for before, after in pairwise(service.asked)]
+
+    async def scene() -> list[list[float]]:
+        return [await waits() for _ in range(150)]
+
+    runs = virtual_time.run(scene)
+    for number, same in enumerate(zip(*runs, strict=True)):
+        bound = min(longest, first * 2**number)
+        assert max(same) <= bound + 1e-3
+        assert max(same) > 0.8 * bound
+        assert min(same) < 0.2 * bound
+
+
+def test_a_spent_budget_tells_the_attempts_and_the_last_cause() -> None:
+    async def scene() -> None:
+        retry = Retry(0.05, 0.001, 0.002)
+        service = Service([Throttled(f"failure {number}") for number in range(10_000)])
+        with pytest.raises(OutOfTime) as raised:
+            await retry(service.ask, "e")
+        attempts = len(service.asked)
+        assert attempts > 1
+        assert isinstance(raised.value.__cause__, Throttled)
+        assert f"gave up after {attempts} attempts" in str(raised.value)
+        assert f"failure {attempts - 1}" in str(raised.value)
+        assert "retryBudgetSeconds" in raised.value.hint
+        assert raised.value.exit_code == 1
+        assert retry.retries == attempts - 1
+
+    virtual_time.run(scene)
+
+
+def test_no_wait_reaches_beyond_the_budget() -> None:
+    async def scene() -> None:
+        retry = Retry(0.001, 1000.0, 1000.0)
+        with pytest.raises(OutOfTime):
+            await retry(Service([Unavailable("reset")] * 99).ask, "f")
+        assert now() < 1
+
+    virtual_time.run(scene)
+
+
+def test_each_request_has_a_budget_of_its_own() -> None:
+    async def scene() -> None:
+        retry = Retry(FOREVER)
+        services = [Service([Unavailable("reset")] * number) for number in range(5)]
+        answers = await asyncio.gather(*(retry(service.ask, "g") for service in services))
+        assert answers == ["g"] * 5
+        assert [len(service.asked) for service in services] == [1, 2, 3, 4, 5]
+        assert retry.retries == 10
+
+    virtual_time.run(scene)
+
+
+def test_only_throttled_and_unavailable_are_retryable() -> None:
+    kinds = {Retryable}
+    for kind in list(kinds):
+        kinds.update(kind.__subclasses__())
+    assert kinds == {Retryable, Throttled, Unavailable}
