@@ -138,9 +138,10 @@ def run(config: Path | None, **options: Any) -> None:
       alternator-migrate run --table Example --source-endpoint http://localhost:8000 \\
           --target-endpoint http://localhost:8001
     """
-    from alternator_migrate import commands  # noqa: PLC0415 # keeps -h fast
+    settings = _settings(config, options)
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(_settings(config, options), **options))
+    sys.exit(commands.run(settings, **options))
 
 
 @cli.command()
@@ -155,9 +156,10 @@ def plan(config: Path | None, **options: Any) -> None:
       alternator-migrate plan --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
     """
-    from alternator_migrate import commands  # noqa: PLC0415 # keeps -h fast
+    settings = _settings(config, options)
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.plan(_settings(config, options), **options))
+    sys.exit(commands.plan(settings, **options))
 
 
 @cli.command()

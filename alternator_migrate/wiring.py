@@ -188,6 +188,11 @@ async def _open_lane(
                 f"cannot reach the {role}: {error.args[0]}",
                 f"Check {role}.endpoint and the network.",
             ) from error
+        if 300 <= status < 400:
+            raise UsageError(
+                f"the {role} at {urls[0]} answers with a redirect (HTTP {status})",
+                f"Put the address it leads to into {role}.endpoint; is it https?",
+            )
         yield lane, status == 200 and _is_list(body), skew
 
 
