@@ -24,7 +24,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from alternator_migrate.errors import MigrateError, ServerRefused, UsageError
+from alternator_migrate.errors import MigrateError, ServerRefused, Unavailable, UsageError
 from alternator_migrate.lane import CredentialSource
 from alternator_migrate.sigv4 import Credentials
 
@@ -32,6 +32,7 @@ _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 70
 _ATTEMPTS: Final = 4
 _LONGEST_WORDS: Final = 300
+_SERVER_ERRORS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ async def sign_in(login: Login | None, region: str | None, *, fallback_region: s
         )
 
     async def fresh() -> Credentials:
-        frozen = await found.get_frozen_credentials()
+        try:
+            frozen = await found.get_frozen_credentials()
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise _not_refreshed(error) from error
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     return Account(session, where, fresh)
@@ -142,6 +146,15 @@ class refusing:  # noqa: N801 # reads as a statement: `with refusing("CreateTabl
             raise MigrateError(
                 f"{self._operation}: {error}", "Check the endpoint, the region and the network."
             ) from error
+
+
+def _not_refreshed(error: Exception) -> MigrateError:
+    """What keeps credentials from being refreshed: a refusal is final, anything else may pass."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status < _SERVER_ERRORS and "Throttl" not in error_code(error):
+            return ServerRefused("refreshing the credentials", error_code(error), _words(error))
+    return Unavailable(f"refreshing the credentials: {error}")
 
 
 def error_code(error: ClientError) -> str:

@@ -154,4 +154,10 @@ def _typed(kind: str, value: Any) -> Any:
     """Numbers of DynamoDB JSON are texts, with or without quotes in YAML."""
     if kind == "N":
         return text(value)
-    return [text(each) for each in value] if kind == "NS" and isinstance(value, list) else value
+    if kind == "NS" and isinstance(value, list):
+        return [text(each) for each in value]
+    if kind == "L" and isinstance(value, list):
+        return [attribute_value(each) for each in value]
+    if kind == "M" and isinstance(value, dict):
+        return {str(name): attribute_value(each) for name, each in value.items()}
+    return value

@@ -1,0 +1,199 @@
+"""Nobody there: no terminal, no home, no language, no reader, no folder to write in."""
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import (
+    KEYS,
+    ONE_AT_A_TIME,
+    TABLE,
+    Ends,
+    read_only_folder,
+    signed,
+    until,
+)
+from tests.conftest import RunCli
+from tests.servers.cli import REPOSITORY, environment
+from tests.servers.client import fill
+from tests.servers.process import bound
+
+KEY_SETS = [
+    f"--set={side}.credentials.{name}={value}"
+    for side in ("source", "target")
+    for name, value in zip(("accessKey", "secretKey"), KEYS.values(), strict=True)
+]
+WITHOUT_ENVIRONMENT = (
+    f"import sys; sys.path.insert(0, {str(REPOSITORY)!r});"
+    "sys.argv[0] = 'alternator-migrate';"
+    "from alternator_migrate.cli import main; main()"
+)
+
+
+async def test_with_nothing_but_a_path(ends: Ends, tmp_path: Path) -> None:
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    out, err = tmp_path / "out", tmp_path / "err"
+    options = ends.flags(*KEY_SETS, "--summary-json", "-")
+    command = shlex.join([sys.executable, "-B", "-c", WITHOUT_ENVIRONMENT, "run", *options])
+    redirected = f"exec {command} <&- >{shlex.quote(str(out))} 2>{shlex.quote(str(err))}"
+    process = await asyncio.create_subprocess_exec(
+        *bound(["/bin/sh", "-c", redirected]),
+        cwd=read_only_folder(folder),
+        env={"PATH": os.defpath},
+        start_new_session=True,
+    )
+    try:
+        code = await asyncio.wait_for(process.wait(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert code == 0, err.read_text()
+    assert json.loads(out.read_text())["status"] == "completed"
+    assert "Migration completed: read 40 = written 40" in err.read_text()
+    assert "\x1b" not in err.read_text()
+    assert len(ends.target.items(TABLE)) == 40
+
+
+async def test_without_standard_streams_at_all(ends: Ends, tmp_path: Path) -> None:
+    command = shlex.join(
+        [sys.executable, "-m", "alternator_migrate", "run", *ends.flags(*KEY_SETS)]
+    )
+    process = await asyncio.create_subprocess_exec(
+        *bound(["/bin/sh", "-c", f"exec {command} <&- >&- 2>&-"]),
+        cwd=tmp_path,
+        env=environment(tmp_path, {}),
+        start_new_session=True,
+    )
+    try:
+        code = await asyncio.wait_for(process.wait(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert len(ends.target.items(TABLE)) == 40
+    assert code == 0
+
+
+async def test_a_reader_that_is_gone_does_not_stop_the_copy(ends: Ends, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    options = ends.flags()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *bound([sys.executable, "-m", "alternator_migrate", "run", *options]),
+            cwd=tmp_path,
+            env=environment(tmp_path, signed()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=writing,
+        )
+    finally:
+        os.close(writing)
+    try:
+        code = await asyncio.wait_for(process.wait(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert len(ends.target.items(TABLE)) == 40
+    assert code == 0, "all items were copied, whoever reads the log"
+
+
+@pytest.mark.parametrize("command", ["plan", "run --summary-json -"])
+async def test_a_reader_of_standard_output_that_is_gone_is_no_crash(
+    ends: Ends, tmp_path: Path, command: str
+) -> None:
+    name, *options = command.split()
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *bound([sys.executable, "-m", "alternator_migrate", name, *ends.flags(*options)]),
+            cwd=tmp_path,
+            env=environment(tmp_path, signed()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=writing,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    finally:
+        os.close(writing)
+    try:
+        _, err = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert b"Traceback" not in err
+    assert b"Exception ignored" not in err
+
+
+async def test_data_beyond_ascii_in_the_c_locale(run_cli: RunCli, ends: Ends) -> None:
+    item = {"pk": {"S": "Zürich 東京 🚀"}, "ключ": {"S": "é\u0000"}}
+    await fill(ends.source.url, TABLE, [item])
+    plain = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    code, _, err = await run_cli("run", *ends.flags(), env=signed(**plain))
+    assert code == 0, err
+    assert item in ends.target.items(TABLE)
+
+
+async def test_words_beyond_ascii_in_the_c_locale(
+    run_cli: RunCli, ends: Ends, tmp_path: Path
+) -> None:
+    plain = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    (tmp_path / "config.yaml").write_text("source:\n  tablé: 東京\n", encoding="utf-8")
+    code, out, err = await run_cli("run", "config.yaml", env=plain)
+    assert (code, out) == (2, "")
+    assert err.count("Error:") == 1
+    assert "did you mean table?" in err
+    assert "Traceback" not in err
+
+
+def first_of_a_namespace() -> list[str]:
+    """A command's prefix that makes it process 1 of a namespace; empty where that is not allowed.
+
+    Without it the command is only the leader of a session without a terminal.
+    """
+    prefix = ["unshare", "--fork", "--pid", "--kill-child"]
+    try:
+        done = subprocess.run([*prefix, "true"], capture_output=True, timeout=20, check=False)
+    except OSError:
+        return []
+    return [] if done.returncode else prefix
+
+
+def only_child(pid: int) -> int:
+    """The process id of the only child."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
+async def test_as_the_first_process_without_a_controlling_terminal(
+    ends: Ends, tmp_path: Path
+) -> None:
+    """Process 1, as in a container, gets no signal that it does not handle."""
+    ends.slow_down_target(0.2)
+    prefix = first_of_a_namespace()
+    command = [sys.executable, "-m", "alternator_migrate", "run", *ends.flags(*ONE_AT_A_TIME)]
+    process = await asyncio.create_subprocess_exec(
+        *bound([*prefix, *command]),
+        cwd=tmp_path,
+        env=environment(tmp_path, signed()),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        await until(lambda: ends.target.requests["BatchWriteItem"] > 1)
+        os.kill(only_child(process.pid) if prefix else process.pid, signal.SIGTERM)
+        _, err = await asyncio.wait_for(process.communicate(), 20)
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 143, err
+    assert b"Migration stopped" in err
