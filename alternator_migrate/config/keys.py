@@ -64,7 +64,7 @@ def integer(lowest: int, highest: int = 2**31 - 1) -> Kind:
                 f"from {lowest} to {highest}" if highest < 2**31 - 1 else f"of at least {lowest}"
             )
             raise ValueError(f"must be a whole number {bounds}, not {value!r}")
-        return value
+        return int(value)
 
     return check
 

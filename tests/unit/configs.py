@@ -89,3 +89,8 @@ def paths(mistakes: Iterable[Mistake]) -> set[str]:
 def attribute(path: str) -> str:
     """The snake_case path of a key."""
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in path)
+
+
+ALTERNATOR_SOURCE = changed(
+    "source", {"type": "alternator", "table": "From", "endpoint": {"url": "http://other:8000"}}
+)

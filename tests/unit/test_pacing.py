@@ -203,6 +203,19 @@ def test_a_rate_that_was_cut_comes_back_to_the_cap_and_no_further() -> None:
     virtual_time.run(scene)
 
 
+@pytest.mark.parametrize("cap", [None, 100.0])
+def test_a_pause_of_a_day_after_throttling_is_survived(cap: float | None) -> None:
+    async def scene() -> None:
+        pace = a_pace(cap)
+        await spend(pace, 5, each=0.01)
+        pace.slow_down()
+        await asyncio.sleep(86_400)
+        await pace.take(1)
+        assert not pace.throttled
+
+    virtual_time.run(scene)
+
+
 def test_a_cut_without_a_cap_is_lifted_at_twice_the_rate_achieved() -> None:
     async def scene() -> None:
         pace = a_pace(None)

@@ -234,3 +234,13 @@ def test_no_other_second_key_is_taken_for_scylladbs_way() -> None:
     assert differences(with_range, hash_only) == [
         "index g: wanted city HASH, size RANGE, found city HASH"
     ]
+
+
+def test_ttl_on_another_attribute_is_told_and_absent_ttl_is_not() -> None:
+    wanted = replace(spec(), ttl_attribute="expires")
+    assert differences(wanted, replace(spec(), ttl_attribute="ends")) == [
+        "TTL: wanted on expires, found on ends"
+    ]
+    assert differences(wanted, wanted) == []
+    assert differences(wanted, spec()) == []
+    assert differences(spec(), wanted) == []
