@@ -16,6 +16,7 @@ _CUT = 0.7
 _ROUND_SECONDS = 1.0
 _RECOVERY_PER_SECOND = 1.1
 _TOLD_SECONDS = 5.0
+_LONGEST_RECOVERY = 600.0
 
 
 class Pace:
@@ -94,7 +95,7 @@ class Pace:
         now = self._clock()
         elapsed, self._filled = now - self._filled, now
         if self.throttled and self._rate is not None:
-            self._rate *= _RECOVERY_PER_SECOND**elapsed
+            self._rate *= _RECOVERY_PER_SECOND ** min(elapsed, _LONGEST_RECOVERY)
             if self.cap is not None:
                 self._rate = min(self._rate, self.cap)
             elif self._rate >= self._lift_at:

@@ -14,6 +14,7 @@ from alternator_migrate.errors import BadAnswer
 from alternator_migrate.model import Item, Page, Position
 
 _NOTHING = msgspec.Raw(b"")
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NO_VALUE = msgspec.Raw(b"{}")
 _NEXT_ITEM = b'}},{"PutRequest":{"Item":'
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
@@ -82,7 +83,7 @@ def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float |
     """
     try:
         answer = _scan_answer.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise BadAnswer(f"the answer to Scan cannot be read: {error}") from error
     if answer.count != len(answer.items) or answer.scanned < answer.count:
         raise BadAnswer(
@@ -119,7 +120,7 @@ def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
         return [], None
     try:
         answer = _batch_answer.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
     back = [request.put.item for requests in answer.unprocessed.values() for request in requests]
     units = sum(consumed.units for consumed in answer.consumed) if answer.consumed else None
@@ -131,7 +132,7 @@ def read_error(body: bytes) -> tuple[str, str]:
     strings where the body is not one."""
     try:
         answer = _error_answer.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         return "", ""
     return answer.type.rpartition("#")[2], answer.message or answer.Message or ""
 

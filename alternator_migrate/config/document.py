@@ -56,6 +56,7 @@ class Document:
         self.name = name
         self.value: dict[str, Any] = {}
         self.mistakes: list[Mistake] = []
+        self.unreadable = False
         self._environment = os.environ if environment is None else environment
         self._places: dict[str, str] = {}
 
@@ -73,8 +74,10 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = f"{self.name}, line {mark.line + 1}" if mark else self.name
+            self.unreadable = True
             self._mistake("", place, f"not YAML: {error.problem or error.context}")
         except _UNREADABLE as error:
+            self.unreadable = True
             self._mistake("", self.name, f"not YAML: {error or type(error).__name__}")
 
     def override(self, path: str, value: object, place: str) -> None:
@@ -94,16 +97,22 @@ class Document:
         self._places[path] = place
 
     def set(self, assignment: str) -> None:
-        """Apply `PATH=VALUE` of the command line; VALUE is read as YAML."""
+        """Apply `PATH=VALUE` of the command line; VALUE is read as YAML. Its place is told without
+        the value, which may be a secret."""
         path, separator, value = assignment.partition("=")
-        place = f"--set {path}=..." if ".credentials." in path else f"--set {assignment}"
+        path = path.strip()
+        place = f"--set {path}=..." if separator else f"--set {path}"
         if not separator:
             self._mistake(path, place, "must be PATH=VALUE, such as source.scanSegments=64")
             return
         try:
-            self.override(path.strip(), yaml.load(value, _Loader), place)  # noqa: S506 # a SafeLoader
+            loader = _Loader(value)
+            node = loader.get_single_node()
+            plain = self._plain(loader, node, path) if node else None
         except _UNREADABLE:
-            self.override(path.strip(), value, place)
+            plain = value
+        self.override(path, plain, place)
+        self._places |= dict.fromkeys((p for p in self._places if p.startswith(path)), place)
 
     def place(self, path: str) -> str:
         """Where a key stands, or the nearest key around it."""

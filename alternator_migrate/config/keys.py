@@ -7,6 +7,10 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
+_HOST = re.compile(
+    r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*\.?"
+)
+
 Kind = Callable[[Any], Any]
 """Takes a plain YAML value, returns the checked one; raises `ValueError` with what is wanted."""
 
@@ -138,7 +142,7 @@ def base_url(value: Any) -> str:
         fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         fits, rest = False, ()
-    if not fits or any(rest) or re.search(r"[\s?#]", address):
+    if not fits or any(rest) or not _HOST.fullmatch(str(parts.hostname)):
         raise ValueError(f"must be like http://host:8000, not {value!r}")
     return address
 

@@ -33,6 +33,8 @@ def read_settings(document: Document) -> tuple[Settings, list[str]]:
     Raises `ConfigError` with all mistakes.
     """
     reader = _Reader(document)
+    if document.unreadable:
+        raise ConfigError(reader.mistakes, "Nothing was changed.")
     settings = reader.section(Settings, document.value, "")
     if not reader.mistakes:
         reader.mistakes += _contradictions(document, settings)

@@ -1,0 +1,51 @@
+"""Where a service listens: the ways to say it, and what no client could use."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.configs import ALTERNATOR_SOURCE, at, changed, loaded, paths, refused
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize(
+    ("endpoint", "contacts"),
+    [
+        ({"host": "http://h", "port": 8000}, ("http://h:8000",)),
+        ({"host": "https://h"}, ("https://h",)),
+        ({"host": "h", "port": 443}, ("https://h:443",)),
+        ({"host": "h/"}, ("http://h",)),
+        ({"host": "[::1]", "port": 8000}, ("http://[::1]:8000",)),
+        ({"url": "https://h:8043/"}, ("https://h:8043",)),
+        ({"urls": ["http://a:1", "http://b:2"]}, ("http://a:1", "http://b:2")),
+    ],
+)
+def test_an_endpoint_is_host_and_port_or_url_or_urls(
+    side: str, endpoint: dict[str, Any], contacts: tuple[str, ...]
+) -> None:
+    settings, _ = loaded(changed(f"{side}.endpoint", endpoint, ALTERNATOR_SOURCE))
+    assert at(settings, f"{side}.endpoint.contacts") == contacts
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "http://h:port",
+            "http://h:99999",
+            "http://h h",
+            "http://:80",
+            "http://[::1",
+            "http://h?x",
+        ),
+        *("http://user@h", "http://h_x", "http://h..x", "http://-", "http://h%20x", "http://é"),
+    ],
+)
+@pytest.mark.parametrize("key", ["url", "host"])
+def test_an_address_that_no_client_could_use_is_a_mistake(key: str, url: str) -> None:
+    text = changed("target.endpoint", {key: url})
+    assert paths(refused(text).mistakes) == {f"target.endpoint.{key}"}
+
+
+def test_a_host_with_a_port_takes_no_other_port() -> None:
+    refused(changed("target.endpoint", {"host": "http://h:8000", "port": 8000}))
