@@ -86,6 +86,7 @@ class HeldItems:
             *page["Items"],
         ]
         page["Count"] = len(page["Items"])
+        page["ScannedCount"] = max(page.get("ScannedCount", 0), page["Count"])
 
 
 class Place(NamedTuple):
