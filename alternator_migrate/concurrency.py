@@ -1,0 +1,121 @@
+"""How many batches to write at once: as many as the target can take without queueing them.
+
+Alternator does not throttle, it slows down. The rule is that of BBR (Cardwell et al., "BBR:
+Congestion-Based Congestion Control", 2016) with batches for packets: the target holds
+`throughput x latency` batches when it is just busy, so the limit is a gain times the highest
+throughput of the last rounds times the lowest latency of the last minute. More writers than that
+would only wait inside the target. When another client loads it, throughput falls and the limit
+with it, within seconds; once a minute the latency is measured afresh at the lowest limit.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+_ROUND_SECONDS: Final = 0.25
+_GAIN: Final = 1.5
+_STARTUP_GAIN: Final = 2.0
+_GROWTH: Final = 1.2
+_FLAT_ROUNDS: Final = 3
+_THROUGHPUT_ROUNDS: Final = 12
+_LATENCY_SECONDS: Final = 60.0
+_PROBE_ROUNDS: Final = 2
+
+
+class Limiter:
+    """Lets up to `limit` holders in at once, and finds the limit by what it sees of them.
+
+    `limit` stays between `lowest` and `highest`. Use `async with limiter.slot():` around one
+    write; a write that fails is not counted.
+    """
+
+    def __init__(
+        self, highest: int, lowest: int = 4, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.lowest, self.highest = min(lowest, highest), highest
+        self.limit = self.lowest
+        self._clock = clock
+        self._inside = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._round = clock()
+        self._done = 0
+        self._latency = 0.0
+        self._saturated = False
+        self._throughputs: deque[float] = deque(maxlen=_THROUGHPUT_ROUNDS)
+        self._shortest = math.inf
+        self._shortest_at = clock()
+        self._probing = 0
+        self._starting = True
+        self._flat = 0
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for a free place and hold it."""
+        while self._inside >= self.limit:
+            self._saturated = True
+            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(place)
+            try:
+                await place
+            except asyncio.CancelledError:
+                self._wake()
+                raise
+        self._inside += 1
+        began = self._clock()
+        try:
+            yield
+            self._note(began)
+        finally:
+            self._inside -= 1
+            self._wake()
+
+    def _wake(self) -> None:
+        free = self.limit - self._inside
+        while free > 0 and self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                free -= 1
+
+    def _note(self, began: float) -> None:
+        now = self._clock()
+        self._done += 1
+        self._latency += now - began
+        if now - self._round >= _ROUND_SECONDS and self._done >= self.limit:
+            self._end_round(now)
+
+    def _end_round(self, now: float) -> None:
+        """Take one round's throughput and latency into account, and set the limit anew."""
+        throughput = self._done / (now - self._round)
+        latency = self._latency / self._done
+        if self._probing == 1:
+            self._shortest, self._shortest_at = latency, now
+            self._starting, self._flat = True, 0
+            self._throughputs.clear()
+        elif latency < self._shortest:
+            self._shortest, self._shortest_at = latency, now
+        self._probing = max(self._probing - 1, 0)
+        if self._saturated and not self._probing:
+            self._throughputs.append(throughput)
+            self._grow_or_settle()
+        if now - self._shortest_at > _LATENCY_SECONDS and not self._probing:
+            self._probing = _PROBE_ROUNDS
+            self._set(self.lowest)
+        self._round, self._done, self._latency, self._saturated = now, 0, 0.0, False
+        self._wake()
+
+    def _grow_or_settle(self) -> None:
+        best = max(self._throughputs)
+        if self._starting:
+            grew = len(self._throughputs) < 2 or best > _GROWTH * sorted(self._throughputs)[-2]
+            self._flat = 0 if grew else self._flat + 1
+            self._starting = self._flat < _FLAT_ROUNDS
+        gain = _STARTUP_GAIN if self._starting else _GAIN
+        self._set(gain * best * self._shortest)
+
+    def _set(self, limit: float) -> None:
+        self.limit = max(self.lowest, min(self.highest, math.ceil(limit)))
