@@ -7,15 +7,20 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from alternator_migrate.errors import AccountingBroken
-from alternator_migrate.model import Batch, Counts, Page, Position
+from alternator_migrate.model import Batch, Counts, Page, Position, Standing
 
 
 @dataclass(slots=True)
 class _Open:
-    """A page of which some batches are not acknowledged yet."""
+    """A page that is not settled yet; `outstanding` of its batches are not acknowledged."""
 
     outstanding: int
+    batches: int
     position: Position | None
+    read: int
+    skipped: int
+    size: int
+    rejected: int = 0
 
 
 @dataclass(slots=True)
@@ -25,28 +30,29 @@ class _Reading:
     position: Position | None = None
     first: int = 0
     pages: deque[_Open] = field(default_factory=deque)
-    done: bool = False
-
-    def settle(self) -> bool:
-        """Move over the acknowledged prefix; True when this ends the segment."""
-        while self.pages and not self.pages[0].outstanding:
-            self.position = self.pages.popleft().position
-            self.first += 1
-            self.done = self.position is None
-        return self.done
 
 
 class Ledger:
-    """Counts and positions of a table's segments."""
+    """Counts and positions of a table's `segments`, going on from `standing`."""
 
-    def __init__(self, segments: int) -> None:
+    def __init__(self, segments: int, standing: Standing | None = None) -> None:
+        settled = standing or Standing()
         self.segments_total = segments
-        self.segments_done = 0
-        self.bytes_read = 0
-        self.batches = 0
-        self._read = self._written = self._skipped = self._rejected = 0
+        self.bytes_read = self._settled_bytes = settled.bytes_read
+        self.batches = self._settled_batches = settled.batches
+        self._settled = settled.items
+        self._read, self._written = settled.items.read, settled.items.written
+        self._skipped, self._rejected = settled.items.skipped_expired, settled.items.rejected
         self._queued = 0
-        self._readings: dict[int, _Reading] = {}
+        self._done = set(settled.done)
+        self._readings = {
+            segment: _Reading(position) for segment, position in settled.positions.items()
+        }
+
+    @property
+    def segments_done(self) -> int:
+        """Segments wholly acknowledged."""
+        return len(self._done)
 
     @property
     def counts(self) -> Counts:
@@ -58,38 +64,57 @@ class Ledger:
         """Batches read and not acknowledged."""
         return self._queued
 
+    @property
+    def standing(self) -> Standing:
+        """How far everything is acknowledged: where another run may go on."""
+        positions = {
+            segment: reading.position
+            for segment, reading in self._readings.items()
+            if reading.position is not None
+        }
+        return Standing(
+            frozenset(self._done),
+            positions,
+            self._settled,
+            self._settled_bytes,
+            self._settled_batches,
+        )
+
+    def is_done(self, segment: int) -> bool:
+        """Whether a segment is wholly acknowledged."""
+        return segment in self._done
+
     def position(self, segment: int) -> Position | None:
         """The key after which everything before is acknowledged; None at the segment's start."""
         reading = self._readings.get(segment)
         return reading.position if reading else None
 
-    def skipped(self, segment: int) -> None:
-        """A segment that the configuration says is wholly written."""
-        self._readings[segment] = _Reading(done=True)
-        self.segments_done += 1
-
     def page(self, segment: int, page: Page, batches: int) -> int:
         """Note a page that makes `batches` batches (0: acknowledged at once); its number."""
         reading = self._readings.setdefault(segment, _Reading())
         number = reading.first + len(reading.pages)
-        reading.pages.append(_Open(batches, page.position))
+        opened = _Open(batches, batches, page.position, page.read, page.skipped, page.size)
+        reading.pages.append(opened)
         self._read += page.read
         self._skipped += page.skipped
         self.bytes_read += page.size
         self._queued += batches
         if not batches:
-            self._settle(reading)
+            self._settle(segment, reading)
         return number
 
     def acknowledged(self, batch: Batch, rejected: int = 0) -> None:
         """The target stored all of the batch, save `rejected` items kept as rejects."""
         reading = self._readings[batch.segment]
-        reading.pages[batch.page - reading.first].outstanding -= 1
+        page = reading.pages[batch.page - reading.first]
+        page.outstanding -= 1
+        page.rejected += rejected
         self._written += len(batch.items) - rejected
         self._rejected += rejected
         self.batches += 1
         self._queued -= 1
-        self._settle(reading)
+        if not page.outstanding:
+            self._settle(batch.segment, reading)
 
     def check(self) -> None:
         """Raise `AccountingBroken` unless every segment is done and every item accounted for."""
@@ -104,6 +129,18 @@ class Ledger:
                 f"{counts.skipped_expired} skipped + {counts.rejected} rejected is not that many"
             )
 
-    def _settle(self, reading: _Reading) -> None:
-        if reading.settle():
-            self.segments_done += 1
+    def _settle(self, segment: int, reading: _Reading) -> None:
+        """Move over the acknowledged prefix of a segment's pages."""
+        while reading.pages and not reading.pages[0].outstanding:
+            page = reading.pages.popleft()
+            reading.first += 1
+            reading.position = page.position
+            written = page.read - page.skipped - page.rejected
+            self._settled = self._settled.plus(
+                Counts(page.read, written, page.skipped, page.rejected)
+            )
+            self._settled_bytes += page.size
+            self._settled_batches += page.batches
+            if page.position is None:
+                self._done.add(segment)
+                del self._readings[segment]

@@ -87,6 +87,30 @@ class Counts:
         """Whether read = written + skipped_expired + rejected."""
         return self.read == self.written + self.skipped_expired + self.rejected
 
+    def plus(self, other: "Counts") -> "Counts":
+        """The sum of both."""
+        return Counts(
+            self.read + other.read,
+            self.written + other.written,
+            self.skipped_expired + other.skipped_expired,
+            self.rejected + other.rejected,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a table's copy is acknowledged: what a savepoint keeps.
+
+    `positions` has the key to go on after for each segment begun and not done; the counts are
+    those of wholly acknowledged pages before these positions, and so always accounted for.
+    """
+
+    done: frozenset[int] = frozenset()
+    positions: Mapping[int, Position] = field(default_factory=dict)
+    items: Counts = field(default_factory=Counts)
+    bytes_read: int = 0
+    batches: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

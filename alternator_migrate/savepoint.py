@@ -1,0 +1,241 @@
+"""Savepoints on disk: their format, atomic writing, the newest one, and the lock of a migration.
+
+A savepoint is the configuration (so that ScyllaDB Migrator could go on from it) with
+`source.scanSegments` and `skipSegments` as they stand, and `progress` for what that tool does not
+know. It is JSON, which is YAML.
+"""
+
+import fcntl
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from alternator_migrate import wire
+from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.model import Counts, Standing
+
+_NAME = re.compile(r"savepoint_(\d{13})_(\d{10})\.yaml")
+_KEPT: Final = 3
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Savepoint:
+    """How a migration stood at one moment.
+
+    `migration` identifies what is copied where; `shape` what of the configuration decides which
+    items arrive, and how. `source_id` and `target_id` are the tables' own identities ("" while
+    unknown). `seconds` is the time all its runs took; `written` is epoch seconds.
+    """
+
+    configuration: Mapping[str, Any]
+    migration: str
+    shape: str
+    segments: int
+    source_id: str
+    target_id: str = ""
+    standing: Standing = Standing()
+    status: str = "running"
+    seconds: float = 0.0
+    written: float = 0.0
+    config_file: str | None = None
+    rejects: str | None = None
+
+
+def encode(savepoint: Savepoint) -> bytes:
+    """The text of a savepoint file."""
+    standing = savepoint.standing
+    configuration = {**savepoint.configuration}
+    configuration["source"] = {
+        **configuration.get("source", {}),
+        "scanSegments": savepoint.segments,
+    }
+    configuration["skipSegments"] = sorted(standing.done)
+    progress = {
+        "version": _VERSION,
+        "migration": savepoint.migration,
+        "shape": savepoint.shape,
+        "status": savepoint.status,
+        "sourceTableId": savepoint.source_id,
+        "targetTableId": savepoint.target_id,
+        "positions": {
+            str(segment): json.loads(position) for segment, position in standing.positions.items()
+        },
+        "items": asdict(standing.items),
+        "bytesRead": standing.bytes_read,
+        "batches": standing.batches,
+        "seconds": round(savepoint.seconds, 3),
+        "written": round(savepoint.written, 3),
+        "configFile": savepoint.config_file,
+        "rejects": savepoint.rejects,
+    }
+    return json.dumps({**configuration, "progress": progress}, indent=1).encode()
+
+
+def decode(text: bytes | str) -> Savepoint:
+    """A savepoint from its text. Raises `ValueError` for anything else."""
+    try:
+        whole = json.loads(text)
+        progress = whole.pop("progress")
+        if progress["version"] != _VERSION:
+            raise ValueError(f"it has version {progress['version']}, and this tool reads {_VERSION}")
+        positions = {int(n): wire.to_json(key) for n, key in progress["positions"].items()}
+        return Savepoint(
+            configuration=whole,
+            migration=progress["migration"],
+            shape=progress["shape"],
+            segments=whole["source"]["scanSegments"],
+            source_id=progress["sourceTableId"],
+            target_id=progress["targetTableId"],
+            standing=Standing(
+                done=frozenset(whole["skipSegments"]),
+                positions=positions,
+                items=Counts(**progress["items"]),
+                bytes_read=progress["bytesRead"],
+                batches=progress["batches"],
+            ),
+            status=progress["status"],
+            seconds=progress["seconds"],
+            written=progress["written"],
+            config_file=progress["configFile"],
+            rejects=progress["rejects"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is not a savepoint ({error!r})") from error
+
+
+def found(folder: Path) -> Iterator[tuple[Path, Savepoint]]:
+    """The readable savepoints of a folder, newest first; damaged ones are passed over."""
+    for path in _files(folder):
+        try:
+            yield path, decode(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+
+
+class Store:
+    """The savepoints of one migration in `folder`, beside those of others."""
+
+    def __init__(self, folder: Path, migration: str) -> None:
+        self.folder = folder
+        self.latest: Path | None = None
+        self._migration = migration
+        self._counter = 0
+        self._millis = 0
+
+    def newest(self) -> tuple[Path, Savepoint] | None:
+        """The newest savepoint of this migration."""
+        own = (each for each in found(self.folder) if each[1].migration == self._migration)
+        return next(own, None)
+
+    def write(self, savepoint: Savepoint) -> Path:
+        """Write a savepoint durably; the older ones of this migration, save two, are removed.
+
+        Raises `MigrateError` where the disk is full or read-only; older savepoints then stand.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / self._next_name()
+            _write_durably(path, encode(replace(savepoint, written=time.time())))
+        except OSError as error:
+            raise MigrateError(
+                f"cannot write a savepoint in {self.folder}: {error.strerror}",
+                "Set savepoints.path to a folder with room that this user may write.",
+            ) from error
+        self.latest = path
+        self._prune()
+        return path
+
+    def _next_name(self) -> str:
+        """A name after all others, even when the clock was set back."""
+        last = next(iter(_files(self.folder)), None)
+        named = _NAME.fullmatch(last.name) if last else None
+        self._millis = max(int(time.time() * 1000), self._millis, int(named[1]) if named else 0)
+        self._counter = max(self._counter, int(named[2]) if named else 0) + 1
+        return f"savepoint_{self._millis:013}_{self._counter:010}.yaml"
+
+    def _prune(self) -> None:
+        own = [path for path, point in found(self.folder) if point.migration == self._migration]
+        for path in own[_KEPT:]:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def lock(folder: Path, migration: str) -> Iterator[None]:
+    """Hold the lock of a migration; the kernel frees it when its holder dies.
+
+    Raises `UsageError` while another process holds it, or where the folder cannot be written.
+    """
+    path = folder / f"migration_{migration}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write in {folder}: {error.strerror}",
+            "Set savepoints.path to a folder that this user may write.",
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = path.read_text().strip() or "another process"
+            raise UsageError(
+                f"this migration is running already: process {holder} holds {path}",
+                "Wait for it to end, or stop it; `alternator-migrate status` shows how it stands.",
+            ) from error
+        os.truncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def holder(folder: Path, migration: str) -> str | None:
+    """The process id of the run that holds a migration's lock now; None if there is none."""
+    path = folder / f"migration_{migration}.lock"
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return path.read_text().strip() or "?"
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        names = [name for name in os.listdir(folder) if _NAME.fullmatch(name)]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names, reverse=True)]
+
+
+def _write_durably(path: Path, text: bytes) -> None:
+    """Write to a temporary file, fsync, rename, fsync the folder."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.rename(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
