@@ -124,12 +124,15 @@ def _progress(command: F) -> F:
 @click.option(
     "--into-existing", is_flag=True, help="accept a target table that already holds items"
 )
+@click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
 @_progress
 @_logging
 def run(config: Path | None, **options: Any) -> None:
     """Create the target table and copy the data.
 
     CONFIG is a YAML file, such as one of ScyllaDB Migrator; flags alone suffice for a one-off.
+    A run that was stopped or failed goes on from its newest savepoint when it is run again;
+    CONFIG may also be a savepoint.
 
     \b
     Examples:

@@ -14,20 +14,22 @@ from typing import Final, TypeVar
 
 from rich.console import Console
 
-from alternator_migrate import logs, planning, report
-from alternator_migrate.config import Settings
+from alternator_migrate import logs, planning, report, resume
+from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.migration import Migration
+from alternator_migrate.model import Progress
 from alternator_migrate.progress import Display, Mode
-from alternator_migrate.rejects import RejectsFile
-from alternator_migrate.wiring import build_migration, open_sides
+from alternator_migrate.savepoint import Savepoint, Store, lock
+from alternator_migrate.tables import check_empty
+from alternator_migrate.wiring import Sides, build_migration, open_sides
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Loaded = tuple[Settings, list[str]]
+Earlier = tuple[Path, Savepoint] | None
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR: Final = "\x1b[?25h"
 _EXIT_CODES: Final = {"completed": 0, "rejects": 3}
 
@@ -35,32 +37,34 @@ _EXIT_CODES: Final = {"completed": 0, "rejects": 3}
 class Run:
     """One run under a person's eyes: it reacts to signals, shows progress, tells its ending."""
 
-    def __init__(self, settings: Settings, console: Console, mode: Mode) -> None:
-        self._settings = settings
+    def __init__(self, loaded: Loaded, console: Console, mode: Mode) -> None:
+        self._loaded = loaded
         self._console = console
         self._display = Display(console, mode)
+        self._store = Store(Path(loaded.settings.savepoints.path), resume.identity(loaded.settings))
+        self._progress: Callable[[], Progress] | None = None
         self._migration: Migration | None = None
-        self._rejects: RejectsFile | None = None
+        self._rejects: Path | None = None
         self._signal = 0
 
-    def to_the_end(self, summary_json: str | None, *, into_existing: bool) -> int:
+    def to_the_end(self, summary_json: str | None, *, into_existing: bool, fresh: bool) -> int:
         """Run, tell how it ended, write the summary. Returns the exit code; raises
         `MigrateError` after all that has been told."""
         began, clock = time.time(), time.monotonic()
         status: report.Status = "failed"
         failure: MigrateError | None = None
         try:
-            status = on_loop(lambda: self._run(into_existing=into_existing))
+            status = on_loop(lambda: self._run(into_existing=into_existing, fresh=fresh))
         except MigrateError as error:
             failure = error
-        rejects = self._rejects.path if self._rejects else None
         ending = report.Ending(
             status=status,
             began=began,
             seconds=time.monotonic() - clock,
-            progress=self._migration.progress() if self._migration else None,
+            progress=self._progress() if self._progress else None,
             error=str(failure) if failure else None,
-            rejects=str(rejects) if rejects else None,
+            savepoint=str(self._store.latest) if self._store.latest else None,
+            rejects=str(self._rejects) if self._rejects else None,
         )
         self._tell(ending)
         if summary_json:
@@ -69,28 +73,69 @@ class Run:
             raise failure
         return _EXIT_CODES.get(status, 128 + self._signal)
 
-    async def _run(self, *, into_existing: bool) -> report.Status:
+    async def _run(self, *, into_existing: bool, fresh: bool) -> report.Status:
         stop = asyncio.Event()
         self._listen(stop)
+        earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
+        if earlier and earlier[1].status in ("completed", "rejects"):
+            return self._already_done(*earlier)
         try:
-            async with open_sides(self._settings) as sides:
-                for line in planning.notes(sides):
-                    log.info(line)
-                self._migration, self._rejects = build_migration(
-                    self._settings, sides, into_existing=into_existing
-                )
-                _spare_the_collector()
-                finished = await self._migration.run(stop, self._display.show)
+            finished = await self._from(earlier, stop, into_existing=into_existing)
         except asyncio.CancelledError:
             if not self._signal:
                 raise
             return "stopped"
         if not finished:
             return "stopped"
-        return "rejects" if self._rejects.path else "completed"
+        return "rejects" if self._progress and self._progress().items.rejected else "completed"
+
+    async def _from(self, earlier: Earlier, stop: asyncio.Event, *, into_existing: bool) -> bool:
+        """Migrate from an earlier savepoint, or from the start; True when all is done."""
+        settings = self._loaded.settings
+        segments = earlier[1].segments if earlier else None
+        async with open_sides(settings, segments) as sides:
+            found = sides.findings
+            if earlier:
+                resume.check_tables(*earlier, found.source, found.existing)
+                log.info("going on from %s", earlier[0])
+            if not into_existing and not (earlier and earlier[1].target_id):
+                await check_empty(sides.target.table, found.existing)
+            with lock(self._store.folder, resume.identity(settings)):
+                self._check_newest(earlier)
+                for line in planning.notes(sides):
+                    log.info(line)
+                first = resume.first_savepoint(
+                    self._loaded, found.source, len(found.segments), earlier and earlier[1]
+                )
+                return await self._migrate(sides, first, stop)
+
+    async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
+        keeper = resume.Keeper(self._store, first)
+        migration, rejects = build_migration(self._loaded.settings, sides, keeper, first.standing)
+        self._migration, self._progress = migration, migration.progress
+        _spare_the_collector()
+        try:
+            return await migration.run(stop, self._display.show)
+        finally:
+            self._rejects = rejects.path
+
+    def _check_newest(self, earlier: Earlier) -> None:
+        newest = self._store.newest()
+        if earlier and not self._loaded.savepoint and newest and newest[0] != earlier[0]:
+            raise UsageError(
+                "another run of this migration has just written a savepoint", "Run it again."
+            )
+
+    def _already_done(self, path: Path, savepoint: Savepoint) -> report.Status:
+        log.info("this migration is done already, says %s; --fresh copies everything again", path)
+        progress = planning.progress_of(savepoint)
+        self._progress = lambda: progress
+        self._store.latest = path
+        self._rejects = Path(savepoint.rejects) if savepoint.rejects else None
+        return "rejects" if savepoint.status == "rejects" else "completed"
 
     def _listen(self, stop: asyncio.Event) -> None:
-        """First signal: stop in good order; second: leave at once."""
+        """First signal: stop in good order; second: leave at once. SIGUSR2: save now."""
         loop, main = asyncio.get_running_loop(), asyncio.current_task()
 
         def react(number: int) -> None:
@@ -105,8 +150,14 @@ class Run:
                 main.cancel()
             stop.set()
 
+        def save() -> None:
+            if self._migration:
+                self._migration.save_now()
+
         for each in _SIGNALS:
-            loop.add_signal_handler(each, react, int(each))
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                loop.add_signal_handler(each, react, int(each))
+        loop.add_signal_handler(signal.SIGUSR2, save)
 
     def _tell(self, ending: report.Ending) -> None:
         if ending.rejects:
@@ -115,12 +166,15 @@ class Run:
             self._console.print(report.closing_table(ending))
         elif self._display.mode == "lines":
             log.info(report.closing_line(ending))
+        if ending.status == "stopped" and ending.savepoint:
+            self._console.print(ending.savepoint, soft_wrap=True, markup=False, highlight=False)
 
 
 def run(
     loaded: Loaded,
     *,
     into_existing: bool,
+    fresh: bool,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
@@ -131,8 +185,10 @@ def run(
     logs.configure(console, log_format, log_level)
     if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
         raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
-    settings = _with_warnings(loaded)
-    return Run(settings, console, progress).to_the_end(summary_json, into_existing=into_existing)
+    _with_warnings(loaded)
+    return Run(loaded, console, progress).to_the_end(
+        summary_json, into_existing=into_existing, fresh=fresh
+    )
 
 
 def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
@@ -176,10 +232,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def _with_warnings(loaded: Loaded) -> Settings:
-    settings, warnings = loaded
-    for warning in warnings:
+    for warning in loaded.warnings:
         log.warning("warning: %s", warning)
-    return settings
+    return loaded.settings
 
 
 def _write_summary(path: str, ending: report.Ending) -> None:

@@ -3,6 +3,7 @@
 import logging
 import random
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from rich.console import Console
 from alternator_migrate import logs, wire
 from alternator_migrate.aws import Login, open_control, sign_in
 from alternator_migrate.commands import Run, on_loop
-from alternator_migrate.config import Settings, load
+from alternator_migrate.config import Loaded, load
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.lane import Transport, open_lane
 from alternator_migrate.model import Item, Segment
@@ -46,7 +47,10 @@ def run(
         log.info("embedded source and target: two regions of a moto server at %s", url)
         on_loop(lambda: _fill(url, items))
         log.info("table %s filled with %d items; it has an index, a TTL and tags", TABLE, items)
-        ended = Run(_settings(url), console, progress).to_the_end(summary_json, into_existing=False)
+        with tempfile.TemporaryDirectory() as folder:
+            ended = Run(_settings(url, folder), console, progress).to_the_end(
+                summary_json, into_existing=False, fresh=True
+            )
         if ended:
             return ended
         differing = on_loop(lambda: _compare(url))
@@ -83,8 +87,8 @@ def _embedded_servers() -> Iterator[str]:
         server.stop()
 
 
-def _settings(url: str) -> Settings:
-    given = {
+def _settings(url: str, folder: str) -> Loaded:
+    given: dict[str, tuple[str, Any]] = {
         f"{side}.{key}": ("demo", value)
         for side in ("source", "target")
         for key, value in {
@@ -96,8 +100,9 @@ def _settings(url: str) -> Settings:
             "credentials.secretKey": _KEYS["secret_key"],
         }.items()
     }
-    settings, _ = load(None, {**given, "source.scanSegments": ("demo", _SEGMENTS)})
-    return settings
+    given["source.scanSegments"] = ("demo", _SEGMENTS)
+    given["savepoints.path"] = ("demo", folder)
+    return load(None, given)
 
 
 async def _fill(url: str, count: int) -> None:

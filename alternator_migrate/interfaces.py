@@ -7,7 +7,17 @@ protocols; flows know nothing else of them.
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from alternator_migrate.model import Batch, Item, Limits, Page, Position, Reject, Segment
+from alternator_migrate.model import (
+    Batch,
+    Item,
+    Limits,
+    Page,
+    Position,
+    Reject,
+    Segment,
+    Standing,
+    TableState,
+)
 
 
 class Source(Protocol):
@@ -47,4 +57,16 @@ class RejectSink(Protocol):
 
     def keep(self, rejects: Sequence[Reject]) -> None:
         """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
+        ...
+
+
+class SavepointKeeper(Protocol):
+    """Where a run keeps what it did."""
+
+    def found_target(self, target: TableState) -> None:
+        """Note which table is written to."""
+        ...
+
+    async def save(self, standing: Standing, status: str) -> None:
+        """Write a savepoint durably. Raises `MigrateError` where that fails."""
         ...

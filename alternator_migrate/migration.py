@@ -2,16 +2,17 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from alternator_migrate import tables
 from alternator_migrate.dialect import Plan
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.interfaces import RejectSink, Source, Target
+from alternator_migrate.interfaces import RejectSink, SavepointKeeper, Source, Target
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Progress, Segment, TableState
+from alternator_migrate.model import Progress, Segment, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.snapshot import Crew, copy
 
@@ -81,38 +82,76 @@ class Migration:
         reading: Pace,
         writing: Pace,
         crew: Crew,
-        skip_segments: Sequence[int],
-        into_existing: bool,
+        keeper: SavepointKeeper,
+        standing: Standing,
+        interval: float,
     ) -> None:
         self._findings = findings
         self._source, self._target, self._table = source, target, table
         self._rejects, self._crew, self._retry = rejects, crew, retry
         self._paces = (("source", reading), ("target", writing))
-        self._skip_segments = frozenset(skip_segments)
-        self._into_existing = into_existing
-        self._ledger = Ledger(len(findings.segments))
+        self._keeper, self._interval = keeper, interval
+        self._ledger = Ledger(len(findings.segments), standing)
         self._state = "preparing"
+        self._save_now = asyncio.Event()
+        self._unsaved: MigrateError | None = None
 
     async def run(self, stop: asyncio.Event, show: Show) -> bool:
         """Prepare the target, copy, build what comes after the data, check the accounts;
-        meanwhile `show` displays the progress.
+        meanwhile `show` displays the progress, and savepoints are written.
 
         Returns True when all is done, False when `stop` ended it early (within a few seconds of
-        being set). Raises `MigrateError`.
+        being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
         """
+        await self._keeper.save(self._ledger.standing, "running")
+        status = "failed"
+        try:
+            finished = await self._run(stop, show)
+            status = self._ending if finished else "stopped"
+        finally:
+            await self._keeper.save(self._ledger.standing, status)
+        return finished
+
+    def save_now(self) -> None:
+        """Write a savepoint as soon as possible."""
+        self._save_now.set()
+
+    async def _run(self, stop: asyncio.Event, show: Show) -> bool:
         async with asyncio.TaskGroup() as group:
-            showing = group.create_task(show(self.progress))
+            beside = [
+                group.create_task(show(self.progress)),
+                group.create_task(self._keep_saving(stop)),
+                group.create_task(stop.wait()),
+            ]
             working = group.create_task(_error_as_value(self._phases(stop)))
-            stopping = group.create_task(stop.wait())
-            await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({beside[-1], working}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
                 await asyncio.wait({working}, timeout=GRACE_SECONDS)
-            for task in (stopping, working, showing):
+            for task in (working, *beside):
                 task.cancel()
         result = working.result() if not working.cancelled() else False
+        if self._unsaved:
+            raise self._unsaved
         if isinstance(result, MigrateError):
             raise result
         return result
+
+    async def _keep_saving(self, stop: asyncio.Event) -> None:
+        """Save by the clock and on demand; a disk that does not take it stops the run."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._save_now.wait(), self._interval)
+            self._save_now.clear()
+            try:
+                await self._keeper.save(self._ledger.standing, "running")
+            except MigrateError as error:
+                self._unsaved = error
+                stop.set()
+                return
+
+    @property
+    def _ending(self) -> str:
+        return "rejects" if self._ledger.counts.rejected else "completed"
 
     def progress(self) -> Progress:
         """How the migration stands now."""
@@ -135,11 +174,11 @@ class Migration:
 
     async def _phases(self, stop: asyncio.Event) -> bool:
         plan, existing = self._findings.plan, self._findings.existing
-        await tables.prepare_target(self._table, plan, existing, into_existing=self._into_existing)
+        target = await tables.prepare_target(self._table, plan, existing)
+        self._keeper.found_target(target)
+        await self._keeper.save(self._ledger.standing, "running")
         self._state = "copying"
-        for index in self._skip_segments:
-            self._ledger.skipped(index)
-        left = [s for s in self._findings.segments if s.index not in self._skip_segments]
+        left = [s for s in self._findings.segments if not self._ledger.is_done(s.index)]
         await copy(self._source, self._target, self._ledger, self._rejects, left, self._crew, stop)
         if stop.is_set():
             return False
@@ -149,12 +188,10 @@ class Migration:
         return True
 
     async def _after_the_data(self) -> None:
-        plan, existing = self._findings.plan, self._findings.existing
-        present = {index.name for index in existing.spec.indexes} if existing else set()
+        plan = self._findings.plan
         for index in plan.late:
-            if index.name not in present:
-                self._state = f"building index {index.name}"
-                await self._table.add_index(index, plan.spec)
+            self._state = f"building index {index.name}"
+            await self._table.add_index(index, plan.spec)
         if plan.spec.ttl_attribute:
             self._state = "enabling TTL"
             await self._table.enable_ttl(plan.spec.ttl_attribute)

@@ -206,8 +206,9 @@ class TableSpec:
 class TableState:
     """A table as a server describes it now.
 
-    `items` and `size` (bytes) are the server's own, hours old or absent (0). `left_out` names
-    what the table has that no migration copies (such as encryption settings).
+    `id` tells it from a table of the same name made before or after (its id, or when it was
+    created). `items` and `size` (bytes) are the server's own, hours old or absent (0).
+    `left_out` names what the table has that no migration copies (encryption settings, ...).
     """
 
     spec: TableSpec

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from alternator_migrate.config import Settings
-from alternator_migrate.model import TableSpec, Throughput
+from alternator_migrate.model import Progress, TableSpec, Throughput
 from alternator_migrate.report import duration, size_text
+from alternator_migrate.savepoint import Savepoint
 from alternator_migrate.sources.dynamodb import expiry_now
 from alternator_migrate.wiring import Service, Sides
 
@@ -145,3 +146,19 @@ async def _warnings(settings: Settings, sides: Sides) -> list[str]:
                 f"such items are {fate}, so the counts of both sides will differ"
             )
     return warnings
+
+
+def progress_of(savepoint: Savepoint) -> Progress:
+    """How a migration stood at a savepoint."""
+    sides = {name: savepoint.configuration.get(name, {}) for name in ("source", "target")}
+    standing = savepoint.standing
+    return Progress(
+        source=str(sides["source"].get("table", "")),
+        target=str(sides["target"].get("table", "")),
+        state=savepoint.status,
+        segments_total=savepoint.segments,
+        segments_done=len(standing.done),
+        items=standing.items,
+        bytes_read=standing.bytes_read,
+        batches=standing.batches,
+    )

@@ -61,6 +61,7 @@ class Ending:
     seconds: float
     progress: Progress | None
     error: str | None = None
+    savepoint: str | None = None
     rejects: str | None = None
 
 
@@ -128,7 +129,7 @@ def summary(ending: Ending) -> dict[str, Any]:
         "started": began,
         "seconds": round(ending.seconds, 3),
         "tables": [_table_summary(ending.progress)] if ending.progress else [],
-        "savepoint": None,
+        "savepoint": ending.savepoint,
         "rejects": ending.rejects,
     }
 

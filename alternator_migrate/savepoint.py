@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ class Savepoint:
     segments: int
     source_id: str
     target_id: str = ""
-    standing: Standing = Standing()
+    standing: Standing = field(default_factory=Standing)
     status: str = "running"
     seconds: float = 0.0
     written: float = 0.0
@@ -84,7 +84,9 @@ def decode(text: bytes | str) -> Savepoint:
         whole = json.loads(text)
         progress = whole.pop("progress")
         if progress["version"] != _VERSION:
-            raise ValueError(f"it has version {progress['version']}, and this tool reads {_VERSION}")
+            raise ValueError(
+                f"it has version {progress['version']}, and this tool reads {_VERSION}"
+            )
         positions = {int(n): wire.to_json(key) for n, key in progress["positions"].items()}
         return Savepoint(
             configuration=whole,
@@ -215,10 +217,9 @@ def holder(folder: Path, migration: str) -> str | None:
 
 def _files(folder: Path) -> list[Path]:
     try:
-        names = [name for name in os.listdir(folder) if _NAME.fullmatch(name)]
+        return sorted((p for p in folder.iterdir() if _NAME.fullmatch(p.name)), reverse=True)
     except OSError:
         return []
-    return [folder / name for name in sorted(names, reverse=True)]
 
 
 def _write_durably(path: Path, text: bytes) -> None:

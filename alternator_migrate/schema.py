@@ -39,7 +39,7 @@ def read_state(description: Mapping[str, Any], ttl: str | None, tags: Tags) -> T
     )
     return TableState(
         spec=spec.with_indexes(indexes),
-        id=str(description.get("TableId", "")),
+        id=str(description.get("TableId") or description.get("CreationDateTime", "")),
         status=description.get("TableStatus", "ACTIVE"),
         items=description.get("ItemCount", 0),
         size=description.get("TableSizeBytes", 0),

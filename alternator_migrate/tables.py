@@ -41,8 +41,8 @@ class Table:
             return None
         return schema.read_state(description, await self._ttl(), await self._tags())
 
-    async def create(self, spec: TableSpec) -> None:
-        """Create the table and return when it is ACTIVE.
+    async def create(self, spec: TableSpec) -> TableState:
+        """Create the table; what it is when it is ACTIVE.
 
         A repeated attempt may find what an earlier one made (ScyllaDB reports schema
         disagreement after 30 s although it created the table): that is success.
@@ -58,9 +58,11 @@ class Table:
             raise MigrateError(
                 f"table {spec.name} was created by somebody else: {'; '.join(different)}"
             )
+        return found
 
     async def add_index(self, index: Index, spec: TableSpec) -> None:
-        """Add a global index to a table that holds data; return when it is ACTIVE."""
+        """Add a global index to a table that holds data; return when it is ACTIVE. One that is
+        there already is waited for."""
         used = {element.name for element in index.keys}
         defined = [each for each in schema.definitions(spec) if each["AttributeName"] in used]
         try:
@@ -184,25 +186,24 @@ class Table:
         return {index["IndexName"]: index.get("IndexStatus", "ACTIVE") for index in indexes}
 
 
-async def prepare_target(
-    table: Table, plan: Plan, existing: TableState | None, *, into_existing: bool
-) -> None:
-    """Make sure the target table is there and fits `plan`: create it, or check what exists.
-
-    Raises `UsageError` for a table that differs, or that holds items without `into_existing`.
-    """
-    early = plan.spec.with_indexes([i for i in plan.spec.indexes if i not in plan.late])
+async def prepare_target(table: Table, plan: Plan, existing: TableState | None) -> TableState:
+    """Create the target table, or bring the tags of an existing one up to `plan`."""
     if existing is None:
-        await table.create(early)
-        return
-    check_existing(plan, existing)
-    if not into_existing and await table.holds_items():
+        return await table.create(
+            plan.spec.with_indexes([i for i in plan.spec.indexes if i not in plan.late])
+        )
+    missing = {k: v for k, v in plan.spec.tags.items() if existing.spec.tags.get(k) != v}
+    await table.tag(missing)
+    return existing
+
+
+async def check_empty(table: Table, existing: TableState | None) -> None:
+    """Raise `UsageError` for a target table that holds items."""
+    if existing and await table.holds_items():
         raise UsageError(
             f"the target table {table.name} already holds items",
             "Choose another target.table, empty it, or pass --into-existing to write into it.",
         )
-    missing = {k: v for k, v in plan.spec.tags.items() if existing.spec.tags.get(k) != v}
-    await table.tag(missing)
 
 
 def check_existing(plan: Plan, existing: TableState) -> None:

@@ -14,9 +14,10 @@ from alternator_migrate.config import Settings
 from alternator_migrate.config.settings import AlternatorOptions, Side
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect, Plan, plan_target
 from alternator_migrate.errors import MigrateError, Unavailable, UsageError
+from alternator_migrate.interfaces import SavepointKeeper
 from alternator_migrate.lane import Lane, Transport, open_lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
-from alternator_migrate.model import Limits, Segment, TableState
+from alternator_migrate.model import Limits, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.snapshot import Crew
@@ -59,8 +60,9 @@ class Sides:
 
 
 @asynccontextmanager
-async def open_sides(settings: Settings) -> AsyncIterator[Sides]:
-    """Connect to both sides and look at the tables; nothing is written.
+async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIterator[Sides]:
+    """Connect to both sides and look at the tables; nothing is written. `segments` is the total
+    that an earlier run used.
 
     Raises `UsageError` for whatever keeps a migration from beginning.
     """
@@ -77,7 +79,9 @@ async def open_sides(settings: Settings) -> AsyncIterator[Sides]:
                 source.table,
                 target.table,
                 lambda state: _plan(settings, state, target.dialect),
-                lambda state: _segments(settings, state),
+                lambda state: choose_segments(
+                    state.size, os.cpu_count() or 1, segments or settings.source.scan_segments
+                ),
             )
         except UsageError:
             raise
@@ -94,14 +98,16 @@ async def open_sides(settings: Settings) -> AsyncIterator[Sides]:
 
 
 def build_migration(
-    settings: Settings, sides: Sides, *, into_existing: bool
+    settings: Settings, sides: Sides, keeper: SavepointKeeper, standing: Standing
 ) -> tuple[Migration, RejectsFile]:
-    """A migration ready to run, and the file that will hold rejected items."""
+    """A migration that goes on from `standing`, and the file that will hold rejected items."""
     found = sides.findings
     retry = Retry(settings.retry_budget_seconds)
     reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
     rejects = RejectsFile(
-        Path(settings.savepoints.path), found.plan.spec.key_names, settings.max_rejects
+        Path(settings.savepoints.path),
+        found.plan.spec.key_names,
+        settings.max_rejects - standing.items.rejected,
     )
     renames = {rename.from_: rename.to for rename in settings.renames}
     source = DynamoDBSource(
@@ -136,8 +142,9 @@ def build_migration(
         reading=reading,
         writing=writing,
         crew=sides.crew,
-        skip_segments=settings.skip_segments,
-        into_existing=into_existing,
+        keeper=keeper,
+        standing=standing,
+        interval=settings.savepoints.interval_seconds,
     )
     return migration, rejects
 
@@ -259,10 +266,6 @@ def _plan(settings: Settings, state: TableState, dialect: Dialect) -> Plan:
         extra_tags=target.tags,
         indexes=target.indexes,
     )
-
-
-def _segments(settings: Settings, state: TableState) -> tuple[Segment, ...]:
-    return choose_segments(state.size, os.cpu_count() or 1, settings.source.scan_segments)
 
 
 def _filter(settings: Settings) -> Filter | None:

@@ -1,30 +1,59 @@
 """The configuration: YAML, flags and `--set` to frozen settings; all mistakes at once."""
 
+import copy
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alternator_migrate.config.document import Document
 from alternator_migrate.config.reader import read_settings
 from alternator_migrate.config.settings import Settings
 from alternator_migrate.errors import UsageError
 
-__all__ = ["Settings", "load"]
+__all__ = ["Loaded", "Settings", "load"]
+
+_SECRETS: Final = ("secretKey", "sessionToken")
+_PROGRESS: Final = "progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that was read: its settings, a warning for each key without meaning, and
+    the plain values as they were written, `${VAR}` unexpanded and literal secrets left out.
+
+    `file` is where it came from; `savepoint` that file, if it is a savepoint.
+    """
+
+    settings: Settings
+    warnings: tuple[str, ...]
+    plain: Mapping[str, Any]
+    file: Path | None = None
+    savepoint: Path | None = None
 
 
 def load(
     path: Path | None,
     flags: Mapping[str, tuple[str, Any]],
     assignments: Iterable[str] = (),
-) -> tuple[Settings, list[str]]:
+) -> Loaded:
     """Settings from a file (or none), flags and `PATH=VALUE` assignments, later ones winning.
 
-    `flags` maps key paths to (flag, value). Also returns warnings. Raises `UsageError` for a
-    file that cannot be read and `ConfigError` with every mistake.
+    The file may be a savepoint: what secrets it lacks are taken from the configuration it came
+    from. `flags` maps key paths to (flag, value). Raises `UsageError` for a file that cannot be
+    read and `ConfigError` with every mistake.
     """
     document = Document(path.name if path else "command line")
+    file, savepoint = path, None
     if path:
         document.read(_text(path))
+        progress = document.value.pop(_PROGRESS, None)
+        document.unexpanded.pop(_PROGRESS, None)
+        if isinstance(progress, dict):
+            savepoint = path
+            named = progress.get("configFile")
+            file = Path(str(named)) if named else None
+            _add_secrets(document, file)
     elif not flags and not assignments:
         raise UsageError(
             "nothing to do: there is no configuration file and no --table",
@@ -34,7 +63,41 @@ def load(
         document.override(key, value, flag)
     for assignment in assignments:
         document.set(assignment)
-    return read_settings(document)
+    settings, warnings = read_settings(document)
+    plain = _without_secrets(document.unexpanded)
+    return Loaded(settings, tuple(warnings), plain, file and file.absolute(), savepoint)
+
+
+def _credentials(values: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """The credentials sections of both sides."""
+    for side in ("source", "target"):
+        section = values.get(side)
+        found = section.get("credentials") if isinstance(section, dict) else None
+        if isinstance(found, dict):
+            yield side, found
+
+
+def _add_secrets(document: Document, file: Path | None) -> None:
+    """Give a savepoint the secrets that it left in its configuration file."""
+    if file is None or not file.is_file():
+        return
+    original = Document(file.name)
+    original.read(_text(file))
+    kept = dict(_credentials(original.value))
+    for side, credentials in _credentials(document.value):
+        for secret in _SECRETS:
+            value = kept.get(side, {}).get(secret)
+            if secret not in credentials and value is not None:
+                document.override(f"{side}.credentials.{secret}", value, file.name)
+
+
+def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    clean = copy.deepcopy(dict(values))
+    for _, credentials in _credentials(clean):
+        for secret in _SECRETS:
+            if "${" not in str(credentials.get(secret, "")):
+                credentials.pop(secret, None)
+    return clean
 
 
 def _text(path: Path) -> str:

@@ -55,6 +55,7 @@ class Document:
     def __init__(self, name: str, environment: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.value: dict[str, Any] = {}
+        self.unexpanded: dict[str, Any] = {}
         self.mistakes: list[Mistake] = []
         self.unreadable = False
         self._environment = os.environ if environment is None else environment
@@ -71,6 +72,7 @@ class Document:
                 self._mistake("", f"{self.name}, line 1", "must be a mapping such as `source: ...`")
                 return
             self.value = self._plain(loader, node, "")
+            self.unexpanded = _without_places(loader, node)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = f"{self.name}, line {mark.line + 1}" if mark else self.name
@@ -85,15 +87,10 @@ class Document:
         if not _PATH.match(path) or "[" in path:
             self._mistake(path, place, "is not a path like source.scanSegments")
             return
-        *parents, last = path.split(".")
-        found = self.value
-        for parent in parents:
-            nested = found.setdefault(parent, {})
-            if not isinstance(nested, dict):
-                self._mistake(path, place, f"{parent} is a value, not a section")
+        for tree in (self.value, self.unexpanded):
+            if not _put(tree, path.split("."), value):
+                self._mistake(path, place, "stands below a value that is not a section")
                 return
-            found = nested
-        found[last] = value
         self._places[path] = place
 
     def set(self, assignment: str) -> None:
@@ -183,3 +180,29 @@ def _remembering(value: Any, written: str) -> Any:
     number = kind(value)
     number.written = written
     return number
+
+
+def _put(tree: dict[str, Any], path: list[str], value: object) -> bool:
+    """Put a value into nested mappings, made where missing; False where a plain value stands."""
+    *parents, last = path
+    for parent in parents:
+        nested = tree.setdefault(parent, {})
+        if not isinstance(nested, dict):
+            return False
+        tree = nested
+    tree[last] = value
+    return True
+
+
+def _without_places(loader: _Loader, node: yaml.Node) -> Any:
+    """The plain value of a node as it is written, `${VAR}` included."""
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): _without_places(loader, value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_without_places(loader, each) for each in node.value]
+    try:
+        value = loader.construct_object(node, deep=True)
+    except _UNREADABLE:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return node.value if number and str(value) != node.value else value
