@@ -4,7 +4,7 @@ Credentials come from the configuration or from AWS's default chain, through a r
 named. botocore refreshes what expires; `Account.credentials` asks it before each request.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -101,9 +101,20 @@ async def sign_in(login: Login | None, region: str | None, *, fallback_region: s
 
 @asynccontextmanager
 async def open_control(
-    account: Account, *, url: str | None, ca_bundle: str | None = None, insecure: bool = False
+    account: Account,
+    *,
+    url: str | None,
+    ca_bundle: str | None = None,
+    insecure: bool = False,
+    route: Callable[[], str] | None = None,
 ) -> AsyncIterator[Any]:
-    """A DynamoDB client for the control plane, at `url` or at AWS."""
+    """A DynamoDB client for the control plane, at `url` or at AWS; with `route`, each attempt of
+    a request goes to the URL that it returns."""
+
+    def to_node(request: Any, **_: object) -> None:
+        if route:
+            request.url = f"{route()}/"
+
     options: dict[str, Any] = {"signature_version": UNSIGNED} if not account.credentials else {}
     config = Config(
         retries={"mode": "standard", "max_attempts": _ATTEMPTS},
@@ -116,6 +127,7 @@ async def open_control(
     async with account.session.client(
         "dynamodb", region_name=account.region, endpoint_url=url, verify=verify, config=config
     ) as client:
+        client.meta.events.register("request-created.dynamodb", to_node)
         yield client
 
 

@@ -18,6 +18,7 @@ from alternator_migrate.config import Loaded, load
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.lane import Transport, open_lane
 from alternator_migrate.model import Item, Segment
+from alternator_migrate.nodes import Nodes
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.progress import Mode
 from alternator_migrate.sources.dynamodb import DynamoDBSource
@@ -173,7 +174,7 @@ async def _items(url: str, side: str) -> dict[bytes, Item]:
     account = await sign_in(Login(**_KEYS), _REGIONS[side])
     found: dict[bytes, Item] = {}
     async with open_lane(
-        (url,), Transport(), region=account.region, credentials=account.credentials
+        Nodes((url,)), Transport(), region=account.region, credentials=account.credentials
     ) as lane:
         source = DynamoDBSource(lane, TABLE, Retry(30), Pace(), consistent=True)
         async for page in source.pages(Segment(0, 1), None):

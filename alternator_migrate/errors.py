@@ -104,7 +104,11 @@ class ItemsRefused(ServerRefused):
 
 
 class Retryable(MigrateError):
-    """A failed attempt that may succeed when repeated."""
+    """A failed attempt that may succeed when repeated, better at another node than `node`."""
+
+    def __init__(self, message: str, node: str = "") -> None:
+        super().__init__(message)
+        self.node = node
 
 
 class Throttled(Retryable):

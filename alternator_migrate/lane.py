@@ -6,20 +6,22 @@ import re
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from itertools import cycle
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from alternator_migrate import errors, wire
+from alternator_migrate.nodes import Nodes
 from alternator_migrate.sigv4 import CONTENT_TYPE, Credentials, Signer
 
 CredentialSource = Callable[[], Awaitable[Credentials]]
@@ -54,15 +56,19 @@ _SKEW = re.compile(r"signature expired|not yet current", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Transport:
     """How to connect: `insecure` skips the certificate check, `ca_bundle` is a PEM file's path;
-    times are in seconds; `compress` sends request bodies with gzip."""
+    times are in seconds, `live_seconds` is when a connection is given up for its age; `compress`
+    sends request bodies with gzip; `few_headers` leaves out what Alternator does not read."""
 
     connections: int = 64
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
     idle_timeout: float = 50.0
+    acquire_timeout: float | None = None
+    live_seconds: float | None = None
     ca_bundle: str | None = None
     insecure: bool = False
     compress: bool = False
+    few_headers: bool = False
 
 
 class Lane:
@@ -75,34 +81,39 @@ class Lane:
     def __init__(
         self,
         connector: aiohttp.TCPConnector,
-        urls: Sequence[str],
+        nodes: Nodes,
         transport: Transport,
         *,
         signer: Signer | None,
         credentials: CredentialSource | None,
     ) -> None:
-        self.url = urls[0]
+        self.nodes = nodes
         self._connector = connector
-        self._timeout = aiohttp.ClientTimeout(sock_connect=transport.connect_timeout)
-        self._read_timeout = transport.read_timeout
+        self._timeout = aiohttp.ClientTimeout(
+            connect=transport.acquire_timeout, sock_connect=transport.connect_timeout
+        )
+        self._transport = transport
         self._compress = transport.compress
-        self._nodes = cycle([_Node(url) for url in urls])
+        self._known: dict[str, _Node] = {}
+        self._opened: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()
         self._signer = signer
         self._credentials = credentials
 
-    async def call(self, operation: str, body: bytes) -> bytes:
-        """The body of a successful answer to `operation`.
+    async def call(self, operation: str, body: bytes, avoid: str = "") -> bytes:
+        """The body of a successful answer to `operation`, from any node but `avoid` if possible.
 
         Raises `Throttled` and `Unavailable` for what may succeed when repeated, and
         `ServerRefused` (`ItemsRefused`, `BatchTooLong`) with the server's words for the rest.
         """
-        node = next(self._nodes)
+        node = self._node(self.nodes.pick(avoid))
         target = f"{API}.{operation}"
         if self._compress:
             body = gzip.compress(body, compresslevel=1)
         if self._signer and self._credentials:
             credentials = await self._credentials()
             headers = self._signer.headers(credentials, node.host, target, body, time.time())
+        elif self._transport.few_headers:
+            headers = {"X-Amz-Target": target}
         else:
             headers = {"Content-Type": CONTENT_TYPE, "X-Amz-Target": target}
         if self._compress:
@@ -112,23 +123,38 @@ class Lane:
         status, answered, answer = await self._exchange(operation, node, head + body)
         checksum = answered.get("x-amz-crc32")
         if checksum is not None and checksum != str(zlib.crc32(answer)):
-            raise errors.Unavailable(f"the answer to {operation} was damaged (CRC32 differs)")
+            raise errors.Unavailable(
+                f"the answer to {operation} was damaged (CRC32 differs)", node.url
+            )
         if status != HTTPStatus.OK:
             raise _failure(operation, status, answer, node.url)
         return answer
 
-    async def get(self, path: str) -> tuple[int, bytes, float | None]:
+    async def get(self, url: str, path: str) -> tuple[int, bytes, float | None]:
         """Status, body, and how far this clock is ahead of the server's Date (seconds, None
-        without that header), of a plain GET at the first node.
+        without that header), of a plain GET at a node.
 
         Raises `Unavailable` where there is no answer.
         """
-        node = _Node(self.url)
+        node = self._node(url)
         head = f"GET {path} HTTP/1.1\r\n{node.common}\r\n".encode()
         status, headers, body = await self._exchange("GET", node, head)
         date = headers.get("Date")
         ahead = time.time() - parsedate_to_datetime(date).timestamp() if date else None
         return status, body, ahead
+
+    async def ask(self, url: str, path: str) -> bytes:
+        """The body of a GET that a node answers with 200. Raises `MigrateError`."""
+        status, body, _ = await self.get(url, path)
+        if status != HTTPStatus.OK:
+            raise errors.BadAnswer(f"{url}{path} answers with HTTP {status}")
+        return body
+
+    def _node(self, url: str) -> "_Node":
+        node = self._known.get(url)
+        if node is None:
+            node = self._known[url] = _Node(url, few_headers=self._transport.few_headers)
+        return node
 
     async def _exchange(
         self, operation: str, node: "_Node", request: bytes
@@ -141,6 +167,8 @@ class Lane:
             except BaseException:
                 connection.close()
                 raise
+            if self._is_old(connection):
+                connection.close()
             connection.release()
             return answer
         except aiohttp.ClientConnectorCertificateError as error:
@@ -155,7 +183,16 @@ class Lane:
                 "Write http:// for a port without TLS, or name the TLS port.",
             ) from error
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
+            self.nodes.failed(node.url)
             raise _unavailable(operation, node.url, error) from error
+
+    def _is_old(self, connection: Connection) -> bool:
+        """Whether a connection has outlived its time; its first use counts as its birth."""
+        protocol, most = connection.protocol, self._transport.live_seconds
+        if most is None or protocol is None:
+            return False
+        now = time.monotonic()
+        return now - self._opened.setdefault(protocol, now) > most
 
     async def _talk(
         self, connection: Connection, request: bytes
@@ -166,7 +203,7 @@ class Lane:
         protocol.set_response_params(
             read_until_eof=True,
             auto_decompress=False,
-            read_timeout=self._read_timeout,
+            read_timeout=self._transport.read_timeout,
             read_bufsize=_READ_BUFFER,
         )
         protocol.start_timeout()
@@ -188,37 +225,38 @@ class Lane:
 class _Node:
     """What is the same in every request to one node."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, few_headers: bool) -> None:
         url = URL(address).with_path("/")
         host = f"[{url.host}]" if ":" in (url.host or "") else url.host or ""
         self.url = address
         self.host = host if url.is_default_port() else f"{host}:{url.port}"
-        self.common = f"Host: {self.host}\r\nAccept-Encoding: identity\r\n"
+        encoding = "" if few_headers else "Accept-Encoding: identity\r\n"
+        self.common = f"Host: {self.host}\r\n{encoding}"
         self.post = f"POST / HTTP/1.1\r\n{self.common}"
         self.request = aiohttp.ClientRequest("POST", url, loop=asyncio.get_running_loop())
 
 
 @asynccontextmanager
 async def open_lane(
-    urls: Sequence[str],
+    nodes: Nodes,
     transport: Transport,
     *,
     region: str,
     credentials: CredentialSource | None = None,
 ) -> AsyncIterator[Lane]:
-    """A lane to `urls` with its own connections; unsigned where `credentials` is None.
+    """A lane to `nodes` with its own connections; unsigned where `credentials` is None.
 
     Raises `UsageError` for a CA bundle that cannot be read.
     """
-    secure = any(url.startswith("https:") for url in urls)
+    secure = any(url.startswith("https:") for url in nodes.contacts)
     connector = aiohttp.TCPConnector(
         limit=transport.connections,
         keepalive_timeout=transport.idle_timeout,
         ssl=_ssl_context(transport) if secure else True,
     )
-    signer = Signer(region) if credentials else None
+    signer = Signer(region, with_type=not transport.few_headers) if credentials else None
     async with connector:
-        yield Lane(connector, urls, transport, signer=signer, credentials=credentials)
+        yield Lane(connector, nodes, transport, signer=signer, credentials=credentials)
 
 
 def _ssl_context(transport: Transport) -> ssl.SSLContext:
@@ -239,7 +277,7 @@ def _unavailable(operation: str, url: str, error: Exception) -> errors.Unavailab
     what = str(error) or type(error).__name__
     if isinstance(error, asyncio.TimeoutError):
         what = f"no answer in time ({what})"
-    return errors.Unavailable(f"{operation} at {url}: {what}")
+    return errors.Unavailable(f"{operation} at {url}: {what}", url)
 
 
 def _failure(operation: str, status: int, body: bytes, url: str) -> errors.MigrateError:
@@ -247,9 +285,9 @@ def _failure(operation: str, status: int, body: bytes, url: str) -> errors.Migra
     code, words = wire.read_error(body)
     words = words or body[:200].decode("utf-8", "replace").strip()
     if code in THROTTLING or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return errors.Throttled(f"{operation} at {url}: {code}: {words}")
+        return errors.Throttled(f"{operation} at {url}: {code}: {words}", url)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "InternalServerError":
-        return errors.Unavailable(f"{operation} at {url}: {code or f'HTTP {status}'}: {words}")
+        return errors.Unavailable(f"{operation} at {url}: {code or f'HTTP {status}'}: {words}", url)
     if too_long := _TOO_LONG.search(words):
         return errors.BatchTooLong(operation, code, words, int(too_long[1]))
     if code in INVALID_ITEMS:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -84,6 +84,7 @@ class Migration:
         crew: Crew,
         keeper: SavepointKeeper,
         standing: Standing,
+        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         interval: float,
     ) -> None:
         self._findings = findings
@@ -91,6 +92,7 @@ class Migration:
         self._rejects, self._crew, self._retry = rejects, crew, retry
         self._paces = (("source", reading), ("target", writing))
         self._keeper, self._interval = keeper, interval
+        self._beside = beside
         self._ledger = Ledger(len(findings.segments), standing)
         self._state = "preparing"
         self._save_now = asyncio.Event()
@@ -121,13 +123,14 @@ class Migration:
             beside = [
                 group.create_task(show(self.progress)),
                 group.create_task(self._keep_saving(stop)),
-                group.create_task(stop.wait()),
+                *[group.create_task(work()) for work in self._beside],
             ]
+            stopping = group.create_task(stop.wait())
             working = group.create_task(_error_as_value(self._phases(stop)))
-            await asyncio.wait({beside[-1], working}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
                 await asyncio.wait({working}, timeout=GRACE_SECONDS)
-            for task in (working, *beside):
+            for task in (working, stopping, *beside):
                 task.cancel()
         result = working.result() if not working.cancelled() else False
         if self._unsaved:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import tenacity
 
@@ -120,18 +120,28 @@ class Retry:
         self._wait = tenacity.wait_random_exponential(multiplier=first_wait, max=longest_wait)
 
     async def __call__(
-        self, attempt: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self,
+        attempt: Callable[Concatenate[str, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
-        """The result of `attempt(*args)`; raises `OutOfTime` from the last failure."""
+        """The result of `attempt(avoid, *args)`, where `avoid` names the node that failed last,
+        or ""; raises `OutOfTime` from the last failure."""
         try:
-            return await attempt(*args, **kwargs)
+            return await attempt("", *args, **kwargs)
         except Retryable as failure:
             pending: list[Retryable] = [failure]
+            failed = failure
 
         async def again() -> T:
+            nonlocal failed
             if pending:
                 raise pending.pop()
-            return await attempt(*args, **kwargs)
+            try:
+                return await attempt(failed.node, *args, **kwargs)
+            except Retryable as failure:
+                failed = failure
+                raise
 
         policy = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Retryable),

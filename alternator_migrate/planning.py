@@ -8,8 +8,9 @@ from alternator_migrate.config import Settings
 from alternator_migrate.model import Progress, TableSpec, Throughput
 from alternator_migrate.report import duration, size_text
 from alternator_migrate.savepoint import Savepoint
+from alternator_migrate.services import Service
 from alternator_migrate.sources.dynamodb import expiry_now
-from alternator_migrate.wiring import Service, Sides
+from alternator_migrate.wiring import Sides
 
 _SKEW_SECONDS: Final = 300
 _SAMPLE: Final = 1000
@@ -50,7 +51,7 @@ def _tables(settings: Settings, sides: Sides) -> Iterator[str]:
 
 
 def _address(service: Service) -> str:
-    return f"{service.lane.url} ({service.dialect.name})"
+    return f"{service.lane.nodes.contacts[0]} ({service.dialect.name})"
 
 
 def _schema(sides: Sides) -> Iterator[str]:

@@ -22,11 +22,15 @@ class Credentials:
 
 
 class Signer:
-    """Signs requests for one region and service; keys are derived once a day and credential."""
+    """Signs requests for one region and service; keys are derived once a day and credential.
 
-    def __init__(self, region: str, service: str = "dynamodb") -> None:
+    `with_type` sends and signs Content-Type, which Alternator does not read.
+    """
+
+    def __init__(self, region: str, service: str = "dynamodb", *, with_type: bool = True) -> None:
         self._scope = f"{region}/{service}/aws4_request"
         self._region, self._service = region, service
+        self._with_type = with_type
         self._cached: tuple[str, str, bytes] = ("", "", b"")
 
     def headers(
@@ -39,20 +43,20 @@ class Signer:
         """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         token = credentials.token or None
-        names = "content-type;host;x-amz-date;x-amz-security-token;x-amz-target"
-        token_line = f"x-amz-security-token:{token}\n"
-        if token is None:
-            names, token_line = "content-type;host;x-amz-date;x-amz-target", ""
-        canonical = (
-            f"POST\n/\n\ncontent-type:{CONTENT_TYPE}\nhost:{host}\nx-amz-date:{stamp}\n"
-            f"{token_line}x-amz-target:{target}\n\n{names}\n{hashlib.sha256(body).hexdigest()}"
-        )
+        signed = [("host", host), ("x-amz-date", stamp)]
+        if self._with_type:
+            signed.insert(0, ("content-type", CONTENT_TYPE))
+        if token is not None:
+            signed.append(("x-amz-security-token", token))
+        signed.append(("x-amz-target", target))
+        names = ";".join([name for name, _ in signed])
+        lines = "".join([f"{name}:{value}\n" for name, value in signed])
+        canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
         scope = f"{stamp[:8]}/{self._scope}"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         message = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}".encode()
         signature = hmac.digest(self._key(credentials, stamp[:8]), message, "sha256").hex()
         headers = {
-            "Content-Type": CONTENT_TYPE,
             "X-Amz-Target": target,
             "X-Amz-Date": stamp,
             "Authorization": (
@@ -60,6 +64,8 @@ class Signer:
                 f"SignedHeaders={names}, Signature={signature}"
             ),
         }
+        if self._with_type:
+            headers["Content-Type"] = CONTENT_TYPE
         if token is not None:
             headers["X-Amz-Security-Token"] = token
         return headers

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from alternator_migrate.batching import pack
+from alternator_migrate.concurrency import Limiter
 from alternator_migrate.interfaces import RejectSink, Source, Target
 from alternator_migrate.interleave import BatchQueue
 from alternator_migrate.ledger import Ledger
@@ -14,11 +15,11 @@ from alternator_migrate.model import Batch, Segment
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """How many segments are read at once, how many batches are written at once, and how many
-    bytes may wait between the two."""
+    """How many segments are read at once, how many batches are written at once at the most, and
+    how many bytes may wait between the two."""
 
     readers: int = 16
-    writers: int = 32
+    writers: int = 64
     queue_bytes: int = 16_000_000
 
 
@@ -38,6 +39,7 @@ async def copy(
     """
     queue = BatchQueue(crew.queue_bytes)
     free = asyncio.Semaphore(crew.readers)
+    limiter = Limiter(crew.writers)
 
     async def read(segment: Segment) -> None:
         async with free:
@@ -55,7 +57,8 @@ async def copy(
 
     async def write() -> None:
         async for batch in queue:
-            refused = await target.write(batch)
+            async with limiter.slot():
+                refused = await target.write(batch)
             if refused:
                 rejects.keep(refused)
             ledger.acknowledged(batch, len(refused))

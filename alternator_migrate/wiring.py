@@ -1,6 +1,5 @@
 """Joinery: from settings to an open source, an open target, and a migration between them."""
 
-import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,42 +8,21 @@ from pathlib import Path
 from typing import Final
 
 from alternator_migrate import wire
-from alternator_migrate.aws import Account, Login, open_control, sign_in
 from alternator_migrate.config import Settings
-from alternator_migrate.config.settings import AlternatorOptions, Side
-from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect, Plan, plan_target
-from alternator_migrate.errors import MigrateError, Unavailable, UsageError
+from alternator_migrate.dialect import Dialect, Plan, plan_target
+from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.interfaces import SavepointKeeper
-from alternator_migrate.lane import Lane, Transport, open_lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
 from alternator_migrate.model import Limits, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.rejects import RejectsFile
+from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, expiry_now
-from alternator_migrate.tables import Table
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
 
 _DYNAMODB_BATCH: Final = 25
 _PAGE_BYTES: Final = 1_000_000
-_REGION_OF_OTHERS: Final = "us-east-1"
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
-    this is AWS itself, not a custom endpoint; `skew` is this clock minus the server's, seconds."""
-
-    table: Table
-    lane: Lane
-    options: AlternatorOptions | None
-    own: bool
-    skew: float | None
-
-    @property
-    def dialect(self) -> Dialect:
-        """What this kind of server takes."""
-        return ALTERNATOR if self.options else DYNAMODB
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +48,10 @@ async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIt
     async with AsyncExitStack() as stack:
         try:
             source = await stack.enter_async_context(
-                _open_service("source", settings.source, crew.readers)
+                open_service("source", settings.source, crew.readers)
             )
             target = await stack.enter_async_context(
-                _open_service("target", settings.target, crew.writers)
+                open_service("target", settings.target, crew.writers)
             )
             findings = await look(
                 source.table,
@@ -144,6 +122,7 @@ def build_migration(
         crew=sides.crew,
         keeper=keeper,
         standing=standing,
+        beside=[service.watch for service in (sides.source, sides.target)],
         interval=settings.savepoints.interval_seconds,
     )
     return migration, rejects
@@ -162,91 +141,13 @@ def page_items(cap: float | None, state: TableState) -> int | None:
     return max(1, int(a_second / (state.size / state.items)))
 
 
-@asynccontextmanager
-async def _open_service(role: str, side: Side, connections: int) -> AsyncIterator[Service]:
-    endpoint = side.endpoint
-    account = await sign_in(
-        _login(side), side.region, fallback_region=_REGION_OF_OTHERS if endpoint else ""
-    )
-    transport = _transport(side, connections)
-    url = endpoint.contacts[0] if endpoint else None
-    async with open_control(
-        account, url=url, ca_bundle=transport.ca_bundle, insecure=transport.insecure
-    ) as client:
-        urls = endpoint.contacts if endpoint else (str(client.meta.endpoint_url),)
-        async with _open_lane(role, urls, transport, account) as (lane, found_alternator, skew):
-            options = side.alternator or (AlternatorOptions() if found_alternator else None)
-            table = Table(client, side.table, f"{role} {urls[0]}")
-            yield Service(table, lane, options, endpoint is None, skew)
-
-
-@asynccontextmanager
-async def _open_lane(
-    role: str, urls: tuple[str, ...], transport: Transport, account: Account
-) -> AsyncIterator[tuple[Lane, bool, float | None]]:
-    """A lane, whether an Alternator answers there, and the clock skew."""
-    async with open_lane(
-        urls, transport, region=account.region, credentials=account.credentials
-    ) as lane:
-        try:
-            status, body, skew = await lane.get("/localnodes")
-        except Unavailable as error:
-            raise UsageError(
-                f"cannot reach the {role}: {error.args[0]}",
-                f"Check {role}.endpoint and the network.",
-            ) from error
-        if 300 <= status < 400:
-            raise UsageError(
-                f"the {role} at {urls[0]} answers with a redirect (HTTP {status})",
-                f"Put the address it leads to into {role}.endpoint; is it https?",
-            )
-        yield lane, status == 200 and _is_list(body), skew
-
-
-def _is_list(body: bytes) -> bool:
-    try:
-        return isinstance(json.loads(body), list)
-    except ValueError:
-        return False
-
-
-def _login(side: Side) -> Login | None:
-    given = side.credentials
-    if given is None:
-        return None if side.type == "alternator" else Login()
-    role = given.assume_role
-    return Login(
-        access_key=given.access_key,
-        secret_key=given.secret_key,
-        token=given.session_token,
-        profile=given.profile,
-        role_arn=role.arn if role else None,
-        role_session=role.session_name if role else None,
-    )
-
-
-def _transport(side: Side, connections: int) -> Transport:
-    options = side.alternator or AlternatorOptions()
-    transport = Transport(
-        connections=connections,
-        ca_bundle=side.endpoint.ca_bundle if side.endpoint else None,
-        insecure=bool(side.endpoint and side.endpoint.insecure_skip_verify),
-        compress=options.compression,
-    )
-    if options.connection_timeout_ms:
-        transport = replace(transport, connect_timeout=options.connection_timeout_ms / 1000)
-    if options.connection_max_idle_time_ms:
-        transport = replace(transport, idle_timeout=options.connection_max_idle_time_ms / 1000)
-    return transport
-
-
 def _crew(settings: Settings) -> Crew:
     crew = Crew()
     if settings.source.max_map_tasks:
         crew = replace(crew, readers=settings.source.max_map_tasks)
     options = settings.target.alternator
     if options and options.max_connections:
-        crew = replace(crew, writers=min(crew.writers, options.max_connections))
+        crew = replace(crew, writers=options.max_connections)
     options = settings.source.alternator
     if options and options.max_connections:
         crew = replace(crew, readers=min(crew.readers, options.max_connections))

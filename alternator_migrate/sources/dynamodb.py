@@ -123,11 +123,11 @@ class DynamoDBSource:
             if position is None:
                 return
 
-    async def _scan(self, body: bytes) -> Page:
+    async def _scan(self, avoid: str, body: bytes) -> Page:
         taken = self._expected_units
         await self._pace.take(taken)
         try:
-            answer = await self._lane.call("Scan", body)
+            answer = await self._lane.call("Scan", body, avoid)
         except Throttled:
             self._pace.slow_down()
             raise

@@ -62,13 +62,13 @@ class DynamoDBTarget:
             return []
         return [reject for part in parts for reject in await self._write(part, sum(map(len, part)))]
 
-    async def _put(self, items: Sequence[Item], size: int) -> Sequence[Item]:
+    async def _put(self, avoid: str, items: Sequence[Item], size: int) -> Sequence[Item]:
         """One request; returns what came back unprocessed. Raises `Throttled` if that is all."""
         taken = max(len(items), size / _WRITE_UNIT)
         await self._pace.take(taken)
         body = wire.batch_body(self._table, items, ask_capacity=self._ask_capacity)
         try:
-            answer = await self._lane.call("BatchWriteItem", body)
+            answer = await self._lane.call("BatchWriteItem", body, avoid)
         except Throttled:
             self._pace.slow_down()
             raise
