@@ -125,6 +125,12 @@ def _progress(command: F) -> F:
     "--into-existing", is_flag=True, help="accept a target table that already holds items"
 )
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="send only the items of a rejects file, mended by you, again",
+)
 @_progress
 @_logging
 def run(config: Path | None, **options: Any) -> None:
@@ -138,6 +144,7 @@ def run(config: Path | None, **options: Any) -> None:
     Examples:
       alternator-migrate run config.yaml
       alternator-migrate run config.yaml --set source.scanSegments=64 --summary-json done.json
+      alternator-migrate run config.yaml --rejects savepoints/rejects_1790000000000.jsonl
       alternator-migrate run --table Example --source-endpoint http://localhost:8000 \\
           --target-endpoint http://localhost:8001
     """
@@ -163,6 +170,23 @@ def plan(config: Path | None, **options: Any) -> None:
     from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
     sys.exit(commands.plan(settings, **options))
+
+
+@cli.command()
+@_configuration
+def status(config: Path | None, **options: Any) -> None:
+    """Where a migration stands, read from its savepoints; works beside a running one.
+
+    \b
+    Examples:
+      alternator-migrate status config.yaml
+      alternator-migrate status --table Example --source-region eu-west-1 \\
+          --target-endpoint http://scylla:8000
+    """
+    settings = _settings(config, options)
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.status(settings))
 
 
 @cli.command()

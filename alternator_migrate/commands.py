@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -20,9 +21,11 @@ from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.migration import Migration
 from alternator_migrate.model import Progress
 from alternator_migrate.progress import Display, Mode
+from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
+from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.tables import check_empty
-from alternator_migrate.wiring import Sides, build_migration, open_sides
+from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +50,26 @@ class Run:
         self._rejects: Path | None = None
         self._signal = 0
 
-    def to_the_end(self, summary_json: str | None, *, into_existing: bool, fresh: bool) -> int:
-        """Run, tell how it ended, write the summary. Returns the exit code; raises
-        `MigrateError` after all that has been told."""
+    def to_the_end(
+        self,
+        summary_json: str | None,
+        *,
+        into_existing: bool = False,
+        fresh: bool = False,
+        resend: Path | None = None,
+    ) -> int:
+        """Run, tell how it ended, write the summary; with `resend` send the items of a rejects
+        file again instead. Returns the exit code; raises `MigrateError` after all that has been
+        told."""
         began, clock = time.time(), time.monotonic()
         status: report.Status = "failed"
         failure: MigrateError | None = None
         try:
-            status = on_loop(lambda: self._run(into_existing=into_existing, fresh=fresh))
+            if resend:
+                status = on_loop(lambda: self._watched(lambda stop: self._resend(resend, stop)))
+            else:
+                earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
+                status = self._begin(earlier, into_existing=into_existing)
         except MigrateError as error:
             failure = error
         ending = report.Ending(
@@ -73,14 +88,21 @@ class Run:
             raise failure
         return _EXIT_CODES.get(status, 128 + self._signal)
 
-    async def _run(self, *, into_existing: bool, fresh: bool) -> report.Status:
-        stop = asyncio.Event()
-        self._listen(stop)
-        earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
+    def _begin(self, earlier: Earlier, *, into_existing: bool) -> report.Status:
         if earlier and earlier[1].status in ("completed", "rejects"):
             return self._already_done(*earlier)
+        return on_loop(
+            lambda: self._watched(
+                lambda stop: self._from(earlier, stop, into_existing=into_existing)
+            )
+        )
+
+    async def _watched(self, work: Callable[[asyncio.Event], Awaitable[bool]]) -> report.Status:
+        """Do `work` while listening to signals."""
+        stop = asyncio.Event()
+        self._listen(stop)
         try:
-            finished = await self._from(earlier, stop, into_existing=into_existing)
+            finished = await work(stop)
         except asyncio.CancelledError:
             if not self._signal:
                 raise
@@ -88,6 +110,12 @@ class Run:
         if not finished:
             return "stopped"
         return "rejects" if self._progress and self._progress().items.rejected else "completed"
+
+    async def _resend(self, file: Path, stop: asyncio.Event) -> bool:
+        items = RejectsSource(file)
+        async with open_sides(self._loaded.settings) as sides:
+            migration, rejects = build_resend(self._loaded.settings, sides, items)
+            return await self._show(migration, rejects, stop)
 
     async def _from(self, earlier: Earlier, stop: asyncio.Event, *, into_existing: bool) -> bool:
         """Migrate from an earlier savepoint, or from the start; True when all is done."""
@@ -112,6 +140,9 @@ class Run:
     async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
         keeper = resume.Keeper(self._store, first)
         migration, rejects = build_migration(self._loaded.settings, sides, keeper, first.standing)
+        return await self._show(migration, rejects, stop)
+
+    async def _show(self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event) -> bool:
         self._migration, self._progress = migration, migration.progress
         _spare_the_collector()
         try:
@@ -160,6 +191,10 @@ class Run:
         loop.add_signal_handler(signal.SIGUSR2, save)
 
     def _tell(self, ending: report.Ending) -> None:
+        with suppress(OSError):
+            self._tell_all(ending)
+
+    def _tell_all(self, ending: report.Ending) -> None:
         if ending.rejects:
             log.warning("rejected items are kept in %s", ending.rejects)
         if self._display.mode == "bar" and ending.progress:
@@ -175,6 +210,7 @@ def run(
     *,
     into_existing: bool,
     fresh: bool,
+    rejects: Path | None,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
@@ -187,7 +223,7 @@ def run(
         raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
     _with_warnings(loaded)
     return Run(loaded, console, progress).to_the_end(
-        summary_json, into_existing=into_existing, fresh=fresh
+        summary_json, into_existing=into_existing, fresh=fresh, resend=rejects
     )
 
 
@@ -201,6 +237,20 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
             return await planning.plan_text(settings, sides)
 
     sys.stdout.write(on_loop(look))
+    return 0
+
+
+def status(loaded: Loaded) -> int:
+    """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
+    folder = Path(loaded.settings.savepoints.path)
+    wanted = resume.identity(loaded.settings)
+    lines = [*planning.status_lines(folder, wanted)]
+    if not lines:
+        raise UsageError(
+            f"there is no savepoint of this migration in {folder}",
+            "It has not begun yet, or savepoints.path was another.",
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 

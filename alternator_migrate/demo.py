@@ -50,7 +50,7 @@ def run(
         log.info("table %s filled with %d items; it has an index, a TTL and tags", TABLE, items)
         with tempfile.TemporaryDirectory() as folder:
             ended = Run(_settings(url, folder), console, progress).to_the_end(
-                summary_json, into_existing=False, fresh=True
+                summary_json, fresh=True
             )
         if ended:
             return ended

@@ -119,6 +119,10 @@ class Unavailable(Retryable):
     """No usable answer this time: server error, timeout, reset, damaged body."""
 
 
+class ServerFault(Unavailable):
+    """The server answered with an error of its own, which one item may be the cause of."""
+
+
 class OutOfTime(MigrateError):
     """Attempts failed for longer than the retry budget; the cause is the last failure."""
 

@@ -5,6 +5,7 @@ protocols; flows know nothing else of them.
 """
 
 from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from alternator_migrate.model import (
@@ -55,6 +56,11 @@ class Target(Protocol):
 class RejectSink(Protocol):
     """Where refused items are kept."""
 
+    @property
+    def path(self) -> Path | None:
+        """The file that holds them; None while there are none."""
+        ...
+
     def keep(self, rejects: Sequence[Reject]) -> None:
         """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
         ...
@@ -65,6 +71,10 @@ class SavepointKeeper(Protocol):
 
     def found_target(self, target: TableState) -> None:
         """Note which table is written to."""
+        ...
+
+    def found_rejects(self, path: Path) -> None:
+        """Note which file holds rejected items."""
         ...
 
     async def save(self, standing: Standing, status: str) -> None:

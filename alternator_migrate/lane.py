@@ -50,6 +50,7 @@ INVALID_ITEMS: Final = frozenset(
 _READ_BUFFER: Final = 2**21
 _LARGEST_ANSWER: Final = 64 * 2**20
 _TOO_LONG = re.compile(r"Invalid length of BatchWriteItem command, got \d+ items, maximum is (\d+)")
+_NO_RETRY_MENDS = re.compile(r"Key size too large|Mutation of \d+ bytes is too large")
 _SKEW = re.compile(r"signature expired|not yet current", re.IGNORECASE)
 
 
@@ -286,8 +287,10 @@ def _failure(operation: str, status: int, body: bytes, url: str) -> errors.Migra
     words = words or body[:200].decode("utf-8", "replace").strip()
     if code in THROTTLING or status == HTTPStatus.TOO_MANY_REQUESTS:
         return errors.Throttled(f"{operation} at {url}: {code}: {words}", url)
+    if _NO_RETRY_MENDS.search(words):
+        return errors.ItemsRefused(operation, code, words)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "InternalServerError":
-        return errors.Unavailable(f"{operation} at {url}: {code or f'HTTP {status}'}: {words}", url)
+        return errors.ServerFault(f"{operation} at {url}: {code or f'HTTP {status}'}: {words}", url)
     if too_long := _TOO_LONG.search(words):
         return errors.BatchTooLong(operation, code, words, int(too_long[1]))
     if code in INVALID_ITEMS:

@@ -15,7 +15,10 @@ Format = Literal["text", "json"]
 
 
 def configure(console: Console, style: Format, level: str) -> None:
-    """Send the tool's log to `console`; other libraries speak from WARNING upwards."""
+    """Send the tool's log to `console`; other libraries speak from WARNING upwards.
+
+    What cannot be written, because the terminal is gone, is lost in silence.
+    """
     handler: logging.Handler
     if style == "json":
         handler = logging.StreamHandler(console.file)
@@ -28,6 +31,7 @@ def configure(console: Console, style: Format, level: str) -> None:
     else:
         handler = logging.StreamHandler(console.file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logging.raiseExceptions = False
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("alternator_migrate").setLevel(level.upper())
 

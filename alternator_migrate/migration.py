@@ -105,13 +105,13 @@ class Migration:
         Returns True when all is done, False when `stop` ended it early (within a few seconds of
         being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
         """
-        await self._keeper.save(self._ledger.standing, "running")
+        await self._save("running")
         status = "failed"
         try:
             finished = await self._run(stop, show)
             status = self._ending if finished else "stopped"
         finally:
-            await self._keeper.save(self._ledger.standing, status)
+            await self._save(status)
         return finished
 
     def save_now(self) -> None:
@@ -146,11 +146,16 @@ class Migration:
                 await asyncio.wait_for(self._save_now.wait(), self._interval)
             self._save_now.clear()
             try:
-                await self._keeper.save(self._ledger.standing, "running")
+                await self._save("running")
             except MigrateError as error:
                 self._unsaved = error
                 stop.set()
                 return
+
+    async def _save(self, status: str) -> None:
+        if self._rejects.path:
+            self._keeper.found_rejects(self._rejects.path)
+        await self._keeper.save(self._ledger.standing, status)
 
     @property
     def _ending(self) -> str:
@@ -179,7 +184,7 @@ class Migration:
         plan, existing = self._findings.plan, self._findings.existing
         target = await tables.prepare_target(self._table, plan, existing)
         self._keeper.found_target(target)
-        await self._keeper.save(self._ledger.standing, "running")
+        await self._save("running")
         self._state = "copying"
         left = [s for s in self._findings.segments if not self._ledger.is_done(s.index)]
         await copy(self._source, self._target, self._ledger, self._rejects, left, self._crew, stop)

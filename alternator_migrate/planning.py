@@ -1,13 +1,15 @@
 """What `plan` prints, and what `run` says before it begins."""
 
 import math
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from alternator_migrate.config import Settings
 from alternator_migrate.model import Progress, TableSpec, Throughput
 from alternator_migrate.report import duration, size_text
-from alternator_migrate.savepoint import Savepoint
+from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
 from alternator_migrate.sources.dynamodb import expiry_now
 from alternator_migrate.wiring import Sides
@@ -163,3 +165,29 @@ def progress_of(savepoint: Savepoint) -> Progress:
         bytes_read=standing.bytes_read,
         batches=standing.batches,
     )
+
+
+def status_lines(folder: Path, migration: str) -> Iterator[str]:
+    """Where a migration stands, from its newest savepoint; nothing without one."""
+    newest = Store(folder, migration).newest()
+    if newest is None:
+        return
+    path, savepoint = newest
+    progress = progress_of(savepoint)
+    items = progress.items
+    running = holder(folder, migration)
+    left = "" if savepoint.status in ("completed", "rejects") else "; `run` goes on from here"
+    state = f"running, process {running}" if running else f"{savepoint.status}{left}"
+    age = max(time.time() - savepoint.written, 0.0)
+    written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(savepoint.written))
+    yield f"{progress.source} -> {progress.target}: {state}"
+    yield f"  segments   {progress.segments_done}/{progress.segments_total} done"
+    yield (
+        f"  items      {items.read:,} read = {items.written:,} written + "
+        f"{items.skipped_expired:,} skipped + {items.rejected:,} rejected"
+    )
+    yield f"  bytes      {size_text(progress.bytes_read)} read, in {progress.batches:,} batches"
+    yield f"  time       {duration(savepoint.seconds)} of running"
+    yield f"  savepoint  {path}, written {written} ({duration(age)} ago)"
+    if savepoint.rejects:
+        yield f"  rejects    {savepoint.rejects}"

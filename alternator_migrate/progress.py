@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Literal
 
 from rich.console import Console, Group, RenderableType
@@ -35,11 +36,13 @@ class Display:
         self._rates = Rates()
 
     async def show(self, snapshot: Snapshot) -> None:
-        """Show `snapshot()` again and again, until cancelled."""
-        if self.mode == "bar":
-            await self._bar(snapshot)
-        elif self.mode == "lines":
-            await self._lines(snapshot)
+        """Show `snapshot()` again and again, until cancelled; a terminal that is gone ends the
+        showing, not the run."""
+        with suppress(OSError):
+            if self.mode == "bar":
+                await self._bar(snapshot)
+            elif self.mode == "lines":
+                await self._lines(snapshot)
 
     async def _bar(self, snapshot: Snapshot) -> None:
         while True:

@@ -85,26 +85,37 @@ class Keeper:
         self._began = time.monotonic()
         self._writer = ThreadPoolExecutor(1, "savepoint")
 
-    @property
-    def path(self) -> Path | None:
-        """The newest savepoint that this run wrote."""
-        return self._store.latest
-
     def found_target(self, target: TableState) -> None:
         """Note which table is written to."""
         self._base = replace(self._base, target_id=target.id)
 
-    async def save(self, standing: Standing, status: str, rejects: Path | None = None) -> None:
+    def found_rejects(self, path: Path) -> None:
+        """Note which file holds rejected items."""
+        self._base = replace(self._base, rejects=str(path))
+
+    async def save(self, standing: Standing, status: str) -> None:
         """Write a savepoint durably. Raises `MigrateError` where the disk does not take it."""
         point = replace(
             self._base,
             standing=standing,
             status=status,
             seconds=self._base.seconds + time.monotonic() - self._began,
-            rejects=str(rejects) if rejects else self._base.rejects,
         )
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._writer, self._store.write, point)
+
+
+class NoKeeper:
+    """Keeps nothing: for a run that is not part of a resumable migration."""
+
+    def found_target(self, target: TableState) -> None:
+        """Nothing to note."""
+
+    def found_rejects(self, path: Path) -> None:
+        """Nothing to note."""
+
+    async def save(self, standing: Standing, status: str) -> None:
+        """Nothing to write."""
 
 
 def first_savepoint(

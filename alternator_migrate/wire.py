@@ -52,6 +52,10 @@ class _Number(msgspec.Struct):
     digits: str = msgspec.field(name="N", default="")
 
 
+class _RejectLine(msgspec.Struct):
+    item: msgspec.Raw
+
+
 class _ErrorAnswer(msgspec.Struct):
     type: str = msgspec.field(name="__type", default="")
     message: str | None = None
@@ -63,6 +67,7 @@ _batch_answer = msgspec.json.Decoder(_BatchAnswer)
 _error_answer = msgspec.json.Decoder(_ErrorAnswer)
 _attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _number = msgspec.json.Decoder(_Number)
+_reject = msgspec.json.Decoder(_RejectLine)
 
 
 def to_json(value: object) -> bytes:
@@ -146,6 +151,14 @@ def key_of(item: Item, names: Sequence[str]) -> bytes:
 def one_line(item: Item) -> bytes:
     """The item's JSON without white space between its parts."""
     return msgspec.json.format(bytes(item), indent=-1)
+
+
+def item_of_reject(line: bytes) -> Item:
+    """The item of a line of a rejects file. Raises `ValueError` for any other line."""
+    try:
+        return cast("Item", _reject.decode(line).item)
+    except _UNREADABLE as error:
+        raise ValueError(f"not a rejected item: {error}") from error
 
 
 def renamer(renames: Mapping[str, str]) -> Reshape:

@@ -13,12 +13,14 @@ from alternator_migrate.dialect import Dialect, Plan, plan_target
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.interfaces import SavepointKeeper
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
-from alternator_migrate.model import Limits, Standing, TableState
+from alternator_migrate.model import Limits, Segment, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.rejects import RejectsFile
+from alternator_migrate.resume import NoKeeper
 from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, expiry_now
+from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
 
 _DYNAMODB_BATCH: Final = 25
@@ -82,11 +84,7 @@ def build_migration(
     found = sides.findings
     retry = Retry(settings.retry_budget_seconds)
     reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
-    rejects = RejectsFile(
-        Path(settings.savepoints.path),
-        found.plan.spec.key_names,
-        settings.max_rejects - standing.items.rejected,
-    )
+    rejects = _rejects_file(settings, found, settings.max_rejects - standing.items.rejected)
     renames = {rename.from_: rename.to for rename in settings.renames}
     source = DynamoDBSource(
         sides.source.lane,
@@ -100,16 +98,7 @@ def build_migration(
         ask_capacity=sides.read_cap is not None and not sides.source.options,
         rename=wire.renamer(renames) if renames else None,
     )
-    options = sides.target.options
-    target = DynamoDBTarget(
-        sides.target.lane,
-        settings.target.table,
-        found.plan.spec.key_names,
-        retry,
-        writing,
-        limits=Limits(options.max_items_per_batch if options else _DYNAMODB_BATCH),
-        ask_capacity=sides.write_cap is not None and not options,
-    )
+    target = _target(settings, sides, retry, writing)
     migration = Migration(
         found,
         source,
@@ -126,6 +115,58 @@ def build_migration(
         interval=settings.savepoints.interval_seconds,
     )
     return migration, rejects
+
+
+def build_resend(
+    settings: Settings, sides: Sides, items: RejectsSource
+) -> tuple[Migration, RejectsFile]:
+    """A migration of the items of a rejects file into the target table that is there.
+
+    Raises `UsageError` where there is no target table.
+    """
+    found = sides.findings
+    if found.existing is None:
+        raise UsageError(
+            f"the target table {found.plan.spec.name} does not exist", "Run the migration first."
+        )
+    plan = replace(found.plan, spec=replace(found.plan.spec, tags={}, ttl_attribute=None), late=())
+    state = replace(found.source, items=items.count)
+    resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))
+    retry, writing = Retry(settings.retry_budget_seconds), Pace(sides.write_cap)
+    rejects = _rejects_file(settings, found, settings.max_rejects)
+    migration = Migration(
+        resent,
+        items,
+        _target(settings, sides, retry, writing),
+        sides.target.table,
+        rejects,
+        retry=retry,
+        reading=Pace(),
+        writing=writing,
+        crew=sides.crew,
+        keeper=NoKeeper(),
+        standing=Standing(),
+        beside=[sides.target.watch],
+        interval=settings.savepoints.interval_seconds,
+    )
+    return migration, rejects
+
+
+def _rejects_file(settings: Settings, found: Findings, allowed: int) -> RejectsFile:
+    return RejectsFile(Path(settings.savepoints.path), found.plan.spec.key_names, allowed)
+
+
+def _target(settings: Settings, sides: Sides, retry: Retry, pace: Pace) -> DynamoDBTarget:
+    options = sides.target.options
+    return DynamoDBTarget(
+        sides.target.lane,
+        settings.target.table,
+        sides.findings.plan.spec.key_names,
+        retry,
+        pace,
+        limits=Limits(options.max_items_per_batch if options else _DYNAMODB_BATCH),
+        ask_capacity=sides.write_cap is not None and not options,
+    )
 
 
 def page_items(cap: float | None, state: TableState) -> int | None:

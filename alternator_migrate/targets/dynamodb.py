@@ -1,23 +1,33 @@
 """BatchWriteItem into a DynamoDB or Alternator table."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from alternator_migrate import wire
 from alternator_migrate.batching import pack
-from alternator_migrate.errors import BatchTooLong, ItemsRefused, Throttled
+from alternator_migrate.errors import (
+    BatchTooLong,
+    ItemsRefused,
+    OutOfTime,
+    ServerFault,
+    Throttled,
+)
 from alternator_migrate.lane import Lane
 from alternator_migrate.model import Batch, Item, Limits, Reject
 from alternator_migrate.pacing import Pace, Retry
 
 _WRITE_UNIT: Final = 1024.0
+_PIECE_SECONDS: Final = 15.0
 
 
 class DynamoDBTarget:
     """Puts batches at the run's pace; DynamoDB and Alternator differ in the values given.
 
-    `limits` starts as given and follows the server's length message downwards.
+    `limits` starts as given and follows the server's length message downwards. A batch that
+    fails with a server error for the whole retry budget, while others succeed, is halved too:
+    some items are refused that way.
     """
 
     def __init__(
@@ -33,34 +43,52 @@ class DynamoDBTarget:
     ) -> None:
         self._lane, self._table, self._key_names = lane, table, key_names
         self._retry, self._pace = retry, pace
+        self._retry_pieces = Retry(min(retry.budget, _PIECE_SECONDS))
         self._ask_capacity = ask_capacity
+        self._succeeded = float("-inf")
         self.limits = limits
 
     async def write(self, batch: Batch) -> Sequence[Reject]:
         """Store the batch; returns the items that the target refuses as invalid."""
-        return await self._write(batch.items, batch.size)
+        return await self._write(batch.items, batch.size, self._retry)
 
     def key_of(self, item: Item) -> bytes:
         """The item's key attributes as a JSON object."""
         return wire.key_of(item, self._key_names)
 
-    async def _write(self, items: Sequence[Item], size: int) -> list[Reject]:
-        rest = items
+    async def _write(self, items: Sequence[Item], size: int, retry: Retry) -> list[Reject]:
+        rest, began = items, time.monotonic()
         try:
             while rest:
-                rest = await self._retry(self._put, rest, size)
+                rest = await retry(self._put, rest, size)
                 size = sum(map(len, rest))
         except BatchTooLong as error:
             self.limits = replace(self.limits, items=min(self.limits.items, error.maximum))
-            parts: Sequence[Sequence[Item]] = [run for run, _ in pack(rest, self.limits)]
+            return await self._write_parts([run for run, _ in pack(rest, self.limits)], retry)
         except ItemsRefused as error:
-            if len(rest) == 1:
-                return [Reject(rest[0], error.code, error.words)]
-            half = len(rest) // 2
-            parts = [rest[:half], rest[half:]]
-        else:
-            return []
-        return [reject for part in parts for reject in await self._write(part, sum(map(len, part)))]
+            return await self._halve(rest, error.code, error.words, retry)
+        except OutOfTime as error:
+            if not isinstance(error.__cause__, ServerFault) or self._succeeded < began:
+                raise
+            return await self._halve(
+                rest, "InternalServerError", str(error.__cause__), self._retry_pieces
+            )
+        return []
+
+    async def _halve(
+        self, items: Sequence[Item], code: str, words: str, retry: Retry
+    ) -> list[Reject]:
+        """Find the items at fault in a batch that the target does not take as a whole."""
+        if len(items) == 1:
+            return [Reject(items[0], code, words)]
+        half = len(items) // 2
+        return await self._write_parts([items[:half], items[half:]], retry)
+
+    async def _write_parts(self, parts: Iterable[Sequence[Item]], retry: Retry) -> list[Reject]:
+        rejects = []
+        for part in parts:
+            rejects += await self._write(part, sum(map(len, part)), retry)
+        return rejects
 
     async def _put(self, avoid: str, items: Sequence[Item], size: int) -> Sequence[Item]:
         """One request; returns what came back unprocessed. Raises `Throttled` if that is all."""
@@ -74,6 +102,7 @@ class DynamoDBTarget:
             raise
         back, units = wire.read_batch_answer(answer)
         self._pace.settle(taken, taken if units is None else units)
+        self._succeeded = time.monotonic()
         if back:
             self._pace.slow_down()
             if len(back) == len(items):

@@ -1,0 +1,50 @@
+"""A rejects file as a source: items that were refused once, mended by a person."""
+
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Final
+
+from alternator_migrate import wire
+from alternator_migrate.errors import UsageError
+from alternator_migrate.model import Item, Page, Position, Segment
+
+_PAGE_ITEMS: Final = 1000
+
+
+class RejectsSource:
+    """The items of a rejects file, in one segment. Raises `UsageError` for a line that is none."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            lines = path.read_bytes().splitlines()
+        except OSError as error:
+            raise UsageError(
+                f"cannot read {path}: {error.strerror}", "Name a rejects file."
+            ) from error
+        self._items = [
+            _item(path, number, line) for number, line in enumerate(lines, 1) if line.strip()
+        ]
+
+    @property
+    def count(self) -> int:
+        """How many items the file holds."""
+        return len(self._items)
+
+    async def pages(
+        self, segment: Segment, position: Position | None
+    ) -> AsyncGenerator[Page, None]:
+        """All items; `segment` and `position` have but one value each."""
+        for start in range(0, max(len(self._items), 1), _PAGE_ITEMS):
+            items: Sequence[Item] = self._items[start : start + _PAGE_ITEMS]
+            is_last = start + _PAGE_ITEMS >= len(self._items)
+            size = sum(map(len, items))
+            yield Page(items, size, None if is_last else b"{}", len(items))
+
+
+def _item(path: Path, number: int, line: bytes) -> Item:
+    try:
+        return wire.item_of_reject(line)
+    except ValueError as error:
+        raise UsageError(
+            f"{path}, line {number}: {error}", 'Each line must be like {"item": {...}}.'
+        ) from error
