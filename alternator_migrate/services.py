@@ -41,13 +41,17 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(role: str, side: Side, connections: int) -> AsyncIterator[Service]:
-    """Connect to the source or the target (`role`). Raises `UsageError` where that fails."""
+async def open_service(
+    role: str, side: Side, connections: int, patience: float
+) -> AsyncIterator[Service]:
+    """Connect to the source or the target (`role`); no answer is waited for longer than `patience`
+    seconds. Raises `UsageError` where that fails."""
     endpoint = side.endpoint
     account = await sign_in(
         _login(side), side.region, fallback_region=_REGION_OF_OTHERS if endpoint else ""
     )
     transport = _transport(side, connections + _SPARE_CONNECTIONS)
+    transport = replace(transport, read_timeout=min(transport.read_timeout, patience))
     nodes = _nodes(side, endpoint.contacts) if endpoint else None
     async with open_control(
         account,

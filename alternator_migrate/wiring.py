@@ -46,14 +46,14 @@ async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIt
 
     Raises `UsageError` for whatever keeps a migration from beginning.
     """
-    crew = _crew(settings)
+    crew, patience = _crew(settings), settings.retry_budget_seconds
     async with AsyncExitStack() as stack:
         try:
             source = await stack.enter_async_context(
-                open_service("source", settings.source, crew.readers)
+                open_service("source", settings.source, crew.readers, patience)
             )
             target = await stack.enter_async_context(
-                open_service("target", settings.target, crew.writers)
+                open_service("target", settings.target, crew.writers, patience)
             )
             findings = await look(
                 source.table,

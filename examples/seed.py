@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from alternator_migrate import wire
 from alternator_migrate.aws import Login, open_control, sign_in
-from alternator_migrate.commands import on_loop
 from alternator_migrate.config.keys import base_url
 from alternator_migrate.errors import MigrateError, Unavailable, UsageError
 from alternator_migrate.lane import Lane, Transport, open_lane
@@ -32,6 +31,7 @@ from alternator_migrate.model import (
     Throughput,
 )
 from alternator_migrate.pacing import Pace, Retry
+from alternator_migrate.running import on_loop
 from alternator_migrate.tables import Table
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
 

@@ -1,0 +1,243 @@
+"""One run under a person's eyes: signals, progress, savepoints, and how it ended."""
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from rich.console import Console
+
+from alternator_migrate import planning, report, resume
+from alternator_migrate.config import Loaded
+from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.migration import Migration
+from alternator_migrate.model import Progress
+from alternator_migrate.progress import Display, Mode
+from alternator_migrate.rejects import RejectsFile
+from alternator_migrate.savepoint import Savepoint, Store, lock
+from alternator_migrate.sources.rejects import RejectsSource
+from alternator_migrate.tables import check_empty
+from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Earlier = tuple[Path, Savepoint] | None
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHOW_CURSOR: Final = "\x1b[?25h"
+_EXIT_CODES: Final = {"completed": 0, "rejects": 3}
+
+
+class Run:
+    """One run under a person's eyes: it reacts to signals, shows progress, tells its ending."""
+
+    def __init__(self, loaded: Loaded, console: Console, mode: Mode) -> None:
+        self._loaded = loaded
+        self._console = console
+        self._display = Display(console, mode)
+        self._store = Store(Path(loaded.settings.savepoints.path), resume.identity(loaded.settings))
+        self._progress: Callable[[], Progress] | None = None
+        self._migration: Migration | None = None
+        self._rejects: Path | None = None
+        self._signal = 0
+
+    def to_the_end(
+        self,
+        summary_json: str | None,
+        *,
+        into_existing: bool = False,
+        fresh: bool = False,
+        resend: Path | None = None,
+    ) -> int:
+        """Run, tell how it ended, write the summary; with `resend` send the items of a rejects
+        file again instead. Returns the exit code; raises `MigrateError` after all that has been
+        told."""
+        began, clock = time.time(), time.monotonic()
+        status: report.Status = "failed"
+        failure: MigrateError | None = None
+        try:
+            if resend:
+                status = on_loop(lambda: self._watched(lambda stop: self._resend(resend, stop)))
+            else:
+                earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
+                status = self._begin(earlier, into_existing=into_existing)
+        except MigrateError as error:
+            failure = error
+        ending = report.Ending(
+            status=status,
+            began=began,
+            seconds=time.monotonic() - clock,
+            progress=self._progress() if self._progress else None,
+            error=str(failure) if failure else None,
+            savepoint=str(self._store.latest) if self._store.latest else None,
+            rejects=str(self._rejects) if self._rejects else None,
+        )
+        self._tell(ending)
+        if summary_json:
+            _write_summary(summary_json, ending)
+        if failure:
+            raise failure
+        return _EXIT_CODES.get(status, 128 + self._signal)
+
+    def _begin(self, earlier: Earlier, *, into_existing: bool) -> report.Status:
+        if earlier and earlier[1].status in ("completed", "rejects"):
+            return self._already_done(*earlier)
+        return on_loop(
+            lambda: self._watched(
+                lambda stop: self._from(earlier, stop, into_existing=into_existing)
+            )
+        )
+
+    async def _watched(self, work: Callable[[asyncio.Event], Awaitable[bool]]) -> report.Status:
+        """Do `work` while listening to signals."""
+        stop = asyncio.Event()
+        self._listen(stop)
+        try:
+            finished = await work(stop)
+        except asyncio.CancelledError:
+            if not self._signal:
+                raise
+            return "stopped"
+        if not finished:
+            return "stopped"
+        return "rejects" if self._progress and self._progress().items.rejected else "completed"
+
+    async def _resend(self, file: Path, stop: asyncio.Event) -> bool:
+        items = RejectsSource(file)
+        async with open_sides(self._loaded.settings) as sides:
+            migration, rejects = build_resend(self._loaded.settings, sides, items)
+            return await self._show(migration, rejects, stop)
+
+    async def _from(self, earlier: Earlier, stop: asyncio.Event, *, into_existing: bool) -> bool:
+        """Migrate from an earlier savepoint, or from the start; True when all is done."""
+        settings = self._loaded.settings
+        segments = earlier[1].segments if earlier else None
+        async with open_sides(settings, segments) as sides:
+            found = sides.findings
+            if earlier:
+                resume.check_tables(*earlier, found.source, found.existing)
+                log.info("going on from %s", earlier[0])
+            if not into_existing and not (earlier and earlier[1].target_id):
+                await check_empty(sides.target.table, found.existing)
+            with lock(self._store.folder, resume.identity(settings)):
+                self._check_newest(earlier)
+                for line in planning.notes(sides):
+                    log.info(line)
+                first = resume.first_savepoint(
+                    self._loaded, found.source, len(found.segments), earlier and earlier[1]
+                )
+                return await self._migrate(sides, first, stop)
+
+    async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
+        keeper = resume.Keeper(self._store, first)
+        migration, rejects = build_migration(self._loaded.settings, sides, keeper, first.standing)
+        return await self._show(migration, rejects, stop)
+
+    async def _show(self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event) -> bool:
+        self._migration, self._progress = migration, migration.progress
+        _spare_the_collector()
+        try:
+            return await migration.run(stop, self._display.show)
+        finally:
+            self._rejects = rejects.path
+
+    def _check_newest(self, earlier: Earlier) -> None:
+        newest = self._store.newest()
+        if earlier and not self._loaded.savepoint and newest and newest[0] != earlier[0]:
+            raise UsageError(
+                "another run of this migration has just written a savepoint", "Run it again."
+            )
+
+    def _already_done(self, path: Path, savepoint: Savepoint) -> report.Status:
+        log.info("this migration is done already, says %s; --fresh copies everything again", path)
+        progress = planning.progress_of(savepoint)
+        self._progress = lambda: progress
+        self._store.latest = path
+        self._rejects = Path(savepoint.rejects) if savepoint.rejects else None
+        return "rejects" if savepoint.status == "rejects" else "completed"
+
+    def _listen(self, stop: asyncio.Event) -> None:
+        """First signal: stop in good order; second: leave at once. SIGUSR2: save now."""
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+
+        def react(number: int) -> None:
+            if self._signal:
+                if self._console.is_terminal:
+                    self._console.file.write(_SHOW_CURSOR)
+                    self._console.file.flush()
+                os._exit(128 + number)
+            self._signal = number
+            log.info("stopping: what has been read is written first; again leaves at once")
+            if self._migration is None and main:
+                main.cancel()
+            stop.set()
+
+        def save() -> None:
+            if self._migration:
+                self._migration.save_now()
+
+        for each in _SIGNALS:
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                loop.add_signal_handler(each, react, int(each))
+        loop.add_signal_handler(signal.SIGUSR2, save)
+
+    def _tell(self, ending: report.Ending) -> None:
+        with suppress(OSError):
+            self._tell_all(ending)
+
+    def _tell_all(self, ending: report.Ending) -> None:
+        if ending.rejects:
+            log.warning("rejected items are kept in %s", ending.rejects)
+        if self._display.mode == "bar" and ending.progress:
+            self._console.print(report.closing_table(ending))
+        elif self._display.mode == "lines":
+            log.info(report.closing_line(ending))
+        if ending.status == "stopped" and ending.savepoint:
+            self._console.print(ending.savepoint, soft_wrap=True, markup=False, highlight=False)
+
+
+def on_loop(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work()` on a fresh event loop: uvloop, where there is one."""
+
+    async def main() -> T:
+        return await work()
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main())
+
+
+def _spare_the_collector() -> None:
+    """Keep what was imported out of garbage collection, and collect less often: pages are freed
+    by their reference counts, and each collection walks thousands of items in flight."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    import uvloop  # noqa: PLC0415 # absent on Windows
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _write_summary(path: str, ending: report.Ending) -> None:
+    text = json.dumps(report.summary(ending)) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        log.error("cannot write the summary to %s: %s", path, error.strerror)
