@@ -9,7 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import figure_cpu, figure_local, figure_memory, figure_startup
+from tests.bench import (
+    figure_cpu,
+    figure_local,
+    figure_memory,
+    figure_savepoints,
+    figure_startup,
+    figure_writers,
+)
 from tests.bench.children import CLIENT_CORE, CORES, SERVER_CORE, NotMeasuredError
 from tests.bench.rows import Extent, Figure, Row
 
@@ -18,6 +25,8 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "memory": figure_memory.figure,
     "cpu": figure_cpu.figure,
     "local": figure_local.figure,
+    "savepoints": figure_savepoints.figure,
+    "writers": figure_writers.figure,
 }
 
 

@@ -13,6 +13,7 @@ import uvloop
 from alternator_migrate import wire
 from alternator_migrate.lane import Lane, Transport, open_lane
 from alternator_migrate.model import Position
+from alternator_migrate.nodes import Nodes
 from alternator_migrate.sigv4 import Credentials
 
 
@@ -37,7 +38,9 @@ async def scan(lane: Lane, segment: int, total: int) -> int:
 
 async def main(url: str, segments: int) -> int:
     """The number of items in the table."""
-    async with open_lane([url], Transport(), region="us-east-1", credentials=credentials) as lane:
+    async with open_lane(
+        Nodes((url,)), Transport(), region="us-east-1", credentials=credentials
+    ) as lane:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(scan(lane, at, segments)) for at in range(segments)]
         return sum(task.result() for task in tasks)
