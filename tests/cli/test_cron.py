@@ -41,7 +41,8 @@ async def test_with_nothing_but_a_path(ends: Ends, tmp_path: Path) -> None:
     folder = tmp_path / "read-only"
     folder.mkdir()
     out, err = tmp_path / "out", tmp_path / "err"
-    options = ends.flags(*KEY_SETS, "--summary-json", "-")
+    savepoints = f"--set=savepoints.path={tmp_path / 'savepoints'}"
+    options = ends.flags(*KEY_SETS, savepoints, "--summary-json", "-")
     command = shlex.join([sys.executable, "-B", "-c", WITHOUT_ENVIRONMENT, "run", *options])
     redirected = f"exec {command} <&- >{shlex.quote(str(out))} 2>{shlex.quote(str(err))}"
     process = await asyncio.create_subprocess_exec(

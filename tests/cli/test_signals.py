@@ -102,7 +102,7 @@ async def test_waits_between_repeated_attempts_do_not_hold_it_up(
 ) -> None:
     ends.target.faults.rate("BatchWriteItem", "overload", 1.0)
     async with running(tmp_path, "run", *ends.flags(*SUMMARY), env=signed()) as cli:
-        await until(lambda: ends.target.requests["BatchWriteItem"] > 60)
+        await until(lambda: ends.target.requests["BatchWriteItem"] > 12)
         result = await stopped(cli, signal.SIGTERM)
     assert counts(result.out)["written"] == len(ends.target.items(TABLE)) == 0
 

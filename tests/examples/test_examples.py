@@ -48,8 +48,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.name)
 def test_configuration_loads(path: Path) -> None:
-    _, warnings = load(path, {})
-    assert warnings == []
+    assert load(path, {}).warnings == ()
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
@@ -192,8 +191,7 @@ async def _seed(folder: Path, *arguments: str) -> Result:
 
 
 def _loaded(path: Path) -> Settings:
-    settings, _ = load(path, {})
-    return settings
+    return load(path, {}).settings
 
 
 def _services() -> dict[str, Any]:

@@ -34,7 +34,8 @@ def loaded(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / NAME
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return load(path, flags or {}, assignments)
+        found = load(path, flags or {}, assignments)
+        return found.settings, list(found.warnings)
 
 
 def refused(

@@ -20,20 +20,23 @@ FLOORS: Final = {
     "words": ("errors", "model"),
     "pure": (
         *("interfaces", "wire", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "config"),
+        *("interleave", "concurrency", "config"),
     ),
     "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "savepoint"),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate"),
     "engines": ("engines",),
     "conduct": ("migration",),
-    "joinery": ("wiring",),
-    "face": ("planning", "progress", "report", "logs", "commands", "cli", "demo", "__main__"),
+    "joinery": ("resume", "services", "wiring"),
+    "face": (
+        *("planning", "progress", "report", "logs", "running", "commands", "cli", "demo"),
+        "__main__",
+    ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}
 FLOOR_OF: Final = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
-FACE_OF_RICH: Final = ("progress", "report", "logs", "commands", "demo")
+FACE_OF_RICH: Final = ("progress", "report", "logs", "running", "commands", "demo")
 DOORS: Final = {
     "click": ("cli",),
     "rich": FACE_OF_RICH,
@@ -46,7 +49,7 @@ DOORS: Final = {
     "msgspec": ("wire",),
     "yaml": ("config.document", "savepoint"),
     "moto": ("demo",),
-    "uvloop": ("commands",),
+    "uvloop": ("running",),
     "dask": ("engines.executor",),
     "distributed": ("engines.executor",),
 }

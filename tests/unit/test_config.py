@@ -79,7 +79,7 @@ def test_flags_suffice_and_set_wins_over_flags_and_these_over_the_file() -> None
         "target.table": ("--table", "T"),
         "target.endpoint.url": ("--target-endpoint", "http://h:8000"),
     }
-    settings, _ = load(None, flags)
+    settings = load(None, flags).settings
     assert (settings.source.table, settings.target.type) == ("T", "alternator")
     settings, _ = loaded(TEXT, "source.table=S", flags={"source.table": ("--table", "F")})
     assert settings.source.table == "S"

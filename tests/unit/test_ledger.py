@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Batch, Counts, Page, Position
+from alternator_migrate.model import Batch, Counts, Page, Position, Standing
 
 SEGMENTS = 3
 
@@ -59,8 +59,9 @@ def test_an_empty_page_is_acknowledged_at_once() -> None:
 
 
 def test_a_skipped_segment_counts_as_done_and_reads_nothing() -> None:
-    ledger = Ledger(2)
-    ledger.skipped(1)
+    ledger = Ledger(2, Standing(done=frozenset({1})))
+    assert ledger.is_done(1)
+    assert not ledger.is_done(0)
     ledger.page(0, page(0, None), 0)
     ledger.check()
     assert (ledger.segments_done, ledger.counts) == (2, Counts())

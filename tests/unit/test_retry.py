@@ -28,10 +28,12 @@ class Service:
 
     def __init__(self, failures: Sequence[BaseException]) -> None:
         self.asked: list[float] = []
+        self.avoided: list[str] = []
         self._failures = list(failures)
 
-    async def ask(self, question: str, *, twice: bool = False) -> str:
+    async def ask(self, avoid: str, question: str, *, twice: bool = False) -> str:
         self.asked.append(now())
+        self.avoided.append(avoid)
         if len(self.asked) <= len(self._failures):
             raise self._failures[len(self.asked) - 1]
         return question * (1 + twice)
@@ -56,6 +58,16 @@ def test_what_is_retryable_is_repeated_with_the_same_arguments_and_counted() -> 
         assert (retry.retries, retry.throttled) == (3, 2)
         retry.note_throttled()
         assert (retry.retries, retry.throttled) == (4, 3)
+
+    virtual_time.run(scene)
+
+
+def test_each_repeated_attempt_avoids_the_node_that_failed_last() -> None:
+    async def scene() -> None:
+        failures = [Unavailable("reset", "a"), Throttled("slow", "b"), Unavailable("credentials")]
+        service = Service(failures)
+        await Retry(FOREVER)(service.ask, "x")
+        assert service.avoided == ["", "a", "b", ""]
 
     virtual_time.run(scene)
 

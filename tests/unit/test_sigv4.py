@@ -29,12 +29,17 @@ TIMES = st.floats(0, 4e9, allow_nan=False)
 
 
 def botocores(
-    credentials: Credentials, region: str, url: str, body: bytes, moment: float
+    credentials: Credentials,
+    region: str,
+    url: str,
+    body: bytes,
+    moment: float,
+    *,
+    with_type: bool = True,
 ) -> dict[str, str]:
     """The headers that botocore makes of the same request."""
-    request = AWSRequest(
-        "POST", url, headers={"Content-Type": CONTENT_TYPE, "X-Amz-Target": TARGET}, data=body
-    )
+    given = {"X-Amz-Target": TARGET} | ({"Content-Type": CONTENT_TYPE} if with_type else {})
+    request = AWSRequest("POST", url, headers=given, data=body)
     theirs = BotocoreCredentials(
         credentials.access_key, credentials.secret_key, credentials.token or None
     )
@@ -51,13 +56,23 @@ def botocores(
     host=HOSTS,
     body=st.binary(max_size=50) | st.text().map(lambda text: text.encode("utf-8", "replace")),
     moment=TIMES,
+    with_type=st.booleans(),
 )
 @settings(max_examples=100, deadline=None)
 def test_headers_are_those_of_botocore(
-    credentials: Credentials, region: str, scheme: str, host: str, body: bytes, moment: float
+    credentials: Credentials,
+    region: str,
+    scheme: str,
+    host: str,
+    body: bytes,
+    moment: float,
+    with_type: bool,
 ) -> None:
-    ours = Signer(region).headers(credentials, host, TARGET, body, moment)
-    assert ours == botocores(credentials, region, f"{scheme}://{host}/", body, moment)
+    signer = Signer(region, with_type=with_type)
+    ours = signer.headers(credentials, host, TARGET, body, moment)
+    url = f"{scheme}://{host}/"
+    assert ours == botocores(credentials, region, url, body, moment, with_type=with_type)
+    assert ("Content-Type" in ours) is with_type
 
 
 def test_an_empty_token_is_no_token() -> None:
