@@ -5,7 +5,6 @@ protocols; flows know nothing else of them.
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from pathlib import Path
 from typing import Protocol
 
 from alternator_migrate.model import (
@@ -57,7 +56,7 @@ class RejectSink(Protocol):
     """Where refused items are kept."""
 
     @property
-    def path(self) -> Path | None:
+    def path(self) -> str | None:
         """The file that holds them; None while there are none."""
         ...
 
@@ -73,7 +72,7 @@ class SavepointKeeper(Protocol):
         """Note which table is written to."""
         ...
 
-    def found_rejects(self, path: Path) -> None:
+    def found_rejects(self, path: str) -> None:
         """Note which file holds rejected items."""
         ...
 

@@ -140,9 +140,7 @@ class Lane:
         node = self._node(url)
         head = f"GET {path} HTTP/1.1\r\n{node.common}\r\n".encode()
         status, headers, body = await self._exchange("GET", node, head)
-        date = headers.get("Date")
-        ahead = time.time() - parsedate_to_datetime(date).timestamp() if date else None
-        return status, body, ahead
+        return status, body, _ahead_of(headers.get("Date"))
 
     async def ask(self, url: str, path: str) -> bytes:
         """The body of a GET that a node answers with 200. Raises `MigrateError`."""
@@ -272,6 +270,13 @@ def _ssl_context(transport: Transport) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _ahead_of(date: str | None) -> float | None:
+    try:
+        return time.time() - parsedate_to_datetime(date).timestamp() if date else None
+    except ValueError:
+        return None
 
 
 def _unavailable(operation: str, url: str, error: Exception) -> errors.Unavailable:

@@ -72,9 +72,10 @@ class Nodes:
 
     def failed(self, url: str) -> None:
         """A request got no answer from `url`: probe it before it is used again."""
-        self._answering.discard(url)
-        self._turn_anew()
-        self._trouble.set()
+        if url in self._answering:
+            self._answering.discard(url)
+            self._turn_anew()
+            self._trouble.set()
 
     async def refresh(self, ask: Ask) -> None:
         """Learn the list of nodes, and which of them answer, from those known now."""

@@ -11,14 +11,17 @@ from alternator_migrate.model import Reject
 
 
 class RejectsFile:
-    """Appends rejects to `rejects_<millis>.jsonl` in `folder`, made when the first one comes.
+    """Appends rejects to `path`, or to `rejects_<millis>.jsonl` in `folder`, made when the first
+    one comes.
 
     A line is `{"key": ..., "error": ..., "message": ..., "item": ...}`, key and item as
     DynamoDB JSON. The file is readable by its owner only: items may be private.
     """
 
-    def __init__(self, folder: Path, key_names: Sequence[str], allowed: int) -> None:
-        self.path: Path | None = None
+    def __init__(
+        self, folder: Path, key_names: Sequence[str], allowed: int, path: str | None = None
+    ) -> None:
+        self.path = path
         self._folder = folder
         self._key_names = key_names
         self._allowed = allowed
@@ -47,7 +50,7 @@ class RejectsFile:
     def _append(self, lines: bytes) -> None:
         if self.path is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self.path = self._folder / f"rejects_{int(time.time() * 1000)}.jsonl"
+            self.path = str(self._folder / f"rejects_{int(time.time() * 1000)}.jsonl")
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         descriptor = os.open(self.path, flags, 0o600)
         with os.fdopen(descriptor, "ab") as file:

@@ -89,9 +89,9 @@ class Keeper:
         """Note which table is written to."""
         self._base = replace(self._base, target_id=target.id)
 
-    def found_rejects(self, path: Path) -> None:
+    def found_rejects(self, path: str) -> None:
         """Note which file holds rejected items."""
-        self._base = replace(self._base, rejects=str(path))
+        self._base = replace(self._base, rejects=path)
 
     async def save(self, standing: Standing, status: str) -> None:
         """Write a savepoint durably. Raises `MigrateError` where the disk does not take it."""
@@ -111,7 +111,7 @@ class NoKeeper:
     def found_target(self, target: TableState) -> None:
         """Nothing to note."""
 
-    def found_rejects(self, path: Path) -> None:
+    def found_rejects(self, path: str) -> None:
         """Nothing to note."""
 
     async def save(self, standing: Standing, status: str) -> None:

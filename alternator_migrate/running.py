@@ -47,7 +47,7 @@ class Run:
         self._store = Store(Path(loaded.settings.savepoints.path), resume.identity(loaded.settings))
         self._progress: Callable[[], Progress] | None = None
         self._migration: Migration | None = None
-        self._rejects: Path | None = None
+        self._rejects: str | None = None
         self._signal = 0
 
     def to_the_end(
@@ -79,7 +79,7 @@ class Run:
             progress=self._progress() if self._progress else None,
             error=str(failure) if failure else None,
             savepoint=str(self._store.latest) if self._store.latest else None,
-            rejects=str(self._rejects) if self._rejects else None,
+            rejects=self._rejects,
         )
         self._tell(ending)
         if summary_json:
@@ -139,7 +139,9 @@ class Run:
 
     async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
         keeper = resume.Keeper(self._store, first)
-        migration, rejects = build_migration(self._loaded.settings, sides, keeper, first.standing)
+        migration, rejects = build_migration(
+            self._loaded.settings, sides, keeper, first.standing, first.rejects
+        )
         return await self._show(migration, rejects, stop)
 
     async def _show(self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event) -> bool:
@@ -162,7 +164,7 @@ class Run:
         progress = planning.progress_of(savepoint)
         self._progress = lambda: progress
         self._store.latest = path
-        self._rejects = Path(savepoint.rejects) if savepoint.rejects else None
+        self._rejects = savepoint.rejects
         return "rejects" if savepoint.status == "rejects" else "completed"
 
     def _listen(self, stop: asyncio.Event) -> None:

@@ -21,7 +21,10 @@ from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.model import Counts, Standing
 
 _NAME = re.compile(r"savepoint_(\d{13})_(\d{10})\.yaml")
+_RAW_IS_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _KEPT: Final = 3
+_LOCK_TRIES: Final = 10
+_LOCK_PAUSE: Final = 0.1
 _VERSION: Final = 1
 
 
@@ -75,7 +78,8 @@ def encode(savepoint: Savepoint) -> bytes:
         "configFile": savepoint.config_file,
         "rejects": savepoint.rejects,
     }
-    return json.dumps({**configuration, "progress": progress}, indent=1).encode()
+    text = json.dumps({**configuration, "progress": progress}, indent=1, ensure_ascii=False)
+    return _RAW_IS_NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def decode(text: bytes | str) -> Savepoint:
@@ -108,7 +112,7 @@ def decode(text: bytes | str) -> Savepoint:
             config_file=progress["configFile"],
             rejects=progress["rejects"],
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a savepoint ({error!r})") from error
 
 
@@ -144,7 +148,8 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / self._next_name()
-            _write_durably(path, encode(replace(savepoint, written=time.time())))
+            temporary = self.folder / f".{path.name}.{self._migration}.tmp"
+            _write_durably(temporary, path, encode(replace(savepoint, written=time.time())))
         except OSError as error:
             raise MigrateError(
                 f"cannot write a savepoint in {self.folder}: {error.strerror}",
@@ -170,7 +175,8 @@ class Store:
 
 @contextmanager
 def lock(folder: Path, migration: str) -> Iterator[None]:
-    """Hold the lock of a migration; the kernel frees it when its holder dies.
+    """Hold the lock of a migration; the kernel frees it when its holder dies. What a killed run
+    left half written is removed.
 
     Raises `UsageError` while another process holds it, or where the folder cannot be written.
     """
@@ -178,25 +184,45 @@ def lock(folder: Path, migration: str) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if not _locked(descriptor):
+                raise UsageError(
+                    f"this migration is running already: process {_pid(path)} holds {path}",
+                    "Wait for it to end, or stop it; `alternator-migrate status` shows how it "
+                    "stands.",
+                )
+            os.truncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+            for left in folder.glob(f".savepoint_*.{migration}.tmp"):
+                left.unlink(missing_ok=True)
+        except BaseException:
+            os.close(descriptor)
+            raise
     except OSError as error:
         raise UsageError(
             f"cannot write in {folder}: {error.strerror}",
-            "Set savepoints.path to a folder that this user may write.",
+            "Set savepoints.path to a folder with room that this user may write.",
         ) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = path.read_text().strip() or "another process"
-            raise UsageError(
-                f"this migration is running already: process {holder} holds {path}",
-                "Wait for it to end, or stop it; `alternator-migrate status` shows how it stands.",
-            ) from error
-        os.truncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock; tried for a second, since `status` holds it for a moment when it looks."""
+    for turn in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_LOCK_PAUSE if turn else 0)
+        else:
+            return True
+    return False
+
+
+def _pid(path: Path) -> str:
+    return path.read_text().strip() or "unknown"
 
 
 def holder(folder: Path, migration: str) -> str | None:
@@ -209,7 +235,7 @@ def holder(folder: Path, migration: str) -> str | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return path.read_text().strip() or "?"
+        return _pid(path)
     finally:
         os.close(descriptor)
     return None
@@ -222,9 +248,8 @@ def _files(folder: Path) -> list[Path]:
         return []
 
 
-def _write_durably(path: Path, text: bytes) -> None:
+def _write_durably(temporary: Path, path: Path, text: bytes) -> None:
     """Write to a temporary file, fsync, rename, fsync the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:

@@ -78,13 +78,18 @@ async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIt
 
 
 def build_migration(
-    settings: Settings, sides: Sides, keeper: SavepointKeeper, standing: Standing
+    settings: Settings,
+    sides: Sides,
+    keeper: SavepointKeeper,
+    standing: Standing,
+    earlier_rejects: str | None = None,
 ) -> tuple[Migration, RejectsFile]:
     """A migration that goes on from `standing`, and the file that will hold rejected items."""
     found = sides.findings
     retry = Retry(settings.retry_budget_seconds)
     reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
-    rejects = _rejects_file(settings, found, settings.max_rejects - standing.items.rejected)
+    allowed = settings.max_rejects - standing.items.rejected
+    rejects = _rejects_file(settings, found, allowed, earlier_rejects)
     renames = {rename.from_: rename.to for rename in settings.renames}
     source = DynamoDBSource(
         sides.source.lane,
@@ -152,8 +157,10 @@ def build_resend(
     return migration, rejects
 
 
-def _rejects_file(settings: Settings, found: Findings, allowed: int) -> RejectsFile:
-    return RejectsFile(Path(settings.savepoints.path), found.plan.spec.key_names, allowed)
+def _rejects_file(
+    settings: Settings, found: Findings, allowed: int, path: str | None = None
+) -> RejectsFile:
+    return RejectsFile(Path(settings.savepoints.path), found.plan.spec.key_names, allowed, path)
 
 
 def _target(settings: Settings, sides: Sides, retry: Retry, pace: Pace) -> DynamoDBTarget:

@@ -30,6 +30,7 @@ from alternator_migrate.model import (
     TableSpec,
     Throughput,
 )
+from alternator_migrate.nodes import Nodes
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.running import on_loop
 from alternator_migrate.tables import Table
@@ -222,7 +223,7 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[Lane, Ta
     account = await sign_in(Login(options.access_key, options.secret_key), options.region)
     async with (
         open_lane(
-            (options.endpoint,),
+            Nodes((options.endpoint,)),
             Transport(connections=options.workers),
             region=account.region,
             credentials=account.credentials,
@@ -230,7 +231,7 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[Lane, Ta
         open_control(account, url=options.endpoint) as client,
     ):
         try:
-            await lane.get("/")
+            await lane.get(options.endpoint, "/")
         except Unavailable as error:
             raise UsageError(f"nothing answers: {error}") from error
         yield lane, Table(client, options.table)

@@ -1,6 +1,7 @@
 """The configuration: YAML, flags and `--set` to frozen settings; all mistakes at once."""
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ __all__ = ["Loaded", "Settings", "load"]
 
 _SECRETS: Final = ("secretKey", "sessionToken")
 _PROGRESS: Final = "progress"
+_ONLY_A_NAME = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,9 @@ def load(
     file, savepoint = path, None
     if path:
         document.read(_text(path))
-        progress = document.value.pop(_PROGRESS, None)
-        document.unexpanded.pop(_PROGRESS, None)
+        document.value.pop(_PROGRESS, None)
+        progress = document.unexpanded.pop(_PROGRESS, None)
+        document.mistakes = [m for m in document.mistakes if not m.path.startswith(_PROGRESS)]
         if isinstance(progress, dict):
             savepoint = path
             named = progress.get("configFile")
@@ -95,7 +98,7 @@ def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
     clean = copy.deepcopy(dict(values))
     for _, credentials in _credentials(clean):
         for secret in _SECRETS:
-            if "${" not in str(credentials.get(secret, "")):
+            if not _ONLY_A_NAME.fullmatch(str(credentials.get(secret, ""))):
                 credentials.pop(secret, None)
     return clean
 
