@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from dataclasses import asdict
-from typing import Literal
+from typing import Final, Literal
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -12,6 +12,9 @@ from rich.logging import RichHandler
 from alternator_migrate.model import Progress
 
 Format = Literal["text", "json"]
+
+_TOLD_BY_US: Final = ("botocore.credentials", "aiobotocore.credentials")
+"""Loggers that print a traceback for what ends in an error of this tool anyway."""
 
 
 def configure(console: Console, style: Format, level: str) -> None:
@@ -34,6 +37,8 @@ def configure(console: Console, style: Format, level: str) -> None:
     logging.raiseExceptions = False
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("alternator_migrate").setLevel(level.upper())
+    for noisy in _TOLD_BY_US:
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 
 class _JsonFormatter(logging.Formatter):

@@ -28,6 +28,7 @@ from tests.bench.rows import Extent, Figure, Row
 TITLE = "DynamoDB Local to a canned sink, beside a bare parallel scan: wall time"
 SEGMENTS = 8
 BATCH = 100
+MOST = 1.15
 SEED_SECONDS = 600
 SCAN_SECONDS = 300
 
@@ -48,7 +49,14 @@ def figure(extent: Extent) -> Figure:
     return Figure(
         TITLE,
         [
-            Row(f"{items:,} items, {SEGMENTS} segments", run, "s", scan),
+            Row(
+                f"{items:,} items, {SEGMENTS} segments",
+                run,
+                "s",
+                scan,
+                f"<= x{MOST}",
+                run <= scan * MOST,
+            ),
             Row("  items a second", items / run, "/s", items / scan),
         ],
     )

@@ -1,0 +1,66 @@
+"""What every migration test starts from."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.loaders import JSONFileLoader
+
+from tests.conftest import RunCli
+from tests.e2e import jobs
+from tests.e2e.jobs import Command, Ending, Job, Migrate, Report, read_summary, write_config
+from tests.standin import StandIn
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _service_models_are_read_once() -> Iterator[None]:
+    """Let botocore keep what it reads for every client: half the time of a small migration."""
+    kept: dict[str, Any] = {}
+    read = JSONFileLoader.load_file
+
+    def load_file(loader: JSONFileLoader, path: str) -> Any:
+        if path not in kept:
+            kept[path] = read(loader, path)
+        return kept[path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_file)
+        yield
+
+
+@pytest.fixture
+async def standin() -> AsyncIterator[StandIn]:
+    """An Alternator that keeps every request in its log."""
+    async with StandIn(record=True) as server:
+        yield server
+
+
+@pytest.fixture
+def migrate(tmp_path: Path) -> Migrate:
+    """Run migrations in the test's process, each with a folder of its own."""
+    numbers = itertools.count()
+
+    async def run(job: Job, *, into_existing: bool = False) -> Ending:
+        folder = tmp_path / f"migration{next(numbers)}"
+        folder.mkdir()
+        return await jobs.migrate(folder, job, into_existing=into_existing)
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path: Path, run_cli: RunCli) -> Command:
+    """Run a migration as a command in `tmp_path`."""
+
+    async def run(
+        job: Job, *args: str, env: Mapping[str, str] | None = None, seconds: float = 60
+    ) -> Report:
+        config, summary = write_config(tmp_path, job), tmp_path / "summary.json"
+        summary.unlink(missing_ok=True)
+        options = ("--summary-json", str(summary))
+        result = await run_cli("run", str(config), *options, *args, env=env, seconds=seconds)
+        return Report(*result, read_summary(summary))
+
+    return run

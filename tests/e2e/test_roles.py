@@ -1,0 +1,148 @@
+"""Roles: assumed before anything is read, and again before their keys expire."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.e2e.jobs import Command, Migrate, alternator, dynamodb, job
+from tests.e2e.signing import signers, with_files
+from tests.e2e.tables import numbered
+from tests.servers.client import create_table, fill
+from tests.servers.exchange import Exchange, Fault, Reply
+from tests.servers.proxy import FaultProxy
+from tests.standin import StandIn
+
+ROLE = "arn:aws:iam::123456789012:role/migration"
+ASSUMING = "POST /"
+NOWHERE = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+async def source(dynamodb_local: str, table_name: str) -> str:
+    """URL of a DynamoDB with a table of 60 items."""
+    await create_table(dynamodb_local, table_name)
+    await fill(dynamodb_local, table_name, numbered(60))
+    return dynamodb_local
+
+
+class Sts:
+    """Roles, whose keys soon expire; each assumption gives another access key."""
+
+    def __init__(self, lifetime: timedelta) -> None:
+        self.assumed = 0
+        self.broken_after = 1000
+        self._lifetime = lifetime
+
+    async def answer(self, _: Exchange) -> web.StreamResponse:
+        """An answer to AssumeRole, in XML."""
+        self.assumed += 1
+        if self.assumed > self.broken_after:
+            code = "<Code>AccessDenied</Code><Message>no longer yours</Message>"
+            body = f"<ErrorResponse><Error><Type>Sender</Type>{code}</Error></ErrorResponse>"
+            return Reply(403, body.encode(), {"Content-Type": "text/xml"}).response()
+        end = (datetime.now(UTC) + self._lifetime).isoformat(timespec="seconds")
+        keys = {
+            "AccessKeyId": f"ASSUMED{self.assumed}",
+            "SecretAccessKey": "secret",
+            "SessionToken": f"token{self.assumed}",
+            "Expiration": end,
+        }
+        parts = "".join(f"<{name}>{value}</{name}>" for name, value in keys.items())
+        body = f"<AssumeRoleResult><Credentials>{parts}</Credentials></AssumeRoleResult>"
+        body = f"<AssumeRoleResponse>{body}</AssumeRoleResponse>"
+        return Reply(200, body.encode(), {"Content-Type": "text/xml"}).response()
+
+
+def assuming(url: str, table: str, **more: Any) -> dict[str, Any]:
+    """A source read in a role."""
+    keys = {"accessKey": "base", "secretKey": "secret", "assumeRole": {"arn": ROLE, **more}}
+    return {**dynamodb(url, table, scanSegments=4), "credentials": keys}
+
+
+@pytest.mark.xdist_group("second servers")
+@pytest.mark.parametrize("by", ["configuration", "profile"])
+async def test_a_role(
+    moto_server: str,
+    source: str,
+    standin: StandIn,
+    table_name: str,
+    command: Command,
+    tmp_path: Path,
+    by: str,
+) -> None:
+    base = {"aws_access_key_id": "base", "aws_secret_access_key": "secret"}
+    role = {"role_arn": ROLE, "source_profile": "base", "role_session_name": "mine"}
+    async with FaultProxy(source, record=True) as proxy, FaultProxy(moto_server) as sts:
+        environment = with_files(tmp_path, base=base, role=role)
+        environment["AWS_ENDPOINT_URL_STS"] = sts.url
+        side = assuming(proxy.url, table_name, sessionName="mine")
+        if by == "profile":
+            side["credentials"] = {"profile": "role"}
+        report = await command(job(side, alternator(standin.url, table_name)), env=environment)
+        assert report.code == 0, report.err
+        assert report.table["items"]["written"] == 60
+        assert "base" not in signers(proxy)
+        assert sts.requests[ASSUMING] >= 1
+        tokens = {each.request.headers.get("X-Amz-Security-Token") for each in proxy.log[1:]}
+        assert len(tokens) == 1
+        assert None not in tokens
+
+
+async def test_a_role_is_assumed_again_before_its_keys_expire(
+    source: str, standin: StandIn, table_name: str, migrate: Migrate, monkeypatch: Any
+) -> None:
+    roles = Sts(timedelta(minutes=2))
+    async with (
+        FaultProxy(source, record=True, page_limit=5) as proxy,
+        FaultProxy(NOWHERE) as sts,
+    ):
+        sts.always(ASSUMING, Fault("role", roles.answer))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        content = job(assuming(proxy.url, table_name), alternator(standin.url, table_name))
+        assert (await migrate(content)).done.items.written == 60
+        used = signers(proxy, "Scan")
+    assert roles.assumed > 2
+    assert used <= {f"ASSUMED{n + 1}" for n in range(roles.assumed)}
+    assert len(used) > 2
+
+
+async def test_a_role_that_is_taken_away_under_way(
+    source: str, standin: StandIn, table_name: str, command: Command
+) -> None:
+    roles = Sts(timedelta(minutes=2))
+
+    async def take_away(exchange: Exchange) -> web.StreamResponse:
+        roles.broken_after = 0
+        return (await exchange.forward(exchange.body)).response()
+
+    async with (
+        FaultProxy(source, page_limit=2) as proxy,
+        FaultProxy(NOWHERE) as sts,
+    ):
+        sts.always(ASSUMING, Fault("role", roles.answer))
+        proxy.script("Scan", None, None, Fault("takes the role away", take_away))
+        content = job(assuming(proxy.url, table_name), alternator(standin.url, table_name))
+        content["retryBudgetSeconds"] = 2
+        report = await command(content, env={"AWS_ENDPOINT_URL_STS": sts.url})
+    assert report.code == 1
+    assert "no longer yours" in report.err
+    assert "Traceback" not in report.err
+    assert report.summary["status"] == "failed"
+
+
+async def test_a_role_that_may_not_be_assumed(
+    source: str, standin: StandIn, table_name: str, migrate: Migrate, monkeypatch: Any
+) -> None:
+    roles = Sts(timedelta(minutes=2))
+    roles.broken_after = 0
+    async with FaultProxy(NOWHERE) as sts:
+        sts.always(ASSUMING, Fault("role", roles.answer))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        content = job(assuming(source, table_name), alternator(standin.url, table_name))
+        failure = (await migrate(content)).failure
+    assert failure.exit_code == 2
+    assert ROLE in str(failure)
+    assert "no longer yours" in str(failure)
