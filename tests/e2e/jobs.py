@@ -12,6 +12,10 @@ import yaml
 from alternator_migrate.config import load
 from alternator_migrate.errors import MigrateError
 from alternator_migrate.model import Progress
+from alternator_migrate.rejects import RejectsFile
+from alternator_migrate.resume import Keeper, first_savepoint
+from alternator_migrate.savepoint import Store
+from alternator_migrate.tables import check_empty
 from alternator_migrate.wiring import build_migration, open_sides
 from tests.servers.client import REGION, Item
 from tests.shapes import canonical
@@ -102,16 +106,25 @@ async def migrate(folder: Path, content: Job, *, into_existing: bool = False) ->
     """Run a job on the running event loop, with its files in `folder`."""
     migration = rejects = None
     try:
-        settings, _ = load(write_config(folder, content), {})
-        async with open_sides(settings) as sides:
-            migration, rejects = build_migration(settings, sides, into_existing=into_existing)
+        loaded = load(write_config(folder, content), {})
+        async with open_sides(loaded.settings) as sides:
+            found = sides.findings
+            if not into_existing:
+                await check_empty(sides.target.table, found.existing)
+            first = first_savepoint(loaded, found.source, len(found.segments), None)
+            store = Store(Path(loaded.settings.savepoints.path), first.migration)
+            migration, rejects = build_migration(
+                loaded.settings, sides, Keeper(store, first), first.standing
+            )
             finished = await migration.run(asyncio.Event(), _show_nothing)
     except MigrateError as error:
-        return Ending(
-            migration.progress() if migration else None, error, rejects.path if rejects else None
-        )
+        return Ending(migration.progress() if migration else None, error, _kept(rejects))
     assert finished, "nobody stopped it"
-    return Ending(migration.progress(), None, rejects.path)
+    return Ending(migration.progress(), None, _kept(rejects))
+
+
+def _kept(rejects: RejectsFile | None) -> Path | None:
+    return Path(rejects.path) if rejects and rejects.path else None
 
 
 def read_summary(path: Path) -> dict[str, Any]:
