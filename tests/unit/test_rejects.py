@@ -28,7 +28,7 @@ def reject(item: bytes = ITEM, message: str = "empty set") -> Reject:
 def written(file: RejectsFile) -> list[str]:
     """The lines of the file."""
     assert file.path
-    text = file.path.read_bytes().decode()
+    text = Path(file.path).read_bytes().decode()
     assert text.endswith("\n")
     return text[:-1].split("\n")
 
@@ -47,19 +47,19 @@ def test_a_line_is_key_error_message_and_the_item_as_it_came(tmp_path: Path) -> 
         f'"message":"empty set","item":{ITEM.decode()}}}'
     ]
     assert file.path
-    assert file.path.parent == tmp_path / "a" / "b"
-    assert re.fullmatch(r"rejects_\d{13}\.jsonl", file.path.name)
+    assert Path(file.path).parent == tmp_path / "a" / "b"
+    assert re.fullmatch(r"rejects_\d{13}\.jsonl", Path(file.path).name)
 
 
 def test_all_rejects_of_a_run_are_in_one_file_that_only_its_owner_reads(tmp_path: Path) -> None:
     file = RejectsFile(tmp_path, ["id"], 100)
     for number in range(5):
         file.keep([reject(message=f"first {number}"), reject(message=f"second {number}")])
-    assert [path.name for path in tmp_path.iterdir()] == [file.path.name if file.path else ""]
+    assert [path.name for path in tmp_path.iterdir()] == [Path(file.path).name if file.path else ""]
     messages = [json.loads(line)["message"] for line in written(file)]
     assert messages == [f"{which} {n}" for n in range(5) for which in ("first", "second")]
     assert file.path
-    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(file.path).stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 3])
@@ -116,7 +116,7 @@ def test_every_line_gives_back_the_item_and_the_servers_words(
         for item, message in rejects
     ]
     if file.path:
-        file.path.unlink()
+        Path(file.path).unlink()
 
 
 def test_a_folder_that_cannot_be_written_is_told_with_a_remedy(tmp_path: Path) -> None:
