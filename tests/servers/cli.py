@@ -36,6 +36,11 @@ class Cli:
         return self._process.pid
 
     @property
+    def ended(self) -> bool:
+        """Whether the command is over."""
+        return self._process.returncode is not None
+
+    @property
     def result(self) -> Result:
         """The output so far, and the exit code; that of a command still running is -1."""
         code = self._process.returncode

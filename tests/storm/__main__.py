@@ -1,0 +1,73 @@
+"""python -m tests.storm: play many seeds; a failing one prints how to replay it."""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from pprint import pprint
+
+from tests.storm.play import Outcome, play
+from tests.storm.schedule import schedule
+
+SEED_SECONDS = 300
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many seeds")
+    parser.add_argument("--from", dest="first", type=int, default=1, help="the first seed")
+    parser.add_argument("--seed", type=int, help="only this seed")
+    parser.add_argument("--show", action="store_true", help="print the schedule of --seed")
+    parser.add_argument("--jobs", type=int, default=2, help="seeds played at a time")
+    return parser.parse_args()
+
+
+def one(seed: int) -> tuple[Outcome | None, str]:
+    """Play a seed; its outcome, or why it failed and where its files are."""
+    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
+
+    async def bounded() -> Outcome:
+        async with asyncio.timeout(SEED_SECONDS):
+            return await play(schedule(seed), folder)
+
+    try:
+        outcome = asyncio.run(bounded())
+    except Exception as error:  # noqa: BLE001 # whatever it is, it is told with its seed
+        return None, f"{error!r}\n  files: {folder}\n  again: python -m tests.storm --seed {seed}"
+    shutil.rmtree(folder)
+    return outcome, ""
+
+
+def main() -> int:
+    """Play what was asked for; exit code 1 if a seed failed."""
+    options = parse()
+    if options.show and options.seed is not None:
+        pprint(asdict(schedule(options.seed)))
+        return 0
+    seeds = range(options.first, options.first + options.seeds)
+    wanted = [options.seed] if options.seed is not None else list(seeds)
+    began, failed, pages, runs = time.monotonic(), 0, Counter[int](), 0
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for future in as_completed({pool.submit(one, seed): seed for seed in wanted}):
+            outcome, why = future.result()
+            if outcome is None:
+                failed += 1
+                print(f"FAILED: {why}", flush=True)
+                continue
+            runs += outcome.runs
+            pages.update(again for again, _ in outcome.copied_again)
+    print(f"{len(wanted) - failed} passed, {failed} failed")
+    print(f"{runs} runs in {time.monotonic() - began:.0f} s; pages copied again by a resumed run:")
+    print("  " + ", ".join(f"{count} x {again}" for again, count in sorted(pages.items())))
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

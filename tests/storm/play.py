@@ -1,0 +1,262 @@
+"""Play one schedule: servers, faults, the tool killed and started again, and the proof after it."""
+
+import asyncio
+import json
+import os
+import random
+import resource
+import signal
+import time
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alternator_migrate import savepoint as savepoints
+from alternator_migrate.model import Standing
+from tests.servers import faults
+from tests.servers.cli import Cli, Result, running
+from tests.servers.client import call, create_table, fill
+from tests.servers.proxy import FaultProxy
+from tests.shapes import same_items
+from tests.standin import StandIn
+from tests.storm.schedule import Attempt, NodeEvent, Schedule
+
+TABLE = "Chaos"
+RUN_SECONDS = 60.0
+LAST_RUNS = 6
+POLL_SECONDS = 0.005
+SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT}
+ALLOWED = {"kill": {-9}, "term": {143}, "int": {130}, "full disk": {1, 2}}
+SHIM = Path(__file__).parent / "shim"
+
+
+class LostError(AssertionError):
+    """The proof failed: something was lost, doubled, or told wrongly."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a schedule; `copied_again` has for each resumed run the pages that it read a
+    second time, and the most that the savepoint it went on from allows."""
+
+    seed: int
+    runs: int = 0
+    copied_again: list[tuple[int, int]] = field(default_factory=list)
+
+
+async def play(schedule: Schedule, folder: Path) -> Outcome:
+    """Raises `LostError` unless after all that goes wrong the target equals the source."""
+    async with StandIn(page_bytes=schedule.page_bytes) as source, StandIn(nodes=3) as target:
+        items = sample(schedule)
+        await make_source(source, schedule, items)
+        async with FaultProxy(source.url, record=True) as proxy:
+            break_things(schedule, proxy, target)
+            stage = Stage(schedule, folder, proxy, target)
+            stage.write_config()
+            async with asyncio.TaskGroup() as group:
+                deaths = group.create_task(stage.let_nodes_die())
+                await stage.act()
+                deaths.cancel()
+        stage.prove(items)
+        return stage.outcome
+
+
+def sample(schedule: Schedule) -> list[dict[str, Any]]:
+    """The items of a schedule."""
+    chance = random.Random(schedule.seed)
+    past, future = int(time.time()) - 30 * 86_400, int(time.time()) + 30 * 86_400
+    items = []
+    for number in range(schedule.items):
+        key: dict[str, Any] = {
+            "pk": {"S": f"item-{number if not schedule.composite else number % 7}"}
+        }
+        if schedule.composite:
+            key["sk"] = {"N": str(number)}
+        expires = past if number < schedule.expired else future
+        items.append(
+            {
+                **key,
+                "ttl": {"N": str(expires)},
+                "text": {"S": chance.choice(("", "é\u2028", "x" * 90, '{"S":"}}'))},
+                "deep": {"L": [{"M": {"S": {"N": "1E+2"}}}, {"NS": ["3", "1.50"]}]},
+            }
+        )
+    return items
+
+
+async def make_source(source: StandIn, schedule: Schedule, items: list[dict[str, Any]]) -> None:
+    """Create and fill the source table, TTL last."""
+    keys = {"pk": "S", "sk": "N"} if schedule.composite else {"pk": "S"}
+    await create_table(source.url, TABLE, keys)
+    await fill(source.url, TABLE, items)
+    ttl = {"Enabled": True, "AttributeName": "ttl"}
+    await call(source.url, "UpdateTimeToLive", {"TableName": TABLE, "TimeToLiveSpecification": ttl})
+
+
+def break_things(schedule: Schedule, proxy: FaultProxy, target: StandIn) -> None:
+    """Set the rates of faults."""
+    for place, (name, rate) in enumerate(schedule.scan_faults):
+        fault = getattr(faults, name)()
+        proxy.sometimes("Scan", fault, probability=rate, seed=schedule.seed * 100 + place)
+    for name, rate in schedule.write_faults:
+        target.faults.rate("BatchWriteItem", name, rate)
+
+
+class Stage:
+    """A schedule while it is played."""
+
+    def __init__(
+        self, schedule: Schedule, folder: Path, proxy: FaultProxy, target: StandIn
+    ) -> None:
+        self.outcome = Outcome(schedule.seed)
+        self._schedule, self._folder = schedule, folder
+        self._proxy, self._target = proxy, target
+        self._chains: dict[int, list[str]] = defaultdict(list)
+        self._heard = 0
+        self._dead: set[int] = set()
+        self._summary: dict[str, Any] = {}
+
+    @property
+    def _writes(self) -> int:
+        return self._target.requests["BatchWriteItem"]
+
+    def write_config(self) -> None:
+        """The configuration of every run."""
+        schedule = self._schedule
+        content = {
+            "source": {
+                "type": "alternator",
+                "table": TABLE,
+                "endpoint": {"url": self._proxy.url},
+                "scanSegments": schedule.segments,
+                "maxMapTasks": schedule.readers,
+            },
+            "target": {
+                "type": "alternator",
+                "table": TABLE,
+                "endpoint": {"urls": self._target.urls},
+                "maxItemsPerBatch": schedule.batch,
+                "maxConnections": schedule.writers,
+                "copyTtl": False,
+            },
+            "savepoints": {"path": "savepoints", "intervalSeconds": schedule.interval},
+            "retryBudgetSeconds": 30,
+        }
+        (self._folder / "config.yaml").write_text(json.dumps(content))
+
+    async def let_nodes_die(self) -> None:
+        """Kill and revive nodes at their counts of writes."""
+        for event in self._schedule.nodes:
+            while self._writes < event.at:  # noqa: ASYNC110 # counts of another's requests
+                await asyncio.sleep(POLL_SECONDS)
+            await self._happen(event)
+
+    async def act(self) -> None:
+        """All attempts, and then runs until one is through."""
+        for attempt in self._schedule.attempts:
+            result = await self._run(attempt)
+            if result.code == 0:
+                break
+            if result.code not in ALLOWED[attempt.ending] | {1}:
+                raise LostError(f"{attempt} ended with {result.code}: {result.err}")
+        for node in range(3):
+            await self._happen(NodeEvent(0, node, alive=True))
+        for _ in range(LAST_RUNS):
+            result = await self._run(None)
+            if result.code == 0:
+                return
+        raise LostError(f"no run came through: {result.code}: {result.err}")
+
+    def prove(self, items: list[dict[str, Any]]) -> None:
+        """The target equals the source, and the accounts are right."""
+        expired = self._schedule.expired
+        if not same_items(self._target.items(TABLE), items[expired:]):
+            raise LostError("the target differs from the source")
+        (table,) = self._summary["tables"]
+        counts = {"read": len(items), "written": len(items) - expired}
+        counts |= {"skipped_expired": expired, "rejected": 0}
+        if table["items"] != counts:
+            raise LostError(f"the accounts say {table['items']}, and should {counts}")
+        for again, most in self.outcome.copied_again:
+            if again > most:
+                raise LostError(f"{again} pages were copied again, and at most {most} had to be")
+        _, newest = next(savepoints.found(self._folder / "savepoints"))
+        if newest.status != "completed":
+            raise LostError(f"the newest savepoint is {newest.status}")
+        if left := list((self._folder / "savepoints").glob("*.tmp")):
+            raise LostError(f"left behind: {left}")
+
+    async def _happen(self, event: NodeEvent) -> None:
+        if event.alive and event.node in self._dead:
+            self._dead.discard(event.node)
+            await self._target.revive(event.node)
+        elif not event.alive and event.node not in self._dead:
+            self._dead.add(event.node)
+            await self._target.kill(event.node)
+
+    async def _run(self, attempt: Attempt | None) -> Result:
+        allowed = self._may_copy_again()
+        clock, fsync = (attempt.clock, attempt.fsync) if attempt else (0.0, 0.0)
+        env = {
+            "CHAOS_CLOCK": str(clock),
+            "CHAOS_FSYNC": str(fsync),
+            "PYTHONPATH": os.pathsep.join((str(SHIM), str(Path(__file__).parents[2]))),
+        }
+        options = ("--progress", "none", "--summary-json", "summary.json")
+        began = self._writes
+        async with running(self._folder, "run", "config.yaml", *options, env=env) as cli:
+            if attempt:
+                await self._end(cli, attempt, began)
+            result = await cli.wait(RUN_SECONDS)
+        if "Traceback" in result.err:
+            raise LostError(f"a traceback: {result.err}")
+        self._note_pages(allowed)
+        if result.code == 0:
+            self._summary = json.loads((self._folder / "summary.json").read_text())
+        return result
+
+    async def _end(self, cli: Cli, attempt: Attempt, began: int) -> None:
+        """Wait for the attempt's count of writes and end the run, unless it is over before."""
+        give_up = time.monotonic() + RUN_SECONDS
+        while self._writes - began < attempt.after and time.monotonic() < give_up:
+            if cli.ended:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+        with suppress(ProcessLookupError):
+            if attempt.ending == "full disk":
+                resource.prlimit(cli.pid, resource.RLIMIT_FSIZE, (64, 64))
+            elif not cli.ended:
+                cli.send_signal(SIGNALS[attempt.ending])
+
+    def _may_copy_again(self) -> int:
+        """Pages asked for so far that lie after the newest savepoint's positions: read and not
+        acknowledged when it was written, or read since then."""
+        point = next(savepoints.found(self._folder / "savepoints"), None)
+        standing = point[1].standing if point else Standing()
+        count = 0
+        for segment, chain in self._chains.items():
+            if segment in standing.done:
+                continue
+            position = standing.positions.get(segment)
+            key = _text(json.loads(position)) if position else ""
+            count += len(chain) - chain.index(key) if key in chain else 0
+        return count
+
+    def _note_pages(self, allowed: int) -> None:
+        """Sort the Scans of one run into the chains of their segments."""
+        scans = [each.json() for each in self._proxy.log if each.operation == "Scan"]
+        pages = [(scan["Segment"], _text(scan.get("ExclusiveStartKey"))) for scan in scans]
+        again = {page for page in pages[self._heard :] if page[1] in self._chains[page[0]]}
+        self._heard = len(pages)
+        if self.outcome.runs:
+            self.outcome.copied_again.append((len(again), allowed))
+        self.outcome.runs += 1
+        for segment, key in pages:
+            if key not in self._chains[segment]:
+                self._chains[segment].append(key)
+
+
+def _text(key: object) -> str:
+    return json.dumps(key, sort_keys=True) if key else ""
