@@ -13,6 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _CUT = 0.7
+_SHARE = 0.1
 _ROUND_SECONDS = 1.0
 _RECOVERY_PER_SECOND = 1.1
 _TOLD_SECONDS = 5.0
@@ -22,9 +23,9 @@ _LONGEST_RECOVERY = 600.0
 class Pace:
     """A token bucket in capacity units per second, that yields to a throttling server.
 
-    `cap` is the allowed rate, None for no limit. On throttling the rate falls to 70 % of what
-    was achieved, at most once a second, and recovers by a tenth of that a second up to the
-    cap; without a cap it is lifted at twice the achieved rate (AIMD, as in TCP). It never falls
+    `cap` is the allowed rate, None for no limit. When a tenth of the requests is throttled the
+    rate falls to 70 % of what was achieved, at most once a second, and recovers by a tenth a second
+    up to the cap; without a cap it is lifted at twice the achieved rate (AIMD, as in TCP). It never falls
     below 70 % of one request a second.
     """
 
@@ -40,6 +41,7 @@ class Pace:
         self._cut_at = self._refused_at = float("-inf")
         self._lift_at = 0.0
         self._spent = 0.0
+        self._served = self._refused = 0
         self._window = clock()
         self._achieved = 0.0
         self._request = 0.0
@@ -68,16 +70,21 @@ class Pace:
         """A request for which `taken` was taken succeeded and consumed `consumed` units."""
         self._tokens -= consumed - taken
         self._spent += consumed
+        self._served += 1
         now = self._clock()
         if now - self._window >= _ROUND_SECONDS:
             self._achieved = self._spent / (now - self._window)
             self._spent, self._window = 0.0, now
+            self._served = self._refused = 0
 
     def slow_down(self) -> None:
-        """The server throttled a request. Before anything was achieved there is no rate to cut:
-        then the waits of the retry policy alone spread the load."""
+        """The server throttled a request. Before anything was achieved there is no rate to cut,
+        and a hot partition that refuses few requests is no reason to slow all others: then the
+        waits of the retry policy alone spread the load."""
         now = self._refused_at = self._clock()
-        if now - self._cut_at < _ROUND_SECONDS:
+        self._refused += 1
+        few = self._refused < _SHARE * (self._refused + self._served)
+        if few or now - self._cut_at < _ROUND_SECONDS:
             return
         running = self._spent / max(now - self._window, 0.1)
         achieved = min(max(self._achieved, running), self._rate or float("inf"))

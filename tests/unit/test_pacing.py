@@ -165,11 +165,28 @@ def test_the_reason_tells_of_throttling_for_some_seconds(cap: float | None) -> N
     virtual_time.run(scene)
 
 
+def refuse_many(pace: Pace) -> None:
+    """As many throttled answers as make up more than a tenth of a second's requests."""
+    for _ in range(30):
+        pace.slow_down()
+
+
+def test_few_throttled_requests_do_not_slow_the_others() -> None:
+    async def scene() -> None:
+        pace = a_pace(100)
+        await spend(pace, 5.5)
+        pace.slow_down()
+        assert not pace.throttled
+        assert pace.reason("target") == "target throttles"
+
+    virtual_time.run(scene)
+
+
 def test_throttling_cuts_the_rate_to_seven_tenths_of_what_was_achieved() -> None:
     async def scene() -> None:
         pace = a_pace(100)
         await spend(pace, 5)
-        pace.slow_down()
+        refuse_many(pace)
         assert pace.throttled
         assert 68 <= await spend(pace, 1) <= 82
 
@@ -180,10 +197,9 @@ def test_the_rate_is_cut_once_a_second_however_many_are_throttled() -> None:
     async def scene() -> None:
         pace = a_pace(100)
         await spend(pace, 5)
-        for _ in range(10):
-            pace.slow_down()
+        refuse_many(pace)
         assert 68 <= await spend(pace, 1) <= 82
-        pace.slow_down()
+        refuse_many(pace)
         assert await spend(pace, 1) < 65
 
     virtual_time.run(scene)
@@ -193,7 +209,7 @@ def test_a_rate_that_was_cut_comes_back_to_the_cap_and_no_further() -> None:
     async def scene() -> None:
         pace = a_pace(100)
         await spend(pace, 5)
-        pace.slow_down()
+        refuse_many(pace)
         await spend(pace, 4.5)
         assert not pace.throttled
         await spend(pace, 1)
@@ -208,7 +224,7 @@ def test_a_pause_of_a_day_after_throttling_is_survived(cap: float | None) -> Non
     async def scene() -> None:
         pace = a_pace(cap)
         await spend(pace, 5, each=0.01)
-        pace.slow_down()
+        refuse_many(pace)
         await asyncio.sleep(86_400)
         await pace.take(1)
         assert not pace.throttled
@@ -220,7 +236,7 @@ def test_a_cut_without_a_cap_is_lifted_at_twice_the_rate_achieved() -> None:
     async def scene() -> None:
         pace = a_pace(None)
         assert await spend(pace, 5, each=0.01) == pytest.approx(100, rel=0.02)
-        pace.slow_down()
+        refuse_many(pace)
         assert 68 <= await spend(pace, 1) <= 82
         assert await spend(pace, 8) < 160
         assert pace.throttled
@@ -235,7 +251,7 @@ def test_a_cut_follows_what_was_achieved_below_the_cap() -> None:
     async def scene() -> None:
         pace = a_pace(1000)
         assert await spend(pace, 5, each=0.02) == pytest.approx(50, rel=0.02)
-        pace.slow_down()
+        refuse_many(pace)
         await spend(pace, 1)
         assert await spend(pace, 2) < 60
 
