@@ -1,0 +1,217 @@
+"""Killed at any moment and resumed from any standing: every item arrives, every count is exact."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from alternator_migrate.errors import AccountingBroken
+from alternator_migrate.ledger import Ledger
+from alternator_migrate.model import Batch, Counts, Page, Position, Standing
+from alternator_migrate.savepoint import decode, encode
+from tests.unit.savepoints import point
+
+SEGMENTS = 3
+REFUSED = b"!"
+
+PAGES = st.lists(
+    st.tuples(st.lists(st.lists(st.booleans(), min_size=1, max_size=3), max_size=3), st.just(0))
+    | st.tuples(st.just([[True], [False, True]]), st.integers(0, 2)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page of the source: its batches of items, and how many items more were expired."""
+
+    batches: list[list[bytes]]
+    skipped: int
+    position: Position | None
+
+    @property
+    def items(self) -> list[bytes]:
+        return [item for batch in self.batches for item in batch]
+
+    @property
+    def counts(self) -> Counts:
+        bad = sum(item.startswith(REFUSED) for item in self.items)
+        good = len(self.items) - bad
+        return Counts(len(self.items) + self.skipped, good, self.skipped, bad)
+
+    def page(self) -> Page:
+        return Page(self.items, 100, self.position, len(self.items) + self.skipped, self.skipped)
+
+
+@dataclass
+class Reader:
+    """How far a segment was read in this run, and its batches that nobody acknowledged."""
+
+    next: int
+    open: list[Batch] = field(default_factory=list)
+
+
+def sheets(segment: int, pages: list[tuple[list[list[bool]], int]]) -> Iterator[Sheet]:
+    """The pages of a segment; an item is refused by the target where its flag is False."""
+    for number, (batches, skipped) in enumerate(pages):
+        names = [
+            [
+                (b"" if good else REFUSED) + b"%d.%d.%d.%d" % (segment, number, at, index)
+                for index, good in enumerate(flags)
+            ]
+            for at, flags in enumerate(batches)
+        ]
+        is_last = number == len(pages) - 1
+        position = None if is_last else b'{"k":{"S":"%d/%d"}}' % (segment, number)
+        yield Sheet(names, skipped, position)
+
+
+class KilledAndResumed(RuleBasedStateMachine):
+    """A source of some pages, a target, and a tool that dies whenever it pleases."""
+
+    @initialize(source=st.lists(PAGES, min_size=SEGMENTS, max_size=SEGMENTS))
+    def begin(self, source: list[list[tuple[list[list[bool]], int]]]) -> None:
+        self.source = [list(sheets(segment, pages)) for segment, pages in enumerate(source)]
+        self.stored: set[bytes] = set()
+        self.standings = [Standing()]
+        self.start(Standing())
+
+    def start(self, standing: Standing) -> None:
+        """A new run from a standing, which passed through a savepoint file."""
+        saved = decode(encode(point(standing=standing, segments=SEGMENTS)))
+        assert saved.standing == standing
+        self.ledger = Ledger(SEGMENTS, saved.standing)
+        self.readers = {
+            segment: Reader(self.after(segment, self.ledger.position(segment)))
+            for segment in range(SEGMENTS)
+            if not self.ledger.is_done(segment)
+        }
+
+    def after(self, segment: int, position: Position | None) -> int:
+        """The number of the page that begins at a position."""
+        known = [sheet.position for sheet in self.source[segment]]
+        return 0 if position is None else known.index(position) + 1
+
+    def settled(self, standing: Standing) -> list[Sheet]:
+        """The pages that a standing says are wholly stored."""
+        pages: list[Sheet] = []
+        for segment, all_of_it in enumerate(self.source):
+            done = segment in standing.done
+            assert not (done and segment in standing.positions)
+            end = self.after(segment, standing.positions.get(segment))
+            pages += all_of_it if done else all_of_it[:end]
+        return pages
+
+    def open_batches(self) -> list[Batch]:
+        return [batch for reader in self.readers.values() for batch in reader.open]
+
+    def unread(self) -> list[int]:
+        return [n for n, reader in self.readers.items() if reader.next < len(self.source[n])]
+
+    def read(self, segment: int) -> None:
+        reader = self.readers[segment]
+        sheet = self.source[segment][reader.next]
+        reader.next += 1
+        number = self.ledger.page(segment, sheet.page(), len(sheet.batches))
+        reader.open += [Batch(segment, number, items, 10) for items in sheet.batches]
+
+    def store(self, batch: Batch) -> None:
+        self.stored |= {bytes(item) for item in batch.items}
+
+    def acknowledge(self, batch: Batch) -> None:
+        self.store(batch)
+        self.readers[batch.segment].open.remove(batch)
+        bad = sum(bytes(item).startswith(REFUSED) for item in batch.items)
+        self.ledger.acknowledged(batch, bad)
+
+    @precondition(lambda self: self.unread())
+    @rule(data=st.data())
+    def read_a_page(self, data: st.DataObject) -> None:
+        self.read(data.draw(st.sampled_from(self.unread())))
+
+    @precondition(lambda self: self.open_batches())
+    @rule(data=st.data())
+    def acknowledge_any_batch(self, data: st.DataObject) -> None:
+        self.acknowledge(data.draw(st.sampled_from(self.open_batches())))
+
+    @precondition(lambda self: self.open_batches())
+    @rule(data=st.data())
+    def a_batch_arrives_and_its_answer_is_lost(self, data: st.DataObject) -> None:
+        self.store(data.draw(st.sampled_from(self.open_batches())))
+
+    @rule()
+    def write_a_savepoint(self) -> None:
+        self.standings.append(self.ledger.standing)
+
+    @rule()
+    def stop_in_good_order_and_go_on(self) -> None:
+        self.standings.append(self.ledger.standing)
+        self.start(self.standings[-1])
+
+    @rule(data=st.data())
+    def be_killed_and_go_on_from_any_savepoint(self, data: st.DataObject) -> None:
+        self.start(data.draw(st.sampled_from(self.standings)))
+
+    @invariant()
+    def no_position_passes_what_is_not_stored(self) -> None:
+        for sheet in self.settled(self.ledger.standing):
+            assert set(sheet.items) <= self.stored
+
+    @invariant()
+    def a_standing_counts_exactly_the_pages_before_it(self) -> None:
+        standing = self.ledger.standing
+        pages, counts = self.settled(standing), Counts()
+        for sheet in pages:
+            counts = counts.plus(sheet.counts)
+        assert standing.items == counts
+        assert standing.items.accounted
+        assert standing.bytes_read == 100 * len(pages)
+        assert standing.batches == sum(len(sheet.batches) for sheet in pages)
+
+    @invariant()
+    def a_standing_is_what_another_run_finds(self) -> None:
+        standing = self.ledger.standing
+        assert Ledger(SEGMENTS, standing).standing == standing
+        for segment in range(SEGMENTS):
+            assert self.ledger.position(segment) == standing.positions.get(segment)
+            assert self.ledger.is_done(segment) == (segment in standing.done)
+
+    @invariant()
+    def it_is_complete_when_all_is_stored_and_only_then(self) -> None:
+        if len(self.ledger.standing.done) < SEGMENTS:
+            with pytest.raises(AccountingBroken):
+                self.ledger.check()
+        else:
+            self.ledger.check()
+
+    def teardown(self) -> None:
+        """Whatever happened: read the rest, and everything is there and counted once."""
+        if not hasattr(self, "source"):
+            return
+        while self.unread():
+            self.read(self.unread()[0])
+        for batch in reversed(self.open_batches()):
+            self.acknowledge(batch)
+        whole = [sheet for segment in self.source for sheet in segment]
+        counts = Counts()
+        for sheet in whole:
+            counts = counts.plus(sheet.counts)
+        self.ledger.check()
+        assert self.ledger.counts == self.ledger.standing.items == counts
+        assert self.stored == {item for sheet in whole for item in sheet.items}
+        assert self.ledger.bytes_read == 100 * len(whole)
+        assert self.ledger.backlog == 0
+
+
+TestKilledAndResumed = KilledAndResumed.TestCase
+TestKilledAndResumed.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
