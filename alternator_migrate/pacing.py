@@ -24,9 +24,9 @@ class Pace:
     """A token bucket in capacity units per second, that yields to a throttling server.
 
     `cap` is the allowed rate, None for no limit. When a tenth of the requests is throttled the
-    rate falls to 70 % of what was achieved, at most once a second, and recovers by a tenth a second
-    up to the cap; without a cap it is lifted at twice the achieved rate (AIMD, as in TCP). It never falls
-    below 70 % of one request a second.
+    rate falls to 70 % of what was achieved, at most once a second; it recovers by a tenth a second
+    up to the cap, or is lifted at twice the achieved rate (AIMD, as in TCP). It never falls below
+    70 % of one request a second.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ def parse() -> argparse.Namespace:
 
 def one(seed: int) -> tuple[Outcome | None, str]:
     """Play a seed; its outcome, or why it failed and where its files are."""
-    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"migrate-chaos-{seed}-"))
 
     async def bounded() -> Outcome:
         async with asyncio.timeout(SEED_SECONDS):

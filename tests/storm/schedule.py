@@ -72,7 +72,7 @@ class Schedule:
 def schedule(seed: int) -> Schedule:
     """The schedule of a seed; always the same one."""
     chance = random.Random(seed)
-    items = chance.randint(400, 3000)
+    items = chance.randint(200, 1200)
     batch = chance.choice((1, 5, 10, 25))
     writes = items // batch
     return Schedule(
@@ -81,7 +81,7 @@ def schedule(seed: int) -> Schedule:
         expired=chance.choice((0, 0, items // 20)),
         composite=chance.random() < 0.5,
         segments=chance.choice((1, 2, 3, 7, 16, 64)),
-        page_bytes=chance.choice((2_000, 8_000, 40_000)),
+        page_bytes=chance.choice((1_000, 4_000, 16_000)),
         batch=batch,
         readers=chance.choice((1, 2, 8)),
         writers=chance.choice((1, 4, 16)),
