@@ -15,13 +15,13 @@ from typing import Any
 
 from alternator_migrate import savepoint as savepoints
 from alternator_migrate.model import Standing
+from tests.chaos.schedule import Attempt, NodeEvent, Schedule
 from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import call, create_table, fill
 from tests.servers.proxy import FaultProxy
 from tests.shapes import same_items
 from tests.standin import StandIn
-from tests.storm.schedule import Attempt, NodeEvent, Schedule
 
 TABLE = "Chaos"
 RUN_SECONDS = 60.0

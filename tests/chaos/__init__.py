@@ -1,4 +1,4 @@
 """The fault suite: seeded schedules of kills, faults and node deaths, after which nothing is lost.
 
-python -m tests.storm --seeds 200
+python -m tests.chaos --seeds 200
 """

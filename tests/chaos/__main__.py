@@ -1,4 +1,4 @@
-"""python -m tests.storm: play many seeds; a failing one prints how to replay it."""
+"""python -m tests.chaos: play many seeds; a failing one prints how to replay it."""
 
 import argparse
 import asyncio
@@ -12,15 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 from pprint import pprint
 
-from tests.storm.play import Outcome, play
-from tests.storm.schedule import schedule
+from tests.chaos.play import Outcome, play
+from tests.chaos.schedule import schedule
 
 SEED_SECONDS = 300
 
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds")
     parser.add_argument("--from", dest="first", type=int, default=1, help="the first seed")
     parser.add_argument("--seed", type=int, help="only this seed")
@@ -40,7 +40,7 @@ def one(seed: int) -> tuple[Outcome | None, str]:
     try:
         outcome = asyncio.run(bounded())
     except Exception as error:  # noqa: BLE001 # whatever it is, it is told with its seed
-        return None, f"{error!r}\n  files: {folder}\n  again: python -m tests.storm --seed {seed}"
+        return None, f"{error!r}\n  files: {folder}\n  again: python -m tests.chaos --seed {seed}"
     shutil.rmtree(folder)
     return outcome, ""
 
