@@ -2,6 +2,7 @@
 
 import logging
 import random
+import signal
 import socket
 import tempfile
 import time
@@ -54,6 +55,7 @@ def run(
             )
         if ended:
             return ended
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         differing = on_loop(lambda: _compare(url))
     if differing:
         log.error("%d items differ between source and target", differing)

@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 _CUT = 0.7
 _SHARE = 0.1
+_REMEMBERED = 60
 _ROUND_SECONDS = 1.0
 _RECOVERY_PER_SECOND = 1.1
 _TOLD_SECONDS = 5.0
@@ -41,7 +42,7 @@ class Pace:
         self._cut_at = self._refused_at = float("-inf")
         self._lift_at = 0.0
         self._spent = 0.0
-        self._served = self._refused = 0
+        self._served = self._refused = 0.0
         self._window = clock()
         self._achieved = 0.0
         self._request = 0.0
@@ -71,11 +72,11 @@ class Pace:
         self._tokens -= consumed - taken
         self._spent += consumed
         self._served += 1
+        self._forget()
         now = self._clock()
         if now - self._window >= _ROUND_SECONDS:
             self._achieved = self._spent / (now - self._window)
             self._spent, self._window = 0.0, now
-            self._served = self._refused = 0
 
     def slow_down(self) -> None:
         """The server throttled a request. Before anything was achieved there is no rate to cut,
@@ -83,6 +84,7 @@ class Pace:
         waits of the retry policy alone spread the load."""
         now = self._refused_at = self._clock()
         self._refused += 1
+        self._forget()
         few = self._refused < _SHARE * (self._refused + self._served)
         if few or now - self._cut_at < _ROUND_SECONDS:
             return
@@ -96,6 +98,11 @@ class Pace:
             self._tokens, self._filled = 0.0, now
         self._rate = achieved * _CUT
         self._lift_at = 2 * achieved
+
+    def _forget(self) -> None:
+        """Let the share of throttled requests be that of the last ones."""
+        if self._served + self._refused > _REMEMBERED:
+            self._served, self._refused = self._served / 2, self._refused / 2
 
     def _delay(self) -> float:
         """Seconds until the bucket is out of debt; fills it, and lets the rate recover."""

@@ -72,6 +72,7 @@ class Run:
                 status = self._begin(earlier, into_existing=into_existing)
         except MigrateError as error:
             failure = error
+        _listen_no_more()
         ending = report.Ending(
             status=status,
             began=began,
@@ -205,6 +206,12 @@ class Run:
             log.info(report.closing_line(ending))
         if ending.status == "stopped" and ending.savepoint:
             self._console.print(ending.savepoint, soft_wrap=True, markup=False, highlight=False)
+
+
+def _listen_no_more() -> None:
+    """The run is over and saved: a signal must not keep its ending from being told."""
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
 
 
 def on_loop(work: Callable[[], Awaitable[T]]) -> T:

@@ -28,7 +28,9 @@ RUN_SECONDS = 60.0
 LAST_RUNS = 6
 POLL_SECONDS = 0.005
 SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT}
-ALLOWED = {"kill": {-9}, "term": {143}, "int": {130}, "full disk": {1, 2}}
+ALLOWED = {"kill": {-9}, "term": {143, -15}, "int": {130, -2}, "full disk": {1, 2}}
+"""By ending; before the tool has begun to listen, a signal ends it as it ends any process."""
+
 SHIM = Path(__file__).parent / "shim"
 
 
