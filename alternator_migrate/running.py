@@ -229,7 +229,7 @@ def _spare_the_collector() -> None:
     by their reference counts, and each collection walks thousands of items in flight."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -20,7 +20,7 @@ class Crew:
 
     readers: int = 16
     writers: int = 64
-    queue_bytes: int = 16_000_000
+    queue_bytes: int = 8_000_000
 
 
 async def copy(
