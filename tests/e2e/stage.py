@@ -1,0 +1,178 @@
+"""A migration to be disturbed: its ends, its files, and what must hold whatever happens."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alternator_migrate.savepoint import Savepoint, decode
+from tests.e2e.jobs import Job, alternator, job, write_config
+from tests.servers.cli import Cli, Result, running
+from tests.servers.client import Item, call, create_table, fill
+from tests.shapes import same_items
+from tests.standin import StandIn
+
+TABLE = "Example"
+SEGMENTS = 4
+COUNT = 600
+
+
+def rows(count: int = COUNT) -> list[Item]:
+    """Items with distinct keys."""
+    return [
+        {"pk": {"S": f"item {n}"}, "n": {"N": str(n)}, "t": {"S": "x" * 40}} for n in range(count)
+    ]
+
+
+async def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    """Return once `true()` is. Raises `TimeoutError` after so many seconds."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 # what is asked has no event to wait for
+            await asyncio.sleep(0.005)
+
+
+@dataclass
+class Stage:
+    """A source with `items`, a target that can be slowed down, and a folder for all files.
+
+    `job` is the configuration, written by `write`; savepoints go to `savepoints`.
+    """
+
+    folder: Path
+    source_url: str
+    target: StandIn
+    items: list[Item]
+    table: str = TABLE
+    job: Job = field(default_factory=dict)
+
+    @property
+    def savepoints(self) -> Path:
+        """The folder of savepoints."""
+        return self.folder / "savepoints"
+
+    def write(self, **more: Any) -> Path:
+        """Write the configuration: small batches over four connections, and `more` keys; those
+        like `target__maxConnections` are set within a section."""
+        options = {"maxItemsPerBatch": 10, "maxConnections": 4}
+        sides = (
+            alternator(self.source_url, self.table, scanSegments=SEGMENTS),
+            alternator(self.target.url, self.table, **options),
+        )
+        self.job = job(*sides)
+        for name, value in more.items():
+            *sections, last = name.split("__")
+            found = self.job
+            for section in sections:
+                found = found.setdefault(section, {})
+            found[last] = value
+        return write_config(self.folder, self.job)
+
+    def slow_down(self, seconds: float = 0.1) -> None:
+        """Each batch takes that long."""
+        self.target.faults.rate("BatchWriteItem", "slow", 1.0, seconds)
+
+    def run(self, *args: str, **options: Any) -> AbstractAsyncContextManager[Cli]:
+        """`alternator-migrate run config.yaml` in its folder, for as long as the block lasts."""
+        return running(self.folder, "run", "config.yaml", *args, **options)
+
+    async def ended(self, *args: str, seconds: float = 60) -> Result:
+        """How a command in its folder ended."""
+        async with running(self.folder, *args) as cli:
+            return await cli.wait(seconds)
+
+    async def written(self, count: int) -> None:
+        """Return when the target holds so many items."""
+        tables = self.target.store.tables
+        await until(lambda: self.table in tables and len(tables[self.table].rows) >= count)
+
+    async def stopped(self, number: int, at: int = 60) -> Result:
+        """A run that got a signal when `at` items were written."""
+        self.slow_down()
+        async with self.run() as cli:
+            await self.written(at)
+            cli.send_signal(number)  # type: ignore[arg-type] # its number will do
+            result = await cli.wait(20)
+        self.target.faults.clear()
+        return result
+
+    def newest(self) -> Savepoint:
+        """The newest savepoint."""
+        return decode(self.newest_path().read_bytes())
+
+    def newest_path(self) -> Path:
+        """Where the newest savepoint is."""
+        return max(self.savepoints.glob("savepoint_*.yaml"))
+
+    async def completes(self, *args: str) -> Mapping[str, Any]:
+        """Run (`config.yaml` unless `args` say what) to the end, which must be a good one: equal
+        tables, exact counts. Returns the summary."""
+        summary = self.folder / "summary.json"
+        words = args or ("config.yaml",)
+        result = await self.ended("run", *words, "--summary-json", str(summary))
+        assert result.code == 0, result
+        whole: dict[str, Any] = json.loads(summary.read_text())
+        (table,) = whole["tables"]
+        assert whole["status"] == "completed"
+        count = len(self.items)
+        assert table["items"] == {
+            "read": count,
+            "written": count,
+            "skipped_expired": 0,
+            "rejected": 0,
+        }
+        assert table["segments"] == {"total": SEGMENTS, "done": SEGMENTS}
+        self.is_equal()
+        assert self.newest().status == "completed"
+        return whole
+
+    def is_equal(self) -> None:
+        """The target holds the items of the source, and no other."""
+        assert same_items(self.target.items(self.table), self.items)
+
+    async def claims_hold(self) -> Savepoint:
+        """What the newest savepoint says is stored is stored; returns that savepoint."""
+        point = self.newest()
+        table = self.target.store.tables.get(self.table)
+        stored = (
+            {item["pk"]["S"] for item in (row.item for row in table.rows.values())}
+            if table
+            else set()
+        )
+        claimed = 0
+        for segment in range(point.segments):
+            keys = await self._keys(segment, point.segments)
+            position = point.standing.positions.get(segment)
+            end = keys.index(json.loads(position)["pk"]["S"]) + 1 if position else 0
+            done = keys if segment in point.standing.done else keys[:end]
+            assert set(done) <= stored
+            claimed += len(done)
+        assert point.standing.items.accounted
+        assert point.standing.items.read == claimed
+        return point
+
+    async def _keys(self, segment: int, total: int) -> list[str]:
+        keys: list[str] = []
+        request = {"TableName": self.table, "Segment": segment, "TotalSegments": total}
+        while True:
+            page = await call(self.source_url, "Scan", request)
+            keys += [item["pk"]["S"] for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                return keys
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+@asynccontextmanager
+async def staged(
+    folder: Path, items: list[Item] | None = None, nodes: int = 1
+) -> AsyncIterator[Stage]:
+    """A stage between two stand-ins, whose source has pages of some thirty items."""
+    items = rows() if items is None else items
+    async with StandIn(page_bytes=3000) as source, StandIn(nodes, record=True) as target:
+        await create_table(source.url, TABLE)
+        await fill(source.url, TABLE, items)
+        stage = Stage(folder, source.url, target, items)
+        stage.write()
+        yield stage
