@@ -10,8 +10,11 @@ from typing import Any
 
 from alternator_migrate.savepoint import Savepoint, decode
 from tests.e2e.jobs import Job, alternator, job, write_config
+from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import Item, call, create_table, fill
+from tests.servers.exchange import Exchange
+from tests.servers.proxy import FaultProxy
 from tests.shapes import same_items
 from tests.standin import StandIn
 
@@ -36,30 +39,34 @@ async def until(true: Callable[[], bool], seconds: float = 30) -> None:
 
 @dataclass
 class Stage:
-    """A source with `items`, a target that can be slowed down, and a folder for all files.
+    """A source with `items`, a target, and a folder for all files.
 
     `job` is the configuration, written by `write`; savepoints go to `savepoints`.
     """
 
     folder: Path
-    source_url: str
+    source: StandIn
     target: StandIn
     items: list[Item]
-    table: str = TABLE
     job: Job = field(default_factory=dict)
 
     @property
     def savepoints(self) -> Path:
-        """The folder of savepoints."""
-        return self.folder / "savepoints"
+        """The folder of savepoints, as the configuration says."""
+        place = self.job.get("savepoints", {}).get("path", "savepoints")
+        return self.folder / str(place)
+
+    def half_written(self) -> list[Path]:
+        """Savepoints that were begun and not put into their place."""
+        return list(self.savepoints.glob(".savepoint*"))
 
     def write(self, **more: Any) -> Path:
         """Write the configuration: small batches over four connections, and `more` keys; those
         like `target__maxConnections` are set within a section."""
         options = {"maxItemsPerBatch": 10, "maxConnections": 4}
         sides = (
-            alternator(self.source_url, self.table, scanSegments=SEGMENTS),
-            alternator(self.target.url, self.table, **options),
+            alternator(self.source.url, TABLE, scanSegments=SEGMENTS),
+            alternator(self.target.url, TABLE, **options),
         )
         self.job = job(*sides)
         for name, value in more.items():
@@ -69,6 +76,15 @@ class Stage:
                 found = found.setdefault(section, {})
             found[last] = value
         return write_config(self.folder, self.job)
+
+    def read_slowly(self, seconds: float = 0.2) -> None:
+        """Each page takes that long."""
+        self.source.faults.rate("Scan", "slow", 1.0, seconds)
+
+    def hurry(self) -> None:
+        """Nothing is slow, and nothing goes wrong any more."""
+        self.source.faults.clear()
+        self.target.faults.clear()
 
     def slow_down(self, seconds: float = 0.1) -> None:
         """Each batch takes that long."""
@@ -86,7 +102,7 @@ class Stage:
     async def written(self, count: int) -> None:
         """Return when the target holds so many items."""
         tables = self.target.store.tables
-        await until(lambda: self.table in tables and len(tables[self.table].rows) >= count)
+        await until(lambda: TABLE in tables and len(tables[TABLE].rows) >= count)
 
     async def stopped(self, number: int, at: int = 60) -> Result:
         """A run that got a signal when `at` items were written."""
@@ -130,12 +146,12 @@ class Stage:
 
     def is_equal(self) -> None:
         """The target holds the items of the source, and no other."""
-        assert same_items(self.target.items(self.table), self.items)
+        assert same_items(self.target.items(TABLE), self.items)
 
     async def claims_hold(self) -> Savepoint:
         """What the newest savepoint says is stored is stored; returns that savepoint."""
         point = self.newest()
-        table = self.target.store.tables.get(self.table)
+        table = self.target.store.tables.get(TABLE)
         stored = (
             {item["pk"]["S"] for item in (row.item for row in table.rows.values())}
             if table
@@ -153,15 +169,37 @@ class Stage:
         assert point.standing.items.read == claimed
         return point
 
+    async def refill(self) -> None:
+        """Put `items` into the source once more, as they are now."""
+        await fill(self.source.url, TABLE, self.items)
+
+    def rejects(self) -> list[dict[str, Any]]:
+        """The lines of all rejects files."""
+        files = sorted(self.savepoints.glob("rejects_*.jsonl"))
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
     async def _keys(self, segment: int, total: int) -> list[str]:
         keys: list[str] = []
-        request = {"TableName": self.table, "Segment": segment, "TotalSegments": total}
+        request = {"TableName": TABLE, "Segment": segment, "TotalSegments": total}
         while True:
-            page = await call(self.source_url, "Scan", request)
+            page = await call(self.source.url, "Scan", request)
             keys += [item["pk"]["S"] for item in page["Items"]]
             if "LastEvaluatedKey" not in page:
                 return keys
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+@asynccontextmanager
+async def refusing(stage: Stage, *names: str) -> AsyncIterator[FaultProxy]:
+    """While the block lasts the target refuses these items, and so many rejects are allowed."""
+
+    def refused(exchange: Exchange) -> bool:
+        return any(f'"{name}"'.encode() in exchange.body for name in names)
+
+    async with FaultProxy(stage.target.url) as proxy:
+        proxy.always(refused, faults.validation())
+        stage.write(target__endpoint={"url": proxy.url}, maxRejects=len(names))
+        yield proxy
 
 
 @asynccontextmanager
@@ -173,6 +211,6 @@ async def staged(
     async with StandIn(page_bytes=3000) as source, StandIn(nodes, record=True) as target:
         await create_table(source.url, TABLE)
         await fill(source.url, TABLE, items)
-        stage = Stage(folder, source.url, target, items)
+        stage = Stage(folder, source, target, items)
         stage.write()
         yield stage

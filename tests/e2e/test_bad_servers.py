@@ -71,7 +71,7 @@ def circle(*names: str) -> Fault:
 async def through(stage: Stage, operation: str, **more: object) -> AsyncIterator[FaultProxy]:
     """A way to the side that takes an operation, which can be disturbed."""
     side = "source" if operation == "Scan" else "target"
-    url = stage.source_url if side == "source" else stage.target.url
+    url = stage.source.url if side == "source" else stage.target.url
     async with FaultProxy(url) as proxy:
         stage.write(**{f"{side}__endpoint": {"url": proxy.url}, **more})
         yield proxy
@@ -171,7 +171,7 @@ async def test_a_target_whose_emptiness_has_no_end_is_left_alone(
     await create_table(stage.target.url, TABLE)
     async with FaultProxy(stage.target.url) as proxy:
         proxy.always("Scan", circle(*names))
-        content = job(alternator(stage.source_url, TABLE), alternator(proxy.url, TABLE))
+        content = job(alternator(stage.source.url, TABLE), alternator(proxy.url, TABLE))
         failure = (await migrate(content)).failure
         assert proxy.requests["Scan"] < 8
     assert "goes round in a circle" in str(failure)
@@ -193,7 +193,7 @@ WRONG_DESCRIPTIONS: dict[str, Any] = {
 async def test_a_table_that_is_not_described_is_told_before_anything_is_written(
     stage: Stage, migrate: Migrate, answer: object
 ) -> None:
-    async with FaultProxy(stage.source_url) as proxy:
+    async with FaultProxy(stage.source.url) as proxy:
         proxy.always("DescribeTable", faults.wrong_json(json.dumps(answer).encode()))
         content = job(alternator(proxy.url, TABLE), alternator(stage.target.url, TABLE))
         failure = (await migrate(content)).failure
