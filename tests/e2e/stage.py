@@ -104,23 +104,17 @@ class Stage:
         tables = self.target.store.tables
         await until(lambda: TABLE in tables and len(tables[TABLE].rows) >= count)
 
-    async def stopped(self, number: int, at: int = 60) -> Result:
-        """A run that got a signal when `at` items were written."""
-        self.slow_down()
-        async with self.run() as cli:
-            await self.written(at)
-            cli.send_signal(number)  # type: ignore[arg-type] # its number will do
-            result = await cli.wait(20)
-        self.target.faults.clear()
-        return result
-
     def newest(self) -> Savepoint:
         """The newest savepoint."""
         return decode(self.newest_path().read_bytes())
 
     def newest_path(self) -> Path:
         """Where the newest savepoint is."""
-        return max(self.savepoints.glob("savepoint_*.yaml"))
+        return self.saved()[-1]
+
+    def saved(self) -> list[Path]:
+        """All savepoints, the oldest first."""
+        return sorted(self.savepoints.glob("savepoint_*.yaml"))
 
     async def completes(self, *args: str) -> Mapping[str, Any]:
         """Run (`config.yaml` unless `args` say what) to the end, which must be a good one: equal
