@@ -1,5 +1,6 @@
 """Servers that break the API's promises: a clear end in time, and nothing lost by it."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -112,6 +113,25 @@ async def test_a_server_that_hangs_is_given_up_within_the_budget(
     assert failure.exit_code == 1
     assert "retryBudgetSeconds" in failure.hint
     assert f"{operation} at {proxy.url}: no answer in time" in str(failure)
+
+
+async def test_an_answer_that_trickles_without_end_is_given_up(
+    stage: Stage, migrate: Migrate
+) -> None:
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(exchange.request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.05)
+
+    async with through(stage, "BatchWriteItem", retryBudgetSeconds=1) as proxy:
+        proxy.always("BatchWriteItem", Fault("trickle", act))
+        began = time.monotonic()
+        failure = (await migrate(stage.job)).failure
+    assert time.monotonic() - began < 15
+    assert failure.exit_code == 1
+    assert "not all of the answer" in str(failure)
 
 
 async def test_one_request_that_hangs_is_sent_again(stage: Stage, migrate: Migrate) -> None:
