@@ -104,8 +104,12 @@ class Migration:
 
         Returns True when all is done, False when `stop` ended it early (within a few seconds of
         being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        Raises `UsageError` before anything is written where no savepoint can be.
         """
-        await self._save("running")
+        try:
+            await self._save("running")
+        except MigrateError as error:
+            raise UsageError(error.args[0], error.hint) from error
         status = "failed"
         try:
             finished = await self._run(stop, show)

@@ -92,6 +92,8 @@ class Run:
     def _begin(self, earlier: Earlier, *, into_existing: bool) -> report.Status:
         if earlier and earlier[1].status in ("completed", "rejects"):
             return self._already_done(*earlier)
+        if earlier:
+            self._store.latest = earlier[0]
         return on_loop(
             lambda: self._watched(
                 lambda stop: self._from(earlier, stop, into_existing=into_existing)

@@ -20,7 +20,7 @@ FLOORS: Final = {
     "words": ("errors", "model"),
     "pure": (
         *("interfaces", "wire", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "concurrency", "config"),
+        *("interleave", "concurrency", "circle", "config"),
     ),
     "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "savepoint"),
     "ports": ("sources", "targets"),
