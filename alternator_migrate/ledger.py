@@ -84,6 +84,11 @@ class Ledger:
         """Whether a segment is wholly acknowledged."""
         return segment in self._done
 
+    def is_settled(self, segment: int, page: int) -> bool:
+        """Whether a page that was read, and all before it, are acknowledged."""
+        reading = self._readings.get(segment)
+        return reading is None or page < reading.first
+
     def position(self, segment: int) -> Position | None:
         """The key after which everything before is acknowledged; None at the segment's start."""
         reading = self._readings.get(segment)

@@ -25,7 +25,7 @@ class Rates:
 
     def note(self, progress: Progress, now: float) -> None:
         """Take a snapshot into account; `now` is a monotonic clock in seconds."""
-        self._seen.append((now, _done(progress), progress.bytes_read, progress.fraction))
+        self._seen.append((now, progress.handled, progress.bytes_read, progress.fraction))
         while now - self._seen[0][0] > _WINDOW_SECONDS:
             self._seen.popleft()
 
@@ -68,10 +68,11 @@ class Ending:
 def status_line(progress: Progress, rates: Rates) -> str:
     """One line that tells how a migration stands."""
     state = progress.state + (f" (paced: {progress.paced})" if progress.paced else "")
-    expected = f"/{progress.expected:,}" if progress.expected >= progress.items.read else ""
+    read = max(progress.items.read, progress.examined)
+    expected = f"/{progress.expected:,}" if progress.expected >= read else ""
     left = rates.seconds_left
     parts = [
-        f"Copy {progress.fraction:.1%} {_done(progress):,}{expected}",
+        f"{progress.phase} {progress.fraction:.1%} {progress.handled:,}{expected}",
         f"{rates.items:,.0f} items/s {size_text(rates.size)}/s",
         f"Segments {progress.segments_done}/{progress.segments_total}",
         f"Backlog {progress.backlog}",
@@ -155,11 +156,6 @@ def duration(seconds: float) -> str:
     return f"{hours}h{minutes}m" if hours else f"{minutes}m{rest}s"
 
 
-def _done(progress: Progress) -> int:
-    items = progress.items
-    return items.written + items.skipped_expired + items.rejected
-
-
 def _table_summary(progress: Progress) -> Mapping[str, Any]:
     return {
         "source": progress.source,
@@ -171,5 +167,5 @@ def _table_summary(progress: Progress) -> Mapping[str, Any]:
         "retries": progress.retries,
         "throttled": progress.throttled,
         "changes": None,
-        "validation": None,
+        "validation": asdict(progress.verdict) if progress.verdict else None,
     }

@@ -1,6 +1,6 @@
 """The byte lane: cut DynamoDB JSON into raw items, splice request bodies; values stay bytes.
 
-Field names are those of the DynamoDB API (Scan, BatchWriteItem). Nothing here decodes an
+Field names are those of the DynamoDB API (Scan, BatchGetItem, BatchWriteItem). Nothing here decodes an
 attribute value, save a TTL where a filter of the user's makes that necessary.
 """
 
@@ -16,7 +16,8 @@ from alternator_migrate.model import Item, Page, Position
 _NOTHING = msgspec.Raw(b"")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NO_VALUE = msgspec.Raw(b"{}")
-_NEXT_ITEM = b'}},{"PutRequest":{"Item":'
+_PUT = b'{"PutRequest":{"Item":'
+_DELETE = b'{"DeleteRequest":{"Key":'
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
 
 Cutter = Callable[[bytes], tuple[Page, float | None]]
@@ -39,12 +40,36 @@ class _Put(msgspec.Struct):
     item: msgspec.Raw = msgspec.field(name="Item")
 
 
+class _Delete(msgspec.Struct):
+    key: msgspec.Raw = msgspec.field(name="Key")
+
+
 class _WriteRequest(msgspec.Struct):
-    put: _Put = msgspec.field(name="PutRequest")
+    put: _Put | None = msgspec.field(name="PutRequest", default=None)
+    delete: _Delete | None = msgspec.field(name="DeleteRequest", default=None)
+
+    @property
+    def content(self) -> msgspec.Raw:
+        """The item to put, or the key to delete."""
+        if self.put:
+            return self.put.item
+        if self.delete:
+            return self.delete.key
+        raise msgspec.ValidationError("a request that neither puts nor deletes")
 
 
 class _BatchAnswer(msgspec.Struct):
     unprocessed: dict[str, list[_WriteRequest]] = msgspec.field(name="UnprocessedItems")
+    consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
+
+
+class _Keys(msgspec.Struct):
+    keys: list[msgspec.Raw] = msgspec.field(name="Keys")
+
+
+class _GetAnswer(msgspec.Struct):
+    responses: dict[str, list[msgspec.Raw]] = msgspec.field(name="Responses")
+    unprocessed: dict[str, _Keys] = msgspec.field(name="UnprocessedKeys", default_factory=dict)
     consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
 
 
@@ -64,6 +89,7 @@ class _ErrorAnswer(msgspec.Struct):
 
 _scan_answer = msgspec.json.Decoder(_ScanAnswer)
 _batch_answer = msgspec.json.Decoder(_BatchAnswer)
+_get_answer = msgspec.json.Decoder(_GetAnswer)
 _error_answer = msgspec.json.Decoder(_ErrorAnswer)
 _attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _number = msgspec.json.Decoder(_Number)
@@ -112,22 +138,56 @@ def scan_body(request: Mapping[str, object], position: Position | None) -> bytes
     return body if position is None else b'%b,"ExclusiveStartKey":%b}' % (body[:-1], position)
 
 
-def batch_body(table: str, items: Sequence[Item], *, ask_capacity: bool) -> bytes:
-    """A BatchWriteItem request that puts `items` (at least one) by joining their bytes."""
+def batch_body(
+    table: str, items: Sequence[Item], *, ask_capacity: bool, deleting: bool = False
+) -> bytes:
+    """A BatchWriteItem request that puts `items` (at least one), or with `deleting` deletes the
+    items of such keys, by joining their bytes."""
     tail = b'}}]},"ReturnConsumedCapacity":"TOTAL"}' if ask_capacity else b"}}]}}"
-    head = b'{"RequestItems":{%b:[{"PutRequest":{"Item":' % to_json(table)
-    return b"".join((head, _NEXT_ITEM.join(items), tail))
+    request = _DELETE if deleting else _PUT
+    head = b'{"RequestItems":{%b:[%b' % (to_json(table), request)
+    return b"".join((head, (b"}}," + request).join(items), tail))
+
+
+def get_body(table: str, keys: Sequence[bytes], request: Mapping[str, object]) -> bytes:
+    """A BatchGetItem request for `keys` (at least one JSON object); `request` holds what else is
+    asked of the table: ConsistentRead, ProjectionExpression and the like."""
+    asked = dict(request)
+    report = asked.pop("ReturnConsumedCapacity", None)
+    tail = b',"ReturnConsumedCapacity":%b}' % to_json(report) if report else b"}"
+    options = to_json(asked)[1:-1]
+    return b'{"RequestItems":{%b:{%b%b"Keys":[%b]}}%b' % (
+        to_json(table),
+        options,
+        b"," if options else b"",
+        b",".join(keys),
+        tail,
+    )
+
+
+def read_get_answer(body: bytes) -> tuple[list[Item], list[bytes], float | None]:
+    """The items found, the keys that came back unprocessed, and the consumed read units where
+    reported. Raises `BadAnswer` for anything but an answer to BatchGetItem."""
+    try:
+        answer = _get_answer.decode(body)
+    except _UNREADABLE as error:
+        raise BadAnswer(f"the answer to BatchGetItem cannot be read: {error}") from error
+    items = [item for found in answer.responses.values() for item in found]
+    back = [bytes(key) for keys in answer.unprocessed.values() for key in keys.keys]
+    units = sum(consumed.units for consumed in answer.consumed) if answer.consumed else None
+    return cast("list[Item]", items), back, units
 
 
 def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
-    """The items that came back unprocessed, and the consumed write units where reported."""
+    """The items (or keys, where it deletes) that came back unprocessed, and the consumed write
+    units where reported."""
     if body in _NONE_UNPROCESSED:
         return [], None
     try:
         answer = _batch_answer.decode(body)
+        back = [each.content for requests in answer.unprocessed.values() for each in requests]
     except _UNREADABLE as error:
         raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
-    back = [request.put.item for requests in answer.unprocessed.values() for request in requests]
     units = sum(consumed.units for consumed in answer.consumed) if answer.consumed else None
     return cast("list[Item]", back), units
 
@@ -146,6 +206,11 @@ def key_of(item: Item, names: Sequence[str]) -> bytes:
     """The item's key attributes as a JSON object, values untouched."""
     attributes = _attributes.decode(item)
     return to_json({name: attributes[name] for name in names if name in attributes})
+
+
+def rekeyed(key: bytes, names: Mapping[str, str]) -> bytes:
+    """A key with its attributes named anew, values untouched."""
+    return to_json({names[name]: value for name, value in _attributes.decode(key).items()})
 
 
 def one_line(item: Item) -> bytes:

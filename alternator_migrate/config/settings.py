@@ -181,7 +181,12 @@ class Validation:
     failures_to_fetch: int = key(integer(0), "most differences to print", default=100)
     floating_point_tolerance: float = key(number(0), "numbers this close are equal", default=0.0)
     numeric_type_policy: str = key(text, "accepted", default="Lenient")
-    copy_missing_rows: bool = key(flag, "write what is missing", default=False)
+    copy_missing_rows: bool = key(
+        flag, "write what is missing or different, as --repair does", default=False
+    )
+    recheck_seconds: tuple[float, ...] = key(
+        list_of(number(0)), "pauses, each followed by another look at a difference", default=[1, 2, 4]
+    )
     compare_timestamps: object = ignored()
     ttl_tolerance_millis: object = ignored()
     writetime_tolerance_millis: object = ignored()

@@ -71,7 +71,8 @@ class Expiry:
 class DynamoDBSource:
     """Pages of a table, read at the run's pace.
 
-    With a user's filter, expired items are left out here instead of by the server, because
+    With `only` of its attributes an item is those, which is not what a user's filter and an
+    expiry that is decided here can go with. With a user's filter, expired items are left out here instead of by the server, because
     its counts would not tell the two apart.
     """
 
@@ -88,6 +89,7 @@ class DynamoDBSource:
         page_items: int | None = None,
         ask_capacity: bool = False,
         rename: wire.Reshape | None = None,
+        only: Sequence[str] = (),
     ) -> None:
         self._lane, self._retry, self._pace = lane, retry, pace
         self._unit = _CONSISTENT_UNIT if consistent else _EVENTUAL_UNIT
@@ -105,6 +107,8 @@ class DynamoDBSource:
         elif expiry:
             item_filter = expiry.sparing
         self._request = _request(table, item_filter, consistent, page_items, ask_capacity)
+        if only:
+            self._request |= projection(only, self._request)
 
     async def pages(
         self, segment: Segment, position: Position | None
@@ -153,6 +157,17 @@ def _renamed(items: Sequence[Item], rename: wire.Reshape) -> list[Item]:
         raise MigrateError(
             str(error), "Change `renames` so that both attributes of such items keep a name."
         ) from error
+
+
+def projection(names: Sequence[str], request: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that make `request` read only attributes of these names."""
+    given = request.get("ExpressionAttributeNames", {})
+    assert isinstance(given, Mapping)  # noqa: S101 # made by this house
+    short = {f"#am_{place}": name for place, name in enumerate(names)}
+    return {
+        "ProjectionExpression": ",".join(short),
+        "ExpressionAttributeNames": {**given, **short},
+    }
 
 
 def expiry_now(attribute: str) -> Expiry:
