@@ -20,7 +20,7 @@ FLOORS: Final = {
     "words": ("errors", "model"),
     "pure": (
         *("interfaces", "wire", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "concurrency", "config"),
+        *("interleave", "concurrency", "config", "decimals", "canonical", "equality", "digests"),
     ),
     "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "savepoint"),
     "ports": ("sources", "targets"),
@@ -46,7 +46,7 @@ DOORS: Final = {
     "botocore": ("aws",),
     "aiohttp": ("lane",),
     "yarl": ("lane",),
-    "msgspec": ("wire",),
+    "msgspec": ("wire", "canonical"),  # wire leaves values undecoded, canonical decodes them
     "yaml": ("config.document", "savepoint"),
     "moto": ("demo",),
     "uvloop": ("running",),
