@@ -4,7 +4,7 @@ import math
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -161,9 +161,7 @@ def build_validation(
     if write or wishes.delete_extra:
         target = target_of(settings, sides, ends.retry, Pace(sides.write_cap))
         mender = Repair(looks, target, write=write, delete=wishes.delete_extra)
-    findings = FindingsFile(
-        Path(settings.savepoints.path), begun.findings, begun.findings_size
-    )
+    findings = FindingsFile(Path(settings.savepoints.path), begun.findings, begun.findings_size)
     details = Details(
         judge,
         looks,
@@ -194,11 +192,22 @@ def build_validation(
     return validation, findings
 
 
-def sample_text(verdict: Verdict, gone_through: dict[Role, int]) -> Iterator[str]:
+def mode_text(
+    settings: Settings, wishes: Wishes, sides: Sides, begun: Comparison | None = None
+) -> str:
+    """How the tables are compared and why, for a person."""
+    mode, why = choose_mode(settings, wishes, sides.findings.source)
+    mode = _mode_of(begun) if begun else mode
+    words = {"digest": "digests, then look-ups where they differ", "lookup": "look-ups by key"}
+    return f"{words[mode]} ({'as begun' if begun else why})"
+
+
+def sample_text(verdict: Verdict, gone_through: Mapping[Role, int]) -> Iterator[str]:
     """What a sample says of the whole table, a sentence a side."""
     counts = verdict.missing + verdict.different, verdict.extra
     words = "missing on the target or different", "not on the source"
-    for role, found, what in zip(("source", "target"), counts, words, strict=True):
+    roles: tuple[Role, Role] = ("source", "target")
+    for role, found, what in zip(roles, counts, words, strict=True):
         number = gone_through[role]
         share = confidence.most(found, number) if number else 1.0
         yield (
@@ -224,7 +233,7 @@ class _Ends:
         elif on_target:
             on_source = back.get(on_target, on_target)
         skips = settings.source.expired_items == "skip"
-        self._expiry = {
+        self._expiry: dict[Role, Expiry | None] = {
             "source": Expiry.at(on_source, now) if on_source and skips else None,
             "target": Expiry.at(on_target, now) if on_target and skips else None,
         }
@@ -237,16 +246,16 @@ class _Ends:
 
     def sides(self, share: float) -> dict[Role, Side]:
         """What is gone through on each side; `share` of the items are expected."""
-        states = {"source": self._open.findings.source, "target": existing_target(self._open)}
-        counts = {role: state.items or states["source"].items for role, state in states.items()}
+        count = self._open.findings.source.items
+        there = existing_target(self._open).items or count
         source = self._scan("source")
         return {
-            "source": Side(source, source, self.lookup("target"), int(counts["source"] * share)),
+            "source": Side(source, source, self.lookup("target"), int(count * share)),
             "target": Side(
                 self._scan("target"),
                 self._scan("target", only=self.target_keys),
                 self.lookup("source", only=self.source_keys),
-                int(counts["target"] * share),
+                int(there * share),
             ),
         }
 
@@ -286,22 +295,22 @@ class _Ends:
         )
 
 
-def _mode_of(comparison: Comparison) -> str:
+def _mode_of(comparison: Comparison) -> Literal["digest", "lookup"]:
     return "digest" if comparison.stage == "digests" or comparison.digests else "lookup"
 
 
 def _digests(begun: Comparison, key_names: tuple[str, ...]) -> Digests | None:
     if _mode_of(begun) == "lookup":
         return None
-    digests = Digests(key_names, seed=bytes.fromhex(begun.seed))
+    seed = bytes.fromhex(begun.seed)
     if begun.digests:
-        digests.restore(begun.digests)
-    return digests
+        return Digests.from_state(begun.digests, key_names, seed=seed)
+    return Digests(key_names, seed=seed)
 
 
 def _segments(begun: Comparison) -> Iterator[Segment]:
     """All segments, or those that are drawn."""
-    indexes = range(begun.segments)
+    indexes: Sequence[int] = range(begun.segments)
     if begun.sampled:
         chance = random.Random(begun.seed)  # noqa: S311 # a sample is no secret
         indexes = sorted(chance.sample(indexes, begun.sampled))

@@ -62,7 +62,9 @@ class Repair:
     async def _put(self, findings: Sequence[Finding]) -> dict[bytes, str]:
         """Write the source's items; the keys of those that the target refuses, with its reason."""
         items: list[Item] = [each.source for each in findings if each.source is not None]
-        keys = {self._target.key_of(item): each.key for item, each in zip(items, findings, strict=True)}
+        keys = {
+            self._target.key_of(item): each.key for item, each in zip(items, findings, strict=True)
+        }
         refused = {}
         for run, size in pack(items, self._target.limits):
             for reject in await self._target.write(Batch(0, 0, run, size)):

@@ -141,9 +141,7 @@ class Details:
             for segment in segments:
                 reading.create_task(read(segment, doubting))
 
-    async def _first_look(
-        self, role: Role, other: Lookup, items: Sequence[Item]
-    ) -> list[bytes]:
+    async def _first_look(self, role: Role, other: Lookup, items: Sequence[Item]) -> list[bytes]:
         """The keys of the items that seem to differ."""
         judge = self._judge
         keys = [wire.key_of(item, judge.key_names) for item in items]
@@ -183,9 +181,7 @@ class Details:
         source, target = finding.source, finding.target
         if not self._values:
             return replace(finding, source=None, target=None)
-        return replace(
-            finding, source=source and bytes(source), target=target and bytes(target)
-        )
+        return replace(finding, source=source and bytes(source), target=target and bytes(target))
 
     def _settle(
         self, role: Role, ledger: Ledger, batch: Batch, findings: Sequence[Finding]

@@ -57,9 +57,7 @@ class Validation:
         self._retry, self._paces, self._readers = retry, paces, readers
         self._keeper = keeper
         self._conduct = Conduct(self._save, beside, interval)
-        self._ledgers = {
-            role: Ledger(len(segments), begun.sides.get(role)) for role in sides
-        }
+        self._ledgers = {role: Ledger(len(segments), begun.sides.get(role)) for role in sides}
         self._earlier = Progress(*names)
         self._state = "preparing"
 
@@ -125,15 +123,17 @@ class Validation:
                 return False
             differing = self._digests.differing()
             wanted = _in_buckets(self._digests, differing)
-            self._state = f"looking into {len(differing):,} of {self._digests.buckets:,} buckets"
+            self._state = f"looking into {len(differing):,} differing buckets"
             if not differing:
                 self._state = "done"
                 return True
         else:
             self._state = "comparing"
-        await self._each_side(lambda role, side, ledger, left: self._details.compare(
-            role, side.brief, side.other, ledger, left, self._readers, stop, wanted
-        ))
+        await self._each_side(
+            lambda role, side, ledger, left: self._details.compare(
+                role, side.brief, side.other, ledger, left, self._readers, stop, wanted
+            )
+        )
         if stop.is_set():
             return False
         self._check()
@@ -144,9 +144,11 @@ class Validation:
         """The first stage, and the change to the second."""
         self._state = "reading both sides"
         take = {"source": digests.add, "target": digests.subtract}
-        await self._each_side(lambda role, side, ledger, left: digest(
-            side.items, take[role], ledger, left, self._readers, stop
-        ))
+        await self._each_side(
+            lambda role, side, ledger, left: digest(
+                side.items, take[role], ledger, left, self._readers, stop
+            )
+        )
         if stop.is_set():
             return False
         self._check()

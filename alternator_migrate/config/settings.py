@@ -185,7 +185,9 @@ class Validation:
         flag, "write what is missing or different, as --repair does", default=False
     )
     recheck_seconds: tuple[float, ...] = key(
-        list_of(number(0)), "pauses, each followed by another look at a difference", default=[1, 2, 4]
+        list_of(number(0, 3600)),
+        "pauses, each followed by another look at what differs",
+        default=(1.0, 2.0, 4.0),
     )
     compare_timestamps: object = ignored()
     ttl_tolerance_millis: object = ignored()
