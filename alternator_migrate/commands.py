@@ -78,8 +78,8 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
 def status(loaded: Loaded) -> int:
     """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
     folder = Path(loaded.settings.savepoints.path)
-    wanted = resume.identity(loaded.settings)
-    lines = [*planning.status_lines(folder, wanted)]
+    identities = resume.identity(loaded.settings), resume.validation_identity(loaded.settings)
+    lines = [line for each in identities for line in planning.status_lines(folder, each)]
     if not lines:
         raise UsageError(
             f"there is no savepoint of this migration in {folder}",

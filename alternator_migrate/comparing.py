@@ -20,7 +20,7 @@ from alternator_migrate.interfaces import ComparisonKeeper
 from alternator_migrate.judging import Judge
 from alternator_migrate.looking import Looks
 from alternator_migrate.mending import Repair
-from alternator_migrate.model import Comparison, Item, Role, Segment, TableState, Verdict
+from alternator_migrate.model import Comparison, Counts, Item, Role, Segment, TableState, Verdict
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.savepoint import Savepoint, Store
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry
@@ -128,6 +128,15 @@ def first_savepoint(
         config_file=str(loaded.file) if loaded.file else None,
         comparison=comparison,
     )
+
+
+def compared_so_far(begun: Comparison) -> Verdict:
+    """What a validation that got so far has found; in the first stage its pages tell how many
+    items were compared."""
+    if begun.stage == "digests" or not begun.digests:
+        items = begun.sides["source"].items if "source" in begun.sides else Counts()
+        return replace(begun.verdict, compared=items.read - items.skipped_expired)
+    return begun.verdict
 
 
 def existing_target(sides: Sides) -> TableState:

@@ -12,7 +12,7 @@ from typing import Any
 
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.config.settings import Side
-from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.errors import UsageError
 from alternator_migrate.model import Comparison, Standing, TableState
 from alternator_migrate.savepoint import Savepoint, Store, decode
 

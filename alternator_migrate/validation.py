@@ -58,6 +58,7 @@ class Validation:
         self._keeper = keeper
         self._conduct = Conduct(self._save, beside, interval)
         self._ledgers = {role: Ledger(len(segments), begun.sides.get(role)) for role in sides}
+        self._expected = sum(side.expected for side in sides.values())
         self._earlier = Progress(*names)
         self._state = "preparing"
 
@@ -106,7 +107,7 @@ class Validation:
             phase="Validate",
             segments_total=earlier.segments_total + sum(each.segments_total for each in ledgers),
             segments_done=earlier.segments_done + sum(each.segments_done for each in ledgers),
-            expected=earlier.examined + sum(side.expected for side in self._sides.values()),
+            expected=earlier.examined + self._expected,
             bytes_read=earlier.bytes_read + sum(each.bytes_read for each in ledgers),
             backlog=sum(each.backlog for each in ledgers),
             retries=self._retry.retries,
@@ -118,22 +119,21 @@ class Validation:
 
     async def _stages(self, stop: asyncio.Event) -> bool:
         wanted: Callable[[Item], bool] | None = None
+        self._state = "comparing"
         if self._digests:
             if self._stage == "digests" and not await self._sum(self._digests, stop):
                 return False
             differing = self._digests.differing()
-            wanted = _in_buckets(self._digests, differing)
-            self._state = f"looking into {len(differing):,} differing buckets"
-            if not differing:
-                self._state = "done"
-                return True
-        else:
-            self._state = "comparing"
-        await self._each_side(
-            lambda role, side, ledger, left: self._details.compare(
-                role, side.brief, side.other, ledger, left, self._readers, stop, wanted
+            if differing:
+                self._look_closer(self._digests.count, len(differing))
+                await self._save("running")
+                wanted = _in_buckets(self._digests, differing)
+        if wanted or not self._digests:
+            await self._each_side(
+                lambda role, side, ledger, left: self._details.compare(
+                    role, side.brief, side.other, ledger, left, self._readers, stop, wanted
+                )
             )
-        )
         if stop.is_set():
             return False
         self._check()
@@ -141,7 +141,7 @@ class Validation:
         return True
 
     async def _sum(self, digests: Digests, stop: asyncio.Event) -> bool:
-        """The first stage, and the change to the second."""
+        """The first stage of two; False where it was stopped."""
         self._state = "reading both sides"
         take = {"source": digests.add, "target": digests.subtract}
         await self._each_side(
@@ -149,14 +149,18 @@ class Validation:
                 side.items, take[role], ledger, left, self._readers, stop
             )
         )
-        if stop.is_set():
-            return False
+        return not stop.is_set()
+
+    def _look_closer(self, count: int, differing: int) -> None:
+        """Begin the second stage, or go on with it; both sides hold `count` items."""
+        self._state = f"looking into {differing:,} differing buckets"
+        self._expected = count
+        if self._stage == "details":
+            return
         self._check()
         self._compared, self._earlier = self.verdict.compared, self.progress()
         self._ledgers = {role: Ledger(len(self._segments)) for role in self._sides}
         self._stage = "details"
-        await self._save("running")
-        return True
 
     async def _each_side(
         self,

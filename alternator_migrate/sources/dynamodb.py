@@ -71,9 +71,8 @@ class Expiry:
 class DynamoDBSource:
     """Pages of a table, read at the run's pace.
 
-    With `only` of its attributes an item is those, which is not what a user's filter and an
-    expiry that is decided here can go with. With a user's filter, expired items are left out here instead of by the server, because
-    its counts would not tell the two apart.
+    With a user's filter, expired items are left out here instead of by the server, because its
+    counts would not tell the two apart; `only` these attributes are then not enough to tell.
     """
 
     def __init__(
