@@ -44,22 +44,21 @@ class _Delete(msgspec.Struct):
     key: msgspec.Raw = msgspec.field(name="Key")
 
 
-class _WriteRequest(msgspec.Struct):
-    put: _Put | None = msgspec.field(name="PutRequest", default=None)
-    delete: _Delete | None = msgspec.field(name="DeleteRequest", default=None)
+class _PutRequest(msgspec.Struct):
+    put: _Put = msgspec.field(name="PutRequest")
 
-    @property
-    def content(self) -> msgspec.Raw:
-        """The item to put, or the key to delete."""
-        if self.put:
-            return self.put.item
-        if self.delete:
-            return self.delete.key
-        raise msgspec.ValidationError("a request that neither puts nor deletes")
+
+class _DeleteRequest(msgspec.Struct):
+    delete: _Delete = msgspec.field(name="DeleteRequest")
 
 
 class _BatchAnswer(msgspec.Struct):
-    unprocessed: dict[str, list[_WriteRequest]] = msgspec.field(name="UnprocessedItems")
+    unprocessed: dict[str, list[_PutRequest]] = msgspec.field(name="UnprocessedItems")
+    consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
+
+
+class _DeletionAnswer(msgspec.Struct):
+    unprocessed: dict[str, list[_DeleteRequest]] = msgspec.field(name="UnprocessedItems")
     consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
 
 
@@ -89,6 +88,7 @@ class _ErrorAnswer(msgspec.Struct):
 
 _scan_answer = msgspec.json.Decoder(_ScanAnswer)
 _batch_answer = msgspec.json.Decoder(_BatchAnswer)
+_deletion_answer = msgspec.json.Decoder(_DeletionAnswer)
 _get_answer = msgspec.json.Decoder(_GetAnswer)
 _error_answer = msgspec.json.Decoder(_ErrorAnswer)
 _attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -138,6 +138,17 @@ def scan_body(request: Mapping[str, object], position: Position | None) -> bytes
     return body if position is None else b'%b,"ExclusiveStartKey":%b}' % (body[:-1], position)
 
 
+def projection(names: Sequence[str], request: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that make a `request` read only attributes of these names."""
+    given = request.get("ExpressionAttributeNames", {})
+    assert isinstance(given, Mapping)  # noqa: S101 # made by this house
+    short = {f"#am_{place}": name for place, name in enumerate(names)}
+    return {
+        "ProjectionExpression": ",".join(short),
+        "ExpressionAttributeNames": {**given, **short},
+    }
+
+
 def batch_body(
     table: str, items: Sequence[Item], *, ask_capacity: bool, deleting: bool = False
 ) -> bytes:
@@ -174,22 +185,36 @@ def read_get_answer(body: bytes) -> tuple[list[Item], list[bytes], float | None]
         raise BadAnswer(f"the answer to BatchGetItem cannot be read: {error}") from error
     items = [item for found in answer.responses.values() for item in found]
     back = [bytes(key) for keys in answer.unprocessed.values() for key in keys.keys]
-    units = sum(consumed.units for consumed in answer.consumed) if answer.consumed else None
-    return cast("list[Item]", items), back, units
+    return cast("list[Item]", items), back, _units(answer.consumed)
 
 
 def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
-    """The items (or keys, where it deletes) that came back unprocessed, and the consumed write
-    units where reported."""
+    """The items that came back unprocessed, and the consumed write units where reported."""
     if body in _NONE_UNPROCESSED:
         return [], None
     try:
         answer = _batch_answer.decode(body)
-        back = [each.content for requests in answer.unprocessed.values() for each in requests]
     except _UNREADABLE as error:
         raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
-    units = sum(consumed.units for consumed in answer.consumed) if answer.consumed else None
-    return cast("list[Item]", back), units
+    back = [each.put.item for requests in answer.unprocessed.values() for each in requests]
+    return cast("list[Item]", back), _units(answer.consumed)
+
+
+def read_deletion_answer(body: bytes) -> tuple[list[Item], float | None]:
+    """The keys that came back unprocessed where a batch deletes, and the consumed write units
+    where reported."""
+    if body in _NONE_UNPROCESSED:
+        return [], None
+    try:
+        answer = _deletion_answer.decode(body)
+    except _UNREADABLE as error:
+        raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
+    back = [each.delete.key for requests in answer.unprocessed.values() for each in requests]
+    return cast("list[Item]", back), _units(answer.consumed)
+
+
+def _units(consumed: Sequence[_Consumed]) -> float | None:
+    return sum(each.units for each in consumed) if consumed else None
 
 
 def read_error(body: bytes) -> tuple[str, str]:

@@ -107,7 +107,7 @@ class DynamoDBSource:
             item_filter = expiry.sparing
         self._request = _request(table, item_filter, consistent, page_items, ask_capacity)
         if only:
-            self._request |= projection(only, self._request)
+            self._request |= wire.projection(only, self._request)
 
     async def pages(
         self, segment: Segment, position: Position | None
@@ -156,17 +156,6 @@ def _renamed(items: Sequence[Item], rename: wire.Reshape) -> list[Item]:
         raise MigrateError(
             str(error), "Change `renames` so that both attributes of such items keep a name."
         ) from error
-
-
-def projection(names: Sequence[str], request: Mapping[str, object]) -> dict[str, object]:
-    """The parameters that make `request` read only attributes of these names."""
-    given = request.get("ExpressionAttributeNames", {})
-    assert isinstance(given, Mapping)  # noqa: S101 # made by this house
-    short = {f"#am_{place}": name for place, name in enumerate(names)}
-    return {
-        "ProjectionExpression": ",".join(short),
-        "ExpressionAttributeNames": {**given, **short},
-    }
 
 
 def expiry_now(attribute: str) -> Expiry:

@@ -9,7 +9,6 @@ from alternator_migrate.errors import ItemsRefused, MigrateError, Throttled
 from alternator_migrate.lane import Lane
 from alternator_migrate.model import Item
 from alternator_migrate.pacing import Pace, Retry
-from alternator_migrate.sources.dynamodb import projection
 
 _MOST_KEYS: Final = 100
 _CONSISTENT_UNIT: Final = 4096.0
@@ -41,7 +40,7 @@ class DynamoDBLookup:
         self._rename = rename
         self._request: dict[str, object] = {"ConsistentRead": True}
         if only:
-            self._request |= projection(only, self._request)
+            self._request |= wire.projection(only, self._request)
         if ask_capacity:
             self._request["ReturnConsumedCapacity"] = "TOTAL"
 

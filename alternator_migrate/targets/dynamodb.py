@@ -111,7 +111,8 @@ class DynamoDBTarget:
         except Throttled:
             self._pace.slow_down()
             raise
-        back, units = wire.read_batch_answer(answer)
+        read = wire.read_deletion_answer if deleting else wire.read_batch_answer
+        back, units = read(answer)
         self._pace.settle(taken, taken if units is None else units)
         self._succeeded = time.monotonic()
         if back:

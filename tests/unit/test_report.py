@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from alternator_migrate import __version__, report
-from alternator_migrate.model import Counts, Progress
+from alternator_migrate.model import Counts, Progress, Verdict
 from alternator_migrate.report import Ending, Rates, duration, size_text, status_line
 
 PROGRESS = Progress(
@@ -215,7 +215,7 @@ COMPARED = Progress(
 
 
 def test_the_status_line_of_a_validation_counts_both_sides() -> None:
-    line = report.status_line(COMPARED, report.Rates(deque([(0.0, 0, 0, 0.0)])))
+    line = report.status_line(COMPARED, rates(PROGRESS))
     assert line.startswith("Validate 62.5% 2,500/4,000; ")
     assert "; Segments 64/128; " in line
     assert "; State comparing; " in line
