@@ -4,13 +4,14 @@ Field names are those of the DynamoDB API (Scan, BatchGetItem, BatchWriteItem). 
 decodes an attribute value, save a TTL where a filter of the user's makes that necessary.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
 import msgspec
 
-from alternator_migrate.errors import BadAnswer
+from alternator_migrate.errors import BadAnswer, MigrateError, Unavailable
 from alternator_migrate.model import Item, Page, Position
 
 _NOTHING = msgspec.Raw(b"")
@@ -18,6 +19,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NO_VALUE = msgspec.Raw(b"{}")
 _PUT = b'{"PutRequest":{"Item":'
 _DELETE = b'{"DeleteRequest":{"Key":'
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
 
 Cutter = Callable[[bytes], tuple[Page, float | None]]
@@ -110,12 +112,13 @@ def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float |
     """Cut a Scan answer into a page of raw items, and its consumed read units where reported.
 
     With `filtered_are_skipped` the items that the server's filter left out count as read and
-    skipped; without it as never read. Raises `BadAnswer` for anything but a Scan answer.
+    skipped; without it as never read. Raises `Unavailable` for an answer that was cut off,
+    and `BadAnswer` for anything else but a Scan answer.
     """
     try:
         answer = _scan_answer.decode(body)
     except _UNREADABLE as error:
-        raise BadAnswer(f"the answer to Scan cannot be read: {error}") from error
+        raise _unreadable("Scan", body, error) from error
     if answer.count != len(answer.items) or answer.scanned < answer.count:
         raise BadAnswer(
             f"Scan announced {answer.count} items of {answer.scanned} and sent {len(answer.items)}"
@@ -178,37 +181,40 @@ def get_body(table: str, keys: Sequence[bytes], request: Mapping[str, object]) -
 
 def read_get_answer(body: bytes) -> tuple[list[Item], list[bytes], float | None]:
     """The items found, the keys that came back unprocessed, and the consumed read units where
-    reported. Raises `BadAnswer` for anything but an answer to BatchGetItem."""
+    reported. Raises `Unavailable` and `BadAnswer` as `read_page` does."""
     try:
         answer = _get_answer.decode(body)
     except _UNREADABLE as error:
-        raise BadAnswer(f"the answer to BatchGetItem cannot be read: {error}") from error
+        raise _unreadable("BatchGetItem", body, error) from error
     items = [item for found in answer.responses.values() for item in found]
     back = [bytes(key) for keys in answer.unprocessed.values() for key in keys.keys]
     return cast("list[Item]", items), back, _units(answer.consumed)
 
 
 def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
-    """The items that came back unprocessed, and the consumed write units where reported."""
+    """The items that came back unprocessed, and the consumed write units where reported.
+
+    Raises `Unavailable` and `BadAnswer` as `read_page` does.
+    """
     if body in _NONE_UNPROCESSED:
         return [], None
     try:
         answer = _batch_answer.decode(body)
     except _UNREADABLE as error:
-        raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
+        raise _unreadable("BatchWriteItem", body, error) from error
     back = [each.put.item for requests in answer.unprocessed.values() for each in requests]
     return cast("list[Item]", back), _units(answer.consumed)
 
 
 def read_deletion_answer(body: bytes) -> tuple[list[Item], float | None]:
     """The keys that came back unprocessed where a batch deletes, and the consumed write units
-    where reported."""
+    where reported. Raises `Unavailable` and `BadAnswer` as `read_page` does."""
     if body in _NONE_UNPROCESSED:
         return [], None
     try:
         answer = _deletion_answer.decode(body)
     except _UNREADABLE as error:
-        raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
+        raise _unreadable("BatchWriteItem", body, error) from error
     back = [each.delete.key for requests in answer.unprocessed.values() for each in requests]
     return cast("list[Item]", back), _units(answer.consumed)
 
@@ -225,6 +231,24 @@ def read_error(body: bytes) -> tuple[str, str]:
     except _UNREADABLE:
         return "", ""
     return answer.type.rpartition("#")[2], answer.message or answer.Message or ""
+
+
+def is_cut_off(body: bytes) -> bool:
+    """Whether `body` is the beginning of a JSON object that is not closed, or nothing at all."""
+    shape = _STRING.sub(b"", body).strip()
+    opened, closed = (sum(map(shape.count, marks)) for marks in ((b"{", b"["), (b"}", b"]")))
+    return not shape or (shape[:1] == b"{" and (opened > closed or b'"' in shape))
+
+
+def _unreadable(operation: str, body: bytes, error: Exception) -> MigrateError:
+    """What an answer is that cannot be decoded: cut off, which may not happen again, or wrong.
+
+    msgspec says "truncated" of half a surrogate pair near the end too, so brackets are counted.
+    """
+    at_the_end = "truncated" in str(error) or f"(byte {len(body)})" in str(error)
+    if at_the_end and is_cut_off(body):
+        return Unavailable(f"the answer to {operation} was cut off after {len(body)} bytes")
+    return BadAnswer(f"the answer to {operation} cannot be read: {error}")
 
 
 def key_of(item: Item, names: Sequence[str]) -> bytes:
