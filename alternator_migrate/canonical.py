@@ -6,36 +6,27 @@ as `decimals.plain` has them and binary as standard base64. A member that a set 
 counts twice: ScyllaDB keeps it so.
 """
 
-import json
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final, NoReturn
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from alternator_migrate import untyped
 from alternator_migrate.decimals import PLAIN, plain
 from alternator_migrate.errors import BadAnswer
 from alternator_migrate.model import Item
 
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _OPAQUE: Final = b"\xff"
-
-
-class _Scalars(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """A value that is canonical as soon as it is decoded and written again."""
-
-    S: str | UnsetType = UNSET
-    N: Annotated[str, msgspec.Meta(pattern=rf"^{PLAIN}\Z")] | UnsetType = UNSET
-    BOOL: bool | UnsetType = UNSET
-    NULL: bool | UnsetType = UNSET
-    B: bytes | UnsetType = UNSET
-    M: dict[str, "_Scalars"] | UnsetType = UNSET
-    L: list["_Scalars"] | UnsetType = UNSET
+_OPENING, _LETTER_N = b"[N"
+_odd_number: Final = re.compile(rb'"N":"(?!%b")' % PLAIN.encode()).search
 
 
 class _Value(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """A value of any type that DynamoDB has."""
+    """A value as DynamoDB writes it; the commonest types first, they are found soonest."""
 
     S: str | UnsetType = UNSET
     N: str | UnsetType = UNSET
@@ -49,7 +40,6 @@ class _Value(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=
     BS: list[bytes] | UnsetType = UNSET
 
 
-_scalars: Final = msgspec.json.Decoder(dict[str, _Scalars]).decode
 _values: Final = msgspec.json.Decoder(dict[str, _Value]).decode
 _parts: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _anything: Final = msgspec.json.Decoder(
@@ -65,29 +55,32 @@ def canonical(item: Item) -> bytes:
     they are, lone surrogates as characters; an item that is not UTF-8 equals only its copy.
     """
     try:
-        return _written(_scalars(item))
+        return _respelled(_values(item))
     except _UNREADABLE:
-        return _canonical_of_any(bytes(item))
+        return _respelled_untyped(bytes(item))
 
 
 def canonical_and_key(item: Item, key_names: Sequence[str]) -> tuple[bytes, bytes]:
-    """`canonical` and `canonical_key` of an item."""
+    """`canonical` and `canonical_key` of an item, for less than both."""
     try:
-        values = _scalars(item)
-        return _written(values), _written({name: values[name] for name in key_names})
+        values = _values(item)
+        text = _respelled(values)
+        return text, _written({name: values[name] for name in key_names})
     except (KeyError, *_UNREADABLE):
-        return _canonical_of_any(bytes(item)), canonical_key(item, key_names)
+        return canonical(item), canonical_key(item, key_names)
 
 
 def canonical_key(item: Item, key_names: Sequence[str]) -> bytes:
-    """The item's key attributes as canonical JSON: its identity, whatever the spelling.
+    """The item's key attributes as a canonical JSON object: its identity in any spelling.
 
-    Raises `BadAnswer` for an item that lacks one.
+    Not for requests: ScyllaDB finds a number as HASH key only as it was written. Raises
+    `BadAnswer` for an item that lacks a key attribute.
     """
-    parts = _parts_of(item)
-    if missing := [name for name in key_names if name not in parts]:
-        raise BadAnswer(f"an item lacks {missing[0]}, a key attribute of its table")
-    return canonical(_written({name: parts[name] for name in key_names}))
+    try:
+        values = _values(item)
+        return _respelled({name: values[name] for name in key_names})
+    except (KeyError, *_UNREADABLE):
+        return _key_of_parts(_parts_of(item), key_names)
 
 
 def attributes(item: Item) -> dict[str, bytes]:
@@ -96,8 +89,9 @@ def attributes(item: Item) -> dict[str, bytes]:
 
 
 def decoded(text: bytes) -> Any:
-    """The value of canonical bytes; of opaque ones the bytes themselves."""
-    for read in (_anything, _surrogates_too):
+    """The value of canonical bytes, other fractions than numbers as they are written; of an
+    item that is not UTF-8 the bytes themselves."""
+    for read in (_anything, untyped.read):
         try:
             return read(text)
         except _UNREADABLE:
@@ -106,137 +100,69 @@ def decoded(text: bytes) -> Any:
 
 
 def encoded(value: Any) -> bytes:
-    """The bytes of a part of what `decoded` returned."""
+    """The canonical bytes of a part of what `decoded` returned."""
     try:
         return _written(value)
     except _UNREADABLE:
-        return _dumped(value)
+        return untyped.written(value)
 
 
-def _mend(value: _Value) -> None:
+def _respelled(values: dict[str, _Value]) -> bytes:
+    """The canonical bytes of these values, which it makes canonical where they are not."""
+    text = _written(values)
+    if (_LETTER_N in text and _odd_number(text)) or (_OPENING in text and b'S":["' in text):
+        _respell(values.values())
+        text = _written(values)
+    return text
+
+
+def _respell(values: Iterable[_Value]) -> None:
     """Spell numbers and order sets, however deep."""
-    if value.N is not UNSET:
-        value.N = plain(value.N)
-    if value.M is not UNSET:
-        for inner in value.M.values():
-            _mend(inner)
-    if value.L is not UNSET:
-        for inner in value.L:
-            _mend(inner)
-    if value.SS is not UNSET:
-        value.SS.sort()
-    if value.NS is not UNSET:
-        value.NS = sorted(map(plain, value.NS))
-    if value.BS is not UNSET:
-        value.BS.sort(key=b64encode)
+    for value in values:
+        if value.N is not UNSET:
+            value.N = plain(value.N)
+        if value.M is not UNSET:
+            _respell(value.M.values())
+        if value.L is not UNSET:
+            _respell(value.L)
+        if value.SS is not UNSET:
+            value.SS.sort()
+        if value.NS is not UNSET:
+            value.NS = sorted(map(plain, value.NS))
+        if value.BS is not UNSET:
+            value.BS.sort(key=b64encode)
 
 
-def _parts_of(item: Item) -> Mapping[str, Item]:
-    try:
-        return _parts(item)
-    except _UNREADABLE:
-        pass
-    try:
-        found = _surrogates_too(bytes(item))
-        return {name: _dumped(value) for name, value in found.items()}
-    except (AttributeError, *_UNREADABLE) as error:
-        raise BadAnswer(f"an item cannot be read: {error}") from error
-
-
-def _canonical_of_any(item: bytes) -> bytes:
+def _respelled_untyped(item: bytes) -> bytes:
     for read, write in _WAYS:
         try:
-            return write(read(item))
+            return write(untyped.normal(read(item)))
         except _UNREADABLE:
             continue
     return _OPAQUE + item
 
 
-def _typed(item: bytes) -> dict[str, _Value]:
-    values = _values(item)
-    for value in values.values():
-        _mend(value)
-    return values
+def _key_of_parts(parts: Mapping[str, msgspec.Raw], key_names: Sequence[str]) -> bytes:
+    if missing := [name for name in key_names if name not in parts]:
+        raise BadAnswer(f"an item lacks {missing[0]}, a key attribute of its table")
+    return canonical(_written({name: parts[name] for name in key_names}))
 
 
-def _untyped(item: bytes) -> Any:
-    return _map(_anything(item))
-
-
-def _with_surrogates(item: bytes) -> Any:
-    return _map(_surrogates_too(item))
-
-
-def _surrogates_too(text: bytes) -> Any:
-    return json.loads(
-        text.decode("utf-8", "surrogatepass"), parse_float=_refuse, parse_constant=_refuse
-    )
-
-
-def _dumped(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text} would be rounded")
-
-
-def _normal(value: Any) -> Any:
-    """A decoded value with numbers, sets and binary made canonical where they are such."""
-    if not isinstance(value, dict):
-        return value
-    return {kind: _NORMAL.get(kind, _as_it_is)(content) for kind, content in value.items()}
-
-
-def _as_it_is(content: Any) -> Any:
-    return content
-
-
-def _text(read: Callable[[str], str]) -> Callable[[Any], Any]:
-    return lambda content: read(content) if isinstance(content, str) else content
-
-
-def _set(read: Callable[[str], str]) -> Callable[[Any], Any]:
-    def normal(content: Any) -> Any:
-        if isinstance(content, list) and all(isinstance(member, str) for member in content):
-            return sorted(map(read, content))
-        return content
-
-    return normal
-
-
-def _map(content: Any) -> Any:
-    if not isinstance(content, dict):
-        return content
-    return {name: _normal(value) for name, value in content.items()}
-
-
-def _list(content: Any) -> Any:
-    return [_normal(value) for value in content] if isinstance(content, list) else content
-
-
-def _base64(text: str) -> str:
-    """Standard base64 of the same bytes; what is no base64 stays as it is."""
-    bare = "".join(text.split())
+def _parts_of(item: Item) -> Mapping[str, msgspec.Raw]:
     try:
-        content = b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-    except ValueError:
-        return text
-    return b64encode(content).decode()
+        return _parts(item)
+    except _UNREADABLE:
+        pass
+    try:
+        found = untyped.read(bytes(item))
+    except _UNREADABLE as error:
+        raise BadAnswer(f"an item cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise BadAnswer(f"an item is no JSON object: {bytes(item)[:100]!r}")
+    return {name: msgspec.Raw(untyped.written(value)) for name, value in found.items()}
 
 
-_NORMAL: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "N": _text(plain),
-    "B": _text(_base64),
-    "NS": _set(plain),
-    "BS": _set(_base64),
-    "SS": _set(str),
-    "M": _map,
-    "L": _list,
-}
 _WAYS: Final[Sequence[tuple[Callable[[bytes], Any], Callable[[Any], bytes]]]] = (
-    (_typed, _written),
-    (_untyped, _written),
-    (_with_surrogates, _dumped),
+    (_anything, _written),
+    (untyped.read, untyped.written),
 )

@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal
 
@@ -159,7 +158,7 @@ def build_validation(
     """A validation that goes on from `begun`, and the file that will hold its findings."""
     ends = _Ends(settings, sides, begun.now)
     judge = Judge(
-        Equality(Decimal(str(settings.validation.floating_point_tolerance))),
+        Equality(settings.validation.floating_point_tolerance),
         ends.target_keys,
         expired=ends.expired,
         skipping=settings.source.expired_items == "skip",

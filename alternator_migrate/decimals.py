@@ -28,7 +28,7 @@ def plain(text: str) -> str:
     A number with digits more than 200 places from the point becomes digits and exponent,
     `12e3456`, so that none grows. What is no number is returned unchanged.
     """
-    parts = _number(text)
+    parts = None if _plain(text) else _number(text)
     if not parts:
         return text
     sign, whole, fraction, exponent = parts.groups("0")

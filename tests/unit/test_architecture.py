@@ -20,7 +20,8 @@ FLOORS: Final = {
     "words": ("errors", "model"),
     "pure": (
         *("interfaces", "wire", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "concurrency", "config", "decimals", "canonical", "equality", "digests"),
+        *("interleave", "concurrency", "config", "decimals"),
+        *("untyped", "canonical", "equality", "digests"),
         *("plain", "judging", "looking", "confidence"),
     ),
     "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "findings", "savepoint"),
