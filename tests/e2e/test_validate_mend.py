@@ -73,12 +73,12 @@ async def test_copy_missing_rows_of_the_migrator_is_repair(ends: Ends, tmp_path:
 
 async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> None:
     async with StandIn(record=True) as server:
-        for name in ("From", "To"):
+        for name in ("Source", "Target"):
             await create_table(server.url, name)
-        await fill(server.url, "From", numbered(3))
-        await fill(server.url, "To", [EXTRA])
+        await fill(server.url, "Source", numbered(3))
+        await fill(server.url, "Target", [EXTRA])
         server.log.clear()
-        content = job(alternator(server.url, "From"), alternator(server.url, "To"))
+        content = job(alternator(server.url, "Source"), alternator(server.url, "Target"))
         wishes = Wishes("lookup", repair=True, delete_extra=True)
         assert (await validate(tmp_path, content, wishes)).verdict == Verdict(3, 3, 0, 1, 4)
         log = [
@@ -89,8 +89,8 @@ async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> 
     writes = [at for at, (name, _) in enumerate(log) if name == "BatchWriteItem"]
     assert len(writes) == 2
     for at in writes:
-        assert ("BatchGetItem", "From") in log[at - 4 : at]
-        assert ("BatchGetItem", "To") in log[at + 1 : at + 5], "and both sides after it"
+        assert ("BatchGetItem", "Source") in log[at - 4 : at]
+        assert ("BatchGetItem", "Target") in log[at + 1 : at + 5], "and both sides after it"
 
 
 async def test_an_item_that_the_target_refuses_stays_a_difference(
