@@ -69,7 +69,7 @@ class Check:
         yield from self._findings.first(shown)
         if verdict.found > shown:
             yield f"... and {verdict.found - shown:,} more"
-        if self._findings.path:
+        if self._findings.size:
             yield f"all differences are in {self._findings.path}"
         if self._wishes.sample:
             yield from comparing.sample_text(verdict, self._validation.sampled)

@@ -110,11 +110,13 @@ def first_savepoint(
         segments = max(segments, min(math.ceil(_DRAWN / wishes.sample), _MOST_SEGMENTS))
         sampled = max(1, round(segments * wishes.sample))
     mode, _ = choose_mode(settings, wishes, found.source)
+    now, folder = time.time(), Path(settings.savepoints.path)
     comparison = Comparison(
         stage="digests" if mode == "digest" else "details",
-        now=int(time.time()),
+        now=int(now),
         seed=secrets.token_hex(16),
         segments=segments,
+        findings=str(folder / f"findings_{int(now * 1000)}.jsonl"),
         sampled=sampled,
     )
     return Savepoint(
@@ -169,7 +171,7 @@ def build_validation(
     if write or wishes.delete_extra:
         target = target_of(settings, sides, ends.retry, Pace(sides.write_cap))
         mender = Repair(looks, target, write=write, delete=wishes.delete_extra)
-    findings = FindingsFile(Path(settings.savepoints.path), begun.findings, begun.findings_size)
+    findings = FindingsFile(Path(begun.findings), begun.findings_size)
     details = Details(
         judge,
         looks,

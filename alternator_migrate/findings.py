@@ -1,7 +1,6 @@
 """The findings file: what a validation found wrong, for a person to look into."""
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,19 +12,18 @@ from alternator_migrate.model import Finding
 
 
 class FindingsFile:
-    """Appends findings to `findings_<millis>.jsonl` in `folder`, made when the first one comes, or
-    to an earlier file `path`, of which the first `size` bytes are kept.
+    """Appends findings to a file, made when the first one comes; of one that is there already the
+    first `size` bytes are kept.
 
     A line is `{"kind": ..., "key": ..., "attributes": [...], "repaired": ...}`, with `"refused"`
     where the target refused a repair, and with `"source"` and `"target"` only where findings have
     the items. The file is readable by its owner only.
     """
 
-    def __init__(self, folder: Path, path: str | None = None, size: int = 0) -> None:
+    def __init__(self, path: Path, size: int = 0) -> None:
         self.path = path
         self.size = size
-        self._folder = folder
-        self._is_cut = path is None
+        self._is_cut = False
 
     def keep(self, findings: Sequence[Finding]) -> None:
         """Append `findings`. Raises `MigrateError` where the file cannot be written."""
@@ -38,10 +36,11 @@ class FindingsFile:
         self.size += len(lines)
 
     def sync(self) -> None:
-        """Return when all that was kept is on disk. Raises `MigrateError`."""
-        if self.path is None or not self.size:
-            return
+        """Return when all that was kept, and nothing else, is on disk. Raises `MigrateError`."""
         try:
+            if not self.size:
+                self.path.unlink(missing_ok=True)
+                return
             with os.fdopen(self._open(), "ab") as file:
                 os.fsync(file.fileno())
         except OSError as error:
@@ -49,16 +48,14 @@ class FindingsFile:
 
     def first(self, count: int) -> Iterator[str]:
         """The first `count` findings, a line of text each."""
-        if self.path is None or not count:
+        if not self.size:
             return
-        with Path(self.path).open("rb") as file:
+        with self.path.open("rb") as file:
             for line in islice(file, count):
                 yield _told(wire.from_json(line))
 
     def _open(self) -> int:
-        if self.path is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self.path = str(self._folder / f"findings_{int(time.time() * 1000)}.jsonl")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         descriptor = os.open(self.path, flags, 0o600)
         if not self._is_cut:
@@ -69,7 +66,7 @@ class FindingsFile:
 
     def _unwritable(self, error: OSError) -> MigrateError:
         return MigrateError(
-            f"cannot keep findings in {self._folder}: {error.strerror}",
+            f"cannot keep findings in {self.path.parent}: {error.strerror}",
             "Set savepoints.path to a folder with room that this user may write.",
         )
 

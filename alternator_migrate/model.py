@@ -173,18 +173,19 @@ class Comparison:
     "details" items are looked up one by one, in the buckets that differ by `digests`, or all of
     them where there are none. `now` (epoch seconds) decides which items count as expired, `seed`
     what is drawn; `segments` is their total, of which `sampled` are read (0: all). `findings` is
-    the file of findings, of which the first `findings_size` bytes count.
+    the path of the file of findings, of which the first `findings_size` bytes count: none at all
+    where that is 0.
     """
 
     stage: Stage
     now: int
     seed: str
     segments: int
+    findings: str
     sampled: int = 0
     sides: Mapping[Role, Standing] = field(default_factory=dict)
     digests: bytes = b""
     verdict: Verdict = Verdict()
-    findings: str | None = None
     findings_size: int = 0
 
 

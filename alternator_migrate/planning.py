@@ -217,7 +217,7 @@ def status_lines(folder: Path, identity: str) -> Iterator[str]:
     yield f"  savepoint  {path}, written {written} ({duration(age)} ago)"
     if savepoint.rejects:
         yield f"  rejects    {savepoint.rejects}"
-    if savepoint.comparison and savepoint.comparison.findings:
+    if savepoint.comparison and savepoint.comparison.findings_size:
         yield f"  findings   {savepoint.comparison.findings}"
 
 

@@ -188,7 +188,6 @@ class Validation:
             sides={role: ledger.standing for role, ledger in self._ledgers.items()},
             digests=self._digests.state() if self._digests else b"",
             verdict=replace(self._details.verdict, compared=self._compared),
-            findings=self._findings.path,
             findings_size=self._findings.size,
         )
         await asyncio.to_thread(self._findings.sync)

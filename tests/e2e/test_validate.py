@@ -13,7 +13,7 @@ from tests.e2e.jobs import alternator, dynamodb, job
 from tests.e2e.test_random_tables import TEXT_OR_BINARY, tables
 from tests.e2e.validations import PAIRS, Outcome, two_tables, validate
 from tests.servers.client import Item, create_table, fill
-from tests.shapes import DIGITS_38
+from tests.shapes import DIGITS_38, Value
 from tests.standin import StandIn
 
 MODES = {
@@ -22,12 +22,12 @@ MODES = {
     "sample": Wishes(sample=1.0),
 }
 OTHER_DIGITS_38 = DIGITS_38[:-1] + "9"
-NESTED = {"M": {"deep": {"L": [{"M": {"tags": {"SS": ["a", "b", "c"]}}}]}}}
-OTHER_NESTED = {"M": {"deep": {"L": [{"M": {"tags": {"SS": ["a", "b", "d"]}}}]}}}
+NESTED: Value = {"M": {"deep": {"L": [{"M": {"tags": {"SS": ["a", "b", "c"]}}}]}}}
+OTHER_NESTED: Value = {"M": {"deep": {"L": [{"M": {"tags": {"SS": ["a", "b", "d"]}}}]}}}
 
 
-def item(name: str, **attributes: dict[str, object]) -> Item:
-    plain = {"n": {"N": DIGITS_38}, "t": {"S": "x"}, "nested": NESTED}
+def item(name: str, **attributes: Value) -> Item:
+    plain: Item = {"n": {"N": DIGITS_38}, "t": {"S": "x"}, "nested": NESTED}
     return {"pk": {"S": name}, **plain, **attributes}
 
 

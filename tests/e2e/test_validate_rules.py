@@ -132,8 +132,7 @@ async def test_numbers_within_the_tolerance_are_equal(ends: Ends, tmp_path: Path
     await ends[1].put({"pk": {"S": "item 7"}, "n": {"N": "7.01"}})
     await ends[1].put({"pk": {"S": "item 8"}, "n": {"N": "8.02"}})
     rules = {"floatingPointTolerance": 0.01, "recheckSeconds": [0]}
-    for mode in ("auto", "digest"):
-        wishes = Wishes(mode)  # type: ignore[arg-type] # words of a list
+    for wishes in (Wishes("auto"), Wishes("digest")):
         outcome = await validate(tmp_path, between(ends, validation=rules), wishes)
         assert outcome.told == {("different", '{"pk": {"S": "item 8"}}', ("n",))}
 
