@@ -17,7 +17,7 @@ PLAIN: Final = rf"(?:0|-?(?:[1-9]{_DIGITS}(?:\.{_DIGITS}[1-9])?|0\.{_DIGITS}[1-9
 
 _plain: Final = re.compile(PLAIN).fullmatch
 _number: Final = re.compile(
-    r"(?=[+-]?\.?[0-9])([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]{1,18}))?"
+    r"(?=[+-]?\.?[0-9])([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,18}))?"
 ).fullmatch
 _EXACT: Final = Context(prec=4 * _WIDEST, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
@@ -31,12 +31,12 @@ def plain(text: str) -> str:
     parts = None if _plain(text) else _number(text)
     if not parts:
         return text
-    sign, whole, fraction, exponent = parts.groups("0")
+    sign, whole, fraction, exponent = parts.groups("")
     significant = (whole + fraction).lstrip("0")
     if not significant:
         return "0"
     # The value is 0.DIGITS times ten to the power of `point`.
-    point = int(exponent) + len(significant) - len(fraction)
+    point = int(exponent or 0) + len(significant) - len(fraction)
     return ("-" if sign == "-" else "") + _spelled(significant.rstrip("0"), point)
 
 

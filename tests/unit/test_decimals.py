@@ -67,6 +67,14 @@ def test_what_is_no_number_stays_as_it_is(text: str) -> None:
     assert plain(text) == text
 
 
+def test_long_texts_take_no_longer_than_their_length() -> None:
+    digits = "1" * 300_000
+    for text in (f"{digits}x", f"{digits}.{digits}x", f"{digits}e{digits}", f".{digits}e"):
+        assert plain(text) == text
+    assert plain(f"{digits}.") == f"{digits}e0"
+    assert plain(f"0.{digits}0") == f"{digits}e-300000"
+
+
 @given(NUMBERS, NUMBERS)
 @settings(max_examples=300, deadline=None)
 def test_two_numbers_share_a_spelling_if_they_are_equal(a: str, b: str) -> None:
