@@ -194,7 +194,7 @@ def build_validation(
         begun,
         retry=ends.retry,
         paces=ends.paces,
-        readers=sides.crew.readers,
+        readers=max(1, sides.crew.readers // 2),
         keeper=keeper,
         beside=[service.watch for service in (sides.source, sides.target)],
         interval=settings.savepoints.interval_seconds,

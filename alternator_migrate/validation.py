@@ -31,6 +31,7 @@ class Validation:
     """Compares two tables, going on from `begun`; `progress()` is a snapshot of how it stands.
 
     With `digests` both sides are read once, and looked at in detail only where the sums differ.
+    `readers` segments of each side are read at once.
     """
 
     def __init__(

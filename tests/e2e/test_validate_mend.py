@@ -104,7 +104,10 @@ async def test_an_item_that_the_target_refuses_stays_a_difference(
         await fill(source.url, "Example", [wrong, *numbered(2)])
         attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "city")]
         by_city = [index("by-city", "city")]
-        more: dict[str, Any] = {"AttributeDefinitions": attributes, "GlobalSecondaryIndexes": by_city}
+        more: dict[str, Any] = {
+            "AttributeDefinitions": attributes,
+            "GlobalSecondaryIndexes": by_city,
+        }
         await create_table(target.url, "Example", None, **more)
         content = job(alternator(source.url, "Example"), alternator(target.url, "Example"))
         rules = {"recheckSeconds": QUICK}
