@@ -57,6 +57,7 @@ def cli() -> None:
       alternator-migrate demo
       alternator-migrate plan config.yaml
       alternator-migrate run config.yaml
+      alternator-migrate validate config.yaml
     """
 
 
