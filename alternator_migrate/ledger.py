@@ -60,6 +60,11 @@ class Ledger:
         return Counts(self._read, self._written, self._skipped, self._rejected)
 
     @property
+    def settled(self) -> Counts:
+        """Items of the pages that are wholly acknowledged, as all pages before them are."""
+        return self._settled
+
+    @property
     def backlog(self) -> int:
         """Batches read and not acknowledged."""
         return self._queued

@@ -68,7 +68,7 @@ class Validation:
         """What was found so far."""
         compared = self._compared
         if self._digests is None or self._stage == "digests":
-            counts = self._ledgers["source"].counts
+            counts = self._ledgers["source"].settled
             compared = counts.read - counts.skipped_expired
         return replace(self._details.verdict, compared=compared)
 
@@ -76,7 +76,7 @@ class Validation:
     def sampled(self) -> Mapping[Role, int]:
         """How many items of each side were gone through."""
         return {
-            role: ledger.counts.read - ledger.counts.skipped_expired
+            role: ledger.settled.read - ledger.settled.skipped_expired
             for role, ledger in self._ledgers.items()
         }
 
@@ -114,7 +114,7 @@ class Validation:
             retries=self._retry.retries,
             throttled=self._retry.throttled,
             paced=", ".join(reason for reason in reasons.values() if reason),
-            examined=earlier.examined + sum(each.counts.read for each in ledgers),
+            examined=earlier.examined + sum(each.settled.read for each in ledgers),
             verdict=self.verdict,
         )
 
