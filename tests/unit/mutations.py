@@ -57,6 +57,10 @@ def _digit(text: str, chance: Random) -> str:
     return f"{text[:last]}{digit}{text[last + 1 :]}"
 
 
+def _negative(text: str) -> str:
+    return text[1:] if text.startswith("-") else f"-{text.removeprefix('+')}"
+
+
 def _member(texts: list[str], chance: Random, change: Callable[[str, Random], str]) -> list[str]:
     place = chance.randrange(len(texts))
     return [change(text, chance) if at == place else text for at, text in enumerate(texts)]
@@ -83,7 +87,7 @@ def _map_without_one(content: dict[str, Value], chance: Random) -> dict[str, Val
 _CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "N": (
         lambda content, chance: {"N": _digit(content, chance)},
-        lambda content, _: {"N": f"-{content}".replace("--", "")},
+        lambda content, _: {"N": _negative(content)},
         lambda content, _: {"S": content},
     ),
     "S": (

@@ -2,6 +2,7 @@
 
 import pickle
 import tracemalloc
+import zlib
 from collections.abc import Sequence
 from random import Random
 
@@ -146,7 +147,13 @@ def test_digests_of_another_comparison_are_refused(other: Digests) -> None:
         Digests.from_state(other.state(), KEY, seed=SEED, buckets=FEW)
 
 
-@pytest.mark.parametrize("broken", [b"", b"x" * 10, b"x" * 1000, digests().state()[:-9]])
+STATE = digests([row(1)]).state()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"", b"x" * 10, b"x" * 1000, STATE[:-9], STATE[:32], STATE[:32] + zlib.compress(b"short")],
+)
 def test_a_broken_state_is_refused(broken: bytes) -> None:
     with pytest.raises(ValueError, match="digests"):
         Digests.from_state(broken, KEY, seed=SEED, buckets=FEW)

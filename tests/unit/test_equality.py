@@ -116,6 +116,7 @@ ODD_DIFFERENT = [
     ("{}", '{"NULL":true}'),
     ("[]", "{}"),
     ("null", "{}"),
+    ("true", "1"),
 ]
 EVERYWHERE = ["%s", '{"L":[%s]}', '{"M":{"m":%s}}', '{"M":{"m":{"L":[{"M":{"n":%s}}]}}}']
 WITHIN = EVERYWHERE[1:]
@@ -211,6 +212,10 @@ def test_texts_that_are_not_utf8_are_compared_as_bytes() -> None:
     assert EXACT.differing(left, left.replace(b"\xff", b"\xfe")) == ("v",)
     assert EXACT.differing(left, left.replace(b"\xff", b"\\ud8ff")) == ("v",)
     assert EXACT.differing(left, left.replace(b'"1.0"', b'"2"')) == ("n",)
+    # Nothing says which attribute it is: they differ in nothing but their order.
+    right = b'{"pk":{"S":"a"},"n":{"N":"1.0"},"v":{"S":"\xff"}}'
+    assert EXACT.differing(left, right) == ("n", "pk", "v")
+    assert not EXACT.same(left, right)
 
 
 @pytest.mark.parametrize("broken", [b"17", b"[]", b'{"a"', b'{"\xff":{"S":"a"}}', b""])
@@ -255,6 +260,13 @@ def test_numbers_may_differ_by_the_tolerance(a: str, b: str, close: bool) -> Non
         assert equality.same(left, right) is close
         assert equality.differing(left, right) == (() if close else ("v",))
     assert not EXACT.same(left, right)
+
+
+def test_only_what_differs_beyond_the_tolerance_is_named() -> None:
+    left = item(a={"N": "1"}, b={"N": "1"}, c={"NS": ["1", "2"]}, d={"N": "1"})
+    right = item(a={"N": "1.01"}, b={"N": "1.02"}, c={"NS": ["2.01", "1"]}, d={"S": "1"})
+    assert Equality(0.01).differing(left, right) == ("b", "d")
+    assert EXACT.differing(left, right) == ("a", "b", "c", "d")
 
 
 @pytest.mark.parametrize("tolerance", [-1, -1e-9, float("nan"), float("inf"), Decimal("NaN")])
