@@ -121,6 +121,22 @@ async def test_a_killed_validation_goes_on(
     await goes_on(tmp_path, run_cli, mode, VERDICT)
 
 
+async def test_findings_before_a_kill_are_told_once(
+    ends: Ends, tmp_path: Path, run_cli: RunCli
+) -> None:
+    folder = {"path": str(tmp_path / "savepoints"), "intervalSeconds": 0.1}
+    slowly(tmp_path, ends, "lookup", savepoints=folder)
+    async with running(tmp_path, "validate", "config.yaml", "--mode", "lookup") as cli:
+        async with asyncio.timeout(40):
+            while not (found_in(tmp_path) and newest(tmp_path)["findingsSize"]):  # noqa: ASYNC110 # another process's
+                await asyncio.sleep(0.01)
+        cli.send_signal(signal.SIGKILL)
+        assert (await cli.wait(20)).code == -signal.SIGKILL
+    for server in ends:
+        server.faults.clear()
+    await goes_on(tmp_path, run_cli, "lookup", VERDICT)
+
+
 async def test_what_was_summed_is_not_read_again(
     ends: Ends, tmp_path: Path, run_cli: RunCli
 ) -> None:

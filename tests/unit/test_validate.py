@@ -125,6 +125,45 @@ async def test_what_comes_right_before_the_last_look_is_forgotten() -> None:
     assert [(each.kind, number_of(each.key)) for each in sink.kept] == [("missing", 5)]
 
 
+class Blinking(Memory):
+    """A table of one item that is another at every second look."""
+
+    looks = 0
+
+    async def get(self, keys: Sequence[bytes]) -> Sequence[Item]:
+        """The item, right at the second and fourth look."""
+        self.looks += 1
+        return [item(0, self.looks % 2)]
+
+
+async def test_what_was_right_once_is_not_doubted_again() -> None:
+    source, ledger = Memory(1, {}, random.Random(1)), Ledger(1)
+    target, sink = Blinking(1, {}, random.Random(1)), Sink(ledger)
+    flow = details(source, target, sink, [0, 0])
+    segments, stop = [Segment(0, 1)], asyncio.Event()
+    await flow.compare("source", source, target, ledger, segments, 1, stop)
+    assert (sink.kept, target.looks) == ([], 2)
+
+
+class Arriving(Memory):
+    """A source that has another item once it was asked for the first time."""
+
+    async def get(self, keys: Sequence[bytes]) -> Sequence[Item]:
+        """What is there, nothing at first."""
+        found = await super().get(keys)
+        self.items[0] = item(0, 5)
+        return found
+
+
+async def test_an_item_of_the_target_that_comes_to_be_on_the_source_is_not_judged() -> None:
+    source, ledger = Arriving(0, {}, random.Random(1)), Ledger(1)
+    target, sink = Memory(1, {}, random.Random(1)), Sink(ledger)
+    flow = details(source, target, sink, [0])
+    segments, stop = [Segment(0, 1)], asyncio.Event()
+    await flow.compare("target", target, source, ledger, segments, 1, stop)
+    assert (sink.kept, ledger.settled.read) == ([], 1)
+
+
 @pytest.mark.parametrize("wanted", [{2, 3}, set()])
 async def test_only_wanted_items_are_looked_up(wanted: set[int]) -> None:
     chance = random.Random(1)
