@@ -192,6 +192,8 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
       alternator-migrate validate config.yaml --sample 1%
       alternator-migrate validate config.yaml --repair --delete-extra --yes
     """
+    if options["sample"] and options["mode"] == "digest":
+        raise click.UsageError("--sample looks items up: it cannot go with --mode digest")
     loaded = _settings(config, options)
     if options["delete_extra"] and not yes:
         _ask_to_delete(loaded.settings.target.table)

@@ -313,9 +313,15 @@ def _digests(begun: Comparison, key_names: tuple[str, ...]) -> Digests | None:
     if _mode_of(begun) == "lookup":
         return None
     seed = bytes.fromhex(begun.seed)
-    if begun.digests:
+    if not begun.digests:
+        return Digests(key_names, seed=seed)
+    try:
         return Digests.from_state(begun.digests, key_names, seed=seed)
-    return Digests(key_names, seed=seed)
+    except ValueError as error:
+        raise UsageError(
+            f"the savepoint of the validation cannot be gone on from: {error}",
+            "Pass --fresh to begin anew.",
+        ) from error
 
 
 def _segments(begun: Comparison) -> Iterator[Segment]:

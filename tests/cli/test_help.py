@@ -84,6 +84,8 @@ async def test_commands_of_later_versions_are_usage_errors(run_cli: RunCli, comm
         (["validate", "--sample", "101%"], "1% or 0.01"),
         (["validate", "--sample", "nan"], "1% or 0.01"),
         (["validate", "--mode", "guess"], "guess"),
+        (["validate", "--mode", "digest", "--sample", "1%"], "--sample"),
+        (["run", "--validate", "--rejects", "x"], "--rejects"),
         (["demo", "--items", "0"], "0"),
         (["demo", "--items", "many"], "many"),
     ],
