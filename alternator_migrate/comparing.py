@@ -51,7 +51,7 @@ def choose_mode(
 ) -> tuple[Literal["digest", "lookup"], str]:
     """How a table in this state will be compared, and why."""
     if wishes.sample:
-        return "lookup", f"a sample of {wishes.sample:.4g} of the items"
+        return "lookup", f"a sample of {wishes.sample * 100:.4g}%"
     if wishes.mode != "auto":
         return wishes.mode, "as asked for"
     if settings.validation.floating_point_tolerance:
