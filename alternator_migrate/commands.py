@@ -7,6 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from alternator_migrate import logs, planning, resume
+from alternator_migrate.checking import Check
+from alternator_migrate.comparing import Mode as CompareMode
+from alternator_migrate.comparing import Wishes
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.errors import UsageError
 from alternator_migrate.progress import Mode
@@ -22,20 +25,41 @@ def run(
     into_existing: bool,
     fresh: bool,
     rejects: Path | None,
+    validate: bool,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
     log_level: str,
 ) -> int:
-    """Copy the table. Returns 0, 3 (items rejected), 130 or 143; raises `MigrateError`."""
-    console = Console(stderr=True)
-    logs.configure(console, log_format, log_level)
-    if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
-        raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
-    _with_warnings(loaded)
+    """Copy the table, and compare it then if that is asked for. Returns 0, 3 (items rejected, or
+    differences), 130 or 143; raises `MigrateError`."""
+    console = _ready(loaded, log_format, log_level, summary_json)
+    check = Check(loaded, Wishes(), fresh=fresh) if validate else None
     return Run(loaded, console, progress).to_the_end(
-        summary_json, into_existing=into_existing, fresh=fresh, resend=rejects
+        summary_json, into_existing=into_existing, fresh=fresh, resend=rejects, check=check
     )
+
+
+def validate(
+    loaded: Loaded,
+    *,
+    mode: CompareMode,
+    sample: float | None,
+    repair: bool,
+    delete_extra: bool,
+    show_values: bool,
+    fresh: bool,
+    progress: Mode,
+    summary_json: str | None,
+    log_format: logs.Format,
+    log_level: str,
+) -> int:
+    """Compare both sides. Returns 0, 3 (differences are left), 130 or 143; raises
+    `MigrateError`."""
+    console = _ready(loaded, log_format, log_level, summary_json)
+    wishes = Wishes(mode, sample, repair, delete_extra, show_values)
+    check = Check(loaded, wishes, fresh=fresh)
+    return Run(loaded, console, progress).to_the_end(summary_json, check=check, copying=False)
 
 
 def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
@@ -54,8 +78,8 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
 def status(loaded: Loaded) -> int:
     """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
     folder = Path(loaded.settings.savepoints.path)
-    wanted = resume.identity(loaded.settings)
-    lines = [*planning.status_lines(folder, wanted)]
+    identities = resume.identity(loaded.settings), resume.validation_identity(loaded.settings)
+    lines = [line for each in identities for line in planning.status_lines(folder, each)]
     if not lines:
         raise UsageError(
             f"there is no savepoint of this migration in {folder}",
@@ -63,6 +87,18 @@ def status(loaded: Loaded) -> int:
         )
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _ready(
+    loaded: Loaded, log_format: logs.Format, log_level: str, summary_json: str | None
+) -> Console:
+    """The console, after what may be said before anything is begun."""
+    console = Console(stderr=True)
+    logs.configure(console, log_format, log_level)
+    if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
+        raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
+    _with_warnings(loaded)
+    return console
 
 
 def _with_warnings(loaded: Loaded) -> Settings:

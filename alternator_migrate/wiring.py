@@ -96,14 +96,14 @@ def build_migration(
         settings.source.table,
         retry,
         reading,
-        item_filter=_filter(settings),
+        item_filter=item_filter(settings),
         expiry=_expiry(settings, found),
         consistent=settings.source.consistent_read,
         page_items=page_items(sides.read_cap, found.source),
         ask_capacity=sides.read_cap is not None and not sides.source.options,
         rename=wire.renamer(renames) if renames else None,
     )
-    target = _target(settings, sides, retry, writing)
+    target = target_of(settings, sides, retry, writing)
     migration = Migration(
         found,
         source,
@@ -143,7 +143,7 @@ def build_resend(
     migration = Migration(
         resent,
         items,
-        _target(settings, sides, retry, writing),
+        target_of(settings, sides, retry, writing),
         sides.target.table,
         rejects,
         retry=retry,
@@ -164,7 +164,8 @@ def _rejects_file(
     return RejectsFile(Path(settings.savepoints.path), found.plan.spec.key_names, allowed, path)
 
 
-def _target(settings: Settings, sides: Sides, retry: Retry, pace: Pace) -> DynamoDBTarget:
+def target_of(settings: Settings, sides: Sides, retry: Retry, pace: Pace) -> DynamoDBTarget:
+    """The target of a migration, written to at this pace."""
     options = sides.target.options
     return DynamoDBTarget(
         sides.target.lane,
@@ -218,7 +219,8 @@ def _plan(settings: Settings, state: TableState, dialect: Dialect) -> Plan:
     )
 
 
-def _filter(settings: Settings) -> Filter | None:
+def item_filter(settings: Settings) -> Filter | None:
+    """The filter of the user's, if there is one."""
     given = settings.source.filter
     return Filter(given.expression, given.names, given.values) if given else None
 

@@ -72,8 +72,8 @@ class Expiry:
 class DynamoDBSource:
     """Pages of a table, read at the run's pace.
 
-    With a user's filter, expired items are left out here instead of by the server, because
-    its counts would not tell the two apart.
+    With a user's filter, expired items are left out here instead of by the server, because its
+    counts would not tell the two apart; `only` these attributes are then not enough to tell.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class DynamoDBSource:
         page_items: int | None = None,
         ask_capacity: bool = False,
         rename: wire.Reshape | None = None,
+        only: Sequence[str] = (),
     ) -> None:
         self._lane, self._retry, self._pace = lane, retry, pace
         self._unit = _CONSISTENT_UNIT if consistent else _EVENTUAL_UNIT
@@ -106,6 +107,8 @@ class DynamoDBSource:
         elif expiry:
             item_filter = expiry.sparing
         self._request = _request(table, item_filter, consistent, page_items, ask_capacity)
+        if only:
+            self._request |= wire.projection(only, self._request)
 
     async def pages(
         self, segment: Segment, position: Position | None

@@ -55,6 +55,13 @@ class DynamoDBTarget:
         """Store the batch; returns the items that the target refuses as invalid."""
         return await self._write(batch.items, batch.size, self._retry)
 
+    async def delete(self, keys: Sequence[bytes]) -> None:
+        """Delete the items of `keys`, JSON objects, as far as they are there."""
+        for start in range(0, len(keys), self.limits.items):
+            rest: Sequence[Item] = keys[start : start + self.limits.items]
+            while rest:
+                rest = await self._retry(self._put, rest, len(rest), deleting=True)
+
     def key_of(self, item: Item) -> bytes:
         """The item's key attributes as a JSON object."""
         return wire.key_of(item, self._key_names)
@@ -115,17 +122,22 @@ class DynamoDBTarget:
             rejects += await self._write(part, sum(map(len, part)), retry, witness)
         return rejects
 
-    async def _put(self, avoid: str, items: Sequence[Item], size: int) -> Sequence[Item]:
+    async def _put(
+        self, avoid: str, items: Sequence[Item], size: int, *, deleting: bool = False
+    ) -> Sequence[Item]:
         """One request; returns what came back unprocessed. Raises `Throttled` if that is all."""
         taken = max(len(items), size / _WRITE_UNIT)
         await self._pace.take(taken)
-        body = wire.batch_body(self._table, items, ask_capacity=self._ask_capacity)
+        body = wire.batch_body(
+            self._table, items, ask_capacity=self._ask_capacity, deleting=deleting
+        )
         try:
             answer = await self._lane.call("BatchWriteItem", body, avoid)
         except Throttled:
             self._pace.slow_down()
             raise
-        back, units = wire.read_batch_answer(answer)
+        read = wire.read_deletion_answer if deleting else wire.read_batch_answer
+        back, units = read(answer)
         self._pace.settle(taken, taken if units is None else units)
         self._succeeded = time.monotonic()
         if back:

@@ -15,6 +15,7 @@ from tests.bench import (
     figure_memory,
     figure_savepoints,
     figure_startup,
+    figure_validate,
     figure_writers,
 )
 from tests.bench.children import CLIENT_CORE, CORES, SERVER_CORE, NotMeasuredError
@@ -27,6 +28,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "local": figure_local.figure,
     "savepoints": figure_savepoints.figure,
     "writers": figure_writers.figure,
+    "validate": figure_validate.figure,
 }
 
 
