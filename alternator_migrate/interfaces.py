@@ -9,12 +9,14 @@ from typing import Protocol
 
 from alternator_migrate.model import (
     Batch,
+    ChangePage,
     Item,
     Limits,
     Page,
     Position,
     Reject,
     Segment,
+    Shard,
     Standing,
     TableState,
 )
@@ -28,6 +30,23 @@ class Source(Protocol):
 
         A page may be empty and not the last. Raises `MigrateError` when reading fails for
         good; what may succeed when repeated has been repeated within the budget.
+        """
+        ...
+
+
+class ChangeSource(Protocol):
+    """Where changes are read."""
+
+    async def shards(self) -> Sequence[Shard]:
+        """The whole tree of shards as listed now, in any order. Raises `MigrateError`."""
+        ...
+
+    def changes(self, shard: str, after: str | None) -> AsyncGenerator[ChangePage, None]:
+        """The changes of a shard after a sequence number (None: from the oldest kept), until
+        the shard has ended; of one that is open, for ever.
+
+        At the tip, empty pages come at the source's own pace. Raises `TrimmedData` when what
+        comes after `after` is gone, `MigrateError` when reading fails for good.
         """
         ...
 

@@ -56,6 +56,47 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard of a stream; `parent` is its parent's id where the stream still lists or names
+    one."""
+
+    id: str
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One stream record.
+
+    `key` is the raw JSON object of the key attributes, canonical (names in key-schema order,
+    numbers normalised) so that equal keys are equal bytes; `image` is the new image as a raw
+    item, None for a removal; `sequence` the SequenceNumber; `created` epoch seconds (whole
+    seconds, as the service gives it); `by_service` marks deletions by TTL.
+    """
+
+    key: bytes
+    image: Item | None
+    sequence: str
+    created: float
+    by_service: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """One answer of GetRecords: its changes in order.
+
+    `position` is where to go on (a sequence number to go on AFTER, or the one it began with when
+    nothing has been read yet); `at_tip` whether nothing newer was there when it was read; `ended`
+    whether the shard is closed and wholly read.
+    """
+
+    changes: Sequence[Change]
+    position: str | None
+    at_tip: bool
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     """An item that the target refuses, with the server's reason."""
 
