@@ -9,6 +9,8 @@ from typing import Protocol
 
 from alternator_migrate.model import (
     Batch,
+    Change,
+    ChangeBatch,
     ChangePage,
     Item,
     Limits,
@@ -68,6 +70,18 @@ class Target(Protocol):
 
     def key_of(self, item: Item) -> bytes:
         """The item's key, as a JSON object, to name it in messages."""
+        ...
+
+    def batches(self, changes: Sequence[Change]) -> Sequence[ChangeBatch]:
+        """Changes, of which no two are of one key, packed; these may be applied all at once."""
+        ...
+
+    async def apply(self, batch: ChangeBatch) -> Sequence[Reject]:
+        """Store images and delete keys; what the target refuses as invalid is returned.
+
+        Returns when a later change of any of these keys would be the newer one; else raises
+        `MigrateError`.
+        """
         ...
 
 

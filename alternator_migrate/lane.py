@@ -100,13 +100,14 @@ class Lane:
         self._signer = signer
         self._credentials = credentials
 
-    async def call(self, operation: str, body: bytes, avoid: str = "") -> bytes:
-        """The body of a successful answer to `operation`, from any node but `avoid` if possible.
+    async def call(self, operation: str, body: bytes, avoid: str = "", at: str = "") -> bytes:
+        """The body of a successful answer to `operation`, from the node `at`, else from any node
+        but `avoid` if possible.
 
         Raises `Throttled` and `Unavailable` for what may succeed when repeated, and
         `ServerRefused` (`ItemsRefused`, `BatchTooLong`) with the server's words for the rest.
         """
-        node = self._node(self.nodes.pick(avoid))
+        node = self._node(self.nodes.visit(at) if at else self.nodes.pick(avoid))
         target = f"{API}.{operation}"
         if self._compress:
             body = gzip.compress(body, compresslevel=1)

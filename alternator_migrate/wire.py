@@ -6,17 +6,21 @@ attribute value, save a TTL where a filter of the user's makes that necessary.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from alternator_migrate.errors import BadAnswer
-from alternator_migrate.model import Item, Page, Position
+from alternator_migrate.model import Change, Item, Page, Position
+
+T = TypeVar("T")
 
 _NOTHING = msgspec.Raw(b"")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NO_VALUE = msgspec.Raw(b"{}")
 _NEXT_ITEM = b'}},{"PutRequest":{"Item":'
+_PUT = b'{"PutRequest":{"Item":%b}}'
+_DELETE = b'{"DeleteRequest":{"Key":%b}}'
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
 
 Cutter = Callable[[bytes], tuple[Page, float | None]]
@@ -39,12 +43,21 @@ class _Put(msgspec.Struct):
     item: msgspec.Raw = msgspec.field(name="Item")
 
 
-class _WriteRequest(msgspec.Struct):
+class _Delete(msgspec.Struct):
+    key: msgspec.Raw = msgspec.field(name="Key")
+
+
+class _PutRequest(msgspec.Struct):
     put: _Put = msgspec.field(name="PutRequest")
 
 
+class _WriteRequest(msgspec.Struct):
+    put: _Put | None = msgspec.field(name="PutRequest", default=None)
+    delete: _Delete | None = msgspec.field(name="DeleteRequest", default=None)
+
+
 class _BatchAnswer(msgspec.Struct):
-    unprocessed: dict[str, list[_WriteRequest]] = msgspec.field(name="UnprocessedItems")
+    unprocessed: dict[str, list[msgspec.Raw]] = msgspec.field(name="UnprocessedItems")
     consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
 
 
@@ -64,6 +77,8 @@ class _ErrorAnswer(msgspec.Struct):
 
 _scan_answer = msgspec.json.Decoder(_ScanAnswer)
 _batch_answer = msgspec.json.Decoder(_BatchAnswer)
+_put_request = msgspec.json.Decoder(_PutRequest)
+_write_request = msgspec.json.Decoder(_WriteRequest)
 _error_answer = msgspec.json.Decoder(_ErrorAnswer)
 _attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _number = msgspec.json.Decoder(_Number)
@@ -119,17 +134,50 @@ def batch_body(table: str, items: Sequence[Item], *, ask_capacity: bool) -> byte
     return b"".join((head, _NEXT_ITEM.join(items), tail))
 
 
+def write_request(change: Change) -> bytes:
+    """A change as a WriteRequest: a put of its image, or a delete of its key."""
+    return _DELETE % change.key if change.image is None else _PUT % memoryview(change.image)
+
+
+def requests_body(table: str, requests: Sequence[Item], *, ask_capacity: bool) -> bytes:
+    """A BatchWriteItem request of WriteRequests (at least one), puts and deletes mixed."""
+    tail = b']},"ReturnConsumedCapacity":"TOTAL"}' if ask_capacity else b"]}}"
+    return b"".join((b'{"RequestItems":{%b:[' % to_json(table), b",".join(requests), tail))
+
+
+def item_of_request(request: Item) -> Item:
+    """The item that a WriteRequest puts, or the key that it deletes. Raises `BadAnswer`."""
+    found = _decoded(_write_request, request)
+    if found.put:
+        return cast("Item", found.put.item)
+    if found.delete:
+        return cast("Item", found.delete.key)
+    raise BadAnswer("the answer to BatchWriteItem has neither a put nor a delete")
+
+
 def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
     """The items that came back unprocessed, and the consumed write units where reported."""
+    requests, units = read_requests_answer(body)
+    back = [_decoded(_put_request, request).put.item for request in requests]
+    return cast("list[Item]", back), units
+
+
+def read_requests_answer(body: bytes) -> tuple[list[Item], float | None]:
+    """The WriteRequests that came back unprocessed, and the consumed write units where
+    reported."""
     if body in _NONE_UNPROCESSED:
         return [], None
-    try:
-        answer = _batch_answer.decode(body)
-    except _UNREADABLE as error:
-        raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
-    back = [request.put.item for requests in answer.unprocessed.values() for request in requests]
+    answer = _decoded(_batch_answer, body)
+    back = [request for requests in answer.unprocessed.values() for request in requests]
     units = sum(consumed.units for consumed in answer.consumed) if answer.consumed else None
     return cast("list[Item]", back), units
+
+
+def _decoded(decoder: "msgspec.json.Decoder[T]", body: Item) -> T:
+    try:
+        return decoder.decode(body)
+    except _UNREADABLE as error:
+        raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
 
 
 def read_error(body: bytes) -> tuple[str, str]:
@@ -146,6 +194,11 @@ def key_of(item: Item, names: Sequence[str]) -> bytes:
     """The item's key attributes as a JSON object, values untouched."""
     attributes = _attributes.decode(item)
     return to_json({name: attributes[name] for name in names if name in attributes})
+
+
+def first_value(key: bytes) -> bytes:
+    """The value of the first attribute of a key: of its HASH attribute."""
+    return bytes(next(iter(_attributes.decode(key).values())))
 
 
 def one_line(item: Item) -> bytes:

@@ -1,7 +1,8 @@
 """BatchWriteItem into a DynamoDB or Alternator table."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,16 +15,20 @@ from alternator_migrate.errors import (
     ServerFault,
     Throttled,
 )
+from alternator_migrate.homes import Homes
 from alternator_migrate.lane import Lane
-from alternator_migrate.model import Batch, Item, Limits, Reject
+from alternator_migrate.model import Batch, Change, ChangeBatch, Home, Item, Limits, Reject
 from alternator_migrate.pacing import Pace, Retry
+
+Send = Callable[[str, Sequence[Item], int], Awaitable[Sequence[Item]]]
+"""`send(avoid, items, size)`: one request; returns what came back unprocessed."""
 
 _WRITE_UNIT: Final = 1024.0
 _PIECE_SECONDS: Final = 15.0
 
 
 class DynamoDBTarget:
-    """Puts batches at the run's pace; DynamoDB and Alternator differ in the values given.
+    """Writes batches at the run's pace; DynamoDB and Alternator differ in the values given.
 
     `limits` starts as given and follows the server's length message downwards. A batch that
     fails with a server error for the whole retry budget, while others succeed, is halved too:
@@ -46,66 +51,116 @@ class DynamoDBTarget:
         self._retry_pieces = Retry(min(retry.budget, _PIECE_SECONDS))
         self._ask_capacity = ask_capacity
         self._succeeded = float("-inf")
+        self._homes = Homes(lane.nodes)
         self.limits = limits
 
     async def write(self, batch: Batch) -> Sequence[Reject]:
         """Store the batch; returns the items that the target refuses as invalid."""
-        return await self._write(batch.items, batch.size, self._retry)
+        return await self._write(batch.items, batch.size, self._retry, self._put)
 
     def key_of(self, item: Item) -> bytes:
         """The item's key attributes as a JSON object."""
         return wire.key_of(item, self._key_names)
 
-    async def _write(self, items: Sequence[Item], size: int, retry: Retry) -> list[Reject]:
+    def batches(self, changes: Sequence[Change]) -> list[ChangeBatch]:
+        """Changes of different keys, packed by the nodes that are to write them."""
+        by_home: dict[Home, list[Item]] = defaultdict(list)
+        one = self._homes.of(b"") if self._homes.one else None
+        for change in changes:
+            home = one or self._homes.of(self._partition(change))
+            by_home[home].append(wire.write_request(change))
+        return [
+            ChangeBatch(run, size, home)
+            for home, requests in by_home.items()
+            for run, size in pack(requests, self.limits)
+        ]
+
+    async def apply(self, batch: ChangeBatch) -> Sequence[Reject]:
+        """Put images and delete keys, all through one node; what is refused is returned."""
+
+        async def send(_: str, requests: Sequence[Item], size: int) -> Sequence[Item]:
+            body = wire.requests_body(self._table, requests, ask_capacity=self._ask_capacity)
+            taken = await self._take(len(requests), size)
+            async with self._homes.writing(batch.home) as node:
+                answer = await self._call(body, at=node)
+            return self._settled(wire.read_requests_answer(answer), len(requests), taken)
+
+        rejects = await self._write(batch.requests, batch.size, self._retry, send)
+        await self._homes.settle(batch.home)
+        return [replace(each, item=wire.item_of_request(each.item)) for each in rejects]
+
+    def _partition(self, change: Change) -> bytes:
+        return wire.first_value(change.key) if len(self._key_names) > 1 else change.key
+
+    async def _write(
+        self, items: Sequence[Item], size: int, retry: Retry, send: Send
+    ) -> list[Reject]:
         rest, began = items, time.monotonic()
         try:
             while rest:
-                rest = await retry(self._put, rest, size)
+                rest = await retry(send, rest, size)
                 size = sum(map(len, rest))
         except BatchTooLong as error:
             self.limits = replace(self.limits, items=min(self.limits.items, error.maximum))
-            return await self._write_parts([run for run, _ in pack(rest, self.limits)], retry)
+            runs = [run for run, _ in pack(rest, self.limits)]
+            return await self._write_parts(runs, retry, send)
         except ItemsRefused as error:
-            return await self._halve(rest, error.code, error.words, retry)
+            return await self._halve(rest, error.code, error.words, retry, send)
         except OutOfTime as error:
             if not isinstance(error.__cause__, ServerFault) or self._succeeded < began:
                 raise
             return await self._halve(
-                rest, "InternalServerError", str(error.__cause__), self._retry_pieces
+                rest, "InternalServerError", str(error.__cause__), self._retry_pieces, send
             )
         return []
 
     async def _halve(
-        self, items: Sequence[Item], code: str, words: str, retry: Retry
+        self, items: Sequence[Item], code: str, words: str, retry: Retry, send: Send
     ) -> list[Reject]:
         """Find the items at fault in a batch that the target does not take as a whole."""
         if len(items) == 1:
             return [Reject(items[0], code, words)]
         half = len(items) // 2
-        return await self._write_parts([items[:half], items[half:]], retry)
+        return await self._write_parts([items[:half], items[half:]], retry, send)
 
-    async def _write_parts(self, parts: Iterable[Sequence[Item]], retry: Retry) -> list[Reject]:
+    async def _write_parts(
+        self, parts: Iterable[Sequence[Item]], retry: Retry, send: Send
+    ) -> list[Reject]:
         rejects = []
         for part in parts:
-            rejects += await self._write(part, sum(map(len, part)), retry)
+            rejects += await self._write(part, sum(map(len, part)), retry, send)
         return rejects
 
     async def _put(self, avoid: str, items: Sequence[Item], size: int) -> Sequence[Item]:
-        """One request; returns what came back unprocessed. Raises `Throttled` if that is all."""
-        taken = max(len(items), size / _WRITE_UNIT)
-        await self._pace.take(taken)
+        """One request of puts, at any node but `avoid`."""
+        taken = await self._take(len(items), size)
         body = wire.batch_body(self._table, items, ask_capacity=self._ask_capacity)
+        answer = await self._call(body, avoid)
+        return self._settled(wire.read_batch_answer(answer), len(items), taken)
+
+    async def _take(self, count: int, size: int) -> float:
+        """Wait for the pace; the units taken for so many items."""
+        taken = max(float(count), size / _WRITE_UNIT)
+        await self._pace.take(taken)
+        return taken
+
+    async def _call(self, body: bytes, avoid: str = "", at: str = "") -> bytes:
         try:
-            answer = await self._lane.call("BatchWriteItem", body, avoid)
+            return await self._lane.call("BatchWriteItem", body, avoid, at)
         except Throttled:
             self._pace.slow_down()
             raise
-        back, units = wire.read_batch_answer(answer)
+
+    def _settled(
+        self, answer: tuple[Sequence[Item], float | None], sent: int, taken: float
+    ) -> Sequence[Item]:
+        """What of `sent` items came back. Raises `Throttled` if that is all."""
+        back, units = answer
         self._pace.settle(taken, taken if units is None else units)
         self._succeeded = time.monotonic()
         if back:
             self._pace.slow_down()
-            if len(back) == len(items):
+            if len(back) == sent:
                 raise Throttled(f"none of {len(back)} items was processed")
             self._retry.note_throttled()
         return back
