@@ -22,7 +22,7 @@ FLOORS: Final = {
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "config"),
     ),
-    "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "savepoint"),
+    "edges": ("aws", "lane", "nodes", "pacing", "tables", "enabling", "rejects", "savepoint"),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate"),
     "engines": ("engines",),
