@@ -131,6 +131,12 @@ async def open_control(
         yield client
 
 
+async def streams_url(account: Account) -> str:
+    """Where AWS serves the streams of an account's region."""
+    async with account.session.client("dynamodbstreams", region_name=account.region) as client:
+        return str(client.meta.endpoint_url)
+
+
 class refusing:  # noqa: N801 # reads as a statement: `with refusing("CreateTable"):`
     """A context that tells botocore's errors in the words of this house.
 

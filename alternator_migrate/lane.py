@@ -27,8 +27,10 @@ from alternator_migrate.sigv4 import CONTENT_TYPE, Credentials, Signer
 CredentialSource = Callable[[], Awaitable[Credentials]]
 
 API: Final = "DynamoDB_20120810"
+STREAMS_API: Final = "DynamoDBStreams_20120810"
 THROTTLING: Final = frozenset(
     {
+        "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "ProvisionedThroughputExceeded",
         "RequestLimitExceeded",
@@ -87,8 +89,10 @@ class Lane:
         *,
         signer: Signer | None,
         credentials: CredentialSource | None,
+        api: str = API,
     ) -> None:
         self.nodes = nodes
+        self._api = api
         self._connector = connector
         self._timeout = aiohttp.ClientTimeout(
             connect=transport.acquire_timeout, sock_connect=transport.connect_timeout
@@ -108,7 +112,7 @@ class Lane:
         `ServerRefused` (`ItemsRefused`, `BatchTooLong`) with the server's words for the rest.
         """
         node = self._node(self.nodes.visit(at) if at else self.nodes.pick(avoid))
-        target = f"{API}.{operation}"
+        target = f"{self._api}.{operation}"
         if self._compress:
             body = gzip.compress(body, compresslevel=1)
         if self._signer and self._credentials:
@@ -215,7 +219,7 @@ class Lane:
             chunks.append(chunk)
             size += len(chunk)
             if size > _LARGEST_ANSWER:
-                raise errors.BadAnswer(
+                raise errors.AnswerTooLarge(
                     f"an answer of more than {_LARGEST_ANSWER // 2**20} MiB is no DynamoDB answer",
                     errors.WRONG_SERVER,
                 )
@@ -243,8 +247,10 @@ async def open_lane(
     *,
     region: str,
     credentials: CredentialSource | None = None,
+    api: str = API,
 ) -> AsyncIterator[Lane]:
-    """A lane to `nodes` with its own connections; unsigned where `credentials` is None.
+    """A lane to `nodes` with its own connections, for the operations of `api`; unsigned where
+    `credentials` is None.
 
     Raises `UsageError` for a CA bundle that cannot be read.
     """
@@ -256,7 +262,7 @@ async def open_lane(
     )
     signer = Signer(region, with_type=not transport.few_headers) if credentials else None
     async with connector:
-        yield Lane(connector, nodes, transport, signer=signer, credentials=credentials)
+        yield Lane(connector, nodes, transport, signer=signer, credentials=credentials, api=api)
 
 
 def _ssl_context(transport: Transport) -> ssl.SSLContext:

@@ -361,3 +361,12 @@ class TableState:
     items: int = 0
     size: int = 0
     left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableStream:
+    """A table's newest stream; `view` is its view type, NEW_IMAGE and so on."""
+
+    arn: str
+    view: str
+    enabled: bool

@@ -127,7 +127,8 @@ class ShardLedger:
         reading.pending = 0
         reading.position, reading.ended = page.position, page.ended
         if page.changes:
-            reading.fresh = page.changes[-1].created
+            newest = page.changes[-1].created
+            reading.fresh = newest if reading.fresh is None else max(newest, reading.fresh)
         if page.at_tip or page.ended:
             reading.fresh = reading.tip = reading.read_at
         self.counts = self.counts.plus(counts)
@@ -147,10 +148,13 @@ class ShardLedger:
         known = [each for each in fresh if each is not None]
         return max(0.0, now - min(known)) if len(known) == len(fresh) else None
 
-    def all_at_tip_since(self, moment: float) -> bool:
-        """Whether every shard was read to its tip, and the list of shards was read, since then."""
+    def current_since(self, moment: float) -> bool:
+        """Whether since then the list of shards was read, and every shard to its tip or to a
+        change made since then."""
         return self._listed_at >= moment and all(
-            each.tip >= moment for each in self._known.values() if not each.ended
+            each.begun and each.fresh is not None and each.fresh >= moment
+            for each in self._known.values()
+            if not each.ended
         )
 
 
@@ -170,6 +174,6 @@ class Cutover:
             return False
         if self._since is None:
             self._since = now
-        return now - self._since >= self._seconds and shards.all_at_tip_since(
+        return now - self._since >= self._seconds and shards.current_since(
             max(self._since, now - max(self._seconds, 1.0))
         )

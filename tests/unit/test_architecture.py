@@ -19,10 +19,10 @@ LONGEST: Final = 350
 FLOORS: Final = {
     "words": ("errors", "model"),
     "pure": (
-        *("interfaces", "wire", "sigv4", "batching", "ledger", "schema", "dialect"),
+        *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "config"),
     ),
-    "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "savepoint"),
+    "edges": ("aws", "lane", "nodes", "pacing", "tables", "enabling", "rejects", "savepoint"),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate"),
     "engines": ("engines",),
@@ -46,7 +46,7 @@ DOORS: Final = {
     "botocore": ("aws",),
     "aiohttp": ("lane",),
     "yarl": ("lane",),
-    "msgspec": ("wire",),
+    "msgspec": ("wire", "records"),
     "yaml": ("config.document", "savepoint"),
     "moto": ("demo",),
     "uvloop": ("running",),
