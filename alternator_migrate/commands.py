@@ -11,7 +11,7 @@ from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.errors import UsageError
 from alternator_migrate.progress import Mode
 from alternator_migrate.running import Run, on_loop
-from alternator_migrate.wiring import open_sides
+from alternator_migrate.wiring import Until, open_sides
 
 log = logging.getLogger(__name__)
 
@@ -22,19 +22,36 @@ def run(
     into_existing: bool,
     fresh: bool,
     rejects: Path | None,
+    until_caught_up: bool,
+    disable_stream_after: bool,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
     log_level: str,
 ) -> int:
-    """Copy the table. Returns 0, 3 (items rejected), 130 or 143; raises `MigrateError`."""
+    """Copy the table, follow its changes. Returns 0, 3 (something was rejected), 130 or 143;
+    raises `MigrateError`."""
     console = Console(stderr=True)
     logs.configure(console, log_format, log_level)
     if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
         raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
-    _with_warnings(loaded)
+    follows = _with_warnings(loaded).target.stream_changes
+    if until_caught_up and not follows:
+        raise UsageError(
+            "--until-caught-up goes with target.streamChanges: true",
+            "Set it, or leave the option out: a copy without following ends by itself.",
+        )
+    if disable_stream_after and not until_caught_up:
+        raise UsageError(
+            "--disable-stream-after goes with --until-caught-up",
+            "A run that is stopped goes on later, and needs the stream for that.",
+        )
     return Run(loaded, console, progress).to_the_end(
-        summary_json, into_existing=into_existing, fresh=fresh, resend=rejects
+        summary_json,
+        into_existing=into_existing,
+        fresh=fresh,
+        resend=rejects,
+        until=Until(until_caught_up, disable_stream_after),
     )
 
 

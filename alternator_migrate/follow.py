@@ -51,6 +51,7 @@ async def read_shards(
         ended.set()
 
     clock = asyncio.get_running_loop().time
+    ledger.start()
     async with asyncio.TaskGroup() as readers:
         while not stop.is_set():
             ledger.listed(await source.shards())
@@ -64,7 +65,6 @@ async def read_shards(
                 left = listed + pause - clock()
         for task in idle:
             task.cancel()
-    ledger.rest()
 
 
 async def _first_of(*events: asyncio.Event, seconds: float) -> None:

@@ -101,6 +101,11 @@ class RejectSink(Protocol):
 class SavepointKeeper(Protocol):
     """Where a run keeps what it did."""
 
+    @property
+    def path(self) -> str | None:
+        """The newest savepoint; None while there is none."""
+        ...
+
     def found_target(self, target: TableState) -> None:
         """Note which table is written to."""
         ...

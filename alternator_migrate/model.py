@@ -195,11 +195,13 @@ target, or nowhere any more because the stream was disabled at the end."""
 @dataclass(frozen=True, slots=True)
 class SpoolStanding:
     """What of a spool is durable: `folder` is its name beside the savepoints; `files` has for
-    each part its generation and length in bytes, `replayed` how far it was applied."""
+    each part its generation and length in bytes, `replayed` how far it was applied; `changes`
+    wait in it."""
 
     folder: str
     files: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     replayed: Mapping[int, int] = field(default_factory=dict)
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,11 @@ class Standing:
     batches: int = 0
     stream: StreamStanding | None = None
 
+    @property
+    def rejected(self) -> int:
+        """Items and changes that the target refused."""
+        return self.items.rejected + (self.stream.counts.rejected if self.stream else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Following:
@@ -277,6 +284,11 @@ class Progress:
     throttled: int = 0
     paced: str = ""
     changes: Following | None = None
+
+    @property
+    def rejected(self) -> int:
+        """Items and changes that the target refused."""
+        return self.items.rejected + (self.changes.counts.rejected if self.changes else 0)
 
     @property
     def fraction(self) -> float:

@@ -2,14 +2,14 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from rich.table import Table
 
 from alternator_migrate import __version__
-from alternator_migrate.model import Progress
+from alternator_migrate.model import Following, Progress
 
 Status = Literal["completed", "rejects", "differences", "stopped", "failed"]
 
@@ -21,11 +21,12 @@ _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 class Rates:
     """Speed over the last 30 seconds of snapshots, and the time left at that speed."""
 
-    _seen: deque[tuple[float, int, int, float]] = field(default_factory=deque)
+    _seen: deque[tuple[float, int, int, float, int]] = field(default_factory=deque)
 
     def note(self, progress: Progress, now: float) -> None:
         """Take a snapshot into account; `now` is a monotonic clock in seconds."""
-        self._seen.append((now, _done(progress), progress.bytes_read, progress.fraction))
+        changes = progress.changes.counts.read if progress.changes else 0
+        self._seen.append((now, _done(progress), progress.bytes_read, progress.fraction, changes))
         while now - self._seen[0][0] > _WINDOW_SECONDS:
             self._seen.popleft()
 
@@ -40,12 +41,17 @@ class Rates:
         return self._slope(2)
 
     @property
+    def changes(self) -> float:
+        """Changes dealt with per second."""
+        return self._slope(4)
+
+    @property
     def seconds_left(self) -> float | None:
         """Time until all is copied; None while it cannot be told."""
         speed = self._slope(3)
         return (1 - self._seen[-1][3]) / speed if speed > 0 else None
 
-    def _slope(self, column: Literal[1, 2, 3]) -> float:
+    def _slope(self, column: Literal[1, 2, 3, 4]) -> float:
         if len(self._seen) < 2 or self._seen[-1][0] == self._seen[0][0]:
             return 0.0
         first, last = self._seen[0], self._seen[-1]
@@ -67,7 +73,8 @@ class Ending:
 
 def status_line(progress: Progress, rates: Rates) -> str:
     """One line that tells how a migration stands."""
-    state = progress.state + (f" (paced: {progress.paced})" if progress.paced else "")
+    caught_up = ", caught up" if progress.changes and progress.changes.caught_up else ""
+    state = progress.state + caught_up + (f" (paced: {progress.paced})" if progress.paced else "")
     expected = f"/{progress.expected:,}" if progress.expected >= progress.items.read else ""
     left = rates.seconds_left
     parts = [
@@ -76,10 +83,28 @@ def status_line(progress: Progress, rates: Rates) -> str:
         f"Segments {progress.segments_done}/{progress.segments_total}",
         f"Backlog {progress.backlog}",
         f"Retries {progress.retries}",
+        *changes_parts(progress, rates),
         f"State {state}",
         f"ETA {duration(left) if left is not None else '-'}",
     ]
     return parts[0] + "; " + "; ".join(parts[1:])
+
+
+def changes_parts(progress: Progress, rates: Rates) -> list[str]:
+    """What a line tells of changes; nothing where none are followed."""
+    changes = progress.changes
+    if changes is None:
+        return []
+    parts = [
+        f"Changes {changes.counts.read:,} {rates.changes:,.0f}/s",
+        f"Waiting {changes.waiting:,}",
+    ]
+    return [*parts, f"Lag {lag_text(changes.lag)}"] if progress.state == "following" else parts
+
+
+def lag_text(lag: float | None) -> str:
+    """A lag for a person."""
+    return "unknown" if lag is None else duration(lag)
 
 
 def closing_table(ending: Ending) -> Table:
@@ -100,8 +125,22 @@ def closing_table(ending: Ending) -> Table:
         table.add_row("retries (throttled)", f"{progress.retries:,} ({progress.throttled:,})")
         table.add_row("bytes read", size_text(progress.bytes_read))
         table.add_row("items per second", f"{progress.items.written / seconds:,.0f}")
+    if progress and progress.changes:
+        for what, figure in _changes_rows(progress.changes):
+            table.add_row(what, figure)
     table.add_row("time", duration(ending.seconds))
     return table
+
+
+def _changes_rows(changes: Following) -> Iterator[tuple[str, str]]:
+    counts = changes.counts
+    yield "changes read", f"{counts.read + changes.waiting:,}"
+    yield "changes applied", f"{counts.applied:,}"
+    yield "deletions by TTL", f"{counts.expired:,}"
+    yield "superseded", f"{counts.superseded:,}"
+    yield "changes rejected", f"{counts.rejected:,}"
+    yield "changes waiting", f"{changes.waiting:,}"
+    yield "lag", lag_text(changes.lag)
 
 
 def closing_line(ending: Ending) -> str:
@@ -115,7 +154,18 @@ def closing_line(ending: Ending) -> str:
         f"{items.skipped_expired:,} + rejected {items.rejected:,}"
         f"{'' if items.accounted else ' + under way when it ended'}; "
         f"{progress.segments_done}/{progress.segments_total} segments in "
-        f"{duration(ending.seconds)}"
+        f"{duration(ending.seconds)}{_changes_text(progress.changes)}"
+    )
+
+
+def _changes_text(changes: Following | None) -> str:
+    if changes is None:
+        return ""
+    counts = changes.counts
+    return (
+        f"; changes: read {counts.read + changes.waiting:,} = applied {counts.applied:,} + "
+        f"superseded {counts.superseded:,} + rejected {counts.rejected:,} + waiting "
+        f"{changes.waiting:,}; lag {lag_text(changes.lag)}"
     )
 
 
@@ -170,6 +220,22 @@ def _table_summary(progress: Progress) -> Mapping[str, Any]:
         "batches": progress.batches,
         "retries": progress.retries,
         "throttled": progress.throttled,
-        "changes": None,
+        "changes": _changes_summary(progress.changes),
         "validation": None,
+    }
+
+
+def _changes_summary(changes: Following | None) -> Mapping[str, Any] | None:
+    """Of all changes `read`, those neither applied, superseded nor rejected are `waiting`."""
+    if changes is None:
+        return None
+    counts = changes.counts
+    return {
+        "read": counts.read + changes.waiting,
+        "applied": counts.applied,
+        "superseded": counts.superseded,
+        "rejected": counts.rejected,
+        "expired": counts.expired,
+        "waiting": changes.waiting,
+        "lag_seconds": None if changes.lag is None else round(changes.lag, 3),
     }

@@ -5,6 +5,7 @@ import gc
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ from rich.console import Console
 from alternator_migrate import planning, report, resume
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.following import old_spools
 from alternator_migrate.migration import Migration
 from alternator_migrate.model import Progress
 from alternator_migrate.progress import Display, Mode
@@ -25,7 +27,14 @@ from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.tables import check_empty
-from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
+from alternator_migrate.wiring import (
+    FOR_EVER,
+    Sides,
+    Until,
+    build_migration,
+    build_resend,
+    open_sides,
+)
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +66,13 @@ class Run:
         into_existing: bool = False,
         fresh: bool = False,
         resend: Path | None = None,
+        until: Until = FOR_EVER,
     ) -> int:
         """Run, tell how it ended, write the summary; with `resend` send the items of a rejects
-        file again instead. Returns the exit code; raises `MigrateError` after all that has been
-        told."""
+        file again instead; `until` says when following ends.
+
+        Returns the exit code; raises `MigrateError` after all that has been told.
+        """
         began, clock = time.time(), time.monotonic()
         status: report.Status = "failed"
         failure: MigrateError | None = None
@@ -69,7 +81,7 @@ class Run:
                 status = on_loop(lambda: self._watched(lambda stop: self._resend(resend, stop)))
             else:
                 earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
-                status = self._begin(earlier, into_existing=into_existing)
+                status = self._begin(earlier, until, into_existing=into_existing)
         except MigrateError as error:
             failure = error
         _listen_no_more()
@@ -89,14 +101,21 @@ class Run:
             raise failure
         return _EXIT_CODES.get(status, 128 + self._signal)
 
-    def _begin(self, earlier: Earlier, *, into_existing: bool) -> report.Status:
-        if earlier and earlier[1].status in ("completed", "rejects"):
+    def _begin(self, earlier: Earlier, until: Until, *, into_existing: bool) -> report.Status:
+        if earlier and self._is_done(earlier[1]):
             return self._already_done(*earlier)
         return on_loop(
             lambda: self._watched(
-                lambda stop: self._from(earlier, stop, into_existing=into_existing)
+                lambda stop: self._from(earlier, until, stop, into_existing=into_existing)
             )
         )
+
+    def _is_done(self, savepoint: Savepoint) -> bool:
+        """Whether nothing is left to do; following goes on whenever it is asked for."""
+        stream = savepoint.standing.stream
+        follows = self._loaded.settings.target.stream_changes
+        over = not follows or (stream is not None and stream.phase == "over")
+        return over and savepoint.status in ("completed", "rejects")
 
     async def _watched(self, work: Callable[[asyncio.Event], Awaitable[bool]]) -> report.Status:
         """Do `work` while listening to signals."""
@@ -110,7 +129,7 @@ class Run:
             return "stopped"
         if not finished:
             return "stopped"
-        return "rejects" if self._progress and self._progress().items.rejected else "completed"
+        return "rejects" if self._progress and self._progress().rejected else "completed"
 
     async def _resend(self, file: Path, stop: asyncio.Event) -> bool:
         items = RejectsSource(file)
@@ -118,7 +137,9 @@ class Run:
             migration, rejects = build_resend(self._loaded.settings, sides, items)
             return await self._show(migration, rejects, stop)
 
-    async def _from(self, earlier: Earlier, stop: asyncio.Event, *, into_existing: bool) -> bool:
+    async def _from(
+        self, earlier: Earlier, until: Until, stop: asyncio.Event, *, into_existing: bool
+    ) -> bool:
         """Migrate from an earlier savepoint, or from the start; True when all is done."""
         settings = self._loaded.settings
         segments = earlier[1].segments if earlier else None
@@ -127,7 +148,13 @@ class Run:
             if earlier:
                 resume.check_tables(*earlier, found.source, found.existing)
                 log.info("going on from %s", earlier[0])
-            if not into_existing and not (earlier and earlier[1].target_id):
+            alone = settings.target.skip_initial_snapshot_transfer
+            if alone and found.existing is None:
+                raise UsageError(
+                    f"the target table {settings.target.table} does not exist",
+                    "Changes alone do not make a table: copy it first, with `run`.",
+                )
+            if not into_existing and not alone and not (earlier and earlier[1].target_id):
                 await check_empty(sides.target.table, found.existing)
             with lock(self._store.folder, resume.identity(settings)):
                 self._check_newest(earlier)
@@ -136,12 +163,17 @@ class Run:
                 first = resume.first_savepoint(
                     self._loaded, found.source, len(found.segments), earlier and earlier[1]
                 )
-                return await self._migrate(sides, first, stop)
+                if first.standing.stream is None:
+                    for left in old_spools(self._store.folder, resume.identity(settings)):
+                        shutil.rmtree(left, ignore_errors=True)
+                return await self._migrate(sides, first, until, stop)
 
-    async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
+    async def _migrate(
+        self, sides: Sides, first: Savepoint, until: Until, stop: asyncio.Event
+    ) -> bool:
         keeper = resume.Keeper(self._store, first)
         migration, rejects = build_migration(
-            self._loaded.settings, sides, keeper, first.standing, first.rejects
+            self._loaded.settings, sides, keeper, first.standing, first.rejects, until
         )
         return await self._show(migration, rejects, stop)
 

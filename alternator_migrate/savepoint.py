@@ -18,7 +18,13 @@ from typing import Any, Final
 
 from alternator_migrate import wire
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.model import Counts, Standing
+from alternator_migrate.model import (
+    ChangeCounts,
+    Counts,
+    SpoolStanding,
+    Standing,
+    StreamStanding,
+)
 
 _NAME = re.compile(r"savepoint_(\d{13})_(\d{10})\.yaml")
 _RAW_IS_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -26,6 +32,7 @@ _KEPT: Final = 3
 _LOCK_TRIES: Final = 10
 _LOCK_PAUSE: Final = 0.1
 _VERSION: Final = 1
+_ENDED: Final = "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ def encode(savepoint: Savepoint) -> bytes:
         "items": asdict(standing.items),
         "bytesRead": standing.bytes_read,
         "batches": standing.batches,
+        "stream": _stream(standing.stream) if standing.stream else None,
         "seconds": round(savepoint.seconds, 3),
         "written": round(savepoint.written, 3),
         "configFile": savepoint.config_file,
@@ -105,6 +113,7 @@ def decode(text: bytes | str) -> Savepoint:
                 items=Counts(**progress["items"]),
                 bytes_read=progress["bytesRead"],
                 batches=progress["batches"],
+                stream=_stream_standing(progress.get("stream")),
             ),
             status=progress["status"],
             seconds=progress["seconds"],
@@ -114,6 +123,44 @@ def decode(text: bytes | str) -> Savepoint:
         )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a savepoint ({error!r})") from error
+
+
+def _stream(standing: StreamStanding) -> dict[str, Any]:
+    spool = standing.spool
+    return {
+        "arn": standing.arn,
+        "enabledByUs": standing.enabled_here,
+        "snapshot": standing.snapshot,
+        "phase": standing.phase,
+        "shards": {**standing.shards, **dict.fromkeys(sorted(standing.ended), _ENDED)},
+        "readAt": round(standing.read_at, 3),
+        "changes": asdict(standing.counts),
+        "spool": asdict(spool) if spool else None,
+    }
+
+
+def _stream_standing(found: Mapping[str, Any] | None) -> StreamStanding | None:
+    if found is None:
+        return None
+    shards, spool = found["shards"], found["spool"]
+    return StreamStanding(
+        arn=found["arn"],
+        enabled_here=found["enabledByUs"],
+        snapshot=found["snapshot"],
+        phase=found["phase"],
+        shards={shard: position for shard, position in shards.items() if position != _ENDED},
+        ended=frozenset(shard for shard, position in shards.items() if position == _ENDED),
+        read_at=found["readAt"],
+        counts=ChangeCounts(**found["changes"]),
+        spool=SpoolStanding(
+            folder=spool["folder"],
+            files={int(part): (each[0], each[1]) for part, each in spool["files"].items()},
+            replayed={int(part): end for part, end in spool["replayed"].items()},
+            changes=spool["changes"],
+        )
+        if spool
+        else None,
+    )
 
 
 def found(folder: Path) -> Iterator[tuple[Path, Savepoint]]:

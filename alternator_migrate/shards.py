@@ -111,8 +111,8 @@ class ShardLedger:
             found.append(name)
         return found
 
-    def rest(self) -> None:
-        """Reading has stopped for now: every shard may be begun again."""
+    def start(self) -> None:
+        """Reading begins, perhaps again: every shard that has not ended may be begun."""
         for each in self._known.values():
             each.begun, each.pending, each.tip = False, 0, -math.inf
 

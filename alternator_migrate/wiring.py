@@ -10,17 +10,23 @@ from typing import Final
 from alternator_migrate import wire
 from alternator_migrate.config import Settings
 from alternator_migrate.dialect import Dialect, Plan, plan_target
+from alternator_migrate.enabling import disable_stream, prepare_stream
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.interfaces import SavepointKeeper
+from alternator_migrate.follow import Applier
+from alternator_migrate.following import Follower, Rules, spool_folder
+from alternator_migrate.hooks import Hooks
+from alternator_migrate.interfaces import ChangeSource, SavepointKeeper
+from alternator_migrate.lane import Lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
-from alternator_migrate.model import Limits, Segment, Standing, TableState
+from alternator_migrate.model import Limits, Segment, Standing, TableSpec, TableState
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.rejects import RejectsFile
-from alternator_migrate.resume import NoKeeper
+from alternator_migrate.resume import NoKeeper, identity
 from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, expiry_now
 from alternator_migrate.sources.rejects import RejectsSource
+from alternator_migrate.sources.streams import StreamSource
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
 
 _DYNAMODB_BATCH: Final = 25
@@ -29,7 +35,8 @@ _PAGE_BYTES: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Both services, open, and what was found there."""
+    """Both services, open, and what was found there; `streams` leads to the source's streams
+    where changes are to be followed."""
 
     source: Service
     target: Service
@@ -37,6 +44,37 @@ class Sides:
     read_cap: float | None
     write_cap: float | None
     crew: Crew
+    streams: Lane | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """When following ends by itself, and whether a stream enabled here is disabled then."""
+
+    caught_up: bool = False
+    disable_stream: bool = False
+
+
+FOR_EVER: Final = Until()
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceStream:
+    """The stream of the source table, as `following` needs it."""
+
+    service: Service
+    lane: Lane
+    table: TableSpec
+    retry: Retry
+
+    async def prepare(self) -> tuple[str, bool]:
+        return await prepare_stream(self.service.table, self.lane, self.retry)
+
+    def open(self, arn: str) -> ChangeSource:
+        return StreamSource(self.lane, arn, self.table, self.retry)
+
+    async def disable(self, arn: str) -> bool:
+        return await disable_stream(self.service.table, arn)
 
 
 @asynccontextmanager
@@ -63,6 +101,8 @@ async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIt
                     state.size, os.cpu_count() or 1, segments or settings.source.scan_segments
                 ),
             )
+            follows = settings.target.stream_changes
+            streams = await stack.enter_async_context(source.streams()) if follows else None
         except UsageError:
             raise
         except MigrateError as error:
@@ -74,6 +114,7 @@ async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIt
             read_cap=_read_cap(settings, findings, source),
             write_cap=_write_cap(settings, findings, target),
             crew=crew,
+            streams=streams,
         )
 
 
@@ -83,14 +124,14 @@ def build_migration(
     keeper: SavepointKeeper,
     standing: Standing,
     earlier_rejects: str | None = None,
+    until: Until = FOR_EVER,
 ) -> tuple[Migration, RejectsFile]:
     """A migration that goes on from `standing`, and the file that will hold rejected items."""
     found = sides.findings
     retry = Retry(settings.retry_budget_seconds)
     reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
-    allowed = settings.max_rejects - standing.items.rejected
+    allowed = settings.max_rejects - standing.rejected
     rejects = _rejects_file(settings, found, allowed, earlier_rejects)
-    renames = {rename.from_: rename.to for rename in settings.renames}
     source = DynamoDBSource(
         sides.source.lane,
         settings.source.table,
@@ -101,7 +142,7 @@ def build_migration(
         consistent=settings.source.consistent_read,
         page_items=page_items(sides.read_cap, found.source),
         ask_capacity=sides.read_cap is not None and not sides.source.options,
-        rename=wire.renamer(renames) if renames else None,
+        rename=_renamer(settings),
     )
     target = _target(settings, sides, retry, writing)
     migration = Migration(
@@ -118,8 +159,53 @@ def build_migration(
         standing=standing,
         beside=[service.watch for service in (sides.source, sides.target)],
         interval=settings.savepoints.interval_seconds,
+        follower=_follower(settings, sides, target, rejects, retry, standing, until),
+        hooks=_hooks(settings),
     )
     return migration, rejects
+
+
+def _follower(
+    settings: Settings,
+    sides: Sides,
+    target: DynamoDBTarget,
+    rejects: RejectsFile,
+    retry: Retry,
+    standing: Standing,
+    until: Until,
+) -> Follower | None:
+    """What follows the source's changes, where that is wanted."""
+    if sides.streams is None:
+        return None
+    stream = _SourceStream(sides.source, sides.streams, sides.findings.source.spec, retry)
+    rules = Rules(
+        snapshot=not settings.target.skip_initial_snapshot_transfer,
+        spool=spool_folder(Path(settings.savepoints.path), identity(settings)),
+        spool_bytes=settings.spool.max_bytes,
+        max_lag=settings.cutover.max_lag_seconds,
+        caught_up_for=settings.cutover.for_seconds,
+        until_caught_up=until.caught_up,
+        disable_after=until.disable_stream,
+    )
+    applier = Applier(target, rejects, sides.crew.writers, _renamer(settings))
+    return Follower(stream, applier, retry, rules, standing.stream)
+
+
+def _renamer(settings: Settings) -> wire.Reshape | None:
+    renames = {rename.from_: rename.to for rename in settings.renames}
+    return wire.renamer(renames) if renames else None
+
+
+def _hooks(settings: Settings) -> Hooks:
+    given = settings.hooks
+    commands = {
+        "onStart": given.on_start,
+        "onSnapshotDone": given.on_snapshot_done,
+        "onCaughtUp": given.on_caught_up,
+        "onFailure": given.on_failure,
+        "onStop": given.on_stop,
+    }
+    return Hooks({event: each for event, each in commands.items() if each}, given.timeout_seconds)
 
 
 def build_resend(

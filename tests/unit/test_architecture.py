@@ -20,13 +20,14 @@ FLOORS: Final = {
     "words": ("errors", "model"),
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
+        "shards",
         *("interleave", "concurrency", "config"),
     ),
     "edges": ("aws", "lane", "nodes", "pacing", "tables", "enabling", "rejects", "savepoint"),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate"),
     "engines": ("engines",),
-    "conduct": ("migration",),
+    "conduct": ("following", "migration"),
     "joinery": ("resume", "services", "wiring"),
     "face": (
         *("planning", "progress", "report", "logs", "running", "commands", "cli", "demo"),
