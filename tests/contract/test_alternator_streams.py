@@ -21,7 +21,7 @@ async def quick(
 ) -> AsyncIterator[Client]:
     """A client of a stand-in that shows changes at once, and of the real server."""
     if request.param == "stand-in":
-        async with StandIn(stream_delay=0, stream_shards=128) as server:
+        async with StandIn(stream_delay=0, stream_shards=12) as server:
             yield Client(session, server.url)
         return
     client = Client(session, str(REAL).rstrip("/"))
