@@ -10,16 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from alternator_migrate.changes import ChangeCounts, Following, StreamPhase, StreamStanding
 from alternator_migrate.errors import AccountingBroken, TrimmedData
 from alternator_migrate.follow import Applier, read_shards
 from alternator_migrate.interfaces import ChangeSource
-from alternator_migrate.model import (
-    ChangeCounts,
-    ChangePage,
-    Following,
-    StreamPhase,
-    StreamStanding,
-)
+from alternator_migrate.model import ChangePage
 from alternator_migrate.pacing import Retry
 from alternator_migrate.shards import Cutover, ShardLedger
 from alternator_migrate.spool import PARTS, Spool

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias
 
+from alternator_migrate.changes import Following, StreamStanding
+
 Position: TypeAlias = bytes
 """Where to go on in a segment: the raw JSON of a LastEvaluatedKey. None means its start."""
 
@@ -84,36 +86,6 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeCounts:
-    """Changes of one table, since following began.
-
-    Of those `read`, the `superseded` ones were followed by a newer change of their key before
-    they were written; `expired` of the `applied` ones are deletions by TTL.
-    """
-
-    read: int = 0
-    applied: int = 0
-    superseded: int = 0
-    rejected: int = 0
-    expired: int = 0
-
-    @property
-    def accounted(self) -> bool:
-        """Whether read = applied + superseded + rejected."""
-        return self.read == self.applied + self.superseded + self.rejected
-
-    def plus(self, other: "ChangeCounts") -> "ChangeCounts":
-        """The sum of both."""
-        return ChangeCounts(
-            self.read + other.read,
-            self.applied + other.applied,
-            self.superseded + other.superseded,
-            self.rejected + other.rejected,
-            self.expired + other.expired,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class ChangePage:
     """One answer of GetRecords: its changes in order.
 
@@ -187,44 +159,6 @@ class Counts:
         )
 
 
-StreamPhase: TypeAlias = Literal["spool", "replay", "live", "over"]
-"""Where changes go: into the spool beside the copy, from there to the target, straight to the
-target, or nowhere any more because the stream was disabled at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolStanding:
-    """What of a spool is durable: `folder` is its name beside the savepoints; `files` has for
-    each part its generation and length in bytes, `replayed` how far it was applied; `changes`
-    wait in it."""
-
-    folder: str
-    files: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    replayed: Mapping[int, int] = field(default_factory=dict)
-    changes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStanding:
-    """How far a table's stream was dealt with: what a savepoint keeps.
-
-    `shards` has the sequence number to go on after for each shard not done (None: from its
-    oldest change), `ended` the shards that are done. `enabled_here` says that this tool enabled
-    the stream, `snapshot` that a copy goes with it. `read_at` is when the stream was last being
-    read, epoch seconds.
-    """
-
-    arn: str
-    enabled_here: bool = False
-    snapshot: bool = True
-    phase: StreamPhase = "spool"
-    shards: Mapping[str, str | None] = field(default_factory=dict)
-    ended: frozenset[str] = frozenset()
-    read_at: float = 0.0
-    counts: ChangeCounts = field(default_factory=ChangeCounts)
-    spool: SpoolStanding | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How far a table's copy is acknowledged: what a savepoint keeps.
@@ -245,21 +179,6 @@ class Standing:
     def rejected(self) -> int:
         """Items and changes that the target refused."""
         return self.items.rejected + (self.stream.counts.rejected if self.stream else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Following:
-    """One snapshot of how changes are followed.
-
-    `waiting` changes were read and are not applied, those in the spool included; `lag` is in
-    seconds, None while it cannot be told; `caught_up` says that the rule for it holds.
-    """
-
-    counts: ChangeCounts
-    waiting: int = 0
-    lag: float | None = None
-    shards: int = 0
-    caught_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

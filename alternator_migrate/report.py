@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 from rich.table import Table
 
 from alternator_migrate import __version__
-from alternator_migrate.model import Following, Progress
+from alternator_migrate.changes import Following
+from alternator_migrate.model import Progress
 
 Status = Literal["completed", "rejects", "differences", "stopped", "failed"]
 

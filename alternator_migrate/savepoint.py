@@ -17,14 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from alternator_migrate import wire
+from alternator_migrate.changes import ChangeCounts, SpoolStanding, StreamStanding
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.model import (
-    ChangeCounts,
-    Counts,
-    SpoolStanding,
-    Standing,
-    StreamStanding,
-)
+from alternator_migrate.model import Counts, Standing
 
 _NAME = re.compile(r"savepoint_(\d{13})_(\d{10})\.yaml")
 _RAW_IS_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")

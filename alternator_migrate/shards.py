@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from alternator_migrate.model import ChangeCounts, ChangePage, Shard
+from alternator_migrate.changes import ChangeCounts
+from alternator_migrate.model import ChangePage, Shard
 
 _CHILDLESS_SECONDS: Final = 30.0
 

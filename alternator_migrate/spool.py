@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from alternator_migrate.changes import SpoolStanding
 from alternator_migrate.errors import MigrateError
-from alternator_migrate.model import Change, SpoolStanding
+from alternator_migrate.model import Change
 from alternator_migrate.spoolfile import SpoolFile, Stretch, encode, sync_folder
 
 PARTS: Final = 16

@@ -17,13 +17,15 @@ HOUSE: Final = Path(alternator_migrate.__file__).parent
 LONGEST: Final = 350
 
 FLOORS: Final = {
-    "words": ("errors", "model"),
+    "words": ("errors", "changes", "model"),
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
-        "shards",
-        *("interleave", "concurrency", "config"),
+        *("interleave", "concurrency", "shards", "config"),
     ),
-    "edges": ("aws", "lane", "nodes", "pacing", "tables", "enabling", "rejects", "savepoint"),
+    "edges": (
+        *("aws", "lane", "nodes", "homes", "pacing", "tables", "enabling", "rejects", "savepoint"),
+        *("spoolfile", "spool", "hooks"),
+    ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate"),
     "engines": ("engines",),
