@@ -11,7 +11,8 @@ from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.errors import UsageError
 from alternator_migrate.progress import Mode
 from alternator_migrate.running import Run, on_loop
-from alternator_migrate.wiring import Until, open_sides
+from alternator_migrate.streaming import Until
+from alternator_migrate.wiring import open_sides
 
 log = logging.getLogger(__name__)
 

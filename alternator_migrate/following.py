@@ -170,6 +170,7 @@ class Follower:
             positions,
             ended,
             self._read_at,
+            self._shards.lag() if self._phase == "live" else None,
             self._shards.counts,
             spool,
         )

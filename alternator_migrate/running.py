@@ -26,15 +26,9 @@ from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.sources.rejects import RejectsSource
+from alternator_migrate.streaming import FOR_EVER, Until
 from alternator_migrate.tables import check_empty
-from alternator_migrate.wiring import (
-    FOR_EVER,
-    Sides,
-    Until,
-    build_migration,
-    build_resend,
-    open_sides,
-)
+from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
 
 log = logging.getLogger(__name__)
 

@@ -129,6 +129,7 @@ def _stream(standing: StreamStanding) -> dict[str, Any]:
         "phase": standing.phase,
         "shards": {**standing.shards, **dict.fromkeys(sorted(standing.ended), _ENDED)},
         "readAt": round(standing.read_at, 3),
+        "lagSeconds": standing.lag,
         "changes": asdict(standing.counts),
         "spool": asdict(spool) if spool else None,
     }
@@ -146,6 +147,7 @@ def _stream_standing(found: Mapping[str, Any] | None) -> StreamStanding | None:
         shards={shard: position for shard, position in shards.items() if position != _ENDED},
         ended=frozenset(shard for shard, position in shards.items() if position == _ENDED),
         read_at=found["readAt"],
+        lag=found["lagSeconds"],
         counts=ChangeCounts(**found["changes"]),
         spool=SpoolStanding(
             folder=spool["folder"],

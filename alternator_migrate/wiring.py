@@ -10,23 +10,21 @@ from typing import Final
 from alternator_migrate import wire
 from alternator_migrate.config import Settings
 from alternator_migrate.dialect import Dialect, Plan, plan_target
-from alternator_migrate.enabling import disable_stream, prepare_stream
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.follow import Applier
-from alternator_migrate.following import Follower, Rules, spool_folder
-from alternator_migrate.hooks import Hooks
-from alternator_migrate.interfaces import ChangeSource, SavepointKeeper
+from alternator_migrate.following import Follower
+from alternator_migrate.interfaces import SavepointKeeper
 from alternator_migrate.lane import Lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
-from alternator_migrate.model import Limits, Segment, Standing, TableSpec, TableState
+from alternator_migrate.model import Limits, Segment, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.rejects import RejectsFile
-from alternator_migrate.resume import NoKeeper, identity
+from alternator_migrate.resume import NoKeeper
 from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, expiry_now
 from alternator_migrate.sources.rejects import RejectsSource
-from alternator_migrate.sources.streams import StreamSource
+from alternator_migrate.streaming import FOR_EVER, SourceStream, Until, hooks, rules
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
 
 _DYNAMODB_BATCH: Final = 25
@@ -45,36 +43,6 @@ class Sides:
     write_cap: float | None
     crew: Crew
     streams: Lane | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """When following ends by itself, and whether a stream enabled here is disabled then."""
-
-    caught_up: bool = False
-    disable_stream: bool = False
-
-
-FOR_EVER: Final = Until()
-
-
-@dataclass(frozen=True, slots=True)
-class _SourceStream:
-    """The stream of the source table, as `following` needs it."""
-
-    service: Service
-    lane: Lane
-    table: TableSpec
-    retry: Retry
-
-    async def prepare(self) -> tuple[str, bool]:
-        return await prepare_stream(self.service.table, self.lane, self.retry)
-
-    def open(self, arn: str) -> ChangeSource:
-        return StreamSource(self.lane, arn, self.table, self.retry)
-
-    async def disable(self, arn: str) -> bool:
-        return await disable_stream(self.service.table, arn)
 
 
 @asynccontextmanager
@@ -160,7 +128,7 @@ def build_migration(
         beside=[service.watch for service in (sides.source, sides.target)],
         interval=settings.savepoints.interval_seconds,
         follower=_follower(settings, sides, target, rejects, retry, standing, until),
-        hooks=_hooks(settings),
+        hooks=hooks(settings),
     )
     return migration, rejects
 
@@ -177,35 +145,14 @@ def _follower(
     """What follows the source's changes, where that is wanted."""
     if sides.streams is None:
         return None
-    stream = _SourceStream(sides.source, sides.streams, sides.findings.source.spec, retry)
-    rules = Rules(
-        snapshot=not settings.target.skip_initial_snapshot_transfer,
-        spool=spool_folder(Path(settings.savepoints.path), identity(settings)),
-        spool_bytes=settings.spool.max_bytes,
-        max_lag=settings.cutover.max_lag_seconds,
-        caught_up_for=settings.cutover.for_seconds,
-        until_caught_up=until.caught_up,
-        disable_after=until.disable_stream,
-    )
+    stream = SourceStream(sides.source.table, sides.streams, sides.findings.source.spec, retry)
     applier = Applier(target, rejects, sides.crew.writers, _renamer(settings))
-    return Follower(stream, applier, retry, rules, standing.stream)
+    return Follower(stream, applier, retry, rules(settings, until), standing.stream)
 
 
 def _renamer(settings: Settings) -> wire.Reshape | None:
     renames = {rename.from_: rename.to for rename in settings.renames}
     return wire.renamer(renames) if renames else None
-
-
-def _hooks(settings: Settings) -> Hooks:
-    given = settings.hooks
-    commands = {
-        "onStart": given.on_start,
-        "onSnapshotDone": given.on_snapshot_done,
-        "onCaughtUp": given.on_caught_up,
-        "onFailure": given.on_failure,
-        "onStop": given.on_stop,
-    }
-    return Hooks({event: each for event, each in commands.items() if each}, given.timeout_seconds)
 
 
 def build_resend(

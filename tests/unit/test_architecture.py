@@ -30,7 +30,7 @@ FLOORS: Final = {
     "flows": ("snapshot", "follow", "validate"),
     "engines": ("engines",),
     "conduct": ("following", "migration"),
-    "joinery": ("resume", "services", "wiring"),
+    "joinery": ("resume", "services", "streaming", "wiring"),
     "face": (
         *("planning", "progress", "report", "logs", "running", "commands", "cli", "demo"),
         "__main__",
