@@ -193,7 +193,9 @@ def test_caught_up_is_a_low_lag_for_long_enough_without_trouble(trouble: str) ->
             ledger.listed([Shard("a")])
         if not (trouble == "lag" and 10 <= second < 20):
             deal(ledger, "a", page("1", at_tip=True))
-        seen.append(caught_up(clock, ledger, rule, repeating=trouble == "repeating" and second == 9))
+        seen.append(
+            caught_up(clock, ledger, rule, repeating=trouble == "repeating" and second == 9)
+        )
     first = {"none": 30, "lag": 50, "repeating": 40, "unlisted": 45}[trouble]
     assert seen.index(True) == first
     assert all(seen[first:])

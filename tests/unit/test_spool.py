@@ -216,7 +216,6 @@ async def test_replaying_goes_on_where_it_was(tmp_path: Path) -> None:
 
 async def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", ROOMY)
-    with files_of_at_most(1000):
-        with pytest.raises(MigrateError, match="cannot keep changes in"):
-            await spool.add([change(f"k{n}", "x" * 1000) for n in range(100)])
-            await spool.sync()
+    with files_of_at_most(1000), pytest.raises(MigrateError, match="cannot keep changes in"):
+        await spool.add([change(f"k{n}", "x" * 1000) for n in range(100)])
+        await spool.sync()
