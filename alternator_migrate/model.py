@@ -58,10 +58,12 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Shard:
     """One shard of a stream; `parent` is its parent's id where the stream still lists or names
-    one."""
+    one. A shard is begun after all of a lower `generation`, where a service names but one of
+    several parents."""
 
     id: str
     parent: str | None = None
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
