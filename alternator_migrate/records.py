@@ -22,6 +22,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _TTL_AUTHOR: Final = "dynamodb.amazonaws.com"
 _PLAIN_NUMBER = re.compile(r"(?:-?[1-9]\d*|0|-?(?:0|[1-9]\d*)\.\d*[1-9])\Z", re.ASCII)
 _LARGEST_MAGNITUDE: Final = 200
+_ALTERNATOR_SHARD = re.compile(r"H ?([0-9a-f]+):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def record_reader(table: TableSpec) -> RecordReader:
 def read_stream(body: bytes) -> StreamPage:
     """One page of a stream's description. Raises `BadAnswer`."""
     found = _decoded("DescribeStream", _describe_answer, body).stream
-    shards = [Shard(shard.id, shard.parent or None) for shard in found.shards]
+    shards = [Shard(each.id, each.parent or None, _generation(each.id)) for each in found.shards]
     return StreamPage(found.status, shards, found.last or None)
 
 
@@ -188,6 +189,15 @@ def _answer_type(fields: Sequence[str], names: Sequence[str], kinds: Sequence[st
         [("records", list[record]), ("iterator", str | None, None)],  # type: ignore[valid-type]
         rename={"records": "Records", "iterator": "NextShardIterator"},
     )
+
+
+def _generation(shard: str) -> int:
+    """When the ring was cut into shards as this one, for a shard of Alternator.
+
+    Its parent is only the nearest of those that held its keys before.
+    """
+    found = _ALTERNATOR_SHARD.match(shard)
+    return int(found[1], 16) if found else 0
 
 
 def _is_ttl(author: _Author) -> bool:

@@ -1,14 +1,13 @@
 """Joinery of one side: from its settings to an open control plane and data plane."""
 
 import json
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from alternator_migrate.aws import Account, Login, open_control, sign_in, streams_url
+from alternator_migrate.aws import Account, Login, is_public, open_control, sign_in, streams_url
 from alternator_migrate.config.settings import AlternatorOptions, Side
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.errors import Unavailable, UsageError
@@ -18,7 +17,6 @@ from alternator_migrate.tables import Table
 
 _REGION_OF_OTHERS: Final = "us-east-1"
 _SPARE_CONNECTIONS: Final = 4
-_PUBLIC_DYNAMODB: Final = re.compile(r"https?://dynamodb[a-z-]*\.[a-z0-9-]+\.amazonaws\.com\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ async def _open_streams(
     nodes: Nodes, transport: Transport, account: Account
 ) -> AsyncIterator[Lane]:
     """A lane to the streams API: at the table's nodes, or at AWS's own address for it."""
-    if _PUBLIC_DYNAMODB.match(nodes.contacts[0]):
+    if is_public(nodes.contacts[0]):
         nodes = Nodes((await streams_url(account),))
     async with open_lane(
         nodes,

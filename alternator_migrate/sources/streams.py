@@ -2,7 +2,8 @@
 
 When nothing newer is there (the tip): Alternator answers an empty read with the iterator that was
 asked for. DynamoDB moves the iterator on, and may send several empty answers before the next
-record, so there only a run of them counts. Alternator shows a change ten seconds after it is made.
+record, so there only a run of them counts. DynamoDB Local sends all it has, up to the Limit; its
+times are whole minutes. Alternator shows a change ten seconds after it is made.
 """
 
 import asyncio
@@ -34,7 +35,8 @@ _REMEDY: Final = (
 @dataclass(frozen=True, slots=True)
 class _Manner:
     """How a server's streams are read: `limited` to five reads a second and shard; how many
-    empty answers in a row are the tip; the lowest Limit for answers that would be too large."""
+    empty answers in a row are the tip (0: any answer that was not cut is); the lowest Limit for
+    answers that would be too large."""
 
     limited: bool
     empty_at_tip: int
@@ -42,7 +44,7 @@ class _Manner:
 
 
 _DYNAMODB: Final = _Manner(limited=True, empty_at_tip=10, fewest=_RECORDS)
-_DYNAMODB_LOCAL: Final = _Manner(limited=False, empty_at_tip=1, fewest=50)
+_DYNAMODB_LOCAL: Final = _Manner(limited=False, empty_at_tip=0, fewest=50)
 # Alternator hands out no part of a batch of 100 changes: a lower Limit would stand still.
 _ALTERNATOR: Final = _Manner(limited=False, empty_at_tip=10, fewest=128)
 
@@ -97,7 +99,7 @@ class StreamSource:
         """Seconds from the beginning of a read to that of the next."""
         if full and not self._manner.limited:
             return 0.0
-        if page.at_tip:
+        if page.at_tip and not page.changes:
             return max(_READ_SECONDS, self._open / _IDLE_READS_PER_SECOND)
         return _READ_SECONDS
 
@@ -147,13 +149,11 @@ class _Reader:
         self._note(len(answer.changes), len(body))
         if answer.changes:
             self._position = answer.changes[-1].sequence
-        at_tip = asked == answer.iterator or self._empty >= self._manner.empty_at_tip
+        stands_still = asked == answer.iterator and not answer.changes
+        enough = self._empty >= self._manner.empty_at_tip and not self.full
         ended = self._has_ended(answer)
         return ChangePage(
-            answer.changes,
-            self._position,
-            at_tip=ended or (at_tip and self._empty > 0),
-            ended=ended,
+            answer.changes, self._position, at_tip=stands_still or enough or ended, ended=ended
         )
 
     def _note(self, count: int, size: int) -> None:

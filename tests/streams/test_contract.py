@@ -4,6 +4,8 @@ import asyncio
 import time
 from contextlib import aclosing
 
+import pytest
+
 from alternator_migrate.model import Change
 from tests.servers.client import Item
 from tests.streams.conftest import SPEC, Served
@@ -130,3 +132,24 @@ async def test_a_closed_shard_ends(served: Served) -> None:
             assert [page.ended for page in pages] == [False] * (len(pages) - 1) + [True]
             found += changes(pages)
     assert len(folded(found)) == 20
+
+
+@pytest.mark.parametrize("served", ["alternator", "alternator-old"], indirect=True)
+async def test_generations_of_alternator_keep_the_order_of_a_key(served: Served) -> None:
+    """The parent that is named need not be the shard that had the key before."""
+    names = [f"p{number}" for number in range(30)]
+    for generation in range(4):
+        for name in names:
+            await served.put(key(name, "1") | {"n": {"N": str(generation)}})
+        await served.close()
+    async with reading(served.url, served.arn, SPEC) as source:
+        shards = await source.shards()
+        found = [
+            change
+            for shard in sorted(shards, key=lambda shard: shard.generation)
+            for change in changes(await to_tip(source, shard.id))
+        ]
+    assert len({shard.generation for shard in shards}) == 5
+    assert set(map(str, folded(found).values())) == {
+        str(key(name, "1") | {"n": {"N": "3"}}) for name in names
+    }

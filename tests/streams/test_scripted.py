@@ -71,9 +71,23 @@ async def test_an_open_shard_goes_on_after_its_tip(script: StreamScript, url: st
         assert (await anext(on)).position is None
         made = script.put("shard-1", KEY)
         page = await anext(on)
-        assert (page.position, sequences([page]), page.at_tip) == (made, [made], False)
+        assert (page.position, sequences([page])) == (made, [made])
         page = await anext(on)
         assert (page.position, page.changes, page.at_tip, page.ended) == (made, [], True, False)
+
+
+async def test_dynamodb_local_is_at_its_tip_unless_the_limit_cuts(
+    script: StreamScript, url: str
+) -> None:
+    for _ in range(2300):
+        script.put("shard-1", KEY)
+    async with reading(url, script.arn) as source:
+        pages = await to_tip(source, "shard-1")
+    assert [(len(page.changes), page.at_tip) for page in pages] == [
+        (1000, False),
+        (1000, False),
+        (300, True),
+    ]
 
 
 async def test_reading_goes_on_after_a_position(script: StreamScript, url: str) -> None:

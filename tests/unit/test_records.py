@@ -164,6 +164,13 @@ def test_a_page_of_shards() -> None:
         records.read_stream(b"{}")
 
 
+def test_shards_of_alternator_have_a_generation() -> None:
+    names = ["H 19ab5c2f1d0:95c00000000000009465693030000011", "H19ab5c2f1d0:95c0", "shardId-1"]
+    described = {"Shards": [{"ShardId": name} for name in names]}
+    found = records.read_stream(json.dumps({"StreamDescription": described}).encode()).shards
+    assert [shard.generation for shard in found] == [0x19AB5C2F1D0, 0x19AB5C2F1D0, 0]
+
+
 def test_an_iterator() -> None:
     assert records.read_iterator(b'{"ShardIterator":"x"}') == "x"
     with pytest.raises(BadAnswer, match="GetShardIterator"):
