@@ -20,8 +20,8 @@ _CHILDLESS_SECONDS: Final = 30.0
 @dataclass(slots=True)
 class _Reading:
     """One shard. Of its changes the target has all up to `fresh` (epoch seconds, None while that
-    is unknown); the tip was last seen at `tip`; `pending` changes, read at `read_at`, are not
-    dealt with."""
+    is unknown); the tip was last seen at `tip`, the newest change is of `newest`. `pending`
+    changes, read at `read_at`, are not dealt with."""
 
     shard: Shard
     position: str | None = None
@@ -29,6 +29,7 @@ class _Reading:
     ended: bool = False
     fresh: float | None = None
     tip: float = -math.inf
+    newest: float = -math.inf
     read_at: float = -math.inf
     pending: int = 0
 
@@ -128,8 +129,8 @@ class ShardLedger:
         reading.pending = 0
         reading.position, reading.ended = page.position, page.ended
         if page.changes:
-            newest = page.changes[-1].created
-            reading.fresh = newest if reading.fresh is None else max(newest, reading.fresh)
+            reading.newest = page.changes[-1].created
+            reading.fresh = max(reading.newest, reading.fresh or -math.inf)
         if page.at_tip or page.ended:
             reading.fresh = reading.tip = reading.read_at
         self.counts = self.counts.plus(counts)
@@ -153,7 +154,7 @@ class ShardLedger:
         """Whether since then the list of shards was read, and every shard to its tip or to a
         change made since then."""
         return self._listed_at >= moment and all(
-            each.begun and each.fresh is not None and each.fresh >= moment
+            each.begun and max(each.tip, each.newest) >= moment
             for each in self._known.values()
             if not each.ended
         )

@@ -2,7 +2,8 @@
 
 When nothing newer is there (the tip): Alternator answers an empty read with the iterator that was
 asked for. DynamoDB moves the iterator on, and may send several empty answers before the next
-record, so there only a run of them counts. DynamoDB Local sends all it has, up to the Limit; its
+record, so there only a run of them counts: ten, or three where the tip was reached before and no
+answer was cut by a limit since. DynamoDB Local sends all it has, up to the Limit; its
 times are whole minutes. Alternator shows a change ten seconds after it is made.
 """
 
@@ -24,6 +25,7 @@ _FULL_BYTES: Final = 500_000
 _READ_SECONDS: Final = 0.2
 _IDLE_READS_PER_SECOND: Final = 100
 _EXPIRIES: Final = 5
+_EMPTY_ONCE_AT_TIP: Final = 3
 _EXPIRED: Final = "ExpiredIteratorException"
 _GONE: Final = ("TrimmedDataAccessException", "ResourceNotFoundException")
 _REMEDY: Final = (
@@ -120,7 +122,7 @@ class _Reader:
         self._iterator: str | None = None
         self._limit = _RECORDS
         self._empty = self._expiries = 0
-        self._closed = False
+        self._closed = self._was_at_tip = False
         self.full = False
 
     async def next(self) -> ChangePage:
@@ -150,11 +152,12 @@ class _Reader:
         if answer.changes:
             self._position = answer.changes[-1].sequence
         stands_still = asked == answer.iterator and not answer.changes
-        enough = self._empty >= self._manner.empty_at_tip and not self.full
+        most = min(self._manner.empty_at_tip, _EMPTY_ONCE_AT_TIP if self._was_at_tip else _RECORDS)
+        enough = self._empty >= most
         ended = self._has_ended(answer)
-        return ChangePage(
-            answer.changes, self._position, at_tip=stands_still or enough or ended, ended=ended
-        )
+        at_tip = stands_still or (enough and not self.full) or ended
+        self._was_at_tip = at_tip or (self._was_at_tip and not self.full)
+        return ChangePage(answer.changes, self._position, at_tip=at_tip, ended=ended)
 
     def _note(self, count: int, size: int) -> None:
         """Learn from an answer of `count` changes and `size` bytes."""

@@ -52,7 +52,8 @@ class Settings:
 
 @dataclass
 class Store:
-    """The cluster's data. `clock` gives seconds (expiry), `write_clock` microseconds (writes).
+    """The cluster's data. `clock` gives seconds (expiry), `write_clock` microseconds (writes);
+    `applied` is told of every write in the order of arrival.
 
     Without a `write_clock` timestamps grow with every request of whatever node, so that only
     `settings.skew` can invert two writes.
@@ -64,6 +65,7 @@ class Store:
     write_clock: Callable[[], int] | None = None
     tables: dict[str, Table] = field(default_factory=dict)
     generations: list[Generation] = field(default_factory=list)
+    applied: Callable[[Write], None] = lambda _: None
     _last: int = 0
 
     def __post_init__(self) -> None:
@@ -95,6 +97,7 @@ class Store:
         table = write.table
         before = table.rows.get(write.key)
         table.apply(write, stamp, arrival_order)
+        self.applied(write)
         if table.stream is None or not table.stream.enabled:
             return
         old = before.item if before else None
