@@ -3,6 +3,7 @@ written as they come, until the target has caught up."""
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from alternator_migrate.changes import ChangeCounts, Following, StreamPhase, Str
 from alternator_migrate.errors import AccountingBroken, TrimmedData
 from alternator_migrate.follow import Applier, read_shards
 from alternator_migrate.interfaces import ChangeSource
-from alternator_migrate.model import ChangePage
+from alternator_migrate.model import ChangePage, Standing
 from alternator_migrate.pacing import Retry
 from alternator_migrate.shards import Cutover, ShardLedger
 from alternator_migrate.spool import PARTS, Spool
@@ -342,6 +343,9 @@ def spool_folder(savepoints: Path, migration: str) -> Path:
     return savepoints / f"spool_{migration}_{int(time.time() * 1000)}"
 
 
-def old_spools(savepoints: Path, migration: str) -> list[Path]:
-    """Folders of earlier spools of a migration."""
-    return sorted(savepoints.glob(f"spool_{migration}_*"))
+def remove_old_spools(savepoints: Path, migration: str, standing: Standing) -> None:
+    """Delete what killed runs and earlier migrations have left, save the spool in use."""
+    spool = standing.stream.spool if standing.stream else None
+    for folder in savepoints.glob(f"spool_{migration}_*"):
+        if spool is None or folder.name != spool.folder:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,6 @@ import gc
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
@@ -19,7 +18,7 @@ from rich.console import Console
 from alternator_migrate import planning, report, resume
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.following import old_spools
+from alternator_migrate.following import remove_old_spools
 from alternator_migrate.migration import Migration
 from alternator_migrate.model import Progress
 from alternator_migrate.progress import Display, Mode
@@ -157,9 +156,7 @@ class Run:
                 first = resume.first_savepoint(
                     self._loaded, found.source, len(found.segments), earlier and earlier[1]
                 )
-                if first.standing.stream is None:
-                    for left in old_spools(self._store.folder, resume.identity(settings)):
-                        shutil.rmtree(left, ignore_errors=True)
+                remove_old_spools(self._store.folder, resume.identity(settings), first.standing)
                 return await self._migrate(sides, first, until, stop)
 
     async def _migrate(
