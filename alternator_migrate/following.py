@@ -82,7 +82,7 @@ class Follower:
         self._shards = ShardLedger({})
         self._spool: Spool | None = None
         self._read_at = standing.read_at if standing else 0.0
-        self._reading = False
+        self._begun = self._reading = False
         self._caught_up = False
 
     @property
@@ -135,7 +135,7 @@ class Follower:
             self._spool = Spool(folder, self._rules.spool_bytes, known.spool)
         elif self.copies and self._rules.spool_bytes:
             self._spool = Spool(self._rules.spool, self._rules.spool_bytes)
-        self._standing = known
+        self._standing, self._begun = known, True
 
     async def _first(self) -> StreamStanding:
         arn, enabled_here = await self._stream.prepare()
@@ -155,10 +155,10 @@ class Follower:
         )
 
     async def standing(self) -> StreamStanding | None:
-        """What a savepoint keeps; all of it is durable. None before `begin`."""
+        """What a savepoint keeps; all of it is durable. Before `begin`: what was known then."""
         known = self._standing
-        if known is None:
-            return None
+        if known is None or not self._begun:
+            return known
         positions, ended = self._shards.positions, self._shards.ended
         spool = await self._spool.sync() if self._spool else None
         if self._reading:

@@ -124,7 +124,8 @@ class SpoolFile:
             self._dirty = False
 
     def read(self, start: int) -> Iterator[Stretch]:
-        """What was synced, from byte `start`, some megabytes at a time."""
+        """What is there, from byte `start`, some megabytes at a time."""
+        self._flush()
         changes: list[Change] = []
         begun = start
         for found in self._records(max(start, HEAD_BYTES)):

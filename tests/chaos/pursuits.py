@@ -60,7 +60,7 @@ def pursuit(seed: int) -> Pursuit:
         pause=chance.choice((0.0, 0.005, 0.02)),
         segments=chance.choice((1, 3, 8)),
         batch=chance.choice((1, 5, 25)),
-        interval=chance.choice((0.1, 0.3, 1.0)),
+        interval=chance.choice((0.1, 0.3, 1.0, 60.0)),
         spool_bytes=chance.choice((0, 30_000, 200_000, 10_000_000, 10_000_000)),
         slow=chance.choice((0.0, 0.01, 0.05)),
         read_faults=_rates(chance, READ_FAULTS, 0.05),

@@ -214,6 +214,13 @@ async def test_replaying_goes_on_where_it_was(tmp_path: Path) -> None:
     assert by_key([*seen, *await held(again)]) == by_key(changes)
 
 
+async def test_what_is_not_synced_yet_is_replayed_too(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", ROOMY)
+    changes = [change(f"k{n % 5}", f"v{n}") for n in range(20)]
+    await spool.add(changes)
+    assert by_key(await held(spool)) == by_key(changes)
+
+
 async def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", ROOMY)
     with files_of_at_most(1000), pytest.raises(MigrateError, match="cannot keep changes in"):
