@@ -16,7 +16,7 @@ from tests.conftest import RunCli
 from tests.servers.cli import REPOSITORY, environment
 
 COMMANDS = ("run", "plan", "status", "demo")
-LATER = ("validate", "follow")
+LATER = ("validate",)
 HEAVY = ("aiohttp", "aioboto3", "botocore", "rich", "msgspec", "yaml", "moto", "uvloop", "asyncio")
 
 
