@@ -3,7 +3,6 @@ written as they come, until the target has caught up."""
 
 import asyncio
 import logging
-import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,20 +11,18 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from alternator_migrate.changes import ChangeCounts, Following, StreamPhase, StreamStanding
-from alternator_migrate.errors import AccountingBroken, TrimmedData
+from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.follow import Applier, read_shards
 from alternator_migrate.interfaces import ChangeSource
-from alternator_migrate.model import ChangePage, Standing
+from alternator_migrate.model import ChangePage
 from alternator_migrate.pacing import Retry
+from alternator_migrate.retention import Retention
 from alternator_migrate.shards import Cutover, ShardLedger
 from alternator_migrate.spool import PARTS, Spool
 
 log = logging.getLogger(__name__)
 
-RETENTION_SECONDS: Final = 86_400.0
-_WARNINGS: Final = (0.5, 0.75, 0.9)
 _LOOK_SECONDS: Final = 0.25
-_RETENTION_LOOK_SECONDS: Final = 10.0
 _PARTS_AT_ONCE: Final = 4
 
 
@@ -81,8 +78,8 @@ class Follower:
         self._phase: StreamPhase = standing.phase if standing else "spool"
         self._shards = ShardLedger({})
         self._spool: Spool | None = None
-        self._read_at = standing.read_at if standing else 0.0
-        self._begun = self._reading = False
+        self._retention = Retention(*(standing.read_at, standing.lag) if standing else (0.0,))
+        self._begun = False
         self._caught_up = False
 
     @property
@@ -142,7 +139,8 @@ class Follower:
         if enabled_here:
             log.info("the source's stream was enabled: %s", arn)
         shards = await self._stream.open(arn).shards()
-        self._read_at = time.time()
+        read_at = time.time()
+        self._retention = Retention(read_at)
         if not self._rules.snapshot:
             self._phase = "live"
         return StreamStanding(
@@ -151,7 +149,7 @@ class Follower:
             self._rules.snapshot,
             self._phase,
             {shard.id: None for shard in shards},
-            read_at=self._read_at,
+            read_at=read_at,
         )
 
     async def standing(self) -> StreamStanding | None:
@@ -161,8 +159,6 @@ class Follower:
             return known
         positions, ended = self._shards.positions, self._shards.ended
         spool = await self._spool.sync() if self._spool else None
-        if self._reading:
-            self._read_at = time.time()
         self._standing = StreamStanding(
             known.arn,
             known.enabled_here,
@@ -170,7 +166,7 @@ class Follower:
             self._phase,
             positions,
             ended,
-            self._read_at,
+            self._retention.read_at,
             self._shards.lag() if self._phase == "live" else None,
             self._shards.counts,
             spool,
@@ -183,7 +179,7 @@ class Follower:
         done = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_changes(done))
-            warning = group.create_task(self._warn_of_retention(fraction))
+            warning = group.create_task(self._retention.warn(fraction))
             yield
             done.set()
             warning.cancel()
@@ -241,12 +237,8 @@ class Follower:
     async def _read(
         self, deal: Callable[[ChangePage], Awaitable[ChangeCounts]], stop: asyncio.Event
     ) -> None:
-        self._check_retention()
-        self._reading = True
-        try:
+        with self._retention.reading():
             await read_shards(self._source, self._shards, deal, stop)
-        finally:
-            self._reading, self._read_at = False, time.time()
 
     async def _apply(self, page: ChangePage) -> ChangeCounts:
         return await self._applier(page.changes)
@@ -266,41 +258,6 @@ class Follower:
                 "warning: the spool is full (spool.maxBytes is %d): changes now wait in the "
                 "stream, which keeps them for 24 hours",
                 self._rules.spool_bytes,
-            )
-
-    async def _warn_of_retention(self, fraction: Callable[[], float]) -> None:
-        """Warn when the copy, at its speed, uses up much of the time that the stream waits."""
-        began, first = time.time(), fraction()
-        warned = 0.0
-        while True:
-            await asyncio.sleep(_RETENTION_LOOK_SECONDS)
-            if self._reading:
-                continue
-            now, done = time.time(), fraction()
-            left = (1 - done) * (now - began) / (done - first) if done > first else 0.0
-            used = (now - self._read_at + left) / RETENTION_SECONDS
-            reached = max((level for level in _WARNINGS if used >= level), default=0.0)
-            if reached > warned:
-                warned = reached
-                log.warning(
-                    "warning: when the copy is complete, in about %.1f h, changes will have waited "
-                    "in the stream for %.0f%% of the 24 h that it keeps them; raise "
-                    "spool.maxBytes, or make the copy faster",
-                    left / 3600,
-                    used * 100,
-                )
-
-    def _check_retention(self) -> None:
-        """Not every stream says that it has dropped changes: Alternator does not, nor does any
-        for a shard that is read from its beginning."""
-        behind = self._standing.lag if self._standing else None
-        waited = time.time() - self._read_at + (behind or 0.0)
-        if waited >= RETENTION_SECONDS and self._shards.positions:
-            raise TrimmedData(
-                f"changes have waited {waited / 3600:.1f} hours in the stream, which keeps them "
-                "for 24",
-                "The target lacks changes: take a new snapshot with --fresh, or follow anew "
-                "with `follow --fresh` and then mend the rest with `validate --repair`.",
             )
 
     async def _replay_part(
@@ -336,16 +293,3 @@ class Follower:
 async def _pass_on(first: asyncio.Event, second: asyncio.Event) -> None:
     await first.wait()
     second.set()
-
-
-def spool_folder(savepoints: Path, migration: str) -> Path:
-    """A new folder for the spool of a migration."""
-    return savepoints / f"spool_{migration}_{int(time.time() * 1000)}"
-
-
-def remove_old_spools(savepoints: Path, migration: str, standing: Standing) -> None:
-    """Delete what killed runs and earlier migrations have left, save the spool in use."""
-    spool = standing.stream.spool if standing.stream else None
-    for folder in savepoints.glob(f"spool_{migration}_*"):
-        if spool is None or folder.name != spool.folder:
-            shutil.rmtree(folder, ignore_errors=True)

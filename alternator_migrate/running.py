@@ -18,13 +18,13 @@ from rich.console import Console
 from alternator_migrate import planning, report, resume
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.following import remove_old_spools
 from alternator_migrate.migration import Migration
 from alternator_migrate.model import Progress
 from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.sources.rejects import RejectsSource
+from alternator_migrate.spool import remove_old_spools
 from alternator_migrate.streaming import FOR_EVER, Until
 from alternator_migrate.tables import check_empty
 from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides

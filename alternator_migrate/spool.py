@@ -4,6 +4,7 @@ them. Changes are spread over parts by their key, so that each part holds all of
 
 import asyncio
 import shutil
+import time
 import zlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Final
 
 from alternator_migrate.changes import SpoolStanding
 from alternator_migrate.errors import MigrateError
-from alternator_migrate.model import Change
+from alternator_migrate.model import Change, Standing
 from alternator_migrate.spoolfile import SpoolFile, Stretch, encode, sync_folder
 
 PARTS: Final = 16
@@ -138,3 +139,16 @@ class Spool:
 
 def _next(stretches: Iterator[Stretch]) -> Stretch | None:
     return next(stretches, None)
+
+
+def spool_folder(savepoints: Path, migration: str) -> Path:
+    """A new folder for the spool of a migration."""
+    return savepoints / f"spool_{migration}_{int(time.time() * 1000)}"
+
+
+def remove_old_spools(savepoints: Path, migration: str, standing: Standing) -> None:
+    """Delete what killed runs and earlier migrations have left, save the spool in use."""
+    spool = standing.stream.spool if standing.stream else None
+    for folder in savepoints.glob(f"spool_{migration}_*"):
+        if spool is None or folder.name != spool.folder:
+            shutil.rmtree(folder, ignore_errors=True)

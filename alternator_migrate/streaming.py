@@ -6,7 +6,7 @@ from typing import Final
 
 from alternator_migrate.config import Settings
 from alternator_migrate.enabling import disable_stream, prepare_stream
-from alternator_migrate.following import Rules, spool_folder
+from alternator_migrate.following import Rules
 from alternator_migrate.hooks import Hooks
 from alternator_migrate.interfaces import ChangeSource
 from alternator_migrate.lane import Lane
@@ -14,6 +14,7 @@ from alternator_migrate.model import TableSpec
 from alternator_migrate.pacing import Retry
 from alternator_migrate.resume import identity
 from alternator_migrate.sources.streams import StreamSource
+from alternator_migrate.spool import spool_folder
 from alternator_migrate.tables import Table
 
 

@@ -29,7 +29,7 @@ FLOORS: Final = {
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate"),
     "engines": ("engines",),
-    "conduct": ("following", "migration"),
+    "conduct": ("retention", "following", "migration"),
     "joinery": ("resume", "services", "streaming", "wiring"),
     "face": (
         *("planning", "progress", "report", "logs", "running", "commands", "cli", "demo"),
