@@ -22,6 +22,7 @@ _SHARDS_A_PAGE: Final = 100
 _RECORDS: Final = 1000
 _PAGE_BYTES: Final = 8_000_000
 _FULL_BYTES: Final = 500_000
+_LIST_SECONDS: Final = 0.1
 _READ_SECONDS: Final = 0.2
 _IDLE_READS_PER_SECOND: Final = 100
 _EXPIRIES: Final = 5
@@ -36,9 +37,9 @@ _REMEDY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How a server's streams are read: `limited` to five reads a second and shard; how many
-    empty answers in a row are the tip (0: any answer that was not cut is); the lowest Limit for
-    answers that would be too large."""
+    """How a server's streams are read: `limited` to five reads a second and shard, and ten of
+    the list; how many empty answers in a row are the tip (0: any answer that was not cut is);
+    the lowest Limit for answers that would be too large."""
 
     limited: bool
     empty_at_tip: int
@@ -80,6 +81,8 @@ class StreamSource:
             if page.last == start:
                 raise MigrateError(f"the list of shards does not advance beyond {start}")
             start = page.last
+            if self._manner.limited:
+                await asyncio.sleep(_LIST_SECONDS)
 
     async def changes(self, shard: str, after: str | None) -> AsyncGenerator[ChangePage, None]:
         """The changes of `shard` after the sequence number `after`; see `ChangeSource`."""

@@ -27,6 +27,7 @@ MISSING = "ResourceNotFoundException"
 THROTTLED = "LimitExceededException"
 START = "ExclusiveStartShardId"
 READS_PER_SECOND = 5
+LISTS_PER_SECOND = 10
 
 
 class Refusal(Exception):
@@ -57,10 +58,10 @@ class StreamScript:
     empty: so many empty answers come before each answer with records, and at the tip for ever.
     still: an empty answer gives the iterator that was asked for, as Alternator's does.
     lifetime: iterators expire after so many further requests of GetRecords.
-    limited: more than five reads of a shard in one second are refused.
+    limited: in one second, more than five reads of a shard or ten of the list are refused.
     status: the StreamStatus.
 
-    `requests` counts by operation, `reads` has the times of each shard's reads.
+    `requests` counts by operation, `reads` has the times of each shard's reads, and the list's.
     """
 
     arn: str = ARN
@@ -135,6 +136,7 @@ class StreamScript:
     def _describe(self, body: Item) -> Item:
         if body["StreamArn"] != self.arn:
             raise Refusal(MISSING)
+        self._check_pace("the list", LISTS_PER_SECOND)
         names = list(self._listed())
         start = names.index(body[START]) + 1 if START in body and not self.stuck else 0
         shown = names[start : start + min(self.page, body.get("Limit", 100))]
@@ -180,7 +182,7 @@ class StreamScript:
     def _records(self, body: Item) -> Item:
         made, at, empty, name = body["ShardIterator"].split("|", 3)
         shard, start, number = self.shards[name], int(at), self.requests["GetRecords"]
-        self._check_pace(name)
+        self._check_pace(name, READS_PER_SECOND)
         old = self.lifetime is not None and number - int(made) > self.lifetime
         if old or int(made) < self._expired_before:
             raise Refusal(EXPIRED)
@@ -197,10 +199,10 @@ class StreamScript:
             answer["NextShardIterator"] = body["ShardIterator"] if kept else moved
         return answer
 
-    def _check_pace(self, shard: str) -> None:
-        now, reads = time.monotonic(), self.reads[shard]
-        if self.limited and len(reads) >= READS_PER_SECOND and now - reads[-READS_PER_SECOND] < 1:
-            raise Refusal(THROTTLED, "Rate exceeded for shard")
+    def _check_pace(self, what: str, most: int) -> None:
+        now, reads = time.monotonic(), self.reads[what]
+        if self.limited and len(reads) >= most and now - reads[-most] < 1:
+            raise Refusal(THROTTLED, f"Rate exceeded for {what}")
         reads.append(now)
 
 

@@ -142,3 +142,17 @@ async def test_somebody_else_was_faster(monkeypatch: pytest.MonkeyPatch) -> None
             _, enabled_here = await prepare_stream(table, lane, Retry(5.0))
         assert not enabled_here
         assert (await status(server.url, "Example"))["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+
+
+async def test_a_description_may_lag_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with StandIn(stream_delay=0) as server:
+        await create_table(server.url, "Example")
+        async with opened(server.url, "Example") as (table, lane):
+            stream, stale = table.stream, [None, None, None]
+
+            async def late() -> TableStream | None:
+                return stale.pop() if stale else await stream()
+
+            monkeypatch.setattr(table, "stream", late)
+            assert (await prepare_stream(table, lane, Retry(5.0)))[1]
+        assert server.requests["UpdateTable"] == 1

@@ -1,8 +1,8 @@
 """What streams do to their readers, each thing on purpose."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from itertools import pairwise
 
 import pytest
 
@@ -11,6 +11,7 @@ from alternator_migrate.model import Shard
 from alternator_migrate.pacing import Retry
 from tests.servers.scripted_streams import (
     ALTERNATOR_ARN,
+    ARN,
     LOCAL_ARN,
     StreamScript,
     scripted_streams,
@@ -98,7 +99,7 @@ async def test_reading_goes_on_after_a_position(script: StreamScript, url: str) 
 
 
 async def test_dynamodb_is_at_its_tip_after_a_run_of_empty_answers(script: StreamScript) -> None:
-    script.arn, script.empty = "arn:aws:dynamodb:eu-west-1:1:table/T/stream/2026", 7
+    script.arn, script.empty = ARN, 7
     made = [script.put("shard-1", KEY) for _ in range(3)]
     async with scripted_streams(script) as url, reading(url, script.arn) as source:
         pages = await to_tip(source, "shard-1")
@@ -269,28 +270,40 @@ async def test_lost_answers_are_read_again_and_nothing_twice(
 
 
 async def test_dynamodb_is_read_five_times_a_second(script: StreamScript) -> None:
-    script.arn, script.limited = "arn:aws:dynamodb:eu-west-1:1:table/T/stream/2026", True
+    script.arn, script.limited = ARN, True
     for _ in range(7000):
         script.put("shard-1", KEY)
     retry = Retry(5.0)
-    async with scripted_streams(script) as url, reading(url, script.arn, retry=retry) as source:
-        began = time.monotonic()
-        async with aclosing(source.changes("shard-1", None)) as on:
-            found = [await anext(on) for _ in range(8)]
+    async with (
+        scripted_streams(script) as url,
+        reading(url, script.arn, retry=retry) as source,
+        aclosing(source.changes("shard-1", None)) as on,
+    ):
+        found = [await anext(on) for _ in range(8)]
     assert len(changes(found)) == 7000
     assert retry.throttled == 0
-    assert 1.3 < time.monotonic() - began < 5
+    assert script.requests["GetRecords"] == 8
+
+
+async def test_the_list_of_dynamodb_is_read_ten_times_a_second(script: StreamScript) -> None:
+    script.arn, script.limited, script.page = ARN, True, 5
+    for number in range(79):
+        script.add(f"child-{number}", "shard-1")
+    retry = Retry(5.0)
+    async with scripted_streams(script) as url, reading(url, script.arn, retry=retry) as source:
+        assert len(await source.shards()) == 80
+    assert script.requests["DescribeStream"] == 16
+    assert retry.throttled == 0
 
 
 async def test_servers_without_that_limit_are_read_at_once(script: StreamScript, url: str) -> None:
     for _ in range(20_000):
         script.put("shard-1", KEY)
-    async with reading(url, script.arn) as source:
-        began = time.monotonic()
-        async with aclosing(source.changes("shard-1", None)) as on:
-            found = [await anext(on) for _ in range(20)]
+    async with reading(url, script.arn) as source, aclosing(source.changes("shard-1", None)) as on:
+        found = [await anext(on) for _ in range(20)]
     assert len(changes(found)) == 20_000
-    assert time.monotonic() - began < 3.5, "four seconds if five reads a second were kept to"
+    times = script.reads["shard-1"]
+    assert min(later - one for one, later in pairwise(times)) < 0.2
 
 
 async def test_answers_stay_of_a_size_to_be_read(script: StreamScript, url: str) -> None:
