@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 from alternator_migrate import savepoint as savepoints
@@ -12,7 +12,7 @@ from tests.chaos.pursuits import Attempt, Death, Pursuit
 from tests.chaos.writer import Writer
 from tests.following.orders import OrderCheck
 from tests.servers import faults
-from tests.servers.cli import Result, running
+from tests.servers.cli import Cli, Result, running
 from tests.servers.client import REGION, create_table, scan_all
 from tests.servers.proxy import FaultProxy
 from tests.shapes import same_items
@@ -156,7 +156,7 @@ class Stage:
     def _reads(self) -> int:
         return sum(self._proxy.requests[operation] for operation in READS)
 
-    def _started(self, *options: str):  # type: ignore[no-untyped-def] # the context manager of `running`
+    def _started(self, *options: str) -> AbstractAsyncContextManager[Cli]:
         self._check.restarted()
         self.outcome.runs += 1
         common = ("--progress", "none", "--summary-json", "summary.json")
