@@ -308,10 +308,14 @@ def _failure(operation: str, status: int, body: bytes, url: str) -> errors.Migra
     if code in INVALID_ITEMS:
         return errors.ItemsRefused(operation, code, words)
     if not code:
-        return errors.BadAnswer(
-            f"{operation} at {url}: HTTP {status}, not a DynamoDB answer: {words!r}",
-            errors.WRONG_SERVER,
-        )
+        return _stranger(f"{operation} at {url}: HTTP {status}", body, words, url)
     if _SKEW.search(words):
         return errors.ServerRefused(operation, code, words, "Set the clock of this machine.")
     return errors.ServerRefused(operation, code, words)
+
+
+def _stranger(what: str, body: bytes, words: str, url: str) -> errors.MigrateError:
+    """The error for an answer that names no error type: half of one, or of another server."""
+    if body and wire.is_cut_off(body):
+        return errors.Unavailable(f"{what}, cut off: {words!r}", url)
+    return errors.BadAnswer(f"{what}, not a DynamoDB answer: {words!r}", errors.WRONG_SERVER)

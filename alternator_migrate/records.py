@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from alternator_migrate import wire
 from alternator_migrate.errors import BadAnswer
 from alternator_migrate.model import Change, Shard, TableSpec
 
@@ -208,4 +209,4 @@ def _decoded(operation: str, decoder: "msgspec.json.Decoder[T]", body: bytes) ->
     try:
         return decoder.decode(body)
     except _UNREADABLE as error:
-        raise BadAnswer(f"the answer to {operation} cannot be read: {error}") from error
+        raise wire.unreadable(operation, body, error) from error

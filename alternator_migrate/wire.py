@@ -4,13 +4,14 @@ Field names are those of the DynamoDB API (Scan, BatchWriteItem). Nothing here d
 attribute value, save a TTL where a filter of the user's makes that necessary.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, cast
 
 import msgspec
 
-from alternator_migrate.errors import BadAnswer
+from alternator_migrate.errors import BadAnswer, MigrateError, Unavailable
 from alternator_migrate.model import Change, Item, Page, Position
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ _NO_VALUE = msgspec.Raw(b"{}")
 _NEXT_ITEM = b'}},{"PutRequest":{"Item":'
 _PUT = b'{"PutRequest":{"Item":%b}}'
 _DELETE = b'{"DeleteRequest":{"Key":%b}}'
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
 
 Cutter = Callable[[bytes], tuple[Page, float | None]]
@@ -99,12 +101,13 @@ def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float |
     """Cut a Scan answer into a page of raw items, and its consumed read units where reported.
 
     With `filtered_are_skipped` the items that the server's filter left out count as read and
-    skipped; without it as never read. Raises `BadAnswer` for anything but a Scan answer.
+    skipped; without it as never read. Raises `Unavailable` for an answer that was cut off,
+    and `BadAnswer` for anything else but a Scan answer.
     """
     try:
         answer = _scan_answer.decode(body)
     except _UNREADABLE as error:
-        raise BadAnswer(f"the answer to Scan cannot be read: {error}") from error
+        raise unreadable("Scan", body, error) from error
     if answer.count != len(answer.items) or answer.scanned < answer.count:
         raise BadAnswer(
             f"Scan announced {answer.count} items of {answer.scanned} and sent {len(answer.items)}"
@@ -156,7 +159,10 @@ def item_of_request(request: Item) -> Item:
 
 
 def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
-    """The items that came back unprocessed, and the consumed write units where reported."""
+    """The items that came back unprocessed, and the consumed write units where reported.
+
+    Raises `Unavailable` and `BadAnswer` as `read_page` does.
+    """
     requests, units = read_requests_answer(body)
     back = [_decoded(_put_request, request).put.item for request in requests]
     return cast("list[Item]", back), units
@@ -177,7 +183,7 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", body: Item) -> T:
     try:
         return decoder.decode(body)
     except _UNREADABLE as error:
-        raise BadAnswer(f"the answer to BatchWriteItem cannot be read: {error}") from error
+        raise unreadable("BatchWriteItem", body, error) from error
 
 
 def read_error(body: bytes) -> tuple[str, str]:
@@ -188,6 +194,24 @@ def read_error(body: bytes) -> tuple[str, str]:
     except _UNREADABLE:
         return "", ""
     return answer.type.rpartition("#")[2], answer.message or answer.Message or ""
+
+
+def is_cut_off(body: bytes) -> bool:
+    """Whether `body` is the beginning of a JSON object that is not closed, or nothing at all."""
+    shape = _STRING.sub(b"", body).strip()
+    opened, closed = (sum(map(shape.count, marks)) for marks in ((b"{", b"["), (b"}", b"]")))
+    return not shape or (shape[:1] == b"{" and (opened > closed or b'"' in shape))
+
+
+def unreadable(operation: str, body: Item, error: Exception) -> MigrateError:
+    """What an answer is that cannot be decoded: cut off, which may not happen again, or wrong.
+
+    msgspec says "truncated" of half a surrogate pair near the end too, so brackets are counted.
+    """
+    at_the_end = "truncated" in str(error) or f"(byte {len(body)})" in str(error)
+    if at_the_end and is_cut_off(bytes(body)):
+        return Unavailable(f"the answer to {operation} was cut off after {len(body)} bytes")
+    return BadAnswer(f"the answer to {operation} cannot be read: {error}")
 
 
 def key_of(item: Item, names: Sequence[str]) -> bytes:

@@ -8,15 +8,17 @@ times are whole minutes. Alternator shows a change ten seconds after it is made.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from alternator_migrate import records, wire
 from alternator_migrate.errors import AnswerTooLarge, MigrateError, ServerRefused, TrimmedData
 from alternator_migrate.lane import Lane
 from alternator_migrate.model import ChangePage, Shard, TableSpec
 from alternator_migrate.pacing import Retry
+
+T = TypeVar("T")
 
 _SHARDS_A_PAGE: Final = 100
 _RECORDS: Final = 1000
@@ -147,11 +149,10 @@ class _Reader:
         if self._iterator is None:
             self._iterator = await self._calls.iterator(self._shard, self._position)
         asked = self._iterator
-        body = await self._calls.records(asked, self._limit)
-        answer = self._read(body)
+        answer, size = await self._calls.records(asked, self._limit, self._read)
         self._expiries = 0
         self._iterator = answer.iterator
-        self._note(len(answer.changes), len(body))
+        self._note(len(answer.changes), size)
         if answer.changes:
             self._position = answer.changes[-1].sequence
         stands_still = asked == answer.iterator and not answer.changes
@@ -199,7 +200,7 @@ class _Calls:
         if start is not None:
             request["ExclusiveStartShardId"] = start
         try:
-            return records.read_stream(await self._call("DescribeStream", request))
+            return await self._call("DescribeStream", request, records.read_stream)
         except ServerRefused as error:
             if error.code not in _GONE:
                 raise
@@ -214,17 +215,24 @@ class _Calls:
             request["ShardIteratorType"] = "TRIM_HORIZON"
         else:
             request |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
-        return records.read_iterator(await self._call("GetShardIterator", request))
+        return await self._call("GetShardIterator", request, records.read_iterator)
 
-    async def records(self, iterator: str, limit: int) -> bytes:
-        """The answer of GetRecords."""
-        return await self._call("GetRecords", {"ShardIterator": iterator, "Limit": limit})
+    async def records(
+        self, iterator: str, limit: int, read: records.RecordReader
+    ) -> tuple[records.Records, int]:
+        """The answer of GetRecords, and its size in bytes."""
+        request = {"ShardIterator": iterator, "Limit": limit}
+        return await self._call("GetRecords", request, lambda body: (read(body), len(body)))
 
-    async def _call(self, operation: str, request: Mapping[str, object]) -> bytes:
-        return await self._retry(self._attempt, operation, wire.to_json(request))
+    async def _call(
+        self, operation: str, request: Mapping[str, object], read: Callable[[bytes], T]
+    ) -> T:
+        return await self._retry(self._attempt, operation, wire.to_json(request), read)
 
-    async def _attempt(self, avoid: str, operation: str, body: bytes) -> bytes:
-        return await self._lane.call(operation, body, avoid)
+    async def _attempt(
+        self, avoid: str, operation: str, body: bytes, read: Callable[[bytes], T]
+    ) -> T:
+        return read(await self._lane.call(operation, body, avoid))
 
 
 def _manner(arn: str) -> _Manner:

@@ -32,7 +32,7 @@ class Target:
     items: int
 
 
-TARGETS = (Target(25, 10, 50_000, 600_000), Target(100, 30, 150_000, 1_500_000))
+TARGETS = (Target(25, 10, 50_000, 1_000_000), Target(100, 30, 150_000, 3_000_000))
 
 
 @dataclass(frozen=True, slots=True)

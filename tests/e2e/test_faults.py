@@ -23,6 +23,8 @@ PASSING = (
     faults.reset_after(),
     faults.truncate(),
     faults.truncate(chunked=True),
+    faults.cut_off(),
+    faults.cut_off_error(),
     faults.bad_crc(),
 )
 OF_THE_STANDIN = (

@@ -7,6 +7,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -69,7 +70,7 @@ def redirect_301(location: str = "/elsewhere") -> Fault:
     return _fixed("redirect_301", Reply(301, b"", {"Location": location}))
 
 
-def wrong_json(body: bytes = b'{"Items": [{"pk": {"S": "a') -> Fault:
+def wrong_json(body: bytes = b'{"Items": [{"pk": "a"]}') -> Fault:
     """200 with `body`, which is whole, but not what the API promises."""
     return _fixed("wrong_json", Reply(200, body, {"Content-Type": JSON_TYPE}))
 
@@ -136,6 +137,16 @@ def truncate(chunked: bool = False) -> Fault:
         return response
 
     return Fault("truncate", act)
+
+
+def cut_off() -> Fault:
+    """Forward, and answer half of the body as if it were all of it."""
+    return _changed("cut_off", lambda it: replace(it, body=it.body[: len(it.body) // 2]))
+
+
+def cut_off_error() -> Fault:
+    """400 with the beginning of an error."""
+    return _fixed("cut_off_error", Reply(400, b'{"__type": "com.ama', {"Content-Type": JSON_TYPE}))
 
 
 def bad_crc() -> Fault:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alternator_migrate import wire
-from alternator_migrate.errors import BadAnswer
+from alternator_migrate.errors import BadAnswer, Unavailable
 from tests.servers.client import Item
 from tests.unit.spelling import items, spelled
 
@@ -119,8 +119,8 @@ def test_a_null_position_ends_the_segment() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"null",
+        b"[",
         b"[]",
         b"{}",
         b"<html><body>502 Bad Gateway</body></html>",
@@ -133,7 +133,8 @@ def test_a_null_position_ends_the_segment() -> None:
         b'{"Count":"0","ScannedCount":0,"Items":[]}',
         b'{"Count":0,"ScannedCount":0,"Items":null}',
         b'{"Count":0,"ScannedCount":0,"Items":{}}',
-        b'{"Count":1,"ScannedCount":1,"Items":[{"pk":{"S":"a"}}',
+        b'{"Count":1,"ScannedCount":1,"Items":[{"pk":{"S":"a"}],"LastEvaluatedKey":{}}',
+        b'{"Count":1 "ScannedCount":1',
         b'{"Count":0,"ScannedCount":0,"Items":[]}}',
         b'{"Count":1,"ScannedCount":1,"Items":[{"pk":{"S":"\\ud800"}}]}',
         b'{"__type":"InternalFailure","message":"x"}',
@@ -146,19 +147,37 @@ def test_anything_but_a_scan_answer_is_a_bad_answer(body: bytes) -> None:
 
 @given(ITEMS, st.data())
 @settings(max_examples=40, deadline=None)
-def test_a_truncated_answer_is_a_bad_answer(item: Item, data: st.DataObject) -> None:
-    body = json.dumps({"Items": [item], "Count": 1, "ScannedCount": 1}).encode()
-    end = data.draw(st.integers(0, len(body) - 1))
-    with pytest.raises(BadAnswer):
-        wire.read_page(body[:end], filtered_are_skipped=True)
+def test_an_answer_that_was_cut_off_may_be_whole_the_next_time(
+    item: Item, data: st.DataObject
+) -> None:
+    chance = data.draw(st.randoms(use_true_random=False))
+    text = spelled(item, chance)
+    members = {"Items": f"[{text}]", "Count": "1", "ScannedCount": "1", "LastEvaluatedKey": text}
+    members["ConsumedCapacity"] = '{"CapacityUnits":-1.5e-3}'
+    whole = scan_answer(members, chance).rstrip()
+    part = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    with pytest.raises(Unavailable, match="cut off"):
+        wire.read_page(part, filtered_are_skipped=True)
+    wire.read_page(whole, filtered_are_skipped=True)
+
+
+def test_a_batch_answer_that_was_cut_off_may_be_whole_the_next_time() -> None:
+    item = '{"pk":{"S":"\\u00e9\\ud83d\\ude00é😀"},"n":{"N":"1"}}'
+    put = f'{{"PutRequest":{{"Item":{item}}}}}'
+    units = '[{"CapacityUnits":1.5e3}]'
+    whole = f'{{"ConsumedCapacity":{units},"UnprocessedItems":{{"T":[{put}]}}}}'.encode()
+    assert len(wire.read_batch_answer(whole)[0]) == 1
+    for end in range(len(whole)):
+        with pytest.raises(Unavailable, match=f"cut off after {end} bytes"):
+            wire.read_batch_answer(whole[:end])
 
 
 @given(st.binary(max_size=60) | st.text().map(str.encode))
 @settings(max_examples=150, deadline=None)
 def test_no_body_breaks_a_reader(body: bytes) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises((BadAnswer, Unavailable)):
         wire.read_page(body, filtered_are_skipped=True)
-    with pytest.raises(BadAnswer):
+    with pytest.raises((BadAnswer, Unavailable)):
         wire.read_batch_answer(b'{"UnprocessedItems":{"' + body + b'":')
     kind, words = wire.read_error(body)
     assert isinstance(kind, str) and isinstance(words, str)
@@ -200,7 +219,6 @@ def test_unprocessed_items_come_back_as_the_bytes_they_are(
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"{}",
         b'{"status":"ok"}',
         b"[]",
@@ -209,7 +227,7 @@ def test_unprocessed_items_come_back_as_the_bytes_they_are(
         b'{"UnprocessedItems":[]}',
         b'{"UnprocessedItems":{"T":[{"DeleteRequest":{"Key":{}}}]}}',
         b'{"UnprocessedItems":{"T":[{"PutRequest":{}}]}}',
-        b'{"UnprocessedItems":{"T":[{"PutRequest":{"Item":{"pk":{"S":"a"}}}}]}',
+        b'{"UnprocessedItems":{"T":[{"PutRequest":{"Item":{"pk":{"S":"a"}}}]}}',
         b'{"UnprocessedItems":{"\xff":[]}}',
     ],
 )
