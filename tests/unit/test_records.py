@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alternator_migrate import records
-from alternator_migrate.errors import BadAnswer
+from alternator_migrate.errors import BadAnswer, Unavailable
 from alternator_migrate.model import KeyElement, Shard, TableSpec
 
 Item = dict[str, Any]
@@ -131,7 +131,6 @@ def test_trailing_zeros_and_exponents_do_not_matter(number: Any, zeros: int) -> 
 @pytest.mark.parametrize(
     "answer",
     [
-        b"",
         b"[]",
         b'{"Records":null}',
         b"{}",
@@ -145,6 +144,13 @@ def test_trailing_zeros_and_exponents_do_not_matter(number: Any, zeros: int) -> 
 def test_anything_else_is_refused(answer: bytes) -> None:
     with pytest.raises(BadAnswer, match="GetRecords cannot be read"):
         records.record_reader(table(id="S"))(answer)
+
+
+@pytest.mark.parametrize("end", [0, 1, 12, 80, -1])
+def test_an_answer_that_is_cut_off_is_worth_another_try(end: int) -> None:
+    whole = body(record({"id": {"S": "a"}}, {"id": {"S": "a"}}))
+    with pytest.raises(Unavailable, match="GetRecords was cut off"):
+        records.record_reader(table(id="S"))(whole[:end])
 
 
 def test_a_change_without_its_image_is_no_removal() -> None:
