@@ -18,17 +18,22 @@ _LOOK_SECONDS: Final = 10.0
 
 class Retention:
     """When a stream was last read: at `read_at` (epoch seconds), when it was `lag` seconds ahead
-    of what had been dealt with."""
+    of what had been dealt with. `clock` gives epoch seconds."""
 
-    def __init__(self, read_at: float, lag: float | None = None) -> None:
-        self._read_at, self._lag = read_at, lag or 0.0
+    def __init__(
+        self,
+        read_at: float,
+        lag: float | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._read_at, self._lag, self._clock = read_at, lag or 0.0, clock
         self._reading = False
 
     @property
     def read_at(self) -> float:
         """When the stream was last being read, epoch seconds."""
         if self._reading:
-            self._read_at = time.time()
+            self._read_at = self._clock()
         return self._read_at
 
     @contextmanager
@@ -38,7 +43,7 @@ class Retention:
         Raises `TrimmedData` where it was left alone for too long: not every stream says that it has
         dropped changes. Alternator does not, nor does any for a shard read from its beginning.
         """
-        waited = time.time() - self._read_at + self._lag
+        waited = self._clock() - self._read_at + self._lag
         if waited >= KEPT_SECONDS:
             raise TrimmedData(
                 f"changes have waited {waited / 3600:.1f} hours in the stream, which keeps them "
@@ -50,18 +55,18 @@ class Retention:
         try:
             yield
         finally:
-            self._read_at, self._reading = time.time(), False
+            self._read_at, self._reading = self._clock(), False
 
     async def warn(self, fraction: Callable[[], float]) -> None:
         """Warn, until cancelled, when work that is done by `fraction` (0 to 1) will have used up
         much of the time at its speed, and the stream is not being read meanwhile."""
-        began, first = time.time(), fraction()
+        began, first = self._clock(), fraction()
         warned = 0.0
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if self._reading:
                 continue
-            now, done = time.time(), fraction()
+            now, done = self._clock(), fraction()
             left = (1 - done) * (now - began) / (done - first) if done > first else 0.0
             used = (now - self._read_at + left) / KEPT_SECONDS
             reached = max((level for level in _WARNINGS if used >= level), default=0.0)

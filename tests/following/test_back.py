@@ -12,8 +12,10 @@ import pytest
 from tests.conftest import RunCli
 from tests.e2e.jobs import alternator, dynamodb, job, write_config
 from tests.following.conftest import RULE
+from tests.servers import faults
 from tests.servers.cli import running
 from tests.servers.client import Item, call, create_table, fill, scan_all
+from tests.servers.proxy import FaultProxy
 from tests.shapes import same_items
 from tests.standin import StandIn
 
@@ -67,6 +69,31 @@ async def test_from_alternator_to_dynamodb(
     assert same_items(await scan_all(dynamodb_local, table_name), source.items(TABLE))
     found = changes(tmp_path)
     assert found["read"] == found["applied"] + found["superseded"] >= 79
+
+
+async def test_changes_that_come_back_unprocessed_are_sent_again(
+    dynamodb_local: str, table_name: str, tmp_path: Path, run_cli: RunCli
+) -> None:
+    async with (
+        StandIn(stream_delay=0.0, stream_shards=3) as source,
+        FaultProxy(dynamodb_local) as proxy,
+    ):
+        await create_table(source.url, TABLE)
+        configure(tmp_path, source, dynamodb(proxy.url, table_name))
+        code, _, err = await run_cli("run", "config.yaml", *UNTIL)
+        assert code == 0, err
+        for number in range(120):
+            await put(source, number % 60, number)
+        for number in range(0, 60, 3):
+            key = {"pk": {"S": f"i{number}"}}
+            await call(source.url, "DeleteItem", {"TableName": TABLE, "Key": key})
+        fault = faults.unprocessed(0.5, seed=5)
+        proxy.sometimes("BatchWriteItem", fault, probability=0.6, seed=5)
+        proxy.script("BatchWriteItem", faults.unprocessed_all(), fault)
+        code, _, err = await run_cli("run", "config.yaml", *UNTIL)
+        assert code == 0, err
+        assert same_items(await scan_all(dynamodb_local, table_name), source.items(TABLE))
+    assert changes(tmp_path)["read"] >= 140
 
 
 async def test_deletions_by_ttl_are_applied_and_counted_apart(
