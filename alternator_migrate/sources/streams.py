@@ -173,7 +173,7 @@ class _Reader:
 
     def _has_ended(self, answer: records.Records) -> bool:
         """Whether the shard is closed and read: a fresh iterator must say so as well, because
-        DynamoDB Local also ends the chain for an iterator that has grown too old."""
+        some releases of DynamoDB Local are reported to end the chain of an open shard."""
         confirmed = self._closed and answer.iterator is None and not answer.changes
         self._closed = answer.iterator is None
         return confirmed
