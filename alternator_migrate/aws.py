@@ -4,6 +4,7 @@ Credentials come from the configuration or from AWS's default chain, through a r
 named. botocore refreshes what expires; `Account.credentials` asks it before each request.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ _READ_SECONDS: Final = 70
 _ATTEMPTS: Final = 4
 _LONGEST_WORDS: Final = 300
 _SERVER_ERRORS: Final = 500
+_PUBLIC: Final = re.compile(r"https?://dynamodb[a-z-]*\.[a-z0-9-]+\.amazonaws\.com\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,17 @@ async def open_control(
     ) as client:
         client.meta.events.register("request-created.dynamodb", to_node)
         yield client
+
+
+def is_public(url: str) -> bool:
+    """Whether `url` is AWS's own address of DynamoDB, where no streams are served."""
+    return _PUBLIC.match(url) is not None
+
+
+async def streams_url(account: Account) -> str:
+    """Where AWS serves the streams of an account's region."""
+    async with account.session.client("dynamodbstreams", region_name=account.region) as client:
+        return str(client.meta.endpoint_url)
 
 
 class refusing:  # noqa: N801 # reads as a statement: `with refusing("CreateTable"):`

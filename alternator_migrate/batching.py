@@ -1,8 +1,8 @@
-"""Pack a page's items into batches under a target's limits."""
+"""Pack a page's items into batches under a target's limits; fold changes to the last per key."""
 
 from collections.abc import Iterator, Sequence
 
-from alternator_migrate.model import Item, Limits
+from alternator_migrate.model import Change, Item, Limits
 
 
 def pack(items: Sequence[Item], limits: Limits) -> Iterator[tuple[Sequence[Item], int]]:
@@ -28,3 +28,9 @@ def _by_size(items: Sequence[Item], limit: int) -> Iterator[tuple[Sequence[Item]
             start, size = end, 0
         size += length
     yield items[start:], size
+
+
+def fold(changes: Sequence[Change]) -> Sequence[Change]:
+    """The last change of each key, so that no key stands twice in a batch."""
+    last = {change.key: change for change in changes}
+    return changes if len(last) == len(changes) else list(last.values())

@@ -120,12 +120,29 @@ def _progress(command: F) -> F:
     )(command)
 
 
+def _following(command: F) -> F:
+    """Add --fresh, --until-caught-up and --disable-stream-after."""
+    command = click.option(
+        "--disable-stream-after",
+        is_flag=True,
+        help="when caught up, disable the source's stream, if this migration enabled it",
+    )(command)
+    command = click.option(
+        "--until-caught-up",
+        is_flag=True,
+        help="end following, with exit code 0, when the target has caught up",
+    )(command)
+    return click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")(
+        command
+    )
+
+
 @cli.command()
 @_configuration
 @click.option(
     "--into-existing", is_flag=True, help="accept a target table that already holds items"
 )
-@click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@_following
 @click.option(
     "--rejects",
     type=click.Path(path_type=Path),
@@ -136,7 +153,7 @@ def _progress(command: F) -> F:
 @_progress
 @_logging
 def run(config: Path | None, **options: Any) -> None:
-    """Create the target table and copy the data.
+    """Create the target table, copy the data; with streamChanges, follow the changes.
 
     CONFIG is a YAML file, such as one of ScyllaDB Migrator; flags alone suffice for a one-off.
     A run that was stopped or failed goes on from its newest savepoint when it is run again;
@@ -146,6 +163,7 @@ def run(config: Path | None, **options: Any) -> None:
     Examples:
       alternator-migrate run config.yaml
       alternator-migrate run config.yaml --set source.scanSegments=64 --summary-json done.json
+      alternator-migrate run config.yaml --set target.streamChanges=true --until-caught-up
       alternator-migrate run config.yaml --rejects savepoints/rejects_1790000000000.jsonl
       alternator-migrate run --table Example --source-endpoint http://localhost:8000 \\
           --target-endpoint http://localhost:8001
@@ -222,6 +240,33 @@ def _ask_to_delete(table: str) -> None:
     question = f"Delete every item of the target table {table} that the source does not have?"
     if not click.confirm(question, err=True):
         raise UsageError("nothing was compared, and nothing was deleted")
+
+
+@cli.command()
+@_configuration
+@_following
+@_progress
+@_logging
+def follow(config: Path | None, **options: Any) -> None:
+    """Follow changes only: no copy; the target table must be there.
+
+    Goes on with the following of a `run`, or begins at the oldest change that the source's stream
+    still holds (24 hours; a stream enabled now holds none).
+
+    \b
+    Examples:
+      alternator-migrate follow config.yaml
+      alternator-migrate follow config.yaml --until-caught-up --disable-stream-after
+      alternator-migrate follow --table Example --source-region eu-west-1 \\
+          --target-endpoint http://scylla:8000
+    """
+    following = ("target.streamChanges=true", "target.skipInitialSnapshotTransfer=true")
+    if config or options["assignments"] or any(options[flag] for flag in _FLAGS):
+        options["assignments"] = (*options["assignments"], *following)
+    settings = _settings(config, options)
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.run(settings, into_existing=True, rejects=None, **options))
 
 
 @cli.command()

@@ -14,6 +14,7 @@ from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.errors import UsageError
 from alternator_migrate.progress import Mode
 from alternator_migrate.running import Run, on_loop
+from alternator_migrate.streaming import Until
 from alternator_migrate.wiring import open_sides
 
 log = logging.getLogger(__name__)
@@ -26,17 +27,35 @@ def run(
     fresh: bool,
     rejects: Path | None,
     validate: bool,
+    until_caught_up: bool,
+    disable_stream_after: bool,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
     log_level: str,
 ) -> int:
-    """Copy the table, and compare it then if that is asked for. Returns 0, 3 (items rejected, or
-    differences), 130 or 143; raises `MigrateError`."""
+    """Copy the table, follow its changes, compare the two then if that is asked for. Returns 0, 3
+    (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
+    follows = loaded.settings.target.stream_changes
+    if until_caught_up and not follows:
+        raise UsageError(
+            "--until-caught-up goes with target.streamChanges: true",
+            "Set it, or leave the option out: a copy without following ends by itself.",
+        )
+    if disable_stream_after and not until_caught_up:
+        raise UsageError(
+            "--disable-stream-after goes with --until-caught-up",
+            "A run that is stopped goes on later, and needs the stream for that.",
+        )
     check = Check(loaded, Wishes(), fresh=fresh) if validate else None
     return Run(loaded, console, progress).to_the_end(
-        summary_json, into_existing=into_existing, fresh=fresh, resend=rejects, check=check
+        summary_json,
+        into_existing=into_existing,
+        fresh=fresh,
+        resend=rejects,
+        check=check,
+        until=Until(until_caught_up, disable_stream_after),
     )
 
 

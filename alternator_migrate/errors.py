@@ -11,6 +11,8 @@ MigrateError                 exit 1; `hint` says what a person can do about it
 │   └── Unavailable          5xx, timeout, reset, truncated or damaged answer
 ├── OutOfTime                the retry budget is spent
 ├── BadAnswer                an answer that is not what the API promises
+│   └── AnswerTooLarge       more bytes than any answer should have
+├── TrimmedData              changes were deleted by the stream before they were read
 ├── TooManyRejects           more items were refused than `maxRejects` allows
 └── AccountingBroken         the counts of a finished run do not add up
 """
@@ -129,6 +131,14 @@ class OutOfTime(MigrateError):
 
 class BadAnswer(MigrateError):
     """The server's answer breaks the API's promise; repeating would not mend it."""
+
+
+class AnswerTooLarge(BadAnswer):
+    """An answer is larger than is read; asking for less of it may help."""
+
+
+class TrimmedData(MigrateError):
+    """The stream no longer holds changes that have not been read: the target lacks them."""
 
 
 class TooManyRejects(MigrateError):

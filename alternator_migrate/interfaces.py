@@ -10,6 +10,9 @@ from typing import Protocol
 
 from alternator_migrate.model import (
     Batch,
+    Change,
+    ChangeBatch,
+    ChangePage,
     Comparison,
     Finding,
     Item,
@@ -18,6 +21,7 @@ from alternator_migrate.model import (
     Position,
     Reject,
     Segment,
+    Shard,
     Standing,
     TableState,
 )
@@ -31,6 +35,23 @@ class Source(Protocol):
 
         A page may be empty and not the last. Raises `MigrateError` when reading fails for
         good; what may succeed when repeated has been repeated within the budget.
+        """
+        ...
+
+
+class ChangeSource(Protocol):
+    """Where changes are read."""
+
+    async def shards(self) -> Sequence[Shard]:
+        """The whole tree of shards as listed now, in any order. Raises `MigrateError`."""
+        ...
+
+    def changes(self, shard: str, after: str | None) -> AsyncGenerator[ChangePage, None]:
+        """The changes of a shard after a sequence number (None: from the oldest kept), until
+        the shard has ended; of one that is open, for ever.
+
+        At the tip, empty pages come at the source's own pace. Raises `TrimmedData` when what
+        comes after `after` is gone, `MigrateError` when reading fails for good.
         """
         ...
 
@@ -52,6 +73,18 @@ class Target(Protocol):
 
     def key_of(self, item: Item) -> bytes:
         """The item's key, as a JSON object, to name it in messages."""
+        ...
+
+    def batches(self, changes: Sequence[Change]) -> Sequence[ChangeBatch]:
+        """Changes, of which no two are of one key, packed; these may be applied all at once."""
+        ...
+
+    async def apply(self, batch: ChangeBatch) -> Sequence[Reject]:
+        """Store images and delete keys; what the target refuses as invalid is returned.
+
+        Returns when a later change of any of these keys would be the newer one; else raises
+        `MigrateError`.
+        """
         ...
 
 
@@ -96,6 +129,11 @@ class RejectSink(Protocol):
 
 class SavepointKeeper(Protocol):
     """Where a run keeps what it did."""
+
+    @property
+    def path(self) -> str | None:
+        """The newest savepoint; None while there is none."""
+        ...
 
     def found_target(self, target: TableState) -> None:
         """Note which table is written to."""

@@ -27,8 +27,10 @@ from alternator_migrate.sigv4 import CONTENT_TYPE, Credentials, Signer
 CredentialSource = Callable[[], Awaitable[Credentials]]
 
 API: Final = "DynamoDB_20120810"
+STREAMS_API: Final = "DynamoDBStreams_20120810"
 THROTTLING: Final = frozenset(
     {
+        "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "ProvisionedThroughputExceeded",
         "RequestLimitExceeded",
@@ -89,8 +91,10 @@ class Lane:
         *,
         signer: Signer | None,
         credentials: CredentialSource | None,
+        api: str = API,
     ) -> None:
         self.nodes = nodes
+        self._api = api
         self._connector = connector
         self._timeout = aiohttp.ClientTimeout(
             connect=transport.acquire_timeout, sock_connect=transport.connect_timeout
@@ -102,14 +106,15 @@ class Lane:
         self._signer = signer
         self._credentials = credentials
 
-    async def call(self, operation: str, body: bytes, avoid: str = "") -> bytes:
-        """The body of a successful answer to `operation`, from any node but `avoid` if possible.
+    async def call(self, operation: str, body: bytes, avoid: str = "", at: str = "") -> bytes:
+        """The body of a successful answer to `operation`, from the node `at`, else from any node
+        but `avoid` if possible.
 
         Raises `Throttled` and `Unavailable` for what may succeed when repeated, and
         `ServerRefused` (`ItemsRefused`, `BatchTooLong`) with the server's words for the rest.
         """
-        node = self._node(self.nodes.pick(avoid))
-        target = f"{API}.{operation}"
+        node = self._node(self.nodes.visit(at) if at else self.nodes.pick(avoid))
+        target = f"{self._api}.{operation}"
         if self._compress:
             body = gzip.compress(body, compresslevel=1)
         if self._signer and self._credentials:
@@ -219,7 +224,7 @@ class Lane:
             if time.monotonic() > give_up:
                 raise TimeoutError(f"{size} bytes came, and not all of the answer")
             if size > _LARGEST_ANSWER:
-                raise errors.BadAnswer(
+                raise errors.AnswerTooLarge(
                     f"an answer of more than {_LARGEST_ANSWER // 2**20} MiB is no DynamoDB answer",
                     errors.WRONG_SERVER,
                 )
@@ -247,8 +252,10 @@ async def open_lane(
     *,
     region: str,
     credentials: CredentialSource | None = None,
+    api: str = API,
 ) -> AsyncIterator[Lane]:
-    """A lane to `nodes` with its own connections; unsigned where `credentials` is None.
+    """A lane to `nodes` with its own connections, for the operations of `api`; unsigned where
+    `credentials` is None.
 
     Raises `UsageError` for a CA bundle that cannot be read.
     """
@@ -260,7 +267,7 @@ async def open_lane(
     )
     signer = Signer(region, with_type=not transport.few_headers) if credentials else None
     async with connector:
-        yield Lane(connector, nodes, transport, signer=signer, credentials=credentials)
+        yield Lane(connector, nodes, transport, signer=signer, credentials=credentials, api=api)
 
 
 def _ssl_context(transport: Transport) -> ssl.SSLContext:

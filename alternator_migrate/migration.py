@@ -1,20 +1,26 @@
 """One migration from first look to last check: the phases in their order, and stopping."""
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alternator_migrate import tables
 from alternator_migrate.conduct import Conduct, Show
 from alternator_migrate.dialect import Plan
-from alternator_migrate.errors import UsageError
+from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.following import Follower
+from alternator_migrate.hooks import Hooks
 from alternator_migrate.interfaces import RejectSink, SavepointKeeper, Source, Target
 from alternator_migrate.ledger import Ledger
 from alternator_migrate.model import Progress, Segment, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.snapshot import Crew, copy
+
+log = logging.getLogger(__name__)
 
 _SEGMENT_BYTES: Final = 100_000_000
 _MOST_SEGMENTS: Final = 4096
@@ -64,7 +70,8 @@ async def look(
 
 
 class Migration:
-    """Copies one table; `progress()` is a snapshot of how it stands."""
+    """Copies one table, and with a `follower` follows its changes; `progress()` is a snapshot of
+    how it stands."""
 
     def __init__(
         self,
@@ -82,6 +89,8 @@ class Migration:
         standing: Standing,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         interval: float,
+        follower: Follower | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self._findings = findings
         self._source, self._target, self._table = source, target, table
@@ -89,20 +98,30 @@ class Migration:
         self._paces = (("source", reading), ("target", writing))
         self._keeper = keeper
         self._conduct = Conduct(self._save, beside, interval)
+        self._follower, self._hooks = follower, hooks or Hooks({}, 0)
         self._ledger = Ledger(len(findings.segments), standing)
         self._state = "preparing"
 
     async def run(self, stop: asyncio.Event, show: Show) -> bool:
-        """Prepare the target, copy, build what comes after the data, check the accounts;
-        meanwhile `show` displays the progress, and savepoints are written.
+        """Prepare the target, copy, build what comes after the data, follow changes, check the
+        accounts; meanwhile `show` displays the progress, and savepoints are written.
 
         Returns True when all is done, False when `stop` ended it early (within a few seconds of
         being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
         Raises `UsageError` before anything is written where no savepoint can be.
         """
-        return await self._conduct.run(
-            self._phases, stop, lambda: show(self.progress), lambda: self._ending
-        )
+        if failure := await self._hook("onStart", "running"):
+            raise UsageError(failure, "Nothing was begun: mend the hook, or leave it out.")
+        status = "failed"
+        try:
+            finished = await self._conduct.run(
+                self._phases, stop, lambda: show(self.progress), lambda: self._ending
+            )
+            status = self._ending if finished else "stopped"
+        finally:
+            for event in ("onFailure", "onStop") if status == "failed" else ("onStop",):
+                await self._hook(event, status)
+        return finished
 
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
@@ -111,11 +130,29 @@ class Migration:
     async def _save(self, status: str) -> None:
         if self._rejects.path:
             self._keeper.found_rejects(self._rejects.path)
-        await self._keeper.save(self._ledger.standing, status)
+        standing = self._ledger.standing
+        if self._follower:
+            standing = replace(standing, stream=await self._follower.standing())
+        await self._keeper.save(standing, status)
+
+    async def _hook(self, event: str, status: str) -> str | None:
+        """Run a hook; why it failed, which is told as well."""
+        progress = self.progress()
+        facts = {
+            "status": status,
+            "source_table": progress.source,
+            "target_table": progress.target,
+            "lag_seconds": progress.changes and progress.changes.lag,
+            "savepoint": self._keeper.path,
+        }
+        failure = await self._hooks.run(event, facts)
+        if failure:
+            log.warning("warning: %s", failure)
+        return failure
 
     @property
     def _ending(self) -> str:
-        return "rejects" if self._ledger.counts.rejected else "completed"
+        return "rejects" if self.progress().rejected else "completed"
 
     def progress(self) -> Progress:
         """How the migration stands now."""
@@ -130,32 +167,68 @@ class Migration:
             expected=found.source.items,
             bytes_read=ledger.bytes_read,
             batches=ledger.batches,
-            backlog=ledger.backlog,
+            backlog=ledger.backlog + (self._follower.backlog if self._follower else 0),
             retries=self._retry.retries,
             throttled=self._retry.throttled,
             paced=", ".join(pace.reason(side) for side, pace in self._paces if pace.reason(side)),
+            changes=self._follower.progress if self._follower else None,
         )
 
     async def _phases(self, stop: asyncio.Event) -> bool:
+        follower = self._follower
+        if follower:
+            await follower.begin()
+        await self._save("running")
+        if follower is None or follower.copies:
+            await self._prepare()
+            beside = follower.spooling(lambda: self.progress().fraction) if follower else None
+            async with beside or nullcontext():
+                await self._copy(stop)
+            if stop.is_set():
+                return False
+            await self._hook("onSnapshotDone", "running")
+        elif self._findings.existing:
+            self._keeper.found_target(self._findings.existing)
+        if follower:
+            self._state = "replaying"
+            if not await follower.replay(lambda: self._save("running"), stop):
+                return False
+        if follower is None or follower.snapshot:
+            await self._enable_ttl()
+        if follower:
+            self._state = "following"
+            if not await follower.live(stop, self._caught_up):
+                return False
+            await follower.finish()
+        self._state = "done"
+        return True
+
+    async def _prepare(self) -> None:
         plan, existing = self._findings.plan, self._findings.existing
         target = await tables.prepare_target(self._table, plan, existing)
         self._keeper.found_target(target)
         await self._save("running")
+
+    async def _copy(self, stop: asyncio.Event) -> None:
+        """Copy what is left, and build the indexes that come after the data."""
         self._state = "copying"
         left = [s for s in self._findings.segments if not self._ledger.is_done(s.index)]
         await copy(self._source, self._target, self._ledger, self._rejects, left, self._crew, stop)
         if stop.is_set():
-            return False
+            return
         self._ledger.check()
-        await self._after_the_data()
-        self._state = "done"
-        return True
-
-    async def _after_the_data(self) -> None:
         plan = self._findings.plan
         for index in plan.late:
             self._state = f"building index {index.name}"
             await self._table.add_index(index, plan.spec)
-        if plan.spec.ttl_attribute:
+
+    async def _enable_ttl(self) -> None:
+        attribute = self._findings.plan.spec.ttl_attribute
+        if attribute:
             self._state = "enabling TTL"
-            await self._table.enable_ttl(plan.spec.ttl_attribute)
+            await self._table.enable_ttl(attribute)
+
+    async def _caught_up(self) -> None:
+        failure = await self._hook("onCaughtUp", "running")
+        if failure and self._follower and self._follower.ends_caught_up:
+            raise MigrateError(failure, "The target has caught up: mend the hook, run again.")

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias
 
+from alternator_migrate.changes import Following, StreamStanding
+
 Position: TypeAlias = bytes
 """Where to go on in a segment: the raw JSON of a LastEvaluatedKey. None means its start."""
 
@@ -59,6 +61,66 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard of a stream; `parent` is its parent's id where the stream still lists or names
+    one. A shard is begun after all of a lower `generation`, where a service names but one of
+    several parents."""
+
+    id: str
+    parent: str | None = None
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One stream record.
+
+    `key` is the raw JSON object of the key attributes, canonical (names in key-schema order,
+    numbers normalised) so that equal keys are equal bytes; `image` is the new image as a raw
+    item, None for a removal; `sequence` the SequenceNumber; `created` epoch seconds (whole
+    seconds, as the service gives it); `by_service` marks deletions by TTL.
+    """
+
+    key: bytes
+    image: Item | None
+    sequence: str
+    created: float
+    by_service: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """One answer of GetRecords: its changes in order.
+
+    `position` is where to go on (a sequence number to go on AFTER, or the one it began with when
+    nothing has been read yet); `at_tip` whether nothing newer was there when it was read; `ended`
+    whether the shard is closed and wholly read.
+    """
+
+    changes: Sequence[Change]
+    position: str | None
+    at_tip: bool
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The node that writes a change; `epoch` counts how often the nodes in use have changed."""
+
+    node: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeBatch:
+    """Changes of different keys, as WriteRequests packed for one BatchWriteItem of one node."""
+
+    requests: Sequence[Item]
+    size: int
+    home: Home
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     """An item that the target refuses, with the server's reason."""
 
@@ -106,6 +168,7 @@ class Standing:
 
     `positions` has the key to go on after for each segment begun and not done; the counts are
     those of wholly acknowledged pages before these positions, and so always accounted for.
+    `stream` is None where no changes are followed.
     """
 
     done: frozenset[int] = frozenset()
@@ -113,6 +176,12 @@ class Standing:
     items: Counts = field(default_factory=Counts)
     bytes_read: int = 0
     batches: int = 0
+    stream: StreamStanding | None = None
+
+    @property
+    def rejected(self) -> int:
+        """Items and changes that the target refused."""
+        return self.items.rejected + (self.stream.counts.rejected if self.stream else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +284,7 @@ class Progress:
     paced: str = ""
     examined: int = 0
     verdict: Verdict | None = None
+    changes: Following | None = None
 
     @property
     def handled(self) -> int:
@@ -222,6 +292,11 @@ class Progress:
         if self.phase == "Validate":
             return self.examined
         return self.items.written + self.items.skipped_expired + self.items.rejected
+
+    @property
+    def rejected(self) -> int:
+        """Items and changes that the target refused."""
+        return self.items.rejected + (self.changes.counts.rejected if self.changes else 0)
 
     @property
     def fraction(self) -> float:
@@ -305,3 +380,12 @@ class TableState:
     items: int = 0
     size: int = 0
     left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableStream:
+    """A table's newest stream; `view` is its view type, NEW_IMAGE and so on."""
+
+    arn: str
+    view: str
+    enabled: bool

@@ -70,6 +70,11 @@ class Nodes:
             url = self._rotation[self._turn % len(self._rotation)]
         return url
 
+    def visit(self, url: str) -> str:
+        """A request goes to `url`, whosever turn it is."""
+        self._picked_at = self._clock()
+        return url
+
     def failed(self, url: str) -> None:
         """A request got no answer from `url`: probe it before it is used again."""
         if url in self._answering:

@@ -124,13 +124,15 @@ class Pace:
 class Retry:
     """Repeat what is `Retryable`, with exponential waits and full jitter, for `budget` seconds.
 
-    `retries` and `throttled` count repeated attempts and throttled answers over the run.
+    `retries` and `throttled` count repeated attempts and throttled answers over the run;
+    `repeating` requests have failed and are being repeated now.
     """
 
     def __init__(self, budget: float, first_wait: float = 0.05, longest_wait: float = 10.0) -> None:
         self.budget = budget
         self.retries = 0
         self.throttled = 0
+        self.repeating = 0
         self._wait = tenacity.wait_random_exponential(multiplier=first_wait, max=longest_wait)
 
     async def __call__(
@@ -164,7 +166,11 @@ class Retry:
             before_sleep=self._note,
             retry_error_callback=self._give_up,
         )
-        return await policy(again)
+        self.repeating += 1
+        try:
+            return await policy(again)
+        finally:
+            self.repeating -= 1
 
     def note_throttled(self) -> None:
         """Part of a request was throttled and has to be sent again."""

@@ -4,10 +4,13 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from alternator_migrate import wire
+from alternator_migrate.changes import ChangeCounts, SpoolStanding, StreamStanding
 from alternator_migrate.model import Comparison, Counts, Standing, Verdict
+
+_ENDED: Final = "ended"
 
 
 def of_standing(standing: Standing) -> dict[str, Any]:
@@ -17,6 +20,7 @@ def of_standing(standing: Standing) -> dict[str, Any]:
         "items": asdict(standing.items),
         "bytesRead": standing.bytes_read,
         "batches": standing.batches,
+        "stream": _stream(standing.stream) if standing.stream else None,
     }
 
 
@@ -28,6 +32,7 @@ def standing(values: Mapping[str, Any], done: Iterable[int]) -> Standing:
         items=Counts(**values["items"]),
         bytes_read=values["bytesRead"],
         batches=values["batches"],
+        stream=_stream_standing(values.get("stream")),
     )
 
 
@@ -63,4 +68,44 @@ def comparison(values: Mapping[str, Any]) -> Comparison:
         verdict=Verdict(**values["verdict"]),
         findings=values["findings"],
         findings_size=values["findingsSize"],
+    )
+
+
+def _stream(standing: StreamStanding) -> dict[str, Any]:
+    spool = standing.spool
+    return {
+        "arn": standing.arn,
+        "enabledByUs": standing.enabled_here,
+        "snapshot": standing.snapshot,
+        "phase": standing.phase,
+        "shards": {**standing.shards, **dict.fromkeys(sorted(standing.ended), _ENDED)},
+        "readAt": round(standing.read_at, 3),
+        "lagSeconds": standing.lag,
+        "changes": asdict(standing.counts),
+        "spool": asdict(spool) if spool else None,
+    }
+
+
+def _stream_standing(found: Mapping[str, Any] | None) -> StreamStanding | None:
+    if found is None:
+        return None
+    shards, spool = found["shards"], found["spool"]
+    return StreamStanding(
+        arn=found["arn"],
+        enabled_here=found["enabledByUs"],
+        snapshot=found["snapshot"],
+        phase=found["phase"],
+        shards={shard: position for shard, position in shards.items() if position != _ENDED},
+        ended=frozenset(shard for shard, position in shards.items() if position == _ENDED),
+        read_at=found["readAt"],
+        lag=found["lagSeconds"],
+        counts=ChangeCounts(**found["changes"]),
+        spool=SpoolStanding(
+            folder=spool["folder"],
+            files={int(part): (each[0], each[1]) for part, each in spool["files"].items()},
+            replayed={int(part): end for part, end in spool["replayed"].items()},
+            changes=spool["changes"],
+        )
+        if spool
+        else None,
     )

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from alternator_migrate.changes import Following, StreamStanding
 from alternator_migrate.comparing import Wishes, choose_mode, compared_so_far, mode_text
 from alternator_migrate.config import Settings
+from alternator_migrate.enabling import find_stream
 from alternator_migrate.model import Progress, TableSpec, Throughput
 from alternator_migrate.report import duration, size_text
 from alternator_migrate.savepoint import Savepoint, Store, holder
@@ -18,6 +20,12 @@ from alternator_migrate.wiring import Sides
 _SKEW_SECONDS: Final = 300
 _SAMPLE: Final = 1000
 _BACKLOG_SHARE: Final = 0.1
+_PHASES: Final = {
+    "spool": "changes are kept until the copy is complete",
+    "replay": "kept changes are being written",
+    "live": "live",
+    "over": "over, the stream was disabled",
+}
 
 
 def notes(sides: Sides) -> Iterator[str]:
@@ -38,6 +46,7 @@ async def plan_text(settings: Settings, sides: Sides) -> str:
         *_tables(settings, sides),
         *_schema(sides),
         *_estimates(settings, sides),
+        *await _changes(settings, sides),
         *_validation(settings, sides),
         *[f"warning: {text}" for text in await _warnings(settings, sides)],
         "Nothing was written.",
@@ -129,6 +138,31 @@ def _validation(settings: Settings, sides: Sides) -> Iterator[str]:
     yield f"  read units      about {source:,} on the source, {target:,} on the target"
 
 
+async def _changes(settings: Settings, sides: Sides) -> list[str]:
+    """What is planned for changes; nothing where they are not followed."""
+    target = settings.target
+    if not target.stream_changes:
+        return []
+    stream = await find_stream(sides.source.table)
+    lines = ["changes"]
+    if stream:
+        lines.append(f"  stream          is there ({stream.view}); it is used and left alone")
+    else:
+        lines.append("  stream          will be enabled on the source (NEW_IMAGE)")
+    if target.skip_initial_snapshot_transfer:
+        return [*lines, "  copy            none: changes only"]
+    kept = settings.spool.max_bytes
+    room = f"up to {size_text(kept)} beside the savepoints (spool.maxBytes)" if kept else "none"
+    cut = settings.cutover
+    return [
+        *lines,
+        f"  kept            {room} while the copy lasts",
+        "  retention       the stream holds changes for 24 h; beyond what is kept, the copy must "
+        "be complete by then",
+        f"  caught up       lag of at most {cut.max_lag_seconds:g} s for {cut.for_seconds:g} s",
+    ]
+
+
 def _share(sides: Sides, side: str, cap: float) -> str:
     found = sides.findings
     state = found.source if side == "source" else found.existing
@@ -191,9 +225,15 @@ def progress_of(savepoint: Savepoint) -> Progress:
         segments_total=savepoint.segments,
         segments_done=len(standing.done),
         items=standing.items,
+        changes=_following(standing.stream) if standing.stream else None,
         bytes_read=standing.bytes_read,
         batches=standing.batches,
     )
+
+
+def _following(stream: StreamStanding) -> Following:
+    """How changes were followed at a savepoint; the lag of then says nothing of now."""
+    return Following(stream.counts, stream.spool.changes if stream.spool else 0)
 
 
 def status_lines(folder: Path, identity: str) -> Iterator[str]:
@@ -213,6 +253,8 @@ def status_lines(folder: Path, identity: str) -> Iterator[str]:
     yield f"{progress.source} -> {progress.target}: {what}{state}"
     yield f"  segments   {progress.segments_done}/{progress.segments_total} done"
     yield from _counted(progress)
+    if savepoint.standing.stream:
+        yield from _stream_lines(savepoint.standing.stream)
     yield f"  time       {duration(savepoint.seconds)} of running"
     yield f"  savepoint  {path}, written {written} ({duration(age)} ago)"
     if savepoint.rejects:
@@ -236,3 +278,13 @@ def _counted(progress: Progress) -> Iterator[str]:
         f"{items.skipped_expired:,} skipped + {items.rejected:,} rejected"
     )
     yield f"  bytes      {size_text(progress.bytes_read)} read, in {progress.batches:,} batches"
+
+
+def _stream_lines(stream: StreamStanding) -> Iterator[str]:
+    counts, waiting = stream.counts, stream.spool.changes if stream.spool else 0
+    yield (
+        f"  changes    {counts.read + waiting:,} read = {counts.applied:,} applied + "
+        f"{counts.superseded:,} superseded + {counts.rejected:,} rejected + {waiting:,} kept"
+    )
+    lag = "unknown" if stream.lag is None else duration(stream.lag)
+    yield f"  following  {_PHASES[stream.phase]}; lag {lag} at the savepoint"

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alternator_migrate.model import Progress
-from alternator_migrate.report import Rates, duration, size_text, status_line
+from alternator_migrate.report import Rates, changes_parts, duration, size_text, status_line
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,9 @@ class Display:
         figures += [f"skipped {items.skipped_expired:,}"] if items.skipped_expired else []
         figures += [f"rejected {items.rejected:,}"] if items.rejected else []
         figures += [f"differences {verdict.found:,}"] if verdict else []
-        state = Text(progress.state)
+        state = Text("  ".join([progress.state, *changes_parts(progress, self._rates)]))
+        if progress.changes and progress.changes.caught_up:
+            state.append("  caught up: it is safe to cut over", style="green")
         if progress.paced:
             state.append(f"  paced: {progress.paced}", style="yellow")
         return Group(bar, Text("  ".join(figures)), state)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from rich.table import Table
 
 from alternator_migrate import __version__
+from alternator_migrate.changes import Following
 from alternator_migrate.model import Progress
 
 Status = Literal["completed", "rejects", "differences", "stopped", "failed"]
@@ -21,11 +22,12 @@ _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 class Rates:
     """Speed over the last 30 seconds of snapshots, and the time left at that speed."""
 
-    _seen: deque[tuple[float, int, int, float]] = field(default_factory=deque)
+    _seen: deque[tuple[float, int, int, float, int]] = field(default_factory=deque)
 
     def note(self, progress: Progress, now: float) -> None:
         """Take a snapshot into account; `now` is a monotonic clock in seconds."""
-        self._seen.append((now, progress.handled, progress.bytes_read, progress.fraction))
+        changes = progress.changes.counts.read if progress.changes else 0
+        self._seen.append((now, progress.handled, progress.bytes_read, progress.fraction, changes))
         while now - self._seen[0][0] > _WINDOW_SECONDS:
             self._seen.popleft()
 
@@ -40,12 +42,17 @@ class Rates:
         return self._slope(2)
 
     @property
+    def changes(self) -> float:
+        """Changes dealt with per second."""
+        return self._slope(4)
+
+    @property
     def seconds_left(self) -> float | None:
         """Time until all is copied; None while it cannot be told."""
         speed = self._slope(3)
         return (1 - self._seen[-1][3]) / speed if speed > 0 else None
 
-    def _slope(self, column: Literal[1, 2, 3]) -> float:
+    def _slope(self, column: Literal[1, 2, 3, 4]) -> float:
         if len(self._seen) < 2 or self._seen[-1][0] == self._seen[0][0]:
             return 0.0
         first, last = self._seen[0], self._seen[-1]
@@ -68,7 +75,8 @@ class Ending:
 
 def status_line(progress: Progress, rates: Rates) -> str:
     """One line that tells how a migration stands."""
-    state = progress.state + (f" (paced: {progress.paced})" if progress.paced else "")
+    caught_up = ", caught up" if progress.changes and progress.changes.caught_up else ""
+    state = progress.state + caught_up + (f" (paced: {progress.paced})" if progress.paced else "")
     read = max(progress.items.read, progress.examined)
     expected = f"/{progress.expected:,}" if progress.expected >= read else ""
     left = rates.seconds_left
@@ -78,10 +86,28 @@ def status_line(progress: Progress, rates: Rates) -> str:
         f"Segments {progress.segments_done}/{progress.segments_total}",
         f"Backlog {progress.backlog}",
         f"Retries {progress.retries}",
+        *changes_parts(progress, rates),
         f"State {state}",
         f"ETA {duration(left) if left is not None else '-'}",
     ]
     return parts[0] + "; " + "; ".join(parts[1:])
+
+
+def changes_parts(progress: Progress, rates: Rates) -> list[str]:
+    """What a line tells of changes; nothing where none are followed."""
+    changes = progress.changes
+    if changes is None:
+        return []
+    parts = [
+        f"Changes {changes.counts.read:,} {rates.changes:,.0f}/s",
+        f"Waiting {changes.waiting:,}",
+    ]
+    return [*parts, f"Lag {lag_text(changes.lag)}"] if progress.state == "following" else parts
+
+
+def lag_text(lag: float | None) -> str:
+    """A lag for a person."""
+    return "unknown" if lag is None else duration(lag)
 
 
 def closing_table(ending: Ending) -> Table:
@@ -119,6 +145,8 @@ def _figures(progress: Progress, seconds: float) -> Iterator[tuple[str, str]]:
     yield "bytes read", size_text(progress.bytes_read)
     done = items.written if progress.phase == "Copy" else progress.examined
     yield "items per second", f"{done / seconds:,.0f}"
+    if progress.changes:
+        yield from _changes_rows(progress.changes)
 
 
 def closing_lines(ending: Ending) -> Iterator[str]:
@@ -136,6 +164,7 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             f"{work} {ending.status}: read {items.read:,} = written {items.written:,} + skipped "
             f"{items.skipped_expired:,} + rejected {items.rejected:,}"
             f"{'' if items.accounted else ' + under way when it ended'}; {segments}"
+            f"{_changes_text(progress.changes)}"
         )
     if verdict:
         said = f"compared {verdict.compared:,}; missing {verdict.missing:,}, different "
@@ -144,6 +173,28 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             yield f"Validation: {said}"
         else:
             yield f"{work} {ending.status}: {said}; {segments}"
+
+
+def _changes_rows(changes: Following) -> Iterator[tuple[str, str]]:
+    counts = changes.counts
+    yield "changes read", f"{counts.read + changes.waiting:,}"
+    yield "changes applied", f"{counts.applied:,}"
+    yield "deletions by TTL", f"{counts.expired:,}"
+    yield "superseded", f"{counts.superseded:,}"
+    yield "changes rejected", f"{counts.rejected:,}"
+    yield "changes waiting", f"{changes.waiting:,}"
+    yield "lag", lag_text(changes.lag)
+
+
+def _changes_text(changes: Following | None) -> str:
+    if changes is None:
+        return ""
+    counts = changes.counts
+    return (
+        f"; changes: read {counts.read + changes.waiting:,} = applied {counts.applied:,} + "
+        f"superseded {counts.superseded:,} + rejected {counts.rejected:,} + waiting "
+        f"{changes.waiting:,}; lag {lag_text(changes.lag)}"
+    )
 
 
 def summary(ending: Ending) -> dict[str, Any]:
@@ -192,6 +243,22 @@ def _table_summary(progress: Progress) -> Mapping[str, Any]:
         "batches": progress.batches,
         "retries": progress.retries,
         "throttled": progress.throttled,
-        "changes": None,
+        "changes": _changes_summary(progress.changes),
         "validation": asdict(progress.verdict) if progress.verdict else None,
+    }
+
+
+def _changes_summary(changes: Following | None) -> Mapping[str, Any] | None:
+    """Of all changes `read`, those neither applied, superseded nor rejected are `waiting`."""
+    if changes is None:
+        return None
+    counts = changes.counts
+    return {
+        "read": counts.read + changes.waiting,
+        "applied": counts.applied,
+        "superseded": counts.superseded,
+        "rejected": counts.rejected,
+        "expired": counts.expired,
+        "waiting": changes.waiting,
+        "lag_seconds": None if changes.lag is None else round(changes.lag, 3),
     }

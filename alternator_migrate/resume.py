@@ -70,7 +70,30 @@ def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoi
         raise unfit(path, f"it has {savepoint.segments} segments, scanSegments says {wanted}")
     if any(segment >= savepoint.segments for segment in settings.skip_segments):
         raise unfit(path, f"it has {savepoint.segments} segments, skipSegments goes beyond")
+    if why := _other_kind(settings, savepoint):
+        raise unfit(path, why)
     return found
+
+
+def _other_kind(settings: Settings, savepoint: Savepoint) -> str:
+    """Why a savepoint of a copy does not fit a run that follows, or the other way round; ""
+    where it does."""
+    target, standing, stream = settings.target, savepoint.standing, savepoint.standing.stream
+    follows, alone = target.stream_changes, target.skip_initial_snapshot_transfer
+    if not follows:
+        over = stream is None or stream.phase == "over"
+        return "" if over else "it follows changes: target.streamChanges was true when it began"
+    copied = len(standing.done) == savepoint.segments
+    if stream is None:
+        begun = bool(savepoint.target_id)
+        if alone:
+            return "its copy is not complete: `run` goes on with it" if begun and not copied else ""
+        return "its copy began before the stream's place was known" if begun else ""
+    if stream.snapshot and alone and stream.phase == "spool":
+        return "its copy is not complete: `run` goes on with it"
+    if not stream.snapshot and not alone:
+        return "it follows changes without a copy: `follow` goes on with it"
+    return ""
 
 
 def check_tables(
@@ -93,6 +116,11 @@ class Keeper:
         self._base = base
         self._began = time.monotonic()
         self._writer = ThreadPoolExecutor(1, "savepoint")
+
+    @property
+    def path(self) -> str | None:
+        """The newest savepoint."""
+        return str(self._store.latest) if self._store.latest else None
 
     def found_target(self, target: TableState) -> None:
         """Note which table is written to."""
@@ -119,6 +147,8 @@ class Keeper:
 
 class NoKeeper:
     """Keeps nothing: for a run that is not part of a resumable migration."""
+
+    path: str | None = None
 
     def found_target(self, target: TableState) -> None:
         """Nothing to note."""
@@ -152,6 +182,8 @@ def first_savepoint(
         source_id=source.id,
     )
     standing = base.standing
+    if settings.target.skip_initial_snapshot_transfer:
+        skipped = frozenset(range(segments))
     positions = {n: key for n, key in standing.positions.items() if n not in skipped}
     return replace(
         base,

@@ -26,6 +26,8 @@ from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.sources.rejects import RejectsSource
+from alternator_migrate.spool import remove_old_spools
+from alternator_migrate.streaming import FOR_EVER, Until
 from alternator_migrate.tables import check_empty
 from alternator_migrate.validation import Validation
 from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
@@ -72,10 +74,14 @@ class Run:
         resend: Path | None = None,
         check: Check | None = None,
         copying: bool = True,
+        until: Until = FOR_EVER,
     ) -> int:
         """Run, tell how it ended, write the summary; with `resend` send the items of a rejects
-        file again instead, with `check` validate then, or only that, if there is no `copying`.
-        Returns the exit code; raises `MigrateError` after all that has been told."""
+        file again instead, with `check` validate then, or only that, if there is no `copying`;
+        `until` says when following ends.
+
+        Returns the exit code; raises `MigrateError` after all that has been told.
+        """
         began, clock = time.time(), time.monotonic()
         status: report.Status = "failed"
         failure: MigrateError | None = None
@@ -87,7 +93,7 @@ class Run:
                 status = on_loop(lambda: self._watched(lambda stop: self._resend(resend, stop)))
             else:
                 earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
-                status = self._begin(earlier, into_existing=into_existing)
+                status = self._begin(earlier, until, into_existing=into_existing)
         except MigrateError as error:
             failure = error
         _listen_no_more()
@@ -108,8 +114,8 @@ class Run:
             raise failure
         return _EXIT_CODES.get(status, 128 + self._signal)
 
-    def _begin(self, earlier: Earlier, *, into_existing: bool) -> report.Status:
-        if earlier and earlier[1].status in ("completed", "rejects"):
+    def _begin(self, earlier: Earlier, until: Until, *, into_existing: bool) -> report.Status:
+        if earlier and self._is_done(earlier[1]):
             status = self._already_done(*earlier)
             return on_loop(lambda: self._watched(self._validate)) if self._check else status
 
@@ -117,7 +123,7 @@ class Run:
             self._store.latest = earlier[0]
 
         async def work(stop: asyncio.Event) -> bool:
-            copied = await self._from(earlier, stop, into_existing=into_existing)
+            copied = await self._from(earlier, until, stop, into_existing=into_existing)
             return copied and await self._validate(stop)
 
         return on_loop(lambda: self._watched(work))
@@ -133,6 +139,13 @@ class Run:
             _spare_the_collector()
 
         return await self._check.run(stop, self._display.show, begins)
+
+    def _is_done(self, savepoint: Savepoint) -> bool:
+        """Whether nothing is left to do; following goes on whenever it is asked for."""
+        stream = savepoint.standing.stream
+        follows = self._loaded.settings.target.stream_changes
+        over = not follows or (stream is not None and stream.phase == "over")
+        return over and savepoint.status in ("completed", "rejects")
 
     async def _watched(self, work: Callable[[asyncio.Event], Awaitable[bool]]) -> report.Status:
         """Do `work` while listening to signals."""
@@ -154,7 +167,7 @@ class Run:
     @property
     def _rejected(self) -> int:
         progress = self._last_progress()
-        return progress.items.rejected if progress else 0
+        return progress.rejected if progress else 0
 
     def _last_progress(self) -> Progress | None:
         """How all stands: after a copy its figures, with the verdict of the validation."""
@@ -175,7 +188,9 @@ class Run:
             migration, rejects = build_resend(self._loaded.settings, sides, items)
             return await self._show(migration, rejects, stop)
 
-    async def _from(self, earlier: Earlier, stop: asyncio.Event, *, into_existing: bool) -> bool:
+    async def _from(
+        self, earlier: Earlier, until: Until, stop: asyncio.Event, *, into_existing: bool
+    ) -> bool:
         """Migrate from an earlier savepoint, or from the start; True when all is done."""
         settings = self._loaded.settings
         segments = earlier[1].segments if earlier else None
@@ -184,7 +199,13 @@ class Run:
             if earlier:
                 resume.check_tables(*earlier, found.source, found.existing)
                 log.info("going on from %s", earlier[0])
-            if not into_existing and not (earlier and earlier[1].target_id):
+            alone = settings.target.skip_initial_snapshot_transfer
+            if alone and found.existing is None:
+                raise UsageError(
+                    f"the target table {settings.target.table} does not exist",
+                    "Changes alone do not make a table: copy it first, with `run`.",
+                )
+            if not into_existing and not alone and not (earlier and earlier[1].target_id):
                 await check_empty(sides.target.table, found.existing)
             with lock(self._store.folder, resume.identity(settings)):
                 self._check_newest(earlier)
@@ -193,12 +214,15 @@ class Run:
                 first = resume.first_savepoint(
                     self._loaded, found.source, len(found.segments), earlier and earlier[1]
                 )
-                return await self._migrate(sides, first, stop)
+                remove_old_spools(self._store.folder, resume.identity(settings), first.standing)
+                return await self._migrate(sides, first, until, stop)
 
-    async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
+    async def _migrate(
+        self, sides: Sides, first: Savepoint, until: Until, stop: asyncio.Event
+    ) -> bool:
         keeper = resume.Keeper(self._store, first)
         migration, rejects = build_migration(
-            self._loaded.settings, sides, keeper, first.standing, first.rejects
+            self._loaded.settings, sides, keeper, first.standing, first.rejects, until
         )
         return await self._show(migration, rejects, stop)
 

@@ -6,7 +6,14 @@ Shapes are those of DescribeTable, CreateTable and UpdateTable.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from alternator_migrate.model import Index, KeyElement, TableSpec, TableState, Throughput
+from alternator_migrate.model import (
+    Index,
+    KeyElement,
+    TableSpec,
+    TableState,
+    TableStream,
+    Throughput,
+)
 
 Tags = Mapping[str, str]
 
@@ -45,6 +52,18 @@ def read_state(description: Mapping[str, Any], ttl: str | None, tags: Tags) -> T
         size=description.get("TableSizeBytes", 0),
         left_out=tuple(_left_out(description)),
     )
+
+
+def read_stream(description: Mapping[str, Any]) -> TableStream | None:
+    """The newest stream of a table from DescribeTable's `Table`; None if it never had one.
+
+    AWS leaves out the StreamSpecification of a disabled stream, ScyllaDB says that it is disabled.
+    """
+    setting = description.get("StreamSpecification", {})
+    arn = description.get("LatestStreamArn")
+    if not arn:
+        return None
+    return TableStream(arn, setting.get("StreamViewType", ""), bool(setting.get("StreamEnabled")))
 
 
 def creation(spec: TableSpec) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """Joinery of one side: from its settings to an open control plane and data plane."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
-from alternator_migrate.aws import Account, Login, open_control, sign_in
+from alternator_migrate.aws import Account, Login, is_public, open_control, sign_in, streams_url
 from alternator_migrate.config.settings import AlternatorOptions, Side
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.errors import Unavailable, UsageError
-from alternator_migrate.lane import Lane, Transport, open_lane
+from alternator_migrate.lane import STREAMS_API, Lane, Transport, open_lane
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.tables import Table
 
@@ -21,13 +22,15 @@ _SPARE_CONNECTIONS: Final = 4
 @dataclass(frozen=True, slots=True)
 class Service:
     """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
-    this is AWS itself, not a custom endpoint; `skew` is this clock minus the server's, seconds."""
+    this is AWS itself, not a custom endpoint; `skew` is this clock minus the server's, seconds;
+    `streams` opens a lane to the streams API."""
 
     table: Table
     lane: Lane
     options: AlternatorOptions | None
     own: bool
     skew: float | None
+    streams: Callable[[], AbstractAsyncContextManager[Lane]]
 
     @property
     def dialect(self) -> Dialect:
@@ -66,7 +69,25 @@ async def open_service(
             if options:
                 await _know_nodes(role, side, lane)
             table = Table(client, side.table, f"{role} {nodes.contacts[0]}")
-            yield Service(table, lane, options, endpoint is None, skew)
+            streams = partial(_open_streams, lane.nodes, transport, account)
+            yield Service(table, lane, options, endpoint is None, skew, streams)
+
+
+@asynccontextmanager
+async def _open_streams(
+    nodes: Nodes, transport: Transport, account: Account
+) -> AsyncIterator[Lane]:
+    """A lane to the streams API: at the table's nodes, or at AWS's own address for it."""
+    if is_public(nodes.contacts[0]):
+        nodes = Nodes((await streams_url(account),))
+    async with open_lane(
+        nodes,
+        transport,
+        region=account.region,
+        credentials=account.credentials,
+        api=STREAMS_API,
+    ) as lane:
+        yield lane
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from alternator_migrate.errors import (
     ServerRefused,
     UsageError,
 )
-from alternator_migrate.model import Index, TableSpec, TableState
+from alternator_migrate.model import Index, TableSpec, TableState, TableStream
 
 _ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
 _UNSUPPORTED: Final = ("UnknownOperationException", "AccessDeniedException")
@@ -101,6 +101,20 @@ class Table:
         if tags:
             with self._asking(f"TagResource {self.name}"):
                 await self._client.tag_resource(ResourceArn=self._arn, Tags=schema.tag_list(tags))
+
+    async def stream(self) -> TableStream | None:
+        """The table's newest stream, enabled or not. Raises `UsageError` without the table."""
+        description = await self._describe()
+        if description is None:
+            raise UsageError(f"the table {self.name} does not exist")
+        return schema.read_stream(description)
+
+    async def set_stream(self, specification: Mapping[str, Any]) -> None:
+        """Enable or disable the stream. Raises `ServerRefused`."""
+        with refusing(f"{self._where}UpdateTable {self.name}, stream"):
+            await self._client.update_table(
+                TableName=self.name, StreamSpecification=dict(specification)
+            )
 
     async def holds_items(self) -> bool:
         """Whether at least one item is there: a Scan for one, page after page of emptiness."""

@@ -7,18 +7,21 @@ decodes an attribute value, save a TTL where a filter of the user's makes that n
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from alternator_migrate.errors import BadAnswer, MigrateError, Unavailable
-from alternator_migrate.model import Item, Page, Position
+from alternator_migrate.model import Change, Item, Page, Position
+
+T = TypeVar("T")
 
 _NOTHING = msgspec.Raw(b"")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NO_VALUE = msgspec.Raw(b"{}")
-_PUT = b'{"PutRequest":{"Item":'
-_DELETE = b'{"DeleteRequest":{"Key":'
+_NEXT_ITEM = b'}},{"PutRequest":{"Item":'
+_PUT = b'{"PutRequest":{"Item":%b}}'
+_DELETE = b'{"DeleteRequest":{"Key":%b}}'
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
 
@@ -50,18 +53,9 @@ class _PutRequest(msgspec.Struct):
     put: _Put = msgspec.field(name="PutRequest")
 
 
-class _DeleteRequest(msgspec.Struct):
-    delete: _Delete = msgspec.field(name="DeleteRequest")
-
-
-class _BatchAnswer(msgspec.Struct):
-    unprocessed: dict[str, list[_PutRequest]] = msgspec.field(name="UnprocessedItems")
-    consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
-
-
-class _DeletionAnswer(msgspec.Struct):
-    unprocessed: dict[str, list[_DeleteRequest]] = msgspec.field(name="UnprocessedItems")
-    consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
+class _WriteRequest(msgspec.Struct):
+    put: _Put | None = msgspec.field(name="PutRequest", default=None)
+    delete: _Delete | None = msgspec.field(name="DeleteRequest", default=None)
 
 
 class _Keys(msgspec.Struct):
@@ -71,6 +65,11 @@ class _Keys(msgspec.Struct):
 class _GetAnswer(msgspec.Struct):
     responses: dict[str, list[msgspec.Raw]] = msgspec.field(name="Responses")
     unprocessed: dict[str, _Keys] = msgspec.field(name="UnprocessedKeys", default_factory=dict)
+    consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
+
+
+class _BatchAnswer(msgspec.Struct):
+    unprocessed: dict[str, list[msgspec.Raw]] = msgspec.field(name="UnprocessedItems")
     consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
 
 
@@ -90,8 +89,9 @@ class _ErrorAnswer(msgspec.Struct):
 
 _scan_answer = msgspec.json.Decoder(_ScanAnswer)
 _batch_answer = msgspec.json.Decoder(_BatchAnswer)
-_deletion_answer = msgspec.json.Decoder(_DeletionAnswer)
 _get_answer = msgspec.json.Decoder(_GetAnswer)
+_put_request = msgspec.json.Decoder(_PutRequest)
+_write_request = msgspec.json.Decoder(_WriteRequest)
 _error_answer = msgspec.json.Decoder(_ErrorAnswer)
 _attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _number = msgspec.json.Decoder(_Number)
@@ -118,7 +118,7 @@ def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float |
     try:
         answer = _scan_answer.decode(body)
     except _UNREADABLE as error:
-        raise _unreadable("Scan", body, error) from error
+        raise unreadable("Scan", body, error) from error
     if answer.count != len(answer.items) or answer.scanned < answer.count:
         raise BadAnswer(
             f"Scan announced {answer.count} items of {answer.scanned} and sent {len(answer.items)}"
@@ -152,15 +152,11 @@ def projection(names: Sequence[str], request: Mapping[str, object]) -> dict[str,
     }
 
 
-def batch_body(
-    table: str, items: Sequence[Item], *, ask_capacity: bool, deleting: bool = False
-) -> bytes:
-    """A BatchWriteItem request that puts `items` (at least one), or with `deleting` deletes the
-    items of such keys, by joining their bytes."""
+def batch_body(table: str, items: Sequence[Item], *, ask_capacity: bool) -> bytes:
+    """A BatchWriteItem request that puts `items` (at least one) by joining their bytes."""
     tail = b'}}]},"ReturnConsumedCapacity":"TOTAL"}' if ask_capacity else b"}}]}}"
-    request = _DELETE if deleting else _PUT
-    head = b'{"RequestItems":{%b:[%b' % (to_json(table), request)
-    return b"".join((head, (b"}}," + request).join(items), tail))
+    head = b'{"RequestItems":{%b:[{"PutRequest":{"Item":' % to_json(table)
+    return b"".join((head, _NEXT_ITEM.join(items), tail))
 
 
 def get_body(table: str, keys: Sequence[bytes], request: Mapping[str, object]) -> bytes:
@@ -185,10 +181,36 @@ def read_get_answer(body: bytes) -> tuple[list[Item], list[bytes], float | None]
     try:
         answer = _get_answer.decode(body)
     except _UNREADABLE as error:
-        raise _unreadable("BatchGetItem", body, error) from error
+        raise unreadable("BatchGetItem", body, error) from error
     items = [item for found in answer.responses.values() for item in found]
     back = [bytes(key) for keys in answer.unprocessed.values() for key in keys.keys]
     return cast("list[Item]", items), back, _units(answer.consumed)
+
+
+def deletion(key: bytes) -> bytes:
+    """A WriteRequest that deletes the item of a key."""
+    return _DELETE % key
+
+
+def write_request(change: Change) -> bytes:
+    """A change as a WriteRequest: a put of its image, or a delete of its key."""
+    return deletion(change.key) if change.image is None else _PUT % memoryview(change.image)
+
+
+def requests_body(table: str, requests: Sequence[Item], *, ask_capacity: bool) -> bytes:
+    """A BatchWriteItem request of WriteRequests (at least one), puts and deletes mixed."""
+    tail = b']},"ReturnConsumedCapacity":"TOTAL"}' if ask_capacity else b"]}}"
+    return b"".join((b'{"RequestItems":{%b:[' % to_json(table), b",".join(requests), tail))
+
+
+def item_of_request(request: Item) -> Item:
+    """The item that a WriteRequest puts, or the key that it deletes. Raises `BadAnswer`."""
+    found = _decoded(_write_request, request)
+    if found.put:
+        return cast("Item", found.put.item)
+    if found.delete:
+        return cast("Item", found.delete.key)
+    raise BadAnswer("the answer to BatchWriteItem has neither a put nor a delete")
 
 
 def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
@@ -196,31 +218,30 @@ def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
 
     Raises `Unavailable` and `BadAnswer` as `read_page` does.
     """
-    if body in _NONE_UNPROCESSED:
-        return [], None
-    try:
-        answer = _batch_answer.decode(body)
-    except _UNREADABLE as error:
-        raise _unreadable("BatchWriteItem", body, error) from error
-    back = [each.put.item for requests in answer.unprocessed.values() for each in requests]
-    return cast("list[Item]", back), _units(answer.consumed)
+    requests, units = read_requests_answer(body)
+    back = [_decoded(_put_request, request).put.item for request in requests]
+    return cast("list[Item]", back), units
 
 
-def read_deletion_answer(body: bytes) -> tuple[list[Item], float | None]:
-    """The keys that came back unprocessed where a batch deletes, and the consumed write units
-    where reported. Raises `Unavailable` and `BadAnswer` as `read_page` does."""
+def read_requests_answer(body: bytes) -> tuple[list[Item], float | None]:
+    """The WriteRequests that came back unprocessed, and the consumed write units where
+    reported."""
     if body in _NONE_UNPROCESSED:
         return [], None
-    try:
-        answer = _deletion_answer.decode(body)
-    except _UNREADABLE as error:
-        raise _unreadable("BatchWriteItem", body, error) from error
-    back = [each.delete.key for requests in answer.unprocessed.values() for each in requests]
+    answer = _decoded(_batch_answer, body)
+    back = [request for requests in answer.unprocessed.values() for request in requests]
     return cast("list[Item]", back), _units(answer.consumed)
 
 
 def _units(consumed: Sequence[_Consumed]) -> float | None:
     return sum(each.units for each in consumed) if consumed else None
+
+
+def _decoded(decoder: "msgspec.json.Decoder[T]", body: Item) -> T:
+    try:
+        return decoder.decode(body)
+    except _UNREADABLE as error:
+        raise unreadable("BatchWriteItem", body, error) from error
 
 
 def read_error(body: bytes) -> tuple[str, str]:
@@ -240,13 +261,13 @@ def is_cut_off(body: bytes) -> bool:
     return not shape or (shape[:1] == b"{" and (opened > closed or b'"' in shape))
 
 
-def _unreadable(operation: str, body: bytes, error: Exception) -> MigrateError:
+def unreadable(operation: str, body: Item, error: Exception) -> MigrateError:
     """What an answer is that cannot be decoded: cut off, which may not happen again, or wrong.
 
     msgspec says "truncated" of half a surrogate pair near the end too, so brackets are counted.
     """
     at_the_end = "truncated" in str(error) or f"(byte {len(body)})" in str(error)
-    if at_the_end and is_cut_off(body):
+    if at_the_end and is_cut_off(bytes(body)):
         return Unavailable(f"the answer to {operation} was cut off after {len(body)} bytes")
     return BadAnswer(f"the answer to {operation} cannot be read: {error}")
 
@@ -266,6 +287,11 @@ def lacks(item: Item, names: Sequence[str]) -> list[str]:
 def rekeyed(key: bytes, names: Mapping[str, str]) -> bytes:
     """A key with its attributes named anew, values untouched."""
     return to_json({names[name]: value for name, value in _attributes.decode(key).items()})
+
+
+def first_value(key: bytes) -> bytes:
+    """The value of the first attribute of a key: of its HASH attribute."""
+    return bytes(next(iter(_attributes.decode(key).values())))
 
 
 def one_line(item: Item) -> bytes:

@@ -11,7 +11,10 @@ from alternator_migrate import wire
 from alternator_migrate.config import Settings
 from alternator_migrate.dialect import Dialect, Plan, plan_target
 from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.follow import Applier
+from alternator_migrate.following import Follower
 from alternator_migrate.interfaces import SavepointKeeper
+from alternator_migrate.lane import Lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
 from alternator_migrate.model import Limits, Segment, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
@@ -21,6 +24,7 @@ from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, expiry_now
 from alternator_migrate.sources.rejects import RejectsSource
+from alternator_migrate.streaming import FOR_EVER, SourceStream, Until, hooks, rules
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
 
 _DYNAMODB_BATCH: Final = 25
@@ -29,7 +33,8 @@ _PAGE_BYTES: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Both services, open, and what was found there."""
+    """Both services, open, and what was found there; `streams` leads to the source's streams
+    where changes are to be followed."""
 
     source: Service
     target: Service
@@ -37,6 +42,7 @@ class Sides:
     read_cap: float | None
     write_cap: float | None
     crew: Crew
+    streams: Lane | None = None
 
 
 @asynccontextmanager
@@ -63,6 +69,8 @@ async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIt
                     state.size, os.cpu_count() or 1, segments or settings.source.scan_segments
                 ),
             )
+            follows = settings.target.stream_changes
+            streams = await stack.enter_async_context(source.streams()) if follows else None
         except UsageError:
             raise
         except MigrateError as error:
@@ -74,6 +82,7 @@ async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIt
             read_cap=_read_cap(settings, findings, source),
             write_cap=_write_cap(settings, findings, target),
             crew=crew,
+            streams=streams,
         )
 
 
@@ -83,14 +92,14 @@ def build_migration(
     keeper: SavepointKeeper,
     standing: Standing,
     earlier_rejects: str | None = None,
+    until: Until = FOR_EVER,
 ) -> tuple[Migration, RejectsFile]:
     """A migration that goes on from `standing`, and the file that will hold rejected items."""
     found = sides.findings
     retry = Retry(settings.retry_budget_seconds)
     reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
-    allowed = settings.max_rejects - standing.items.rejected
+    allowed = settings.max_rejects - standing.rejected
     rejects = _rejects_file(settings, found, allowed, earlier_rejects)
-    renames = {rename.from_: rename.to for rename in settings.renames}
     source = DynamoDBSource(
         sides.source.lane,
         settings.source.table,
@@ -101,7 +110,7 @@ def build_migration(
         consistent=settings.source.consistent_read,
         page_items=page_items(sides.read_cap, found.source),
         ask_capacity=sides.read_cap is not None and not sides.source.options,
-        rename=wire.renamer(renames) if renames else None,
+        rename=_renamer(settings),
     )
     target = target_of(settings, sides, retry, writing)
     migration = Migration(
@@ -118,8 +127,32 @@ def build_migration(
         standing=standing,
         beside=[service.watch for service in (sides.source, sides.target)],
         interval=settings.savepoints.interval_seconds,
+        follower=_follower(settings, sides, target, rejects, retry, standing, until),
+        hooks=hooks(settings),
     )
     return migration, rejects
+
+
+def _follower(
+    settings: Settings,
+    sides: Sides,
+    target: DynamoDBTarget,
+    rejects: RejectsFile,
+    retry: Retry,
+    standing: Standing,
+    until: Until,
+) -> Follower | None:
+    """What follows the source's changes, where that is wanted."""
+    if sides.streams is None:
+        return None
+    stream = SourceStream(sides.source.table, sides.streams, sides.findings.source.spec, retry)
+    applier = Applier(target, rejects, sides.crew.writers, _renamer(settings))
+    return Follower(stream, applier, retry, rules(settings, until), standing.stream)
+
+
+def _renamer(settings: Settings) -> wire.Reshape | None:
+    renames = {rename.from_: rename.to for rename in settings.renames}
+    return wire.renamer(renames) if renames else None
 
 
 def build_resend(

@@ -181,12 +181,13 @@ def _has_port(host: str) -> bool:
 
 def _of_whole(settings: Settings) -> Iterable[tuple[str, str]]:
     source, target = settings.source, settings.target
-    for key, wanted in (
-        ("streamChanges", target.stream_changes),
-        ("skipInitialSnapshotTransfer", target.skip_initial_snapshot_transfer),
-    ):
-        if wanted:
-            yield f"target.{key}", "following changes is not in this version: set it to false"
+    if target.skip_initial_snapshot_transfer and not target.stream_changes:
+        yield "target.skipInitialSnapshotTransfer", "without target.streamChanges there is no work"
+    if target.stream_changes and source.filter:
+        yield (
+            "source.filter",
+            "cannot be applied to changes: leave it out, or set target.streamChanges to false",
+        )
     places = [
         (side.table, side.region, side.endpoint.contacts if side.endpoint else ())
         for side in (source, target)

@@ -202,6 +202,39 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
+class Spool:
+    """Changes kept on disk while the copy lasts."""
+
+    max_bytes: int = key(
+        integer(0, 2**63 - 1),
+        "most bytes of changes kept on disk while the copy lasts; 0 keeps none",
+        default=10_000_000_000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cutover:
+    """When the target counts as caught up."""
+
+    max_lag_seconds: float = key(
+        number(0.1), "highest lag of a target that has caught up", default=5.0
+    )
+    for_seconds: float = key(number(0), "for how long on end", default=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Shell commands that run when something happens."""
+
+    on_start: str | None = key(text, "command before anything is changed; its failure ends the run")
+    on_snapshot_done: str | None = key(text, "command when the copy is complete")
+    on_caught_up: str | None = key(text, "command when the target has caught up, once a run")
+    on_failure: str | None = key(text, "command when the run has failed")
+    on_stop: str | None = key(text, "command at the end of the run, however it ended")
+    timeout_seconds: float = key(number(0.1), "how long a command may take", default=60.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration."""
 
@@ -213,6 +246,9 @@ class Settings:
         list_of(integer(0)), "segments that are wholly written already", default=()
     )
     validation: Validation = section(Validation, "comparison of both sides", optional=False)
+    spool: Spool = section(Spool, "changes kept while the copy lasts", optional=False)
+    cutover: Cutover = section(Cutover, "when the target has caught up", optional=False)
+    hooks: Hooks = section(Hooks, "commands to run", optional=False)
     max_rejects: int = key(integer(0), "items the target may refuse", default=0)
     retry_budget_seconds: float = key(
         number(1), "how long one request is repeated before the run fails", default=300.0

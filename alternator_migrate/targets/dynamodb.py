@@ -1,7 +1,8 @@
 """BatchWriteItem into a DynamoDB or Alternator table."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -17,16 +18,20 @@ from alternator_migrate.errors import (
     ServerRefused,
     Throttled,
 )
+from alternator_migrate.homes import Homes
 from alternator_migrate.lane import Lane
-from alternator_migrate.model import Batch, Item, Limits, Reject
+from alternator_migrate.model import Batch, Change, ChangeBatch, Home, Item, Limits, Reject
 from alternator_migrate.pacing import Pace, Retry
+
+Send = Callable[[str, Sequence[Item], int], Awaitable[Sequence[Item]]]
+"""`send(avoid, items, size)`: one request; returns what came back unprocessed."""
 
 _WRITE_UNIT: Final = 1024.0
 _PIECE_SECONDS: Final = 15.0
 
 
 class DynamoDBTarget:
-    """Puts batches at the run's pace; DynamoDB and Alternator differ in the values given.
+    """Writes batches at the run's pace; DynamoDB and Alternator differ in the values given.
 
     `limits` starts as given and follows the server's length message downwards. A batch that
     fails with a server error for the whole retry budget, while others or a part of it succeed,
@@ -49,44 +54,82 @@ class DynamoDBTarget:
         self._retry_pieces = Retry(min(retry.budget, _PIECE_SECONDS))
         self._ask_capacity = ask_capacity
         self._succeeded = float("-inf")
+        self._homes = Homes(lane.nodes)
         self.limits = limits
 
     async def write(self, batch: Batch) -> Sequence[Reject]:
         """Store the batch; returns the items that the target refuses as invalid."""
-        return await self._write(batch.items, batch.size, self._retry)
+        return await self._write(batch.items, batch.size, self._retry, self._put)
 
     async def delete(self, keys: Sequence[bytes]) -> None:
         """Delete the items of `keys`, JSON objects, as far as they are there."""
-        for start in range(0, len(keys), self.limits.items):
-            rest: Sequence[Item] = keys[start : start + self.limits.items]
+
+        async def send(avoid: str, requests: Sequence[Item], size: int) -> Sequence[Item]:
+            return await self._send(requests, size, avoid)
+
+        for requests, size in pack([*map(wire.deletion, keys)], self.limits):
+            rest = requests
             while rest:
-                rest = await self._retry(self._put, rest, len(rest), deleting=True)
+                rest = await self._retry(send, rest, size)
 
     def key_of(self, item: Item) -> bytes:
         """The item's key attributes as a JSON object."""
         return wire.key_of(item, self._key_names)
 
+    def batches(self, changes: Sequence[Change]) -> list[ChangeBatch]:
+        """Changes of different keys, packed by the nodes that are to write them."""
+        by_home: dict[Home, list[Item]] = defaultdict(list)
+        one = self._homes.of(b"") if self._homes.one else None
+        for change in changes:
+            home = one or self._homes.of(self._partition(change))
+            by_home[home].append(wire.write_request(change))
+        return [
+            ChangeBatch(run, size, home)
+            for home, requests in by_home.items()
+            for run, size in pack(requests, self.limits)
+        ]
+
+    async def apply(self, batch: ChangeBatch) -> Sequence[Reject]:
+        """Put images and delete keys, all through one node; what is refused is returned."""
+
+        async def send(_: str, requests: Sequence[Item], size: int) -> Sequence[Item]:
+            async with self._homes.writing(batch.home) as node:
+                return await self._send(requests, size, at=node)
+
+        rejects = await self._write(batch.requests, batch.size, self._retry, send)
+        await self._homes.settle(batch.home)
+        return [replace(each, item=wire.item_of_request(each.item)) for each in rejects]
+
+    def _partition(self, change: Change) -> bytes:
+        return wire.first_value(change.key) if len(self._key_names) > 1 else change.key
+
     async def _write(
-        self, items: Sequence[Item], size: int, retry: Retry, witness: Item | None = None
+        self,
+        items: Sequence[Item],
+        size: int,
+        retry: Retry,
+        send: Send,
+        witness: Item | None = None,
     ) -> list[Reject]:
         rest, began = items, time.monotonic()
         try:
             while rest:
-                rest = await retry(self._put, rest, size)
+                rest = await retry(send, rest, size)
                 size = sum(map(len, rest))
         except BatchTooLong as error:
             self.limits = replace(self.limits, items=min(self.limits.items, error.maximum))
-            return await self._write_parts([run for run, _ in pack(rest, self.limits)], retry)
+            runs = [run for run, _ in pack(rest, self.limits)]
+            return await self._write_parts(runs, retry, send)
         except ItemsRefused as error:
-            return await self._halve(rest, error.code, error.words, retry)
+            return await self._halve(rest, error.code, error.words, retry, send)
         except OutOfTime as error:
             if not isinstance(error.__cause__, ServerFault):
                 raise
-            witness = await self._taken_of(rest, witness)
+            witness = await self._taken_of(rest, witness, send)
             if witness is None and self._succeeded < began:
                 raise
             words, retry = str(error.__cause__), self._retry_pieces
-            return await self._halve(rest, "InternalServerError", words, retry, witness)
+            return await self._halve(rest, "InternalServerError", words, retry, send, witness)
         return []
 
     async def _halve(
@@ -95,54 +138,79 @@ class DynamoDBTarget:
         code: str,
         words: str,
         retry: Retry,
+        send: Send,
         witness: Item | None = None,
     ) -> list[Reject]:
         """Find the items at fault in a batch that the target does not take as a whole."""
         if len(items) == 1:
             return [Reject(items[0], code, words)]
         half = len(items) // 2
-        return await self._write_parts([items[:half], items[half:]], retry, witness)
+        return await self._write_parts([items[:half], items[half:]], retry, send, witness)
 
-    async def _taken_of(self, items: Sequence[Item], witness: Item | None) -> Item | None:
+    async def _taken_of(
+        self, items: Sequence[Item], witness: Item | None, send: Send
+    ) -> Item | None:
         """An item of the batch that the target takes now, in one attempt: `witness`, which it
         took before, or one of a half of `items`. None says that the server may be down."""
         half = len(items) // 2
         parts = [[witness]] if witness is not None else [items[:half], items[half:]]
         for part in filter(None, parts):
             with suppress(Retryable, ServerRefused):
-                await self._put("", part, sum(map(len, part)))
+                await send("", part, sum(map(len, part)))
                 return part[0]
         return None
 
     async def _write_parts(
-        self, parts: Iterable[Sequence[Item]], retry: Retry, witness: Item | None = None
+        self,
+        parts: Iterable[Sequence[Item]],
+        retry: Retry,
+        send: Send,
+        witness: Item | None = None,
     ) -> list[Reject]:
         rejects = []
         for part in parts:
-            rejects += await self._write(part, sum(map(len, part)), retry, witness)
+            rejects += await self._write(part, sum(map(len, part)), retry, send, witness)
         return rejects
 
-    async def _put(
-        self, avoid: str, items: Sequence[Item], size: int, *, deleting: bool = False
+    async def _put(self, avoid: str, items: Sequence[Item], size: int) -> Sequence[Item]:
+        """One request of puts, at any node but `avoid`."""
+        taken = await self._take(len(items), size)
+        body = wire.batch_body(self._table, items, ask_capacity=self._ask_capacity)
+        answer = await self._call(body, avoid)
+        return self._settled(wire.read_batch_answer(answer), len(items), taken)
+
+    async def _send(
+        self, requests: Sequence[Item], size: int, avoid: str = "", at: str = ""
     ) -> Sequence[Item]:
-        """One request; returns what came back unprocessed. Raises `Throttled` if that is all."""
-        taken = max(len(items), size / _WRITE_UNIT)
+        """One request of puts and deletes, at the node `at` or any but `avoid`."""
+        taken = await self._take(len(requests), size)
+        body = wire.requests_body(self._table, requests, ask_capacity=self._ask_capacity)
+        answer = await self._call(body, avoid, at)
+        return self._settled(wire.read_requests_answer(answer), len(requests), taken)
+
+    async def _take(self, count: int, size: int) -> float:
+        """Wait for the pace; the units taken for so many items."""
+        taken = max(float(count), size / _WRITE_UNIT)
         await self._pace.take(taken)
-        body = wire.batch_body(
-            self._table, items, ask_capacity=self._ask_capacity, deleting=deleting
-        )
+        return taken
+
+    async def _call(self, body: bytes, avoid: str = "", at: str = "") -> bytes:
         try:
-            answer = await self._lane.call("BatchWriteItem", body, avoid)
+            return await self._lane.call("BatchWriteItem", body, avoid, at)
         except Throttled:
             self._pace.slow_down()
             raise
-        read = wire.read_deletion_answer if deleting else wire.read_batch_answer
-        back, units = read(answer)
+
+    def _settled(
+        self, answer: tuple[Sequence[Item], float | None], sent: int, taken: float
+    ) -> Sequence[Item]:
+        """What of `sent` items came back. Raises `Throttled` if that is all."""
+        back, units = answer
         self._pace.settle(taken, taken if units is None else units)
         self._succeeded = time.monotonic()
         if back:
             self._pace.slow_down()
-            if len(back) == len(items):
+            if len(back) == sent:
                 raise Throttled(f"none of {len(back)} items was processed")
             self._retry.note_throttled()
         return back

@@ -1,6 +1,7 @@
 """Canned DynamoDB servers, far cheaper than any client, so that a client is what is measured.
 
 python -m tests.bench.canned source --items 1000000
+python -m tests.bench.canned changes --items 1000000 --shards 4
 python -m tests.bench.canned sink --port 8001 --tls cert.pem key.pem
 
 Each prints `listening PORT` on standard output once it accepts connections, and ends with SIGTERM.
@@ -14,6 +15,7 @@ import ssl
 
 import uvloop
 
+from tests.bench.changes import Changes
 from tests.bench.http1 import App, Connection
 from tests.bench.sink import ARNS, Sink
 from tests.bench.source import UUID_ITEM_BYTES, Source
@@ -30,6 +32,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     source.add_argument("--items", type=int, default=100_000)
     source.add_argument("--item-bytes", type=int, default=UUID_ITEM_BYTES)
     source.add_argument("--no-crc", action="store_true", help="send no x-amz-crc32")
+    changes = roles.add_parser("changes", parents=[common], help="a stream to be followed")
+    changes.add_argument("--items", type=int, default=100_000, help="how many changes")
+    changes.add_argument("--shards", type=int, default=4)
     sink = roles.add_parser("sink", parents=[common], help="tables to be written")
     sink.add_argument("--dialect", choices=sorted(ARNS), default="alternator")
     sink.add_argument("--verify", action="store_true", help="parse every batch")
@@ -40,6 +45,8 @@ def make_app(options: argparse.Namespace) -> App:
     """The server the command line asks for."""
     if options.role == "source":
         return Source(options.items, options.item_bytes, crc=not options.no_crc)
+    if options.role == "changes":
+        return Changes(options.items, options.shards)
     return Sink(options.dialect, options.verify)
 
 

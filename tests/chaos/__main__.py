@@ -8,12 +8,16 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from pprint import pprint
 
 from tests.chaos.play import Outcome, play
+from tests.chaos.pursue import pursue
+from tests.chaos.pursuits import pursuit
 from tests.chaos.schedule import schedule
+from tests.servers.dynamodb_local import dynamodb_local
 
 SEED_SECONDS = 300
 
@@ -24,23 +28,31 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds")
     parser.add_argument("--from", dest="first", type=int, default=1, help="the first seed")
     parser.add_argument("--seed", type=int, help="only this seed")
+    parser.add_argument("--follow", action="store_true", help="seeds of following changes")
     parser.add_argument("--show", action="store_true", help="print the schedule of --seed")
     parser.add_argument("--jobs", type=int, default=2, help="seeds played at a time")
     return parser.parse_args()
 
 
-def one(seed: int) -> tuple[Outcome | None, str]:
-    """Play a seed; its outcome, or why it failed and where its files are."""
+def one(seed: int, source: str | None) -> tuple[Outcome | None, str]:
+    """Play a seed, of following where `source` is the URL of a DynamoDB Local; its outcome, or
+    why it failed and where its files are."""
     folder = Path(tempfile.mkdtemp(prefix=f"migrate-chaos-{seed}-"))
 
     async def bounded() -> Outcome:
         async with asyncio.timeout(SEED_SECONDS):
+            if source:
+                return await pursue(pursuit(seed), source, folder)
             return await play(schedule(seed), folder)
 
+    again = "--follow " if source else ""
     try:
         outcome = asyncio.run(bounded())
     except Exception as error:  # noqa: BLE001 # whatever it is, it is told with its seed
-        return None, f"{error!r}\n  files: {folder}\n  again: python -m tests.chaos --seed {seed}"
+        return (
+            None,
+            f"{error!r}\n  files: {folder}\n  again: python -m tests.chaos {again}--seed {seed}",
+        )
     shutil.rmtree(folder)
     return outcome, ""
 
@@ -49,13 +61,15 @@ def main() -> int:
     """Play what was asked for; exit code 1 if a seed failed."""
     options = parse()
     if options.show and options.seed is not None:
-        pprint(asdict(schedule(options.seed)))
+        shown = pursuit(options.seed) if options.follow else schedule(options.seed)
+        pprint(asdict(shown))
         return 0
     seeds = range(options.first, options.first + options.seeds)
     wanted = [options.seed] if options.seed is not None else list(seeds)
     began, failed, pages, runs = time.monotonic(), 0, Counter[int](), 0
-    with ProcessPoolExecutor(options.jobs) as pool:
-        for future in as_completed({pool.submit(one, seed): seed for seed in wanted}):
+    source = dynamodb_local() if options.follow else nullcontext()
+    with source as url, ProcessPoolExecutor(options.jobs) as pool:
+        for future in as_completed({pool.submit(one, seed, url): seed for seed in wanted}):
             outcome, why = future.result()
             if outcome is None:
                 failed += 1
@@ -64,8 +78,10 @@ def main() -> int:
             runs += outcome.runs
             pages.update(again for again, _ in outcome.copied_again)
     print(f"{len(wanted) - failed} passed, {failed} failed")
-    print(f"{runs} runs in {time.monotonic() - began:.0f} s; pages copied again by a resumed run:")
-    print("  " + ", ".join(f"{count} x {again}" for again, count in sorted(pages.items())))
+    print(f"{runs} runs in {time.monotonic() - began:.0f} s")
+    if pages:
+        found = ", ".join(f"{count} x {again}" for again, count in sorted(pages.items()))
+        print(f"pages copied again by a resumed run: {found}")
     return int(failed > 0)
 
 

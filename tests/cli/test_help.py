@@ -15,8 +15,7 @@ from tests.cli.support import one_error
 from tests.conftest import RunCli
 from tests.servers.cli import REPOSITORY, environment
 
-COMMANDS = ("run", "plan", "validate", "status", "demo")
-LATER = ("follow",)
+COMMANDS = ("run", "plan", "validate", "follow", "status", "demo")
 HEAVY = ("aiohttp", "aioboto3", "botocore", "rich", "msgspec", "yaml", "moto", "uvloop", "asyncio")
 
 
@@ -64,11 +63,6 @@ async def test_help_tells_the_default_of_every_choice(run_cli: RunCli, command: 
     for choice in choices:
         assert choice.opts[0] in out
         assert f"[default: {choice.default}]" in out
-
-
-@pytest.mark.parametrize("command", LATER)
-async def test_commands_of_later_versions_are_usage_errors(run_cli: RunCli, command: str) -> None:
-    assert command in one_error(await run_cli(command, "config.yaml"))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--old", action="store_true", help="behave as ScyllaDB 5.1")
     parser.add_argument("--max-batch", type=int, default=100)
     parser.add_argument("--page-bytes", type=int, default=1 << 20)
+    parser.add_argument("--stream-shards", type=int, default=128)
+    parser.add_argument("--stream-delay", type=float, default=10.0, help="seconds")
     parser.add_argument("--auth", metavar="ROLE:SECRET", help="check signatures")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--seed", type=int, default=0, help="of random failures")
@@ -65,6 +67,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
         port=arguments.port,
         max_batch=arguments.max_batch,
         page_bytes=arguments.page_bytes,
+        stream_shards=arguments.stream_shards,
+        stream_delay=arguments.stream_delay,
     ) as alternator:
         for url in alternator.urls:
             print(f"listening {url}", flush=True)

@@ -1,6 +1,7 @@
 """What DescribeTable says of a table."""
 
-from tests.standin.state import Index, Stream, Table
+from tests.standin.changelog import Stream
+from tests.standin.state import Index, Table
 from tests.standin.store import Call
 from tests.standin.values import Column, Item
 
@@ -92,11 +93,11 @@ def _shown_keys(call: Call, table: Table, index: Index) -> list[Column]:
 
 
 def stream_fields(stream: Stream | None) -> Item:
-    """What an enabled stream adds to a description."""
+    """What a stream adds to a description, a disabled one too while it is kept."""
     if stream is None:
         return {}
     return {
         "LatestStreamArn": stream.arn,
         "LatestStreamLabel": stream.label,
-        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": stream.view},
+        "StreamSpecification": {"StreamEnabled": stream.enabled, "StreamViewType": stream.view},
     }

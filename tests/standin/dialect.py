@@ -29,6 +29,9 @@ class Dialect:
     localnodes_filters: bool = True
     server: str | None = None
     stream_arn_is_uuid: bool = False
+    disabled_stream_kept: bool = True
+    put_is_remove_and_modify: bool = False
+    ttl_is_marked: bool = True
 
 
 CURRENT = Dialect()
@@ -56,5 +59,8 @@ OLD = Dialect(
     localnodes_filters=False,
     server="Seastar httpd",
     stream_arn_is_uuid=True,
+    disabled_stream_kept=False,
+    put_is_remove_and_modify=True,
+    ttl_is_marked=False,
 )
 """ScyllaDB 5.1, as seen on a running server."""

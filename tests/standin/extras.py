@@ -1,11 +1,11 @@
-"""Tags, TTL, streams listing, endpoints and backups: the small operations on a table."""
+"""Tags, TTL, endpoints and backups: the small operations on a table."""
 
 from decimal import Decimal
 
 from tests.standin import tags
-from tests.standin.errors import unsupported, validation
+from tests.standin.errors import validation
 from tests.standin.state import TTL_TAG, Table, Write
-from tests.standin.store import Call, Store
+from tests.standin.store import BY_TTL, Call, Store
 from tests.standin.values import Item
 
 FIVE_YEARS = 5 * 31_556_952
@@ -94,7 +94,8 @@ def _expire_table(store: Store, table: Table) -> int:
     now = int(store.clock())
     due = [key for key, row in table.rows.items() if _expired(row.item.get(table.ttl), now)]
     for key in due:
-        table.apply(Write(table, key, None, (b"", b"")), store.stamp(0), arrival_order=True)
+        write = Write(table, key, None, (b"", b""))
+        store.write(write, store.stamp(0), arrival_order=True, operation=BY_TTL)
     return len(due)
 
 
@@ -120,20 +121,3 @@ def describe_continuous_backups(call: Call) -> Item:
             "PointInTimeRecoveryDescription": point_in_time,
         }
     }
-
-
-def list_streams(call: Call) -> Item:
-    """ListStreams: the enabled ones, all in one page."""
-    only = call.body.get("TableName")
-    return {
-        "Streams": [
-            {"StreamArn": table.stream.arn, "StreamLabel": table.stream.label, "TableName": name}
-            for name, table in call.store.tables.items()
-            if table.stream and only in {None, name}
-        ]
-    }
-
-
-def read_stream(call: Call) -> Item:
-    """DescribeStream, GetShardIterator, GetRecords: known operations without data here."""
-    raise unsupported(call.operation)

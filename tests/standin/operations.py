@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.standin import batches, describe, extras, items, reads, tables
+from tests.standin import batches, describe, extras, items, reads, streams, tables
 from tests.standin.errors import ApiError
 from tests.standin.store import Call
 from tests.standin.values import Item
@@ -28,10 +28,10 @@ OPERATIONS: dict[str, Callable[[Call], Item | None]] = {
     "ListTagsOfResource": extras.list_tags,
     "UpdateTimeToLive": extras.update_ttl,
     "DescribeTimeToLive": extras.describe_ttl,
-    "ListStreams": extras.list_streams,
-    "DescribeStream": extras.read_stream,
-    "GetShardIterator": extras.read_stream,
-    "GetRecords": extras.read_stream,
+    "ListStreams": streams.list_streams,
+    "DescribeStream": streams.describe_stream,
+    "GetShardIterator": streams.get_shard_iterator,
+    "GetRecords": streams.get_records,
 }
 
 

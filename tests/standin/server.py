@@ -120,6 +120,18 @@ class StandIn:
         """Sweep all tables with TTL now; returns how many items were deleted."""
         return extras.expire(self.store)
 
+    def new_generation(self, shards: int | None = None) -> None:
+        """The ring changes: all stream shards close, and `shards` others follow (as many as
+        configured by default)."""
+        self.store.new_generation(shards or self.settings.stream_shards)
+
+    def trim(self, name: str) -> None:
+        """Drop all changes that a table's stream has now, as if their 24 hours had passed."""
+        stream = self.table(name).stream
+        assert stream is not None
+        kept = [entry.sequence for entries in stream.entries.values() for entry in entries]
+        stream.horizon = max(kept, default=0) + 1
+
     async def start(self) -> None:
         """Listen on every node's address; returns when requests are answered."""
         for number in range(len(self._ips)):

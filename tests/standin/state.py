@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tests.standin.changelog import Stream
 from tests.standin.dialect import Dialect
 from tests.standin.values import (
     Column,
@@ -60,15 +61,6 @@ class Index:
     def columns(self) -> list[Column]:
         """Hash first, then range if there is one."""
         return [self.hash, self.range] if self.range else [self.hash]
-
-
-@dataclass
-class Stream:
-    """An enabled stream, as DescribeTable tells it."""
-
-    arn: str
-    label: str
-    view: str
 
 
 @dataclass

@@ -4,13 +4,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.standin.changelog import Entry, Generation, events, keys_of
 from tests.standin.dialect import CURRENT, Dialect
 from tests.standin.errors import no_table
 from tests.standin.faults import Fault, Faults
 from tests.standin.schema import check_table_name, table_name
-from tests.standin.state import Table
+from tests.standin.state import Table, Write
 from tests.standin.tags import WRITE_ISOLATION
 from tests.standin.values import Item
+
+BY_TTL = "expiry"
+"""The operation of deletions by the expiry scanner."""
 
 
 @dataclass
@@ -23,6 +27,12 @@ class Settings:
     backfill_polls: how many DescribeTable answers show a new GSI as CREATING.
     tablets: refuse streams as versions before 2026.2 do on tablets.
     skew: seconds that each node's clock is ahead, by node number.
+    streams: whether streams can be enabled (the experimental flag of versions before 2026.2).
+    stream_shards: how many shards the first generation has.
+    stream_delay: seconds before a change is shown, alternator_streams_time_window_s.
+    enabling_polls: how many DescribeStream answers show a new stream as ENABLING.
+    exact_events: alternator_streams_increased_compatibility.
+    trimmed_refused: answer a read of trimmed changes as DynamoDB does; ScyllaDB says nothing.
     """
 
     max_batch: int = 100
@@ -34,11 +44,18 @@ class Settings:
     backfill_polls: int = 1
     tablets: bool = False
     skew: dict[int, float] = field(default_factory=dict)
+    streams: bool = True
+    stream_shards: int = 128
+    stream_delay: float = 10.0
+    enabling_polls: int = 0
+    exact_events: bool = False
+    trimmed_refused: bool = False
 
 
 @dataclass
 class Store:
-    """The cluster's data. `clock` gives seconds (expiry), `write_clock` microseconds (writes).
+    """The cluster's data. `clock` gives seconds (expiry), `write_clock` microseconds (writes);
+    `applied` is told of every write in the order of arrival.
 
     Without a `write_clock` timestamps grow with every request of whatever node, so that only
     `settings.skew` can invert two writes.
@@ -49,7 +66,17 @@ class Store:
     clock: Callable[[], float] = time.time
     write_clock: Callable[[], int] | None = None
     tables: dict[str, Table] = field(default_factory=dict)
+    generations: list[Generation] = field(default_factory=list)
+    applied: Callable[[Write], None] = lambda _: None
     _last: int = 0
+
+    def __post_init__(self) -> None:
+        self.new_generation(self.settings.stream_shards)
+
+    def new_generation(self, shards: int) -> None:
+        """The ring changes: further changes of all streams go to so many other shards."""
+        number = len(self.generations)
+        self.generations.append(Generation(self.clock(), shards, number))
 
     def table(self, name: str) -> Table:
         """The table, or ResourceNotFoundException (ValidationException for an illegal name)."""
@@ -66,6 +93,26 @@ class Store:
             return self.write_clock() + skew
         self._last = max(self._last + 1, time.time_ns() // 1000)
         return self._last + skew
+
+    def write(self, write: Write, stamp: int, *, arrival_order: bool, operation: str) -> None:
+        """Apply a write, and log it where the table has a stream."""
+        table = write.table
+        before = table.rows.get(write.key)
+        table.apply(write, stamp, arrival_order)
+        self.applied(write)
+        if table.stream is None or not table.stream.enabled:
+            return
+        old = before.item if before else None
+        two = self.dialect.put_is_remove_and_modify
+        names = events(operation, old, write.item, two=two, exact=self.settings.exact_events)
+        keys = keys_of(table.columns, write.item or old, write.same)
+        shard = self.generations[-1].owner(write.key[0])
+        for name in names:
+            early = len(names) == 2 and name == "REMOVE"
+            sequence = table.stream.sequence(stamp - early, shared=arrival_order)
+            new = None if name == "REMOVE" else write.item
+            entry = Entry(sequence, name, keys, old, new, operation == BY_TTL)
+            table.stream.add(shard, entry)
 
     def isolation(self, table: Table) -> str:
         """The first letter of the table's write isolation: a, f, o or u."""

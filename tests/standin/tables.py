@@ -1,19 +1,16 @@
 """CreateTable, UpdateTable, DeleteTable and ListTables."""
 
-import uuid
-from datetime import UTC, datetime
 from hashlib import blake2b
 
-from tests.standin import schema, tags
+from tests.standin import schema, streams, tags
 from tests.standin.describe import stream_fields
-from tests.standin.errors import SCHEMA_AGREEMENT, TABLETS_STREAMS, ApiError, internal, validation
-from tests.standin.state import Stream, Table
+from tests.standin.errors import SCHEMA_AGREEMENT, ApiError, internal, validation
+from tests.standin.state import Table
 from tests.standin.store import Call
 from tests.standin.values import Item
 
 REFUSED_UPDATES = ("ProvisionedThroughput", "ReplicaUpdates", "SSESpecification")
 OLD_REFUSED_UPDATES = ("AttributeDefinitions", "GlobalSecondaryIndexUpdates", *REFUSED_UPDATES)
-INITIAL_TABLETS = "system:initial_tablets"
 
 
 def create_table(call: Call) -> Item:
@@ -50,7 +47,7 @@ def _new_table(call: Call) -> Table:
         tags.add({}, body.get("Tags") or [], dialect),
     )
     if schema.stream_wanted(body):
-        table.stream = _new_stream(call, table)
+        table.stream = streams.new_stream(call, table)
     table.tags |= _internal_tags(call, table)
     return table
 
@@ -68,20 +65,6 @@ def _internal_tags(call: Call, table: Table) -> dict[str, str]:
 def _echo(call: Call, table: Table) -> Item:
     extra = {"CreationDateTime": table.created, "TableStatus": "ACTIVE", "TableId": table.id}
     return call.body | extra | stream_fields(table.stream)
-
-
-def _new_stream(call: Call, table: Table) -> Stream:
-    vnodes = not table.tags.get(INITIAL_TABLETS, "0").isdigit()
-    if call.store.settings.tablets and not vnodes:
-        raise validation(TABLETS_STREAMS)
-    label = datetime.fromtimestamp(call.store.clock(), UTC).isoformat(timespec="milliseconds")
-    if call.dialect.stream_arn_is_uuid:
-        arn = f"S{uuid.uuid4()}"
-    else:
-        place = f"alternator_{table.name}@{table.name}_scylla_cdc_log"
-        arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{place}/stream/{label}"
-    view = call.body["StreamSpecification"].get("StreamViewType", "KEYS_ONLY")
-    return Stream(arn, label, view)
 
 
 def update_table(call: Call) -> Item:
@@ -143,11 +126,17 @@ def _create_index(call: Call, table: Table, body: Item) -> None:
 
 
 def _update_stream(call: Call, table: Table, wanted: bool) -> None:
-    if wanted and table.stream:
+    enabled = table.stream is not None and table.stream.enabled
+    if wanted and enabled:
         raise validation(f"Table already has an enabled stream: TableName: {table.name}")
-    if not wanted and not table.stream:
+    if wanted:
+        table.stream = streams.new_stream(call, table)
+    elif table.stream is None or not enabled:
         raise validation(f"Table has no stream to disable: TableName: {table.name}")
-    table.stream = _new_stream(call, table) if wanted else None
+    elif call.dialect.disabled_stream_kept:
+        table.stream.enabled = False
+    else:
+        table.stream = None
 
 
 def delete_table(call: Call) -> Item:

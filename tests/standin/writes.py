@@ -80,4 +80,4 @@ def _apply(call: Call, writes: list[Write]) -> None:
     stamp = call.store.stamp(call.node)
     lightweight = any(call.store.isolation(write.table) == "a" for write in writes)
     for write in writes:
-        write.table.apply(write, stamp, lightweight)
+        call.store.write(write, stamp, arrival_order=lightweight, operation=call.operation)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from alternator_migrate.changes import ChangeCounts, SpoolStanding, StreamStanding
 from alternator_migrate.model import Comparison, Counts, Standing, Verdict
 from alternator_migrate.savepoint import Savepoint
 
@@ -48,6 +49,28 @@ CONFIGURATIONS = st.fixed_dictionaries(
     {"source": st.dictionaries(TEXT, PLAIN, max_size=3), "target": PLAIN},
     optional={"renames": PLAIN, "savepoints": PLAIN},
 )
+PARTS = st.integers(0, 15)
+SPOOLS = st.builds(
+    SpoolStanding,
+    folder=TEXT,
+    files=st.dictionaries(PARTS, st.tuples(COUNT, COUNT)),
+    replayed=st.dictionaries(PARTS, COUNT),
+    changes=COUNT,
+)
+SHARDS = TEXT.map(lambda text: f"shard-{text}")
+STREAMS = st.builds(
+    StreamStanding,
+    arn=TEXT,
+    enabled_here=st.booleans(),
+    snapshot=st.booleans(),
+    phase=st.sampled_from(("spool", "replay", "live", "over")),
+    shards=st.dictionaries(SHARDS, st.none() | st.integers(0, 10**40).map(str)),
+    ended=st.frozensets(TEXT.map(lambda text: f"ended-{text}")),
+    read_at=st.integers(0, 10**12).map(lambda thousandths: thousandths / 1000),
+    lag=st.none() | st.floats(0, 10**6),
+    counts=st.builds(ChangeCounts, COUNT, COUNT, COUNT, COUNT, COUNT),
+    spool=st.none() | SPOOLS,
+)
 STANDINGS = st.builds(
     Standing,
     done=st.frozensets(st.integers(0, SEGMENTS - 1)),
@@ -55,6 +78,7 @@ STANDINGS = st.builds(
     items=st.builds(Counts, COUNT, COUNT, COUNT, COUNT),
     bytes_read=COUNT,
     batches=COUNT,
+    stream=st.none() | STREAMS,
 )
 COMPARISONS = st.builds(
     Comparison,

@@ -17,19 +17,22 @@ HOUSE: Final = Path(alternator_migrate.__file__).parent
 LONGEST: Final = 350
 
 FLOORS: Final = {
-    "words": ("errors", "model"),
+    "words": ("errors", "changes", "model"),
     "pure": (
-        *("interfaces", "wire", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "concurrency", "circle", "config", "decimals"),
+        *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
+        *("interleave", "concurrency", "circle", "shards", "config", "decimals"),
         *("untyped", "canonical", "equality", "digests"),
         *("plain", "judging", "looking", "confidence"),
     ),
-    "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "findings", "savepoint"),
+    "edges": (
+        *("aws", "lane", "nodes", "homes", "pacing", "tables", "enabling", "rejects", "findings"),
+        *("savepoint", "spoolfile", "spool", "hooks"),
+    ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
     "engines": ("engines",),
-    "conduct": ("conduct", "migration", "validation"),
-    "joinery": ("resume", "services", "wiring", "comparing"),
+    "conduct": ("conduct", "retention", "following", "migration", "validation"),
+    "joinery": ("resume", "services", "streaming", "wiring", "comparing"),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
         *("demo", "__main__"),
@@ -48,7 +51,8 @@ DOORS: Final = {
     "botocore": ("aws",),
     "aiohttp": ("lane",),
     "yarl": ("lane",),
-    "msgspec": ("wire", "canonical"),  # wire leaves values undecoded, canonical decodes them
+    # wire and records leave values undecoded, canonical decodes them
+    "msgspec": ("wire", "records", "canonical"),
     "yaml": ("config.document", "savepoint"),
     "moto": ("demo",),
     "uvloop": ("running",),

@@ -228,11 +228,14 @@ def test_a_key_of_the_migrator_that_means_nothing_here_warns_and_is_named(
     assert "\n" not in warning
 
 
-def test_a_key_that_asks_for_what_this_version_does_not_do_is_not_passed_over() -> None:
-    for key in ("streamChanges", "skipInitialSnapshotTransfer"):
-        found = mistake(changed(f"target.{key}", True))
-        assert found.path == f"target.{key}"
-        assert "not in this version" in found.message
+def test_following_goes_with_a_stream_and_without_a_filter() -> None:
+    found = mistake(changed("target.skipInitialSnapshotTransfer", True))
+    assert found.path == "target.skipInitialSnapshotTransfer"
+    assert "streamChanges" in found.message
+    text = changed("target.streamChanges", True)
+    found = mistake(text, "source.filter.expression=attribute_exists(pk)")
+    assert found.path == "source.filter"
+    assert "cannot be applied to changes" in found.message
 
 
 @pytest.mark.parametrize("side", ["source", "target"])

@@ -58,17 +58,10 @@ def test_an_answer_that_was_cut_off_may_be_asked_for_again() -> None:
 
 
 def test_deletions_are_a_batch_of_keys() -> None:
-    body = wire.batch_body("T", KEYS, ask_capacity=False, deleting=True)
+    body = wire.requests_body("T", [*map(wire.deletion, KEYS)], ask_capacity=False)
     assert json.loads(body) == {
         "RequestItems": {"T": [{"DeleteRequest": {"Key": json.loads(key)}} for key in KEYS]}
     }
-    answer = b'{"UnprocessedItems":{"T":[{"DeleteRequest":{"Key":{"pk":{"S":"a"}}}}]}}'
-    back, units = wire.read_deletion_answer(answer)
-    assert ([bytes(key) for key in back], units) == ([b'{"pk":{"S":"a"}}'], None)
-    assert wire.read_deletion_answer(b'{"UnprocessedItems":{}}') == ([], None)
-    put = b'{"UnprocessedItems":{"T":[{"PutRequest":{"Item":{"pk":{"S":"a"}}}}]}}'
-    with pytest.raises(BadAnswer):
-        wire.read_deletion_answer(put)
 
 
 def test_a_key_gets_other_names_and_keeps_its_values() -> None:

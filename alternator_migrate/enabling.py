@@ -1,0 +1,113 @@
+"""The stream of a table: find it, enable it, disable what was enabled here."""
+
+import asyncio
+import time
+from typing import Final
+
+from alternator_migrate import records, wire
+from alternator_migrate.errors import REMEDIES, MigrateError, ServerRefused, UsageError
+from alternator_migrate.lane import Lane
+from alternator_migrate.model import TableStream
+from alternator_migrate.pacing import Retry
+from alternator_migrate.tables import Table
+
+VIEW: Final = "NEW_IMAGE"
+_WITH_NEW_IMAGES: Final = (VIEW, "NEW_AND_OLD_IMAGES")
+_BUSY: Final = "ResourceInUseException"
+_NOT_YET: Final = "ResourceNotFoundException"
+_ALREADY: Final = "already has an enabled stream"
+_POLL_SECONDS: Final = 0.5
+_ENABLE_SECONDS: Final = 300.0
+_NEWER: Final = "or upgrade it to ScyllaDB 2026.2"
+_HINTS: Final = {
+    "using tablets": "Copy the table into one made with the tag system:initial_tablets=none, "
+    f"{_NEWER}.",
+    "feature not enabled": "Start the cluster with --experimental-features=alternator-streams, "
+    f"{_NEWER}.",
+}
+
+
+async def find_stream(table: Table) -> TableStream | None:
+    """The stream that changes can be read from; None where one has to be enabled first.
+
+    Raises `UsageError` for an enabled stream without new images, and for an absent table.
+    """
+    found = await table.stream()
+    if found is None or not found.enabled:
+        return None
+    if found.view not in _WITH_NEW_IMAGES:
+        raise UsageError(
+            f"the stream of table {table.name} has the view type {found.view}: its records lack "
+            "the new images of items",
+            "If nothing else reads this stream, disable it and run again: one with the view type "
+            f"{VIEW} is then enabled.",
+        )
+    return found
+
+
+async def prepare_stream(table: Table, lane: Lane, retry: Retry) -> tuple[str, bool]:
+    """Find the stream of `table`, or enable one; its ARN, and whether it was enabled here.
+
+    Returns when the stream, asked for through `lane`, is ENABLED. Raises `UsageError` where
+    the table's stream does not serve or none can be enabled, `MigrateError` after five minutes.
+    """
+    give_up = time.monotonic() + _ENABLE_SECONDS
+    enabled_here = False
+    found = await find_stream(table)
+    while found is None:
+        enabled_here = enabled_here or await _enable(table)
+        found = await find_stream(table)
+        await _wait(table, give_up, until=found is not None)
+    ready = False
+    while not ready:
+        ready = await _is_enabled(lane, retry, found.arn)
+        await _wait(table, give_up, until=ready)
+    return found.arn, enabled_here
+
+
+async def disable_stream(table: Table, arn: str) -> bool:
+    """Disable the stream `arn`; False where it is not the table's enabled stream any more."""
+    found = await table.stream()
+    if found is None or not found.enabled or found.arn != arn:
+        return False
+    await table.set_stream({"StreamEnabled": False})
+    return True
+
+
+async def _enable(table: Table) -> bool:
+    """Ask for a stream; False where the table is busy, or somebody else was faster."""
+    try:
+        await table.set_stream({"StreamEnabled": True, "StreamViewType": VIEW})
+    except ServerRefused as error:
+        if error.code == _BUSY or _ALREADY in error.words:
+            return False
+        hints = [hint for words, hint in _HINTS.items() if words in error.words]
+        raise UsageError(
+            f"no stream can be enabled on table {table.name}: {error.words}",
+            hints[0] if hints else REMEDIES.get(error.code, ""),
+        ) from error
+    return True
+
+
+async def _is_enabled(lane: Lane, retry: Retry, arn: str) -> bool:
+    async def attempt(avoid: str, body: bytes) -> bytes:
+        return await lane.call("DescribeStream", body, avoid)
+
+    try:
+        answer = await retry(attempt, wire.to_json({"StreamArn": arn, "Limit": 1}))
+    except ServerRefused as error:
+        if error.code != _NOT_YET:
+            raise
+        return False
+    return records.read_stream(answer).status == "ENABLED"
+
+
+async def _wait(table: Table, give_up: float, *, until: bool) -> None:
+    """Wait before the next look, unless `until` is true already."""
+    if until:
+        return
+    if time.monotonic() > give_up:
+        raise MigrateError(
+            f"the stream of table {table.name} was not ENABLED after {_ENABLE_SECONDS:.0f} s"
+        )
+    await asyncio.sleep(_POLL_SECONDS)

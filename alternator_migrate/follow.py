@@ -1,0 +1,151 @@
+"""Following: shards are read in the order of their tree, and their changes written in order.
+
+Parents come before children, one page after another within a shard, many shards at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Final
+
+from alternator_migrate.batching import fold
+from alternator_migrate.changes import ChangeCounts
+from alternator_migrate.concurrency import Limiter
+from alternator_migrate.errors import MigrateError
+from alternator_migrate.interfaces import ChangeSource, RejectSink, Target
+from alternator_migrate.model import Change, ChangeBatch, ChangePage, Item
+from alternator_migrate.shards import ShardLedger
+
+Deal = Callable[[ChangePage], Awaitable[ChangeCounts]]
+"""Deals with a page: returns when its changes are written, or kept."""
+
+_LIST_SECONDS: Final = 5.0
+_LIST_SOON_SECONDS: Final = 1.0
+
+
+async def read_shards(
+    source: ChangeSource, ledger: ShardLedger, deal: Deal, stop: asyncio.Event
+) -> None:
+    """Read all shards of a stream, and those to come, and have `deal` deal with each page.
+
+    Returns soon after `stop` is set, when the pages under way are dealt with; the ledger knows
+    how far that is. On failure or cancellation no task is left; raises an exception group.
+    """
+    idle: set[asyncio.Task[None]] = set()
+    ended = asyncio.Event()
+
+    async def read(shard: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 # a coroutine runs in a task
+        idle.add(task)
+        pages = source.changes(shard, ledger.position(shard))
+        async with aclosing(pages):
+            async for page in pages:
+                idle.discard(task)
+                ledger.arrived(shard, page)
+                ledger.settled(shard, page, await deal(page))
+                if stop.is_set():
+                    return
+                idle.add(task)
+        idle.discard(task)
+        ended.set()
+
+    clock = asyncio.get_running_loop().time
+    ledger.start()
+    async with asyncio.TaskGroup() as readers:
+        while not stop.is_set():
+            ledger.listed(await source.shards())
+            listed, left = clock(), 1.0
+            while left > 0 and not stop.is_set():
+                ended.clear()
+                for shard in ledger.begin():
+                    readers.create_task(read(shard))
+                pause = _LIST_SOON_SECONDS if ledger.expects_children else _LIST_SECONDS
+                await _first_of(stop, ended, seconds=max(listed + pause - clock(), 0.0))
+                left = listed + pause - clock()
+        for task in idle:
+            task.cancel()
+
+
+async def _first_of(*events: asyncio.Event, seconds: float) -> None:
+    """Return when one of `events` is set, after `seconds` at the latest."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
+
+
+class Applier:
+    """Writes changes to the target: of each key the last one, all keys at once.
+
+    `rename` renames the attributes of an image or a key.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        rejects: RejectSink,
+        writers: int,
+        rename: Callable[[Item], Item] | None = None,
+    ) -> None:
+        self._target, self._rejects = target, rejects
+        self._limiter = Limiter(writers)
+        self._rename = rename
+        self.backlog = 0
+
+    async def __call__(self, changes: Sequence[Change]) -> ChangeCounts:
+        """Write `changes`, in order; return when all of them are acknowledged.
+
+        Raises `MigrateError`, or an exception group of them.
+        """
+        if not changes:
+            return ChangeCounts()
+        last = fold(changes)
+        refused = await self._write(self._target.batches(self._shaped(last)))
+        return ChangeCounts(
+            read=len(changes),
+            applied=len(last) - refused,
+            superseded=len(changes) - len(last),
+            rejected=refused,
+            expired=sum(change.by_service for change in last),
+        )
+
+    async def _write(self, batches: Sequence[ChangeBatch]) -> int:
+        """Write batches at once; how many changes were refused."""
+        if len(batches) == 1:
+            return await self._one(batches[0])
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._one(batch)) for batch in batches]
+        return sum(task.result() for task in tasks)
+
+    async def _one(self, batch: ChangeBatch) -> int:
+        self.backlog += 1
+        try:
+            async with self._limiter.slot():
+                refused = await self._target.apply(batch)
+        finally:
+            self.backlog -= 1
+        if refused:
+            self._rejects.keep(refused)
+        return len(refused)
+
+    def _shaped(self, changes: Sequence[Change]) -> Sequence[Change]:
+        rename = self._rename
+        if rename is None:
+            return changes
+        try:
+            return [
+                replace(
+                    change,
+                    key=bytes(rename(change.key)),
+                    image=change.image and rename(change.image),
+                )
+                for change in changes
+            ]
+        except ValueError as error:
+            raise MigrateError(
+                str(error), "Change `renames` so that both attributes of such items keep a name."
+            ) from error

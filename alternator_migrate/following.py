@@ -1,0 +1,295 @@
+"""The part of a migration that follows changes: kept while the copy lasts, replayed after it, then
+written as they come, until the target has caught up."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from alternator_migrate.changes import ChangeCounts, Following, StreamPhase, StreamStanding
+from alternator_migrate.errors import AccountingBroken
+from alternator_migrate.follow import Applier, read_shards
+from alternator_migrate.interfaces import ChangeSource
+from alternator_migrate.model import ChangePage
+from alternator_migrate.pacing import Retry
+from alternator_migrate.retention import Retention
+from alternator_migrate.shards import Cutover, ShardLedger
+from alternator_migrate.spool import PARTS, Spool
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 0.25
+_PARTS_AT_ONCE: Final = 4
+
+
+class Stream(Protocol):
+    """The stream of the source table."""
+
+    async def prepare(self) -> tuple[str, bool]:
+        """Find or enable it: its ARN, and whether it was enabled here."""
+        ...
+
+    def open(self, arn: str) -> ChangeSource:
+        """A reader of the stream."""
+        ...
+
+    async def disable(self, arn: str) -> bool:
+        """Disable it; False where it is not the table's enabled stream any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How to follow: with a `snapshot` or without, keeping up to `spool_bytes` in a folder
+    `spool_...` beside the savepoints meanwhile; when the target counts as caught up (seconds),
+    and what is done then."""
+
+    snapshot: bool
+    spool: Path
+    spool_bytes: int
+    max_lag: float
+    caught_up_for: float
+    until_caught_up: bool = False
+    disable_after: bool = False
+
+
+class _NoRoom(Exception):
+    """The spool is full."""
+
+
+class Follower:
+    """Follows one table's changes; goes on from `standing`. `caught_up` is called once, when the
+    target has caught up."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        applier: Applier,
+        retry: Retry,
+        rules: Rules,
+        standing: StreamStanding | None,
+    ) -> None:
+        self._stream, self._applier, self._retry, self._rules = stream, applier, retry, rules
+        self._standing = standing
+        self._phase: StreamPhase = standing.phase if standing else "spool"
+        self._shards = ShardLedger({})
+        self._spool: Spool | None = None
+        self._retention = Retention(*(standing.read_at, standing.lag) if standing else (0.0,))
+        self._begun = False
+        self._caught_up = False
+
+    @property
+    def phase(self) -> StreamPhase:
+        """What is done with changes now."""
+        return self._phase
+
+    @property
+    def copies(self) -> bool:
+        """Whether a copy goes with it that is not complete."""
+        return self._phase == "spool"
+
+    @property
+    def snapshot(self) -> bool:
+        """Whether a copy goes with it, done or not."""
+        return self._standing.snapshot if self._standing else self._rules.snapshot
+
+    @property
+    def ends_caught_up(self) -> bool:
+        """Whether following ends when the target has caught up."""
+        return self._rules.until_caught_up
+
+    @property
+    def progress(self) -> Following:
+        """How it stands."""
+        kept = self._spool.count if self._spool else 0
+        live = self._phase == "live"
+        return Following(
+            counts=self._shards.counts,
+            waiting=kept + self._shards.pending,
+            lag=self._shards.lag() if live else None,
+            shards=self._shards.open,
+            caught_up=self._caught_up,
+        )
+
+    @property
+    def backlog(self) -> int:
+        """Batches of changes that are not acknowledged."""
+        return self._applier.backlog
+
+    async def begin(self) -> None:
+        """Find or enable the stream, and know its place, before anything is copied."""
+        known = self._standing
+        if known is None:
+            known = await self._first()
+        self._source = self._stream.open(known.arn)
+        self._shards = ShardLedger(known.shards, known.ended, known.counts)
+        if known.spool:
+            folder = self._rules.spool.parent / known.spool.folder
+            self._spool = Spool(folder, self._rules.spool_bytes, known.spool)
+        elif self.copies and self._rules.spool_bytes:
+            self._spool = Spool(self._rules.spool, self._rules.spool_bytes)
+        self._standing, self._begun = known, True
+
+    async def _first(self) -> StreamStanding:
+        arn, enabled_here = await self._stream.prepare()
+        if enabled_here:
+            log.info("the source's stream was enabled: %s", arn)
+        shards = await self._stream.open(arn).shards()
+        read_at = time.time()
+        self._retention = Retention(read_at)
+        if not self._rules.snapshot:
+            self._phase = "live"
+        return StreamStanding(
+            arn,
+            enabled_here,
+            self._rules.snapshot,
+            self._phase,
+            {shard.id: None for shard in shards},
+            read_at=read_at,
+        )
+
+    async def standing(self) -> StreamStanding | None:
+        """What a savepoint keeps; all of it is durable. Before `begin`: what was known then."""
+        known = self._standing
+        if known is None or not self._begun:
+            return known
+        positions, ended = self._shards.positions, self._shards.ended
+        spool = await self._spool.sync() if self._spool else None
+        self._standing = StreamStanding(
+            known.arn,
+            known.enabled_here,
+            known.snapshot,
+            self._phase,
+            positions,
+            ended,
+            self._retention.read_at,
+            self._shards.lag() if self._phase == "live" else None,
+            self._shards.counts,
+            spool,
+        )
+        return self._standing
+
+    @asynccontextmanager
+    async def spooling(self, fraction: Callable[[], float]) -> AsyncIterator[None]:
+        """Keep changes while the block lasts, which does `fraction` of its work (0 to 1)."""
+        done = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_changes(done))
+            warning = group.create_task(self._retention.warn(fraction))
+            yield
+            done.set()
+            warning.cancel()
+
+    async def replay(self, save: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
+        """Write what was kept; `save` makes the place durable. False where `stop` ended it."""
+        if self._phase == "spool":
+            self._phase = "replay"
+        if self._phase != "replay":
+            return True
+        if self._spool:
+            free = asyncio.Semaphore(_PARTS_AT_ONCE)
+            async with asyncio.TaskGroup() as group:
+                for part in range(PARTS):
+                    group.create_task(self._replay_part(self._spool, part, free, stop))
+            if stop.is_set():
+                return False
+        kept, self._spool, self._phase = self._spool, None, "live"
+        await save()
+        if kept:
+            kept.remove()
+        return True
+
+    async def live(self, stop: asyncio.Event, caught_up: Callable[[], Awaitable[None]]) -> bool:
+        """Write changes as they come until `stop` is set (False), or, where that is wanted, until
+        the target has caught up (True). `caught_up` is called once when it has."""
+        over = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            watches = (
+                group.create_task(_pass_on(stop, over)),
+                group.create_task(self._watch(over, caught_up)),
+            )
+            await self._read(self._apply, over)
+            for watch in watches:
+                watch.cancel()
+        return not stop.is_set()
+
+    async def finish(self) -> None:
+        """The migration is over: check the accounts, undo what is to be undone."""
+        counts = self._shards.counts
+        if not counts.accounted:
+            raise AccountingBroken(
+                f"{counts.read} changes were read, but {counts.applied} applied + "
+                f"{counts.superseded} superseded + {counts.rejected} rejected is not that many"
+            )
+        known = self._standing
+        if not self._rules.disable_after or known is None:
+            return
+        if not known.enabled_here:
+            log.info("the stream was there before this migration, and stays enabled")
+        elif await self._stream.disable(known.arn):
+            self._phase = "over"
+            log.info("the source's stream was disabled again")
+
+    async def _read(
+        self, deal: Callable[[ChangePage], Awaitable[ChangeCounts]], stop: asyncio.Event
+    ) -> None:
+        with self._retention.reading():
+            await read_shards(self._source, self._shards, deal, stop)
+
+    async def _apply(self, page: ChangePage) -> ChangeCounts:
+        return await self._applier(page.changes)
+
+    async def _keep(self, page: ChangePage) -> ChangeCounts:
+        if self._spool is None or not await self._spool.add(page.changes):
+            raise _NoRoom
+        return ChangeCounts()
+
+    async def _keep_changes(self, done: asyncio.Event) -> None:
+        if self._spool is None:
+            return
+        try:
+            await self._read(self._keep, done)
+        except* _NoRoom:
+            log.warning(
+                "warning: the spool is full (spool.maxBytes is %d): changes now wait in the "
+                "stream, which keeps them for 24 hours",
+                self._rules.spool_bytes,
+            )
+
+    async def _replay_part(
+        self, spool: Spool, part: int, free: asyncio.Semaphore, stop: asyncio.Event
+    ) -> None:
+        async with free:
+            if stop.is_set():
+                return
+            async for stored in spool.stored(part):
+                counts = await self._applier(stored.changes)
+                dropped = ChangeCounts(read=stored.dropped, superseded=stored.dropped)
+                self._shards.counts = self._shards.counts.plus(counts).plus(dropped)
+                spool.replayed(stored)
+                if stop.is_set():
+                    return
+
+    async def _watch(self, over: asyncio.Event, caught_up: Callable[[], Awaitable[None]]) -> None:
+        """Look at the rule for having caught up, by the clock."""
+        rule = Cutover(self._rules.max_lag, self._rules.caught_up_for)
+        told = False
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            repeating = self._retry.repeating > 0
+            self._caught_up = rule.reached(self._shards, time.time(), repeating=repeating)
+            if self._caught_up and not told:
+                told = True
+                log.info("the target has caught up with the source")
+                await caught_up()
+                if self._rules.until_caught_up:
+                    over.set()
+
+
+async def _pass_on(first: asyncio.Event, second: asyncio.Event) -> None:
+    await first.wait()
+    second.set()

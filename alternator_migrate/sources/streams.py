@@ -1,0 +1,244 @@
+"""Changes of a table, from DynamoDB Streams or Alternator Streams.
+
+When nothing newer is there (the tip): Alternator answers an empty read with the iterator that was
+asked for. DynamoDB moves the iterator on, and may send several empty answers before the next
+record, so there only a run of them counts: ten, or three where the tip was reached before and no
+answer was cut by a limit since. DynamoDB Local sends all it has, up to the Limit; its
+times are whole minutes. Alternator shows a change ten seconds after it is made.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from alternator_migrate import records, wire
+from alternator_migrate.errors import AnswerTooLarge, MigrateError, ServerRefused, TrimmedData
+from alternator_migrate.lane import Lane
+from alternator_migrate.model import ChangePage, Shard, TableSpec
+from alternator_migrate.pacing import Retry
+
+T = TypeVar("T")
+
+_SHARDS_A_PAGE: Final = 100
+_RECORDS: Final = 1000
+_PAGE_BYTES: Final = 8_000_000
+_FULL_BYTES: Final = 500_000
+_LIST_SECONDS: Final = 0.1
+_READ_SECONDS: Final = 0.2
+_IDLE_READS_PER_SECOND: Final = 100
+_EXPIRIES: Final = 5
+_EMPTY_ONCE_AT_TIP: Final = 3
+_EXPIRED: Final = "ExpiredIteratorException"
+_GONE: Final = ("TrimmedDataAccessException", "ResourceNotFoundException")
+_REMEDY: Final = (
+    "The target lacks these changes: run `alternator-migrate validate --repair`, or take a new "
+    "snapshot with `alternator-migrate run --fresh`. Streams keep changes for 24 hours."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a server's streams are read: `limited` to five reads a second and shard, and ten of
+    the list; how many empty answers in a row are the tip (0: any answer that was not cut is);
+    the lowest Limit for answers that would be too large."""
+
+    limited: bool
+    empty_at_tip: int
+    fewest: int
+
+
+_DYNAMODB: Final = _Manner(limited=True, empty_at_tip=10, fewest=_RECORDS)
+_DYNAMODB_LOCAL: Final = _Manner(limited=False, empty_at_tip=0, fewest=50)
+# Alternator hands out no part of a batch of 100 changes: a lower Limit would stand still.
+_ALTERNATOR: Final = _Manner(limited=False, empty_at_tip=10, fewest=128)
+
+
+class StreamSource:
+    """The stream `arn` of `table`, read through a lane to the streams API.
+
+    A shard is read five times a second, the most that DynamoDB allows; where many are idle, less
+    often, so that these reads stay near a hundred a second. Servers without that limit are asked
+    again at once after a full answer.
+    """
+
+    def __init__(self, lane: Lane, arn: str, table: TableSpec, retry: Retry) -> None:
+        self._calls = _Calls(lane, arn, retry)
+        self._arn = arn
+        self._manner = _manner(arn)
+        self._read = records.record_reader(table)
+        self._open = 0
+
+    async def shards(self) -> Sequence[Shard]:
+        """All shards listed now. Raises `TrimmedData` where the stream is gone or disabled."""
+        found: dict[str, Shard] = {}
+        start: str | None = None
+        while True:
+            page = await self._calls.describe(start)
+            if page.status.startswith("DISABL"):
+                raise TrimmedData(f"the stream {self._arn} has been disabled", _REMEDY)
+            found |= {shard.id: shard for shard in page.shards}
+            if page.last is None:
+                return list(found.values())
+            if page.last == start:
+                raise MigrateError(f"the list of shards does not advance beyond {start}")
+            start = page.last
+            if self._manner.limited:
+                await asyncio.sleep(_LIST_SECONDS)
+
+    async def changes(self, shard: str, after: str | None) -> AsyncGenerator[ChangePage, None]:
+        """The changes of `shard` after the sequence number `after`; see `ChangeSource`."""
+        clock = asyncio.get_running_loop().time
+        reader = _Reader(self._calls, self._manner, self._read, shard, after)
+        self._open += 1
+        try:
+            while True:
+                began = clock()
+                page = await reader.next()
+                yield page
+                if page.ended:
+                    return
+                await asyncio.sleep(began + self._spacing(page, full=reader.full) - clock())
+        finally:
+            self._open -= 1
+
+    def _spacing(self, page: ChangePage, *, full: bool) -> float:
+        """Seconds from the beginning of a read to that of the next."""
+        if full and not self._manner.limited:
+            return 0.0
+        if page.at_tip and not page.changes:
+            return max(_READ_SECONDS, self._open / _IDLE_READS_PER_SECOND)
+        return _READ_SECONDS
+
+
+class _Reader:
+    """Reads one shard, page by page; `full` tells whether the last answer was cut by a limit."""
+
+    def __init__(
+        self,
+        calls: "_Calls",
+        manner: _Manner,
+        read: records.RecordReader,
+        shard: str,
+        position: str | None,
+    ) -> None:
+        self._calls, self._manner, self._read = calls, manner, read
+        self._shard, self._position = shard, position
+        self._iterator: str | None = None
+        self._limit = _RECORDS
+        self._empty = self._expiries = 0
+        self._closed = self._was_at_tip = False
+        self.full = False
+
+    async def next(self) -> ChangePage:
+        """The next page. Raises `TrimmedData` where what is next is gone."""
+        while True:
+            try:
+                return await self._page()
+            except AnswerTooLarge:
+                if self._limit <= self._manner.fewest:
+                    raise
+                self._limit = self._manner.fewest
+            except ServerRefused as error:
+                self._expiries += 1
+                if error.code != _EXPIRED or self._expiries > _EXPIRIES:
+                    raise self._told(error) from error
+                self._iterator = None
+
+    async def _page(self) -> ChangePage:
+        if self._iterator is None:
+            self._iterator = await self._calls.iterator(self._shard, self._position)
+        asked = self._iterator
+        answer, size = await self._calls.records(asked, self._limit, self._read)
+        self._expiries = 0
+        self._iterator = answer.iterator
+        self._note(len(answer.changes), size)
+        if answer.changes:
+            self._position = answer.changes[-1].sequence
+        stands_still = asked == answer.iterator and not answer.changes
+        most = min(self._manner.empty_at_tip, _EMPTY_ONCE_AT_TIP if self._was_at_tip else _RECORDS)
+        enough = self._empty >= most
+        ended = self._has_ended(answer)
+        at_tip = stands_still or (enough and not self.full) or ended
+        self._was_at_tip = at_tip or (self._was_at_tip and not self.full)
+        return ChangePage(answer.changes, self._position, at_tip=at_tip, ended=ended)
+
+    def _note(self, count: int, size: int) -> None:
+        """Learn from an answer of `count` changes and `size` bytes."""
+        self.full = count >= self._limit or size >= _FULL_BYTES
+        self._empty = 0 if count else self._empty + 1
+        if count:
+            fitting = _PAGE_BYTES * count // size
+            self._limit = max(self._manner.fewest, min(_RECORDS, fitting))
+
+    def _has_ended(self, answer: records.Records) -> bool:
+        """Whether the shard is closed and read: a fresh iterator must say so as well, because
+        some releases of DynamoDB Local are reported to end the chain of an open shard."""
+        confirmed = self._closed and answer.iterator is None and not answer.changes
+        self._closed = answer.iterator is None
+        return confirmed
+
+    def _told(self, error: ServerRefused) -> MigrateError:
+        if error.code not in _GONE:
+            return error
+        where = f"after {self._position}" if self._position else "from its beginning"
+        return TrimmedData(
+            f"the changes of shard {self._shard} {where} are no longer there: {error.words}",
+            _REMEDY,
+        )
+
+
+class _Calls:
+    """The operations of one stream, repeated under the run's policy."""
+
+    def __init__(self, lane: Lane, arn: str, retry: Retry) -> None:
+        self._lane, self._arn, self._retry = lane, arn, retry
+
+    async def describe(self, start: str | None) -> records.StreamPage:
+        """One page of the list of shards, after the shard `start`."""
+        request: dict[str, object] = {"StreamArn": self._arn, "Limit": _SHARDS_A_PAGE}
+        if start is not None:
+            request["ExclusiveStartShardId"] = start
+        try:
+            return await self._call("DescribeStream", request, records.read_stream)
+        except ServerRefused as error:
+            if error.code not in _GONE:
+                raise
+            raise TrimmedData(
+                f"the stream {self._arn} is no longer there: {error.words}", _REMEDY
+            ) from error
+
+    async def iterator(self, shard: str, after: str | None) -> str:
+        """An iterator that begins after a sequence number, or with the oldest change."""
+        request: dict[str, object] = {"StreamArn": self._arn, "ShardId": shard}
+        if after is None:
+            request["ShardIteratorType"] = "TRIM_HORIZON"
+        else:
+            request |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
+        return await self._call("GetShardIterator", request, records.read_iterator)
+
+    async def records(
+        self, iterator: str, limit: int, read: records.RecordReader
+    ) -> tuple[records.Records, int]:
+        """The answer of GetRecords, and its size in bytes."""
+        request = {"ShardIterator": iterator, "Limit": limit}
+        return await self._call("GetRecords", request, lambda body: (read(body), len(body)))
+
+    async def _call(
+        self, operation: str, request: Mapping[str, object], read: Callable[[bytes], T]
+    ) -> T:
+        return await self._retry(self._attempt, operation, wire.to_json(request), read)
+
+    async def _attempt(
+        self, avoid: str, operation: str, body: bytes, read: Callable[[bytes], T]
+    ) -> T:
+        return read(await self._lane.call(operation, body, avoid))
+
+
+def _manner(arn: str) -> _Manner:
+    """How the server is read that gave its stream this ARN."""
+    if ":ddblocal:" in arn:
+        return _DYNAMODB_LOCAL
+    if not arn.startswith("arn:") or arn.endswith("_scylla_cdc_log") or "_scylla_cdc_log/" in arn:
+        return _ALTERNATOR
+    return _DYNAMODB

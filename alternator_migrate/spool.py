@@ -1,0 +1,154 @@
+"""The spool: changes kept on disk while the copy lasts, which may be longer than a stream keeps
+them. Changes are spread over parts by their key, so that each part holds all of a key's, in order.
+"""
+
+import asyncio
+import shutil
+import time
+import zlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from alternator_migrate.changes import SpoolStanding
+from alternator_migrate.errors import MigrateError
+from alternator_migrate.model import Change, Standing
+from alternator_migrate.spoolfile import SpoolFile, Stretch, encode, sync_folder
+
+PARTS: Final = 16
+_ENOUGH: Final = 0.9
+_FIRST_SHARE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Changes of one part, in order, and the byte where they end; `dropped` older ones were left
+    out by compaction."""
+
+    part: int
+    changes: Sequence[Change]
+    end: int
+    dropped: int
+
+
+class Spool:
+    """The spool in `folder`, of at most `most` bytes: a new one, or the one of `standing`.
+
+    Raises `MigrateError` where the disk fails, or where durable changes are damaged or gone.
+    """
+
+    def __init__(self, folder: Path, most: int, standing: SpoolStanding | None = None) -> None:
+        self.folder, self._most = folder, most
+        self._turn = asyncio.Lock()
+        self.count = standing.changes if standing else 0
+        self._durable = standing or SpoolStanding(folder.name)
+        with self._telling():
+            if standing is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                self._files = [SpoolFile.create(folder, number) for number in range(PARTS)]
+                sync_folder(folder)
+            else:
+                self._files = [self._reopen(n, *standing.files[n]) for n in range(PARTS)]
+        self._replayed = dict(self._durable.replayed)
+
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return sum(file.length for file in self._files)
+
+    async def add(self, changes: Sequence[Change]) -> bool:
+        """Append; durable after the next `sync`. False, with nothing appended, where the spool
+        has no room for them even when it is compacted."""
+        records = [(zlib.crc32(change.key) % PARTS, encode(change)) for change in changes]
+        size = sum(len(record) for _, record in records)
+        async with self._turn:
+            with self._telling():
+                if not await self._has_room(size):
+                    return False
+                for part, record in records:
+                    self._files[part].append(record)
+        self.count += len(records)
+        return True
+
+    async def sync(self) -> SpoolStanding:
+        """Make all that was appended durable; what a savepoint keeps of it."""
+        async with self._turn:
+            with self._telling():
+                await asyncio.to_thread(self._sync)
+            files = {n: (each.generation, each.length) for n, each in enumerate(self._files)}
+            self._durable = SpoolStanding(self.folder.name, files, dict(self._replayed), self.count)
+        return self._durable
+
+    async def stored(self, part: int) -> AsyncGenerator[Stored, None]:
+        """What a part holds and was not replayed yet, some megabytes at a time."""
+        start = self._replayed.get(part, 0)
+        file = self._files[part]
+        dropped = 0 if start else file.dropped
+        stretches = file.read(start)
+        while stretch := await asyncio.to_thread(_next, stretches):
+            yield Stored(part, stretch.changes, stretch.end, dropped)
+            dropped = 0
+
+    def replayed(self, stored: Stored) -> None:
+        """These changes were applied."""
+        self._replayed[stored.part] = stored.end
+        self.count -= len(stored.changes)
+
+    def remove(self) -> None:
+        """Delete the spool."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _reopen(self, part: int, generation: int, length: int) -> SpoolFile:
+        file, more = SpoolFile.reopen(self.folder, part, generation, length)
+        self.count += more
+        return file
+
+    def _sync(self) -> None:
+        for file in self._files:
+            file.sync()
+
+    async def _has_room(self, size: int) -> bool:
+        """Whether so many bytes more may be held; parts that have grown are compacted first."""
+        held = self.size
+        if held + size <= self._most * _FIRST_SHARE:
+            return True
+        for file in self._files:
+            grown = file.length - file.compacted
+            if grown >= file.compacted and grown * PARTS >= self._most * _FIRST_SHARE / 2:
+                self.count -= await asyncio.to_thread(file.compact)
+        if self.size + size <= self._most:
+            return True
+        for file in self._files:
+            if file.length > file.compacted:
+                self.count -= await asyncio.to_thread(file.compact)
+        return self.size + size <= self._most * _ENOUGH
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MigrateError(
+                f"cannot keep changes in {self.folder}: {error.strerror}",
+                "Give savepoints.path a disk with room, or lower spool.maxBytes.",
+            ) from error
+
+
+def _next(stretches: Iterator[Stretch]) -> Stretch | None:
+    return next(stretches, None)
+
+
+def spool_folder(savepoints: Path, migration: str) -> Path:
+    """A new folder for the spool of a migration."""
+    return savepoints / f"spool_{migration}_{int(time.time() * 1000)}"
+
+
+def remove_old_spools(savepoints: Path, migration: str, standing: Standing) -> None:
+    """Delete what killed runs and earlier migrations have left, save the spool in use."""
+    spool = standing.stream.spool if standing.stream else None
+    for folder in savepoints.glob(f"spool_{migration}_*"):
+        if spool is None or folder.name != spool.folder:
+            shutil.rmtree(folder, ignore_errors=True)

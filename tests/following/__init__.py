@@ -1,0 +1,1 @@
+"""Tests of following changes, from the order of a key to a whole cut-over."""

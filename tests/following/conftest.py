@@ -1,0 +1,73 @@
+"""What every test of following starts from."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.jobs import Job, alternator, dynamodb, job, write_config
+from tests.servers.client import call, create_table, fill, scan_all
+from tests.shapes import same_items
+from tests.standin import StandIn
+
+RULE = {"maxLagSeconds": 5, "forSeconds": 1}
+OFTEN = 0.2
+
+
+class Table:
+    """A table of DynamoDB Local, the stand-in it goes to, and a folder for the tool."""
+
+    def __init__(self, url: str, name: str, target: StandIn, folder: Path) -> None:
+        self.url, self.name, self.target, self.folder = url, name, target, folder
+
+    async def put(self, number: int, version: int = 0, **more: Any) -> None:
+        """Store an item."""
+        item = {"pk": {"S": f"i{number}"}, "v": {"N": str(version)}, **more}
+        await call(self.url, "PutItem", {"TableName": self.name, "Item": item})
+
+    async def remove(self, number: int) -> None:
+        """Delete an item."""
+        key = {"pk": {"S": f"i{number}"}}
+        await call(self.url, "DeleteItem", {"TableName": self.name, "Key": key})
+
+    def configure(self, **more: Any) -> Path:
+        """Write config.yaml: a copy with following; `more` replaces sections."""
+        target: Mapping[str, Any] = more.pop("target", {})
+        source = dynamodb(self.url, self.name, scanSegments=2, **more.pop("source", {}))
+        ends = source, alternator(self.target.url, self.name, streamChanges=True, **target)
+        path = str(self.folder / "savepoints")
+        rest = {"savepoints": {"path": path, "intervalSeconds": OFTEN}, "cutover": RULE, **more}
+        content: Job = job(*ends, **rest)
+        return write_config(self.folder, content)
+
+    async def equal(self) -> bool:
+        """Whether the target has what the source has."""
+        there = self.target.items(self.name)
+        return same_items(there, await scan_all(self.url, self.name))
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """`progress` of the newest savepoint."""
+        newest = max((self.folder / "savepoints").glob("savepoint_*.yaml"))
+        return dict(json.loads(newest.read_text())["progress"])
+
+
+@pytest.fixture
+async def table(
+    dynamodb_local: str, table_name: str, standin: StandIn, tmp_path: Path
+) -> AsyncIterator[Table]:
+    """A table of 100 items, without a stream."""
+    await create_table(dynamodb_local, table_name)
+    items = [{"pk": {"S": f"i{n}"}, "v": {"N": "0"}} for n in range(100)]
+    await fill(dynamodb_local, table_name, items)
+    yield Table(dynamodb_local, table_name, standin, tmp_path)
+    await call(dynamodb_local, "DeleteTable", {"TableName": table_name})
+
+
+@pytest.fixture
+async def standin() -> AsyncIterator[StandIn]:
+    """An Alternator of one node."""
+    async with StandIn() as server:
+        yield server

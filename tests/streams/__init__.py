@@ -1,0 +1,1 @@
+"""The ports that read and enable streams, over every kind of server."""

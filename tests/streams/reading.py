@@ -1,0 +1,78 @@
+"""Reading with the port under test: open it on a server, and take what a shard gives."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+
+import msgspec
+
+from alternator_migrate.lane import STREAMS_API, Lane, Transport, open_lane
+from alternator_migrate.model import Change, ChangePage, KeyElement, TableSpec
+from alternator_migrate.nodes import Nodes
+from alternator_migrate.pacing import Retry
+from alternator_migrate.sigv4 import Credentials
+from alternator_migrate.sources.streams import StreamSource
+
+SECONDS = 20.0
+TABLE = TableSpec("Example", (KeyElement("id", "HASH"),), {"id": "S"})
+
+
+async def credentials() -> Credentials:
+    """A key that no server for tests checks."""
+    return Credentials("local", "secret")
+
+
+@asynccontextmanager
+async def streams_lane(url: str) -> AsyncIterator[Lane]:
+    """A lane to the streams API of a server."""
+    async with open_lane(
+        Nodes((url,)), Transport(), region="us-east-1", credentials=credentials, api=STREAMS_API
+    ) as lane:
+        yield lane
+
+
+@asynccontextmanager
+async def reading(
+    url: str, arn: str, table: TableSpec = TABLE, retry: Retry | None = None
+) -> AsyncIterator[StreamSource]:
+    """The port, on the stream `arn` of a server."""
+    async with streams_lane(url) as lane:
+        yield StreamSource(lane, arn, table, retry or Retry(5.0, first_wait=0.001))
+
+
+async def to_tip(source: StreamSource, shard: str, after: str | None = None) -> list[ChangePage]:
+    """The pages of a shard up to the first that is at the tip, or has ended."""
+    pages = []
+    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after)) as found:
+        async for page in found:
+            pages.append(page)
+            if page.at_tip:
+                break
+    return pages
+
+
+async def to_end(source: StreamSource, shard: str, after: str | None = None) -> list[ChangePage]:
+    """All pages of a closed shard."""
+    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after)) as found:
+        return [page async for page in found]
+
+
+async def everything(source: StreamSource) -> list[Change]:
+    """All changes of all shards up to their tips, shard after shard."""
+    shards = await source.shards()
+    return [change for shard in shards for change in changes(await to_tip(source, shard.id))]
+
+
+def changes(pages: Sequence[ChangePage]) -> list[Change]:
+    """The changes of some pages."""
+    return [change for page in pages for change in page.changes]
+
+
+def sequences(pages: Sequence[ChangePage]) -> list[str]:
+    """The sequence numbers of some pages' changes."""
+    return [change.sequence for change in changes(pages)]
+
+
+def image(change: Change) -> object:
+    """The decoded new image; None of a removal."""
+    return None if change.image is None else msgspec.json.decode(bytes(change.image))

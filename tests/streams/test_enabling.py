@@ -1,0 +1,158 @@
+"""Finding, enabling and disabling the stream of a table."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from alternator_migrate.aws import Login, open_control, sign_in
+from alternator_migrate.enabling import disable_stream, find_stream, prepare_stream
+from alternator_migrate.errors import UsageError
+from alternator_migrate.lane import Lane
+from alternator_migrate.model import TableStream
+from alternator_migrate.pacing import Retry
+from alternator_migrate.tables import Table
+from tests.servers.client import call, create_table
+from tests.standin import StandIn
+from tests.streams.conftest import stream_of_new_table
+from tests.streams.reading import reading, streams_lane
+
+LOGIN = Login(access_key="local", secret_key="secret")
+
+
+@asynccontextmanager
+async def opened(url: str, name: str) -> AsyncIterator[tuple[Table, Lane]]:
+    """A table's control plane, and the lane to its streams."""
+    account = await sign_in(LOGIN, "us-east-1")
+    async with open_control(account, url=url) as client, streams_lane(url) as lane:
+        yield Table(client, name), lane
+
+
+@pytest.fixture(params=["dynamodb-local", "alternator", "alternator-old"])
+async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A server with tables and streams, of each kind in turn."""
+    if request.param == "dynamodb-local":
+        yield request.getfixturevalue("dynamodb_local")
+        return
+    async with StandIn(stream_delay=0, old=request.param == "alternator-old") as server:
+        yield server.url
+
+
+async def status(url: str, name: str) -> Any:
+    """The table's StreamSpecification."""
+    described = await call(url, "DescribeTable", {"TableName": name})
+    return described["Table"].get("StreamSpecification")
+
+
+async def test_a_table_without_a_stream_gets_one(url: str, table_name: str) -> None:
+    await create_table(url, table_name)
+    async with opened(url, table_name) as (table, lane):
+        assert await find_stream(table) is None
+        arn, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+        assert enabled_here
+        assert await find_stream(table) == TableStream(arn, "NEW_IMAGE", enabled=True)
+        assert await prepare_stream(table, lane, Retry(5.0)) == (arn, False)
+    async with reading(url, arn) as source:
+        assert await source.shards()
+
+
+@pytest.mark.parametrize("view", ["NEW_IMAGE", "NEW_AND_OLD_IMAGES"])
+async def test_a_stream_with_new_images_is_used_as_it_is(
+    url: str, table_name: str, view: str
+) -> None:
+    arn = await stream_of_new_table(url, table_name, view)
+    async with opened(url, table_name) as (table, lane):
+        assert await prepare_stream(table, lane, Retry(5.0)) == (arn, False)
+    assert (await status(url, table_name))["StreamViewType"] == view
+
+
+@pytest.mark.parametrize("view", ["KEYS_ONLY", "OLD_IMAGE"])
+async def test_a_stream_without_new_images_is_refused(url: str, table_name: str, view: str) -> None:
+    await stream_of_new_table(url, table_name, view)
+    async with opened(url, table_name) as (table, lane):
+        with pytest.raises(UsageError, match=f"has the view type {view}") as refusal:
+            await prepare_stream(table, lane, Retry(5.0))
+    assert "disable it and run again" in refusal.value.hint
+    assert (await status(url, table_name))["StreamViewType"] == view
+
+
+async def test_only_the_stream_that_was_enabled_is_disabled(url: str, table_name: str) -> None:
+    await create_table(url, table_name)
+    async with opened(url, table_name) as (table, lane):
+        first, _ = await prepare_stream(table, lane, Retry(5.0))
+        assert await disable_stream(table, first)
+        assert await find_stream(table) is None
+        assert not await disable_stream(table, first)
+        second, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+        assert enabled_here
+        assert second != first
+        assert not await disable_stream(table, first)
+        assert await find_stream(table) == TableStream(second, "NEW_IMAGE", enabled=True)
+
+
+async def test_an_absent_table(url: str, table_name: str) -> None:
+    async with opened(url, table_name) as (table, lane):
+        with pytest.raises(UsageError, match=f"the table {table_name} does not exist"):
+            await prepare_stream(table, lane, Retry(5.0))
+
+
+async def test_a_stream_that_takes_its_time_is_waited_for() -> None:
+    async with StandIn(enabling_polls=2) as server:
+        await create_table(server.url, "Example")
+        async with opened(server.url, "Example") as (table, lane):
+            arn, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+        assert enabled_here
+        assert server.requests["DescribeStream"] == 2
+        assert (await status(server.url, "Example"))["StreamEnabled"]
+        assert server.table("Example").stream is not None
+        assert arn
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "remedy"),
+    [
+        ({"tablets": True}, "on a table using tablets", "system:initial_tablets=none"),
+        ({"streams": False}, "feature not enabled", "--experimental-features=alternator-streams"),
+    ],
+)
+async def test_a_server_that_refuses_streams(
+    settings: dict[str, Any], words: str, remedy: str
+) -> None:
+    async with StandIn(**settings) as server:
+        await create_table(server.url, "Example")
+        async with opened(server.url, "Example") as (table, lane):
+            with pytest.raises(UsageError, match=words) as refusal:
+                await prepare_stream(table, lane, Retry(5.0))
+        assert remedy in refusal.value.hint
+        assert refusal.value.exit_code == 2
+
+
+async def test_somebody_else_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with StandIn(stream_delay=0) as server:
+        await create_table(server.url, "Example")
+        async with opened(server.url, "Example") as (table, lane):
+            set_stream = table.set_stream
+
+            async def late(specification: Any) -> None:
+                await set_stream({"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+                await set_stream(specification)
+
+            monkeypatch.setattr(table, "set_stream", late)
+            _, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+        assert not enabled_here
+        assert (await status(server.url, "Example"))["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+
+
+async def test_a_description_may_lag_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with StandIn(stream_delay=0) as server:
+        await create_table(server.url, "Example")
+        async with opened(server.url, "Example") as (table, lane):
+            stream, stale = table.stream, [None, None, None]
+
+            async def late() -> TableStream | None:
+                return stale.pop() if stale else await stream()
+
+            monkeypatch.setattr(table, "stream", late)
+            assert (await prepare_stream(table, lane, Retry(5.0)))[1]
+        assert server.requests["UpdateTable"] == 1

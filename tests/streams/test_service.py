@@ -1,0 +1,61 @@
+"""Where the streams API is, for each kind of side."""
+
+import pytest
+
+from alternator_migrate.aws import Login, is_public, open_control, sign_in, streams_url
+from alternator_migrate.config.settings import Credentials, Endpoint, Side
+from alternator_migrate.pacing import Retry
+from alternator_migrate.services import open_service
+from alternator_migrate.sources.streams import StreamSource
+from tests.standin import StandIn
+from tests.streams.conftest import SPEC, stream_of_new_table
+
+KEYS = Credentials(access_key="reader", secret_key="secret")
+
+
+@pytest.mark.parametrize(
+    ("region", "url"),
+    [
+        ("eu-west-1", "https://streams.dynamodb.eu-west-1.amazonaws.com"),
+        ("cn-north-1", "https://streams.dynamodb.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+async def test_aws_serves_streams_at_another_address(region: str, url: str) -> None:
+    account = await sign_in(Login(access_key="a", secret_key="b"), region)
+    assert await streams_url(account) == url
+    async with open_control(account, url=None) as client:
+        assert is_public(str(client.meta.endpoint_url))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:8000",
+        "http://dynamodb:8000",
+        "https://vpce-1a-2b.dynamodb.eu-west-1.vpce.amazonaws.com",
+        "https://streams.dynamodb.eu-west-1.amazonaws.com",
+        "http://dynamodb.example.com",
+    ],
+)
+def test_other_servers_serve_streams_with_their_tables(url: str) -> None:
+    assert not is_public(url)
+
+
+async def test_dynamodb_local(dynamodb_local: str, table_name: str) -> None:
+    arn = await stream_of_new_table(dynamodb_local, table_name)
+    side = Side("dynamodb", table_name, "eu-west-1", Endpoint(url=dynamodb_local), KEYS)
+    async with open_service("source", side, 4, 10.0) as service, service.streams() as lane:
+        assert await StreamSource(lane, arn, SPEC, Retry(5.0)).shards()
+
+
+async def test_alternator_with_signatures() -> None:
+    async with StandIn(nodes=2) as server:
+        arn = await stream_of_new_table(server.url, "Example")
+        server.auth = {"reader": "secret"}
+        side = Side("alternator", "Example", None, Endpoint(urls=tuple(server.urls)), KEYS)
+        async with open_service("source", side, 4, 10.0) as service, service.streams() as lane:
+            assert lane.nodes is service.lane.nodes
+            source = StreamSource(lane, arn, SPEC, Retry(5.0))
+            assert len(await source.shards()) == 128
+            await server.kill(1)
+            assert len(await source.shards()) == 128

@@ -1,0 +1,183 @@
+"""Answers of the streams API, cut into changes."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alternator_migrate import records
+from alternator_migrate.errors import BadAnswer, Unavailable
+from alternator_migrate.model import KeyElement, Shard, TableSpec
+
+Item = dict[str, Any]
+
+
+def table(**kinds: str) -> TableSpec:
+    """A table with these key attributes, HASH first."""
+    types: tuple[Any, ...] = ("HASH", "RANGE")
+    keys = tuple(KeyElement(name, kind) for name, kind in zip(kinds, types, strict=False))
+    return TableSpec("Example", keys, kinds)
+
+
+def record(key: Item, image: Item | None, **more: Any) -> Item:
+    """A stream record as DynamoDB sends it."""
+    data = {
+        "ApproximateCreationDateTime": 1_700_000_000,
+        "Keys": key,
+        "SequenceNumber": "100000000000000000001",
+        "SizeBytes": 59,
+        "StreamViewType": "NEW_IMAGE",
+        **({} if image is None else {"NewImage": image}),
+    }
+    name = "REMOVE" if image is None else "MODIFY"
+    return {"eventName": name, "eventSource": "aws:dynamodb", "dynamodb": data, **more}
+
+
+def body(*found: Item, **more: Any) -> bytes:
+    """An answer of GetRecords."""
+    return json.dumps({"Records": found, **more}, ensure_ascii=False).encode()
+
+
+def test_an_answer_becomes_changes_in_their_order() -> None:
+    key: Item = {"id": {"S": "a"}}
+    image = {"id": {"S": "a"}, "deep": {"M": {"x": {"L": [{"N": "1e3"}, {"NULL": True}]}}}}
+    answer = body(record(key, image), record(key, None), NextShardIterator="next")
+    found = records.record_reader(table(id="S"))(answer)
+    stored, removed = found.changes
+    assert found.iterator == "next"
+    assert stored.image is not None
+    assert bytes(stored.image) == json.dumps(image).encode(), "an image is a slice of its answer"
+    assert (stored.key, removed.key) == (b'{"id":{"S":"a"}}',) * 2
+    assert (stored.sequence, stored.created) == ("100000000000000000001", 1_700_000_000.0)
+    assert removed.image is None
+
+
+@pytest.mark.parametrize("more", [{}, {"NextShardIterator": None}])
+def test_a_closed_shard_has_no_next_iterator(more: Item) -> None:
+    assert records.record_reader(table(id="S"))(body(**more)).iterator is None
+
+
+@pytest.mark.parametrize(
+    ("author", "image", "by_service"),
+    [
+        ({"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}, None, True),
+        ({"principalId": "dynamodb.amazonaws.com", "type": "Service"}, None, True),
+        ({"PrincipalId": "AIDAEXAMPLE", "Type": "User"}, None, False),
+        ({"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}, {"id": {"S": "a"}}, False),
+        (None, None, False),
+    ],
+)
+def test_deletions_by_ttl_are_marked(author: Any, image: Item | None, by_service: bool) -> None:
+    answer = body(record({"id": {"S": "a"}}, image, userIdentity=author))
+    [change] = records.record_reader(table(id="S"))(answer).changes
+    assert change.by_service is by_service
+
+
+def test_equal_keys_are_equal_bytes() -> None:
+    read = records.record_reader(table(id="N", at="S"))
+    texts = [
+        '{"id": {"N": "1000"}, "at": {"S": "\\u00e9/"}}',
+        '{"at":{"S":"é\\/"},"id":{"N":"1e3"}}',
+        '{"at":{"S":"\u00e9/"},"id":{"N":"1000.00"}}',
+    ]
+    empty = json.dumps(record({}, None))
+    listed = ",".join(empty.replace('"Keys": {}', f'"Keys": {text}') for text in texts)
+    keys = {change.key for change in read(f'{{"Records":[{listed}]}}'.encode()).changes}
+    assert keys == {'{"id":{"N":"1000"},"at":{"S":"é/"}}'.encode()}
+
+
+def test_names_of_keys_may_be_any_text() -> None:
+    read = records.record_reader(table(**{"my key": "S", "class": "B"}))
+    answer = body(record({"class": {"B": "AQI="}, "my key": {"S": ""}}, None))
+    assert read(answer).changes[0].key == b'{"my key":{"S":""},"class":{"B":"AQI="}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("0", "0"),
+        ("-0", "0"),
+        ("-0.00", "0"),
+        ("0E+5", "0"),
+        ("007", "7"),
+        ("+5", "5"),
+        ("1e3", "1000"),
+        ("1E-7", "0.0000001"),
+        ("-1.50", "-1.5"),
+        ("100", "100"),
+        (".5", "0.5"),
+        ("12345678901234567890123456789012345678", "12345678901234567890123456789012345678"),
+        ("0.10000000000000000000000000000000000010", "0.1000000000000000000000000000000000001"),
+        ("9.9E125", "99" + "0" * 124),
+        ("1e1000000000", "1e1000000000"),
+        ("no number", "no number"),
+        ("NaN", "NaN"),
+    ],
+)
+def test_numbers_have_one_text(text: str, plain: str) -> None:
+    assert records.canonical_number(text) == plain
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=6), st.integers(0, 3))
+def test_trailing_zeros_and_exponents_do_not_matter(number: Any, zeros: int) -> None:
+    plain = records.canonical_number(str(number))
+    padded = f"{number:f}" + "0" * zeros
+    assert records.canonical_number(padded) == records.canonical_number(f"{number:e}") == plain
+    assert records.canonical_number(plain) == plain
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[]",
+        b'{"Records":null}',
+        b"{}",
+        body({**record({"id": {"S": "a"}}, None), "eventName": "RENAME"}),
+        body(record({"other": {"S": "a"}}, None)),
+        body(record({"id": {"N": "1"}}, None)),
+        body({"eventName": "REMOVE"}),
+        b'{"Records":[]}\xff',
+    ],
+)
+def test_anything_else_is_refused(answer: bytes) -> None:
+    with pytest.raises(BadAnswer, match="GetRecords cannot be read"):
+        records.record_reader(table(id="S"))(answer)
+
+
+@pytest.mark.parametrize("end", [0, 1, 12, 80, -1])
+def test_an_answer_that_is_cut_off_is_worth_another_try(end: int) -> None:
+    whole = body(record({"id": {"S": "a"}}, {"id": {"S": "a"}}))
+    with pytest.raises(Unavailable, match="GetRecords was cut off"):
+        records.record_reader(table(id="S"))(whole[:end])
+
+
+def test_a_change_without_its_image_is_no_removal() -> None:
+    answer = record({"id": {"S": "a"}}, None) | {"eventName": "INSERT"}
+    with pytest.raises(BadAnswer, match="100000000000000000001 has no new image"):
+        records.record_reader(table(id="S"))(body(answer))
+
+
+def test_a_page_of_shards() -> None:
+    shards = [{"ShardId": "b", "ParentShardId": "a", "SequenceNumberRange": {}}, {"ShardId": "c"}]
+    described = {"StreamStatus": "ENABLING", "Shards": shards, "LastEvaluatedShardId": "c"}
+    found = records.read_stream(json.dumps({"StreamDescription": described}).encode())
+    assert found == records.StreamPage("ENABLING", [Shard("b", "a"), Shard("c", None)], "c")
+    disabled = records.read_stream(b'{"StreamDescription":{"StreamStatus":"DISABLED"}}')
+    assert disabled == records.StreamPage("DISABLED", [], None)
+    with pytest.raises(BadAnswer, match="DescribeStream"):
+        records.read_stream(b"{}")
+
+
+def test_shards_of_alternator_have_a_generation() -> None:
+    names = ["H 19ab5c2f1d0:95c00000000000009465693030000011", "H19ab5c2f1d0:95c0", "shardId-1"]
+    described = {"Shards": [{"ShardId": name} for name in names]}
+    found = records.read_stream(json.dumps({"StreamDescription": described}).encode()).shards
+    assert [shard.generation for shard in found] == [0x19AB5C2F1D0, 0x19AB5C2F1D0, 0]
+
+
+def test_an_iterator() -> None:
+    assert records.read_iterator(b'{"ShardIterator":"x"}') == "x"
+    with pytest.raises(BadAnswer, match="GetShardIterator"):
+        records.read_iterator(b"{}")
