@@ -41,6 +41,8 @@ class Check:
         when all is done. Raises `MigrateError`."""
         settings, wishes = self._loaded.settings, self._wishes
         earlier = comparing.earlier(self._loaded, self.store, wishes, fresh=self._fresh)
+        if earlier:
+            self.store.latest = earlier[0]
         begun = earlier[1].comparison if earlier else None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_sides(settings, segments) as sides:

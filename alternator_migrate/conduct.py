@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from alternator_migrate.errors import MigrateError
+from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.model import Progress
 
 Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
@@ -47,8 +47,12 @@ class Conduct:
 
         Returns True when all is done, False when `stop` ended it early (within a few seconds of
         being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        Raises `UsageError` before anything is done where no savepoint can be written.
         """
-        await self._save("running")
+        try:
+            await self._save("running")
+        except MigrateError as error:
+            raise UsageError(error.args[0], error.hint) from error
         status = "failed"
         try:
             finished = await self._run(work, stop, show)

@@ -98,6 +98,7 @@ class Migration:
 
         Returns True when all is done, False when `stop` ended it early (within a few seconds of
         being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        Raises `UsageError` before anything is written where no savepoint can be.
         """
         return await self._conduct.run(
             self._phases, stop, lambda: show(self.progress), lambda: self._ending

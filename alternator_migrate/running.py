@@ -112,6 +112,8 @@ class Run:
         if earlier and earlier[1].status in ("completed", "rejects"):
             status = self._already_done(*earlier)
             return on_loop(lambda: self._watched(self._validate)) if self._check else status
+        if earlier:
+            self._store.latest = earlier[0]
 
         async def work(stop: asyncio.Event) -> bool:
             copied = await self._from(earlier, stop, into_existing=into_existing)

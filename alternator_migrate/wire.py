@@ -262,6 +262,12 @@ def rekeyed(key: bytes, names: Mapping[str, str]) -> bytes:
     return to_json({names[name]: value for name, value in _attributes.decode(key).items()})
 
 
+def lacks(item: Item, names: Sequence[str]) -> list[str]:
+    """Those of `names` that are no attributes of the item."""
+    attributes = _attributes.decode(item)
+    return [name for name in names if name not in attributes]
+
+
 def one_line(item: Item) -> bytes:
     """The item's JSON without white space between its parts."""
     return msgspec.json.format(bytes(item), indent=-1)
@@ -270,7 +276,9 @@ def one_line(item: Item) -> bytes:
 def item_of_reject(line: bytes) -> Item:
     """The item of a line of a rejects file. Raises `ValueError` for any other line."""
     try:
-        return cast("Item", _reject.decode(line).item)
+        item = cast("Item", _reject.decode(line).item)
+        _attributes.decode(item)
+        return item
     except _UNREADABLE as error:
         raise ValueError(f"not a rejected item: {error}") from error
 

@@ -127,13 +127,14 @@ def build_resend(
 ) -> tuple[Migration, RejectsFile]:
     """A migration of the items of a rejects file into the target table that is there.
 
-    Raises `UsageError` where there is no target table.
+    Raises `UsageError` where there is no target table, and for an item without its key.
     """
     found = sides.findings
     if found.existing is None:
         raise UsageError(
             f"the target table {found.plan.spec.name} does not exist", "Run the migration first."
         )
+    items.check_keys(found.plan.spec.key_names)
     plan = replace(found.plan, spec=replace(found.plan.spec, tags={}, ttl_attribute=None), late=())
     state = replace(found.source, items=items.count)
     resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from alternator_migrate import wire
-from alternator_migrate.errors import MigrateError, Throttled
+from alternator_migrate.circle import Circle
+from alternator_migrate.errors import WRONG_SERVER, MigrateError, Throttled
 from alternator_migrate.lane import Lane
 from alternator_migrate.model import Item, Page, Position, Segment
 from alternator_migrate.pacing import Pace, Retry
@@ -114,14 +115,16 @@ class DynamoDBSource:
     ) -> AsyncGenerator[Page, None]:
         """The pages of a segment from `position` on. Raises `MigrateError`."""
         request = {**self._request, "Segment": segment.index, "TotalSegments": segment.total}
+        circle = Circle(position)
         while True:
             page = await self._retry(self._scan, wire.scan_body(request, position))
-            if page.position is not None and page.position == position:
-                raise MigrateError(
-                    f"segment {segment.index} of {segment.total} does not advance: the source "
-                    f"answers the same LastEvaluatedKey again ({position.decode()})"
-                )
             position = page.position
+            if position is not None and circle.closes(position):
+                raise MigrateError(
+                    f"segment {segment.index} of {segment.total} goes round in a circle: the "
+                    f"source answers a LastEvaluatedKey again ({position.decode()})",
+                    WRONG_SERVER,
+                )
             yield self._shaped(page)
             if position is None:
                 return

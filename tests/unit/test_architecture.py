@@ -20,7 +20,7 @@ FLOORS: Final = {
     "words": ("errors", "model"),
     "pure": (
         *("interfaces", "wire", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "concurrency", "config", "decimals"),
+        *("interleave", "concurrency", "circle", "config", "decimals"),
         *("untyped", "canonical", "equality", "digests"),
         *("plain", "judging", "looking", "confidence"),
     ),
