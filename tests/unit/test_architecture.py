@@ -29,7 +29,7 @@ FLOORS: Final = {
     "flows": ("snapshot", "follow", "validate", "mending"),
     "engines": ("engines",),
     "conduct": ("conduct", "migration", "validation"),
-    "joinery": ("resume", "services", "wiring", "comparing"),
+    "joinery": ("resume", "services", "wiring", "ends", "comparing"),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
         *("demo", "__main__"),
