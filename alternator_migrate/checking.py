@@ -9,6 +9,7 @@ from alternator_migrate import comparing, resume
 from alternator_migrate.comparing import Wishes
 from alternator_migrate.conduct import Show
 from alternator_migrate.config import Loaded
+from alternator_migrate.ends import existing_target
 from alternator_migrate.findings import FindingsFile
 from alternator_migrate.model import Verdict
 from alternator_migrate.resume import Keeper
@@ -41,10 +42,12 @@ class Check:
         when all is done. Raises `MigrateError`."""
         settings, wishes = self._loaded.settings, self._wishes
         earlier = comparing.earlier(self._loaded, self.store, wishes, fresh=self._fresh)
+        if earlier:
+            self.store.latest = earlier[0]
         begun = earlier[1].comparison if earlier else None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_sides(settings, segments) as sides:
-            target = comparing.existing_target(sides)
+            target = existing_target(sides)
             if earlier:
                 resume.check_tables(*earlier, sides.findings.source, target)
                 log.info("going on from %s", earlier[0])

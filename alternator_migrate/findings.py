@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class FindingsFile:
             with os.fdopen(self._open(), "ab") as file:
                 file.write(lines)
         except OSError as error:
+            self._cut()
             raise self._unwritable(error) from error
         self.size += len(lines)
 
@@ -63,6 +65,11 @@ class FindingsFile:
             os.truncate(descriptor, self.size)
             self._is_cut = True
         return descriptor
+
+    def _cut(self) -> None:
+        """Leave no line half written, as far as the disk allows."""
+        with suppress(OSError):
+            os.truncate(self.path, self.size)
 
     def _unwritable(self, error: OSError) -> MigrateError:
         return MigrateError(

@@ -118,7 +118,6 @@ class Run:
         if earlier and self._is_done(earlier[1]):
             status = self._already_done(*earlier)
             return on_loop(lambda: self._watched(self._validate)) if self._check else status
-
         if earlier:
             self._store.latest = earlier[0]
 

@@ -37,7 +37,7 @@ def figure(extent: Extent) -> Figure:
 
 
 def _memory(extent: Extent) -> Iterator[Row]:
-    most = extent.items or (1_000_000 if extent.quick else 10_000_000)
+    most = extent.items or (3_000_000 if extent.quick else 10_000_000)
     peaks = []
     for items in (most // 100, most // 10, most):
         peaks.append(validated(items).peak / 1e6)

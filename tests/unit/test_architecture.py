@@ -32,7 +32,7 @@ FLOORS: Final = {
     "flows": ("snapshot", "follow", "validate", "mending"),
     "engines": ("engines",),
     "conduct": ("conduct", "retention", "following", "migration", "validation"),
-    "joinery": ("resume", "services", "streaming", "wiring", "comparing"),
+    "joinery": ("resume", "services", "streaming", "wiring", "ends", "comparing"),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
         *("demo", "__main__"),

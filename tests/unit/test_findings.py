@@ -77,3 +77,4 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     file = FindingsFile(tmp_path / "findings_1.jsonl")
     with files_of_at_most(10), pytest.raises(MigrateError, match=r"cannot keep findings in .*"):
         file.keep([MISSING])
+    assert file.path.read_bytes() == b"", "no line is half written"
