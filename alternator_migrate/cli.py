@@ -102,6 +102,28 @@ def _remember(ctx: click.Context, _: click.Parameter, value: str) -> str:
     return value
 
 
+def _engine(command: F) -> F:
+    """Add --engine, --workers and --scheduler."""
+    command = click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler, such as tcp://host:8786; without it a local cluster is started",
+    )(command)
+    command = click.option(
+        "--workers",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help="how many processes; as many as there are cores unless given",
+    )(command)
+    return click.option(
+        "--engine",
+        type=click.Choice(["auto", "local", "processes", "dask"]),
+        default="auto",
+        show_default=True,
+        help="where the work is done; auto is processes for a large table on several cores",
+    )(command)
+
+
 def _progress(command: F) -> F:
     """Add --progress and --summary-json."""
     command = click.option(
@@ -131,6 +153,7 @@ def _progress(command: F) -> F:
     metavar="FILE",
     help="send only the items of a rejects file, mended by you, again",
 )
+@_engine
 @_progress
 @_logging
 def run(config: Path | None, **options: Any) -> None:
@@ -149,9 +172,10 @@ def run(config: Path | None, **options: Any) -> None:
           --target-endpoint http://localhost:8001
     """
     settings = _settings(config, options)
-    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+    from alternator_migrate import commands, staffing  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, **options))
+    wish = staffing.Wish(*(options.pop(name) for name in ("engine", "workers", "scheduler")))
+    sys.exit(commands.run(settings, wish=wish, **options))
 
 
 @cli.command()

@@ -9,8 +9,10 @@ from rich.console import Console
 from alternator_migrate import logs, planning, resume
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.errors import UsageError
+from alternator_migrate.loops import on_loop
 from alternator_migrate.progress import Mode
-from alternator_migrate.running import Run, on_loop
+from alternator_migrate.running import Run
+from alternator_migrate.staffing import Wish
 from alternator_migrate.wiring import open_sides
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ def run(
     into_existing: bool,
     fresh: bool,
     rejects: Path | None,
+    wish: Wish,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
@@ -33,7 +36,7 @@ def run(
     if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
         raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
     _with_warnings(loaded)
-    return Run(loaded, console, progress).to_the_end(
+    return Run(loaded, console, progress, wish).to_the_end(
         summary_json, into_existing=into_existing, fresh=fresh, resend=rejects
     )
 

@@ -17,11 +17,12 @@ from alternator_migrate.aws import Login, open_control, sign_in
 from alternator_migrate.config import Loaded, load
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.lane import Transport, open_lane
+from alternator_migrate.loops import on_loop
 from alternator_migrate.model import Item, Segment
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.progress import Mode
-from alternator_migrate.running import Run, on_loop
+from alternator_migrate.running import Run
 from alternator_migrate.sources.dynamodb import DynamoDBSource
 
 log = logging.getLogger(__name__)

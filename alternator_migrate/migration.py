@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from alternator_migrate import tables
+from alternator_migrate.concurrency import Limiter
 from alternator_migrate.dialect import Plan
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.interfaces import RejectSink, SavepointKeeper, Source, Target
+from alternator_migrate.interfaces import (
+    Engine,
+    RejectSink,
+    SavepointKeeper,
+    Source,
+    Target,
+)
 from alternator_migrate.ledger import Ledger
 from alternator_migrate.model import Progress, Segment, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
-from alternator_migrate.snapshot import Crew, copy
+from alternator_migrate.snapshot import Copying, Crew
 
 Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
 """A display: shows snapshots until it is cancelled."""
@@ -78,6 +85,7 @@ class Migration:
         table: tables.Table,
         rejects: RejectSink,
         *,
+        engine: Engine,
         retry: Retry,
         reading: Pace,
         writing: Pace,
@@ -88,12 +96,13 @@ class Migration:
         interval: float,
     ) -> None:
         self._findings = findings
-        self._source, self._target, self._table = source, target, table
-        self._rejects, self._crew, self._retry = rejects, crew, retry
+        self._table, self._engine = table, engine
+        self._rejects, self._retry = rejects, retry
         self._paces = (("source", reading), ("target", writing))
         self._keeper, self._interval = keeper, interval
         self._beside = beside
         self._ledger = Ledger(len(findings.segments), standing)
+        self._copying = Copying(source, target, self._ledger, rejects, crew, Limiter(crew.writers))
         self._state = "preparing"
         self._save_now = asyncio.Event()
         self._unsaved: MigrateError | None = None
@@ -163,21 +172,22 @@ class Migration:
 
     def progress(self) -> Progress:
         """How the migration stands now."""
-        ledger, found = self._ledger, self._findings
+        ledger, found, seen = self._ledger, self._findings, self._engine.glimpse()
+        paced = [pace.reason(side) for side, pace in self._paces]
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
             state=self._state,
             segments_total=ledger.segments_total,
-            segments_done=ledger.segments_done,
-            items=ledger.counts,
+            segments_done=ledger.segments_done + seen.segments_done,
+            items=ledger.counts.plus(seen.items),
             expected=found.source.items,
-            bytes_read=ledger.bytes_read,
-            batches=ledger.batches,
-            backlog=ledger.backlog,
-            retries=self._retry.retries,
-            throttled=self._retry.throttled,
-            paced=", ".join(pace.reason(side) for side, pace in self._paces if pace.reason(side)),
+            bytes_read=ledger.bytes_read + seen.bytes_read,
+            batches=ledger.batches + seen.batches,
+            backlog=ledger.backlog + seen.backlog,
+            retries=self._retry.retries + seen.retries,
+            throttled=self._retry.throttled + seen.throttled,
+            paced=", ".join(filter(None, (*paced, seen.paced))),
         )
 
     async def _phases(self, stop: asyncio.Event) -> bool:
@@ -187,7 +197,7 @@ class Migration:
         await self._save("running")
         self._state = "copying"
         left = [s for s in self._findings.segments if not self._ledger.is_done(s.index)]
-        await copy(self._source, self._target, self._ledger, self._rejects, left, self._crew, stop)
+        await self._engine.run(self._copying, left, stop)
         if stop.is_set():
             return False
         self._ledger.check()

@@ -1,7 +1,6 @@
 """One run under a person's eyes: signals, progress, savepoints, and how it ended."""
 
 import asyncio
-import gc
 import json
 import logging
 import os
@@ -11,25 +10,27 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from rich.console import Console
 
 from alternator_migrate import planning, report, resume
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.jobs import Known, copy_job
+from alternator_migrate.loops import on_loop, spare_the_collector
 from alternator_migrate.migration import Migration
 from alternator_migrate.model import Progress
 from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.sources.rejects import RejectsSource
+from alternator_migrate.staffing import Wish, choose, open_engine, usable_cores
 from alternator_migrate.tables import check_empty
 from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Earlier = tuple[Path, Savepoint] | None
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -40,8 +41,11 @@ _EXIT_CODES: Final = {"completed": 0, "rejects": 3}
 class Run:
     """One run under a person's eyes: it reacts to signals, shows progress, tells its ending."""
 
-    def __init__(self, loaded: Loaded, console: Console, mode: Mode) -> None:
+    def __init__(
+        self, loaded: Loaded, console: Console, mode: Mode, wish: Wish | None = None
+    ) -> None:
         self._loaded = loaded
+        self._wish = wish or Wish()
         self._console = console
         self._display = Display(console, mode)
         self._store = Store(Path(loaded.settings.savepoints.path), resume.identity(loaded.settings))
@@ -139,15 +143,18 @@ class Run:
                 return await self._migrate(sides, first, stop)
 
     async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
-        keeper = resume.Keeper(self._store, first)
-        migration, rejects = build_migration(
-            self._loaded.settings, sides, keeper, first.standing, first.rejects
-        )
-        return await self._show(migration, rejects, stop)
+        settings, keeper = self._loaded.settings, resume.Keeper(self._store, first)
+        choice = choose(self._wish, settings, sides, usable_cores())
+        job = copy_job(Known(settings), sides, time.time())
+        async with open_engine(choice, settings, sides, job) as engine:
+            migration, rejects = build_migration(
+                settings, sides, keeper, first.standing, first.rejects, engine
+            )
+            return await self._show(migration, rejects, stop)
 
     async def _show(self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event) -> bool:
         self._migration, self._progress = migration, migration.progress
-        _spare_the_collector()
+        spare_the_collector()
         try:
             return await migration.run(stop, self._display.show)
         finally:
@@ -212,33 +219,6 @@ def _listen_no_more() -> None:
     """The run is over and saved: a signal must not keep its ending from being told."""
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
-
-
-def on_loop(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work()` on a fresh event loop: uvloop, where there is one."""
-
-    async def main() -> T:
-        return await work()
-
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main())
-
-
-def _spare_the_collector() -> None:
-    """Keep what was imported out of garbage collection, and collect less often: pages are freed
-    by their reference counts, and each collection walks thousands of items in flight."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    if sys.platform == "win32":
-        return asyncio.new_event_loop
-    import uvloop  # noqa: PLC0415 # absent on Windows
-
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
 
 
 def _write_summary(path: str, ending: report.Ending) -> None:

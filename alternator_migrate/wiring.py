@@ -1,6 +1,7 @@
 """Joinery: from settings to an open source, an open target, and a migration between them."""
 
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,8 +11,9 @@ from typing import Final
 from alternator_migrate import wire
 from alternator_migrate.config import Settings
 from alternator_migrate.dialect import Dialect, Plan, plan_target
+from alternator_migrate.engines.local import Local
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.interfaces import SavepointKeeper
+from alternator_migrate.interfaces import Engine, SavepointKeeper
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
 from alternator_migrate.model import Limits, Segment, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
@@ -19,7 +21,7 @@ from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.resume import NoKeeper
 from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
-from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, expiry_now
+from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter
 from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
 
@@ -83,33 +85,24 @@ def build_migration(
     keeper: SavepointKeeper,
     standing: Standing,
     earlier_rejects: str | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Migration, RejectsFile]:
-    """A migration that goes on from `standing`, and the file that will hold rejected items."""
+    """A migration that goes on from `standing` on an engine (None: here), and the file that will
+    hold rejected items."""
     found = sides.findings
     retry = Retry(settings.retry_budget_seconds)
     reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
     allowed = settings.max_rejects - standing.items.rejected
     rejects = _rejects_file(settings, found, allowed, earlier_rejects)
-    renames = {rename.from_: rename.to for rename in settings.renames}
-    source = DynamoDBSource(
-        sides.source.lane,
-        settings.source.table,
-        retry,
-        reading,
-        item_filter=_filter(settings),
-        expiry=_expiry(settings, found),
-        consistent=settings.source.consistent_read,
-        page_items=page_items(sides.read_cap, found.source),
-        ask_capacity=sides.read_cap is not None and not sides.source.options,
-        rename=wire.renamer(renames) if renames else None,
-    )
-    target = _target(settings, sides, retry, writing)
+    source = source_of(settings, sides, retry, reading, now=time.time())
+    target = target_of(settings, sides, retry, writing)
     migration = Migration(
         found,
         source,
         target,
         sides.target.table,
         rejects,
+        engine=engine or Local(),
         retry=retry,
         reading=reading,
         writing=writing,
@@ -142,9 +135,10 @@ def build_resend(
     migration = Migration(
         resent,
         items,
-        _target(settings, sides, retry, writing),
+        target_of(settings, sides, retry, writing),
         sides.target.table,
         rejects,
+        engine=Local(),
         retry=retry,
         reading=Pace(),
         writing=writing,
@@ -163,7 +157,28 @@ def _rejects_file(
     return RejectsFile(Path(settings.savepoints.path), found.plan.spec.key_names, allowed, path)
 
 
-def _target(settings: Settings, sides: Sides, retry: Retry, pace: Pace) -> DynamoDBTarget:
+def source_of(
+    settings: Settings, sides: Sides, retry: Retry, pace: Pace, *, now: float
+) -> DynamoDBSource:
+    """The source of a migration, read at this pace; `now` (epoch seconds) decides which items
+    have expired."""
+    renames = {rename.from_: rename.to for rename in settings.renames}
+    return DynamoDBSource(
+        sides.source.lane,
+        settings.source.table,
+        retry,
+        pace,
+        item_filter=_filter(settings),
+        expiry=_expiry(settings, sides.findings, now),
+        consistent=settings.source.consistent_read,
+        page_items=page_items(pace.cap, sides.findings.source),
+        ask_capacity=sides.read_cap is not None and not sides.source.options,
+        rename=wire.renamer(renames) if renames else None,
+    )
+
+
+def target_of(settings: Settings, sides: Sides, retry: Retry, pace: Pace) -> DynamoDBTarget:
+    """The target of a migration, written at this pace."""
     options = sides.target.options
     return DynamoDBTarget(
         sides.target.lane,
@@ -222,10 +237,10 @@ def _filter(settings: Settings) -> Filter | None:
     return Filter(given.expression, given.names, given.values) if given else None
 
 
-def _expiry(settings: Settings, found: Findings) -> Expiry | None:
+def _expiry(settings: Settings, found: Findings, now: float) -> Expiry | None:
     attribute = found.source.spec.ttl_attribute
     skip = settings.source.expired_items == "skip"
-    return expiry_now(attribute) if attribute and skip else None
+    return Expiry.at(attribute, now) if attribute and skip else None
 
 
 def _read_cap(settings: Settings, found: Findings, service: Service) -> float | None:

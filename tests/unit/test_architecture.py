@@ -17,17 +17,17 @@ HOUSE: Final = Path(alternator_migrate.__file__).parent
 LONGEST: Final = 350
 
 FLOORS: Final = {
-    "words": ("errors", "model"),
+    "words": ("errors", "model", "slices"),
     "pure": (
         *("interfaces", "wire", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "config"),
     ),
-    "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "savepoint"),
+    "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "savepoint", "loops"),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate"),
     "engines": ("engines",),
     "conduct": ("migration",),
-    "joinery": ("resume", "services", "wiring"),
+    "joinery": ("resume", "services", "wiring", "jobs", "staffing"),
     "face": (
         *("planning", "progress", "report", "logs", "running", "commands", "cli", "demo"),
         "__main__",
@@ -49,9 +49,8 @@ DOORS: Final = {
     "msgspec": ("wire",),
     "yaml": ("config.document", "savepoint"),
     "moto": ("demo",),
-    "uvloop": ("running",),
-    "dask": ("engines.executor",),
-    "distributed": ("engines.executor",),
+    "uvloop": ("loops",),
+    "distributed": ("engines.cluster",),
 }
 
 
