@@ -145,6 +145,10 @@ class Job(Protocol):
         """What tells this run's job from all others."""
         ...
 
+    def check(self) -> None:
+        """Raise `MigrateError` where this machine lacks what the job names."""
+        ...
+
     def open(self) -> AbstractAsyncContextManager[Bench]:
         """Connect to both sides. Raises `MigrateError`."""
         ...

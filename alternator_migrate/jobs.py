@@ -52,6 +52,10 @@ class CopyJob:
     now: float
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
+    def check(self) -> None:
+        """Raise `ConfigError` where a variable that the configuration names is not set here."""
+        self.configuration.settings()
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator["CopyBench"]:
         """Connect to both sides. Raises `MigrateError`."""

@@ -17,7 +17,6 @@ from rich.console import Console
 from alternator_migrate import planning, report, resume
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.jobs import Known, copy_job
 from alternator_migrate.loops import on_loop, spare_the_collector
 from alternator_migrate.migration import Migration
 from alternator_migrate.model import Progress
@@ -145,8 +144,7 @@ class Run:
     async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
         settings, keeper = self._loaded.settings, resume.Keeper(self._store, first)
         choice = choose(self._wish, settings, sides, usable_cores())
-        job = copy_job(Known(settings), sides, time.time())
-        async with open_engine(choice, settings, sides, job) as engine:
+        async with open_engine(choice, self._wish, self._loaded, sides) as engine:
             migration, rejects = build_migration(
                 settings, sides, keeper, first.standing, first.rejects, engine
             )

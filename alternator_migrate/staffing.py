@@ -1,17 +1,20 @@
 """Which engine does the work of a run, and with how many workers."""
 
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from alternator_migrate.config import Settings
+from alternator_migrate.config import Loaded, Recipe, Settings, literal_secrets, recipe
 from alternator_migrate.engines.executor import Executor
 from alternator_migrate.engines.local import Local
 from alternator_migrate.engines.processes import open_processes
-from alternator_migrate.interfaces import Engine, Job
+from alternator_migrate.errors import UsageError
+from alternator_migrate.interfaces import Engine
+from alternator_migrate.jobs import Known, copy_job
 from alternator_migrate.wiring import Sides
 
 Kind = Literal["auto", "local", "processes", "dask"]
@@ -37,7 +40,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An engine, how many workers it has (0: it is not for us to say), and why it was chosen."""
+    """An engine, how many workers it is to have (a cluster that runs has its own), and why."""
 
     engine: Literal["local", "processes", "dask"]
     workers: int
@@ -59,7 +62,7 @@ def choose(wish: Wish, settings: Settings, sides: Sides, cores: int) -> Choice:
     most = most_slices(settings)
     workers = min(wish.workers or cores, most or len(sides.findings.segments))
     if wish.engine == "dask":
-        return Choice("dask", wish.workers or 0)
+        return Choice("dask", max(workers, 1))
     if wish.engine == "processes":
         return Choice("processes", max(workers, 1))
     if wish.engine == "local":
@@ -87,14 +90,38 @@ def is_shared(settings: Settings, sides: Sides) -> bool:
 
 @asynccontextmanager
 async def open_engine(
-    choice: Choice, settings: Settings, sides: Sides, job: Job
+    choice: Choice, wish: Wish, loaded: Loaded, sides: Sides
 ) -> AsyncIterator[Engine]:
     """The engine of a run, with its workers. Raises `UsageError` where they cannot be had."""
+    settings, now = loaded.settings, time.time()
+    most, shared = most_slices(settings), is_shared(settings, sides)
     if choice.engine == "local":
         yield Local()
-        return
-    async with open_processes(choice.workers, job) as pool:
-        yield Executor(pool, most=most_slices(settings), shared=is_shared(settings, sides))
+    elif choice.engine == "processes":
+        job = copy_job(Known(settings), sides, now)
+        async with open_processes(choice.workers, job) as pool:
+            yield Executor(pool, most=most, shared=shared)
+    else:
+        from alternator_migrate.engines import cluster  # noqa: PLC0415 # slow to import
+
+        job = copy_job(_travelling(loaded, wish.scheduler), sides, now)
+        async with cluster.open_cluster(wish.scheduler, choice.workers, job) as workers:
+            yield Executor(workers, most=most, shared=shared)
+
+
+def _travelling(loaded: Loaded, scheduler: str | None) -> Recipe:
+    """The configuration as it goes to a cluster: with literal secrets only where TLS hides them.
+
+    Raises `UsageError` for others.
+    """
+    secrets = ", ".join(literal_secrets(loaded))
+    if secrets and scheduler and not scheduler.startswith("tls://"):
+        raise UsageError(
+            f"{secrets} would travel in the clear to {scheduler}",
+            "Write ${VAR} in the configuration and set that variable on the workers, or use a "
+            "scheduler with tls://.",
+        )
+    return recipe(loaded, with_secrets=True)
 
 
 def _why_local(sides: Sides, workers: int) -> str:

@@ -81,7 +81,7 @@ class Processes:
 
     async def _hire(self) -> "_Worker":
         near, far = socket.socketpair()
-        with far, _signals_held_back():
+        with far, signals_held_back():
             process = multiprocessing.get_context("spawn").Process(target=live, args=(far,))
             process.start()
         worker = _Worker(process, await Line.over(near))
@@ -134,7 +134,7 @@ class _Worker:
 
 
 @contextmanager
-def _signals_held_back() -> Iterator[None]:
+def signals_held_back() -> Iterator[None]:
     """Processes started inside never get a signal that is meant for this one, such as Ctrl-C of a
     terminal: they end when their line does. What comes meanwhile is delivered afterwards."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
