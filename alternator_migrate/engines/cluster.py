@@ -187,6 +187,8 @@ def _distributed() -> Any:
             "the engine dask needs the package distributed, which is not installed",
             "Install the extra: pipx install 'alternator-migrate[dask]'.",
         ) from error
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
 
 
@@ -213,10 +215,9 @@ async def _local_cluster(distributed: Any, workers: int) -> AsyncIterator[Any]:
         cluster = await distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=_AT_ONCE,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             security=True,
             asynchronous=True,
-            silence_logs=logging.ERROR,
         )
     try:
         yield cluster

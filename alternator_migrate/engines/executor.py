@@ -1,6 +1,7 @@
 """The engine that sends slices of a job to workers, and sends again what they leave over."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -11,6 +12,8 @@ from alternator_migrate.errors import MigrateError, WorkerLost
 from alternator_migrate.interfaces import Work
 from alternator_migrate.model import Segment
 from alternator_migrate.slices import Glimpse, Report, Slice
+
+log = logging.getLogger(__name__)
 
 _LEAST_SHARE: Final = 1e-3
 
@@ -100,6 +103,7 @@ class Executor:
             outcome = task.result()
             try:
                 if isinstance(outcome, WorkerLost):
+                    log.warning("%s; its slice is run again", outcome.args[0])
                     slicer.was_lost(piece, outcome)
                 else:
                     self._take(work, slicer, piece, outcome)
