@@ -167,10 +167,8 @@ class Cluster:
 
 def _difference(ours: tuple[str, str], theirs: object) -> str:
     """What keeps workers with these versions from being used, or ""."""
-    if isinstance(theirs, ImportError | AttributeError):
-        return "it has no alternator-migrate of this version"
     if not isinstance(theirs, tuple):
-        return f"it does not answer: {theirs}"
+        return f"it has no alternator-migrate of this version ({theirs})"
     names = ("alternator-migrate", "Python")
     return ", ".join(
         f"it has {name} {their}, and here is {our}"

@@ -55,7 +55,7 @@ class Slicer:
         """Let a lost slice wait again as it was. Raises `MigrateError` where that happens to the
         same segment again and again."""
         self._waiting.extendleft(reversed([*piece.places.items()]))
-        self._losses.update(piece.places)
+        self._losses.update([*piece.places])
         self._seconds = min(SHORTEST_SECONDS, self._longest)
         [(segment, times)] = self._losses.most_common(1)
         if times >= _MOST_LOSSES:
