@@ -102,6 +102,29 @@ def _remember(ctx: click.Context, _: click.Parameter, value: str) -> str:
     return value
 
 
+def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """One of N shards, or what finishes them."""
+    if value is None:
+        return None
+    from alternator_migrate.parts import Part  # noqa: PLC0415 # keeps -h fast
+
+    try:
+        return Part.written(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} {error}", ctx, param) from error
+
+
+def _shard(command: F) -> F:
+    """Add --shard."""
+    return click.option(
+        "--shard",
+        callback=_part,
+        metavar="I/N",
+        help="copy only shard I of N (0/N to N-1/N), each in a run of its own; finish/N when all "
+        "are done",
+    )(command)
+
+
 def _engine(command: F) -> F:
     """Add --engine, --workers and --scheduler."""
     command = click.option(
@@ -154,6 +177,7 @@ def _progress(command: F) -> F:
     help="send only the items of a rejects file, mended by you, again",
 )
 @_engine
+@_shard
 @_progress
 @_logging
 def run(config: Path | None, **options: Any) -> None:
@@ -168,6 +192,9 @@ def run(config: Path | None, **options: Any) -> None:
       alternator-migrate run config.yaml
       alternator-migrate run config.yaml --set source.scanSegments=64 --summary-json done.json
       alternator-migrate run config.yaml --rejects savepoints/rejects_1790000000000.jsonl
+      alternator-migrate run config.yaml --engine processes --workers 8
+      alternator-migrate run config.yaml --engine dask --scheduler tcp://scheduler:8786
+      alternator-migrate run config.yaml --shard 0/4
       alternator-migrate run --table Example --source-endpoint http://localhost:8000 \\
           --target-endpoint http://localhost:8001
     """
@@ -198,6 +225,7 @@ def plan(config: Path | None, **options: Any) -> None:
 
 @cli.command()
 @_configuration
+@_shard
 def status(config: Path | None, **options: Any) -> None:
     """Where a migration stands, read from its savepoints; works beside a running one.
 
@@ -210,7 +238,7 @@ def status(config: Path | None, **options: Any) -> None:
     settings = _settings(config, options)
     from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.status(settings))
+    sys.exit(commands.status(settings, **options))
 
 
 @cli.command()

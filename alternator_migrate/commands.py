@@ -10,6 +10,7 @@ from alternator_migrate import logs, planning, resume
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.errors import UsageError
 from alternator_migrate.loops import on_loop
+from alternator_migrate.parts import Part, check_settings
 from alternator_migrate.progress import Mode
 from alternator_migrate.running import Run
 from alternator_migrate.staffing import Wish
@@ -25,6 +26,7 @@ def run(
     fresh: bool,
     rejects: Path | None,
     wish: Wish,
+    shard: Part | None,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
@@ -36,7 +38,9 @@ def run(
     if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
         raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
     _with_warnings(loaded)
-    return Run(loaded, console, progress, wish).to_the_end(
+    if shard:
+        check_settings(shard, loaded.settings)
+    return Run(loaded, console, progress, wish, shard).to_the_end(
         summary_json, into_existing=into_existing, fresh=fresh, resend=rejects
     )
 
@@ -54,10 +58,10 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
     return 0
 
 
-def status(loaded: Loaded) -> int:
+def status(loaded: Loaded, *, shard: Part | None) -> int:
     """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
     folder = Path(loaded.settings.savepoints.path)
-    wanted = resume.identity(loaded.settings)
+    wanted = resume.identity(loaded.settings) + (shard.suffix if shard else "")
     lines = [*planning.status_lines(folder, wanted)]
     if not lines:
         raise UsageError(

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alternator_migrate import tables
@@ -101,7 +101,9 @@ class Migration:
         self._paces = (("source", reading), ("target", writing))
         self._keeper, self._interval = keeper, interval
         self._beside = beside
-        self._ledger = Ledger(len(findings.segments), standing)
+        own = frozenset(segment.index for segment in findings.segments)
+        standing = replace(standing, done=standing.done & own)
+        self._ledger = Ledger(len(own), standing)
         self._copying = Copying(source, target, self._ledger, rejects, crew, Limiter(crew.writers))
         self._state = "preparing"
         self._save_now = asyncio.Event()

@@ -38,7 +38,8 @@ def shape(settings: Settings) -> str:
 
 
 def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoint] | None:
-    """The savepoint to go on from: the file given as CONFIG, or the newest of the migration.
+    """The savepoint to go on from: the file given as CONFIG, or the newest of the migration
+    (or of the part of it) whose savepoints `store` has.
 
     Raises `UsageError` where it does not fit the configuration.
     """
@@ -52,8 +53,8 @@ def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoi
         return None
     path, savepoint = found
     settings = loaded.settings
-    if savepoint.migration != identity(settings):
-        raise _unfit(path, "source or target are others now")
+    if savepoint.migration != store.migration:
+        raise _unfit(path, "source, target or --shard are others now")
     if savepoint.shape != shape(settings):
         raise _unfit(path, "renames, source.filter or source.expiredItems have changed")
     wanted = settings.source.scan_segments
@@ -119,9 +120,13 @@ class NoKeeper:
 
 
 def first_savepoint(
-    loaded: Loaded, source: TableState, segments: int, earlier_one: Savepoint | None
+    loaded: Loaded,
+    source: TableState,
+    segments: int,
+    earlier_one: Savepoint | None,
+    migration: str | None = None,
 ) -> Savepoint:
-    """What a run saves before it reads anything."""
+    """What a run of `migration` (None: of the whole one) saves before it reads anything."""
     settings = loaded.settings
     skipped = frozenset(settings.skip_segments)
     folder = str(Path(settings.savepoints.path).absolute())
@@ -131,7 +136,7 @@ def first_savepoint(
     }
     base = earlier_one or Savepoint(
         configuration=plain,
-        migration=identity(settings),
+        migration=migration or identity(settings),
         shape=shape(settings),
         segments=segments,
         source_id=source.id,

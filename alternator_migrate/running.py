@@ -14,12 +14,13 @@ from typing import Final
 
 from rich.console import Console
 
-from alternator_migrate import planning, report, resume
+from alternator_migrate import parts, planning, report, resume
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.loops import on_loop, spare_the_collector
 from alternator_migrate.migration import Migration
-from alternator_migrate.model import Progress
+from alternator_migrate.model import Progress, Standing
+from alternator_migrate.parts import Part
 from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
@@ -41,13 +42,21 @@ class Run:
     """One run under a person's eyes: it reacts to signals, shows progress, tells its ending."""
 
     def __init__(
-        self, loaded: Loaded, console: Console, mode: Mode, wish: Wish | None = None
+        self,
+        loaded: Loaded,
+        console: Console,
+        mode: Mode,
+        wish: Wish | None = None,
+        part: Part | None = None,
     ) -> None:
         self._loaded = loaded
-        self._wish = wish or Wish()
+        self._wish, self._part = wish or Wish(), part
         self._console = console
         self._display = Display(console, mode)
-        self._store = Store(Path(loaded.settings.savepoints.path), resume.identity(loaded.settings))
+        self._whole = resume.identity(loaded.settings)
+        self._store = Store(
+            Path(loaded.settings.savepoints.path), self._whole + (part.suffix if part else "")
+        )
         self._progress: Callable[[], Progress] | None = None
         self._migration: Migration | None = None
         self._rejects: str | None = None
@@ -70,6 +79,9 @@ class Run:
         try:
             if resend:
                 status = on_loop(lambda: self._watched(lambda stop: self._resend(resend, stop)))
+            elif self._part and self._part.index is None:
+                part = self._part
+                status = on_loop(lambda: self._watched(lambda stop: self._finish(part, stop)))
             else:
                 earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
                 status = self._begin(earlier, into_existing=into_existing)
@@ -123,23 +135,48 @@ class Run:
 
     async def _from(self, earlier: Earlier, stop: asyncio.Event, *, into_existing: bool) -> bool:
         """Migrate from an earlier savepoint, or from the start; True when all is done."""
-        settings = self._loaded.settings
+        settings, part = self._loaded.settings, self._part
         segments = earlier[1].segments if earlier else None
-        async with open_sides(settings, segments) as sides:
+        async with open_sides(settings, segments, self._wish.workers) as whole:
+            sides = parts.part_of(whole, part, self._whole) if part else whole
             found = sides.findings
             if earlier:
                 resume.check_tables(*earlier, found.source, found.existing)
                 log.info("going on from %s", earlier[0])
             if not into_existing and not (earlier and earlier[1].target_id):
-                await check_empty(sides.target.table, found.existing)
-            with lock(self._store.folder, resume.identity(settings)):
+                await self._check_target(sides)
+            with lock(self._store.folder, self._store.migration):
                 self._check_newest(earlier)
                 for line in planning.notes(sides):
                     log.info(line)
                 first = resume.first_savepoint(
-                    self._loaded, found.source, len(found.segments), earlier and earlier[1]
+                    self._loaded,
+                    found.source,
+                    found.segments[0].total,
+                    earlier and earlier[1],
+                    self._store.migration,
                 )
                 return await self._migrate(sides, first, stop)
+
+    async def _check_target(self, sides: Sides) -> None:
+        if self._part:
+            await parts.check_target(sides.target.table, self._part, sides, self._whole)
+        else:
+            await check_empty(sides.target.table, sides.findings.existing)
+
+    async def _finish(self, part: Part, stop: asyncio.Event) -> bool:
+        """Do what comes after the data of all parts."""
+        settings = self._loaded.settings
+        for each in parts.check_others(part, self._store.folder, self._whole):
+            log.info("there is no savepoint of shard %s here: it is taken to be done", each)
+        async with open_sides(settings) as whole:
+            sides = parts.part_of(whole, part, self._whole)
+            await self._check_target(sides)
+            migration, rejects = build_migration(settings, sides, resume.NoKeeper(), Standing())
+            finished = await self._show(migration, rejects, stop)
+            if finished:
+                await sides.target.table.untag(parts.TAG)
+            return finished
 
     async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
         settings, keeper = self._loaded.settings, resume.Keeper(self._store, first)

@@ -98,6 +98,11 @@ class Table:
             with refusing(f"{self._where}TagResource {self.name}"):
                 await self._client.tag_resource(ResourceArn=self._arn, Tags=schema.tag_list(tags))
 
+    async def untag(self, *keys: str) -> None:
+        """Remove tags from the table."""
+        with refusing(f"{self._where}UntagResource {self.name}"):
+            await self._client.untag_resource(ResourceArn=self._arn, TagKeys=list(keys))
+
     async def holds_items(self) -> bool:
         """Whether at least one item is there: a Scan for one, page after page of emptiness."""
         start: dict[str, Any] = {}

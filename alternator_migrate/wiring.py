@@ -42,9 +42,11 @@ class Sides:
 
 
 @asynccontextmanager
-async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIterator[Sides]:
+async def open_sides(
+    settings: Settings, segments: int | None = None, workers: int | None = None
+) -> AsyncIterator[Sides]:
     """Connect to both sides and look at the tables; nothing is written. `segments` is the total
-    that an earlier run used.
+    that an earlier run used, `workers` how many are wished for (None: one a core).
 
     Raises `UsageError` for whatever keeps a migration from beginning.
     """
@@ -62,7 +64,9 @@ async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIt
                 target.table,
                 lambda state: _plan(settings, state, target.dialect),
                 lambda state: choose_segments(
-                    state.size, os.cpu_count() or 1, segments or settings.source.scan_segments
+                    state.size,
+                    workers or os.cpu_count() or 1,
+                    segments or settings.source.scan_segments,
                 ),
             )
         except UsageError:

@@ -27,7 +27,7 @@ FLOORS: Final = {
     "flows": ("snapshot", "follow", "validate"),
     "engines": ("engines",),
     "conduct": ("migration",),
-    "joinery": ("resume", "services", "wiring", "jobs", "staffing"),
+    "joinery": ("resume", "services", "wiring", "jobs", "staffing", "parts"),
     "face": (
         *("planning", "progress", "report", "logs", "running", "commands", "cli", "demo"),
         "__main__",
