@@ -99,7 +99,7 @@ class CopyBench:
             (self._writing, self._sides.write_cap),
         ):
             pace.allow(None if cap is None else cap * piece.share)
-        crew = _share(self._sides.crew, self._settings, piece.share)
+        crew = self.crew(piece.share)
         self._limiter.allow(crew.writers)
         source = source_of(self._settings, self._sides, self._retry, self._reading, now=self._now)
         paces = (("source", self._reading), ("target", self._writing))
@@ -107,6 +107,16 @@ class CopyBench:
         ledger = Ledger(0, _begun(piece))
         copying = Copying(source, self._target, ledger, rejects, crew, self._limiter)
         return CopyShift(piece, copying, ledger, rejects, self._retry, paces)
+
+    def crew(self, share: float) -> Crew:
+        """The part of the connections that a slice has of those that the configuration allows;
+        what it does not limit is each worker's own."""
+        crew, source, target = self._sides.crew, self._settings.source, self._settings.target
+        if source.max_map_tasks or (source.alternator and source.alternator.max_connections):
+            crew = replace(crew, readers=max(int(crew.readers * share), 1))
+        if target.alternator and target.alternator.max_connections:
+            crew = replace(crew, writers=max(int(crew.writers * share), 1))
+        return crew
 
 
 class CopyShift:
@@ -180,14 +190,3 @@ def _begun(piece: Slice) -> Standing:
     return Standing(
         positions={segment: key for segment, key in piece.places.items() if key is not None}
     )
-
-
-def _share(crew: Crew, settings: Settings, share: float) -> Crew:
-    """A slice's part of the connections that the configuration allows; what it does not limit is
-    each worker's own."""
-    source, target = settings.source, settings.target
-    if source.max_map_tasks or (source.alternator and source.alternator.max_connections):
-        crew = replace(crew, readers=max(int(crew.readers * share), 1))
-    if target.alternator and target.alternator.max_connections:
-        crew = replace(crew, writers=max(int(crew.writers * share), 1))
-    return crew
