@@ -12,6 +12,7 @@ from alternator_migrate.report import duration, size_text
 from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
 from alternator_migrate.sources.dynamodb import expiry_now
+from alternator_migrate.staffing import Wish, choose, usable_cores
 from alternator_migrate.wiring import Sides
 
 _SKEW_SECONDS: Final = 300
@@ -92,8 +93,11 @@ def _estimates(settings: Settings, sides: Sides) -> Iterator[str]:
     options = sides.target.options
     batch = options.max_items_per_batch if options else 25
     segments = len(sides.findings.segments)
+    choice = choose(Wish(), settings, sides, usable_cores())
+    readers = sides.crew.readers * (1 if settings.source.max_map_tasks else choice.workers)
     yield "work"
-    yield f"  segments        {segments}, at most {min(segments, sides.crew.readers)} read at once"
+    yield f"  engine          {choice.text}"
+    yield f"  segments        {segments}, at most {min(segments, readers)} read at once"
     yield f"  read units      about {read_units:,}"
     yield f"  write requests  about {math.ceil(state.items / batch):,} of up to {batch} items"
     yield f"  write units     about {write_units:,}"

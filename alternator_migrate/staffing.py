@@ -46,6 +46,12 @@ class Choice:
     workers: int
     why: str = ""
 
+    @property
+    def text(self) -> str:
+        """For a person: "processes, 8 workers (8 cores)"."""
+        workers = "" if self.engine == "local" else f", {self.workers} workers"
+        return f"{self.engine}{workers}{f' ({self.why})' if self.why else ''}"
+
 
 def usable_cores() -> int:
     """How many cores this process may use: those it is bound to, within its container's quota."""

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench import (
     figure_cpu,
+    figure_engines,
     figure_local,
     figure_memory,
     figure_savepoints,
@@ -27,6 +28,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "local": figure_local.figure,
     "savepoints": figure_savepoints.figure,
     "writers": figure_writers.figure,
+    "engines": figure_engines.figure,
 }
 
 
