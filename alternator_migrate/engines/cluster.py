@@ -22,7 +22,7 @@ LONGEST_SECONDS: Final = 2.0
 _CONNECT_SECONDS: Final = 10.0
 _WAIT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 5.0
-_AT_ONCE: Final = 2
+AT_ONCE: Final = 2
 """Slices at once in one process: while one writes what it has read, the next one reads."""
 
 
@@ -63,7 +63,7 @@ class Cluster:
         if not self._fit and not busy:
             log.info("waiting up to %.0f s for a worker of %s", _WAIT_SECONDS, self._where)
             await self._wait_for_one()
-        return sum(min(threads, _AT_ONCE) for threads in self._fit.values()) - busy
+        return sum(min(threads, AT_ONCE) for threads in self._fit.values()) - busy
 
     async def do(self, piece: Slice) -> Report:
         """Have a slice done by any worker that fits. Raises `WorkerLost`, or `MigrateError` where
@@ -212,7 +212,7 @@ async def _local_cluster(distributed: Any, workers: int) -> AsyncIterator[Any]:
     with signals_held_back():
         cluster = await distributed.LocalCluster(
             n_workers=workers,
-            threads_per_worker=_AT_ONCE,
+            threads_per_worker=AT_ONCE,
             dashboard_address="127.0.0.1:0",
             security=True,
             asynchronous=True,
