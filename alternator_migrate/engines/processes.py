@@ -26,7 +26,6 @@ _OURS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, si
 @asynccontextmanager
 async def open_processes(count: int, job: Job) -> AsyncIterator["Processes"]:
     """A pool of `count` processes, which end with this context and with this process."""
-    resource_tracker.ensure_running()
     pool = Processes(count, job)
     try:
         yield pool
@@ -137,6 +136,7 @@ class _Worker:
 def signals_held_back() -> Iterator[None]:
     """Processes started inside never get a signal that is meant for this one, such as Ctrl-C of a
     terminal: they end when their line does. What comes meanwhile is delivered afterwards."""
+    resource_tracker.ensure_running()  # whose start would let signals through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
     try:
         yield

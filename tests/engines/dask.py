@@ -1,10 +1,11 @@
 """A real Dask cluster on loopback: `dask scheduler` and `dask worker` as processes of their own."""
 
+import asyncio
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,16 +76,24 @@ def dask_cluster(folder: Path, workers: int) -> Iterator[DaskCluster]:
 
 def children(pid: int) -> list[int]:
     """The worker processes that a process has started. Linux only."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found if b"spawn_main" in _command(int(child))]
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    found = [int(child) for thread in threads for child in thread.read_text().split()]
+    return [child for child in found if b"spawn_main" in _command(child)]
 
 
-def is_alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     """Whether a process is there and no zombie."""
     try:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+async def gone(pids: Sequence[int], seconds: float) -> None:
+    """Return when none of these processes is left."""
+    async with asyncio.timeout(seconds):
+        while any(map(_is_alive, pids)):  # noqa: ASYNC110 # another process's doing
+            await asyncio.sleep(0.02)
 
 
 def _command(pid: int) -> bytes:

@@ -1,6 +1,10 @@
 """A Dask cluster whose workers and scheduler come and go, and workers that do not fit."""
 
 import asyncio
+import os
+import signal
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +12,7 @@ import pytest
 
 from tests.conftest import RunCli
 from tests.e2e.jobs import alternator, job, read_summary, write_config
-from tests.engines.dask import DaskCluster, dask_cluster
+from tests.engines.dask import DaskCluster, children, dask_cluster, gone
 from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
 from tests.servers.cli import running
 from tests.servers.process import free_port
@@ -16,7 +20,6 @@ from tests.shapes import same_items
 from tests.standin import StandIn
 
 SECONDS = 90
-SECRET = {"accessKey": "role", "secretKey": "hunter2"}
 
 
 @pytest.fixture
@@ -93,14 +96,39 @@ async def test_a_scheduler_that_is_gone_leaves_a_savepoint(
 
 
 async def test_a_local_cluster_without_a_scheduler(
-    source: StandIn, target: StandIn, tmp_path: Path, run_cli: RunCli
+    source: StandIn, tmp_path: Path, run_cli: RunCli
 ) -> None:
+    """It speaks TLS, so that a literal secret may go to its workers."""
+    async with StandIn(auth={"role": "hunter2"}) as guarded:
+        keys = {"accessKey": "role", "secretKey": "hunter2"}
+        ends = alternator(source.url, TABLE), alternator(guarded.url, TABLE, credentials=keys)
+        write_config(tmp_path, job(*ends))
+        options = ("--engine", "dask", "--workers", "2")
+        result = await run_cli("run", "config.yaml", *options, seconds=SECONDS)
+        assert result.code == 0, result
+        assert "distributed" not in result.err
+        assert "hunter2" not in result.err
+        assert same_items(guarded.items(TABLE), ITEMS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+async def test_a_local_cluster_ends_with_its_run(
+    source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    slow_down(target, 0.2)
     write_config(tmp_path, between(source, target))
     options = ("--engine", "dask", "--workers", "2")
-    result = await run_cli("run", "config.yaml", *options, seconds=SECONDS)
-    assert result.code == 0, result
-    assert "distributed" not in result.err
-    assert same_items(target.items(TABLE), ITEMS)
+    async with running(tmp_path, "run", "config.yaml", *options) as cli:
+        await batches(target, 20)
+        workers = children(cli.pid)
+        assert len(workers) >= 2
+        began = time.monotonic()
+        os.killpg(cli.pid, signal.SIGINT)
+        result = await cli.wait(20)
+        assert time.monotonic() - began < 5
+        await gone(workers, 5)
+    assert result.code == 130, result
+    assert "Traceback" not in result.err
 
 
 async def test_a_scheduler_that_cannot_be_reached(

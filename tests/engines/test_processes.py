@@ -6,13 +6,12 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.jobs import read_summary, write_config
-from tests.engines.dask import children, is_alive
+from tests.engines.dask import children, gone
 from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
 from tests.servers.cli import Cli, running
 from tests.shapes import same_items
@@ -22,13 +21,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 RUN = ("run", "config.yaml", "--engine", "processes", "--workers", "2")
 SECONDS = 90
-
-
-async def gone(pids: Sequence[int], seconds: float) -> None:
-    """Return when none of these processes is left."""
-    async with asyncio.timeout(seconds):
-        while any(map(is_alive, pids)):  # noqa: ASYNC110 # another process's doing
-            await asyncio.sleep(0.02)
 
 
 async def both_at_work(cli: Cli, target: StandIn) -> list[int]:
