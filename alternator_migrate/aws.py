@@ -66,9 +66,9 @@ async def sign_in(login: Login | None, region: str | None, *, fallback_region: s
     """
     try:
         session = _session(login or Login(), region)
+        where = session.region_name or fallback_region
     except (ProfileNotFound, PartialCredentialsError) as error:
         raise UsageError(str(error), "Check credentials.profile and the AWS files.") from error
-    where = session.region_name or fallback_region
     if not where:
         raise UsageError(
             "no AWS region is known", "Set `region`, or AWS_REGION, or a region in the profile."

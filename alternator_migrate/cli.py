@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from alternator_migrate import __version__
-from alternator_migrate.errors import MigrateError
+from alternator_migrate.errors import MigrateError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +57,7 @@ def cli() -> None:
       alternator-migrate demo
       alternator-migrate plan config.yaml
       alternator-migrate run config.yaml
+      alternator-migrate validate config.yaml
     """
 
 
@@ -176,6 +177,7 @@ def _progress(command: F) -> F:
     metavar="FILE",
     help="send only the items of a rejects file, mended by you, again",
 )
+@click.option("--validate", is_flag=True, help="compare both sides when all is copied")
 @_engine
 @_shard
 @_progress
@@ -198,11 +200,79 @@ def run(config: Path | None, **options: Any) -> None:
       alternator-migrate run --table Example --source-endpoint http://localhost:8000 \\
           --target-endpoint http://localhost:8001
     """
+    if options["rejects"] and options["validate"]:
+        raise click.UsageError("--rejects and --validate cannot go together")
     settings = _settings(config, options)
     from alternator_migrate import commands, staffing  # noqa: PLC0415 # keeps mistakes and -h fast
 
     wish = staffing.Wish(*(options.pop(name) for name in ("engine", "workers", "scheduler")))
     sys.exit(commands.run(settings, wish=wish, **options))
+
+
+@cli.command()
+@_configuration
+@click.option(
+    "--mode",
+    type=click.Choice(["auto", "digest", "lookup"]),
+    default="auto",
+    show_default=True,
+    help="sum digests of both sides, or look up every item; `plan` says what auto is",
+)
+@click.option(
+    "--sample",
+    metavar="SHARE",
+    callback=lambda _ctx, _parameter, value: _share(value),
+    help="compare only a random share of the items, such as 1% or 0.01",
+)
+@click.option("--repair", is_flag=True, help="write what is missing or different from the source")
+@click.option("--delete-extra", is_flag=True, help="delete from the target what the source lacks")
+@click.option("--yes", is_flag=True, help="do not ask before --delete-extra")
+@click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
+@click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@_progress
+@_logging
+def validate(config: Path | None, yes: bool, **options: Any) -> None:
+    """Compare source and target, both ways: missing, different and extra items.
+
+    Nothing is written without --repair or --delete-extra. Exit code 0 means equal, 3 that
+    differences are left, which are kept in a findings file beside the savepoints.
+
+    \b
+    Examples:
+      alternator-migrate validate config.yaml
+      alternator-migrate validate config.yaml --sample 1%
+      alternator-migrate validate config.yaml --repair --delete-extra --yes
+    """
+    if options["sample"] and options["mode"] == "digest":
+        raise click.UsageError("--sample looks items up: it cannot go with --mode digest")
+    loaded = _settings(config, options)
+    if options["delete_extra"] and not yes:
+        _ask_to_delete(loaded.settings.target.table)
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.validate(loaded, **options))
+
+
+def _share(text: str | None) -> float | None:
+    """A share of all, from 1% or 0.01."""
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"{text!r} is not a share such as 1% or 0.01")
+    return share
+
+
+def _ask_to_delete(table: str) -> None:
+    """Go on only if a person at a terminal agrees."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("--delete-extra needs --yes where nobody can be asked")
+    question = f"Delete every item of the target table {table} that the source does not have?"
+    if not click.confirm(question, err=True):
+        raise UsageError("nothing was compared, and nothing was deleted")
 
 
 @cli.command()

@@ -7,6 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from alternator_migrate import logs, planning, resume
+from alternator_migrate.checking import Check
+from alternator_migrate.comparing import Mode as CompareMode
+from alternator_migrate.comparing import Wishes
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.errors import UsageError
 from alternator_migrate.loops import on_loop
@@ -27,22 +30,43 @@ def run(
     rejects: Path | None,
     wish: Wish,
     shard: Part | None,
+    validate: bool,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
     log_level: str,
 ) -> int:
-    """Copy the table. Returns 0, 3 (items rejected), 130 or 143; raises `MigrateError`."""
-    console = Console(stderr=True)
-    logs.configure(console, log_format, log_level)
-    if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
-        raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
-    _with_warnings(loaded)
+    """Copy the table, and compare it then if that is asked for. Returns 0, 3 (items rejected, or
+    differences), 130 or 143; raises `MigrateError`."""
+    console = _ready(loaded, log_format, log_level, summary_json)
     if shard:
         check_settings(shard, loaded.settings)
+    check = Check(loaded, Wishes(), fresh=fresh) if validate else None
     return Run(loaded, console, progress, wish, shard).to_the_end(
-        summary_json, into_existing=into_existing, fresh=fresh, resend=rejects
+        summary_json, into_existing=into_existing, fresh=fresh, resend=rejects, check=check
     )
+
+
+def validate(
+    loaded: Loaded,
+    *,
+    mode: CompareMode,
+    sample: float | None,
+    repair: bool,
+    delete_extra: bool,
+    show_values: bool,
+    fresh: bool,
+    progress: Mode,
+    summary_json: str | None,
+    log_format: logs.Format,
+    log_level: str,
+) -> int:
+    """Compare both sides. Returns 0, 3 (differences are left), 130 or 143; raises
+    `MigrateError`."""
+    console = _ready(loaded, log_format, log_level, summary_json)
+    wishes = Wishes(mode, sample, repair, delete_extra, show_values)
+    check = Check(loaded, wishes, fresh=fresh)
+    return Run(loaded, console, progress).to_the_end(summary_json, check=check, copying=False)
 
 
 def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
@@ -61,8 +85,9 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
 def status(loaded: Loaded, *, shard: Part | None) -> int:
     """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
     folder = Path(loaded.settings.savepoints.path)
-    wanted = resume.identity(loaded.settings) + (shard.suffix if shard else "")
-    lines = [*planning.status_lines(folder, wanted)]
+    copied = resume.identity(loaded.settings) + (shard.suffix if shard else "")
+    identities = copied, resume.validation_identity(loaded.settings)
+    lines = [line for each in identities for line in planning.status_lines(folder, each)]
     if not lines:
         raise UsageError(
             f"there is no savepoint of this migration in {folder}",
@@ -70,6 +95,18 @@ def status(loaded: Loaded, *, shard: Part | None) -> int:
         )
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _ready(
+    loaded: Loaded, log_format: logs.Format, log_level: str, summary_json: str | None
+) -> Console:
+    """The console, after what may be said before anything is begun."""
+    console = Console(stderr=True)
+    logs.configure(console, log_format, log_level)
+    if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
+        raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
+    _with_warnings(loaded)
+    return console
 
 
 def _with_warnings(loaded: Loaded) -> Settings:

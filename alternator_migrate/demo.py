@@ -1,8 +1,7 @@
-"""`demo`: a sample table moved between two embedded servers, then compared item by item."""
+"""`demo`: a sample table moved between two embedded servers, and validated."""
 
 import logging
 import random
-import signal
 import socket
 import tempfile
 import time
@@ -12,18 +11,15 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from alternator_migrate import logs, wire
+from alternator_migrate import logs
 from alternator_migrate.aws import Login, open_control, sign_in
+from alternator_migrate.checking import Check
+from alternator_migrate.comparing import Wishes
 from alternator_migrate.config import Loaded, load
-from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.lane import Transport, open_lane
+from alternator_migrate.errors import UsageError
 from alternator_migrate.loops import on_loop
-from alternator_migrate.model import Item, Segment
-from alternator_migrate.nodes import Nodes
-from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.progress import Mode
 from alternator_migrate.running import Run
-from alternator_migrate.sources.dynamodb import DynamoDBSource
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +39,7 @@ def run(
     log_format: logs.Format,
     log_level: str,
 ) -> int:
-    """Fill, migrate, compare. Returns 0, or 3 where the sides differ; raises `MigrateError`."""
+    """Fill, migrate, validate. Returns 0, or 3 where the sides differ; raises `MigrateError`."""
     console = Console(stderr=True)
     logs.configure(console, log_format, log_level)
     with _embedded_servers() as url:
@@ -51,16 +47,12 @@ def run(
         on_loop(lambda: _fill(url, items))
         log.info("table %s filled with %d items; it has an index, a TTL and tags", TABLE, items)
         with tempfile.TemporaryDirectory() as folder:
-            ended = Run(_settings(url, folder), console, progress).to_the_end(
-                summary_json, fresh=True
+            loaded = _settings(url, folder)
+            ended = Run(loaded, console, progress).to_the_end(
+                summary_json, fresh=True, check=Check(loaded, Wishes(), fresh=True)
             )
-        if ended:
-            return ended
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        differing = on_loop(lambda: _compare(url))
-    if differing:
-        log.error("%d items differ between source and target", differing)
-        return 3
+    if ended:
+        return ended
     log.info("compared item by item: source and target are equal")
     console.print(
         "Next: try your own table. `alternator-migrate plan --table NAME --source-region REGION "
@@ -162,26 +154,3 @@ def _rows(count: int) -> Iterator[dict[str, Any]]:
             "paid": {"BOOL": chance.random() > 0.5},
             "note": {"NULL": True},
         }
-
-
-async def _compare(url: str) -> int:
-    """How many items differ, expired ones left aside."""
-    now = time.time()
-    source, target = await _items(url, "source"), await _items(url, "target")
-    expired = wire.expired("expires", after=0, before=int(now))
-    wanted = {key: item for key, item in source.items() if not expired(item)}
-    return sum(wanted.get(key) != target.get(key) for key in wanted.keys() | target.keys())
-
-
-async def _items(url: str, side: str) -> dict[bytes, Item]:
-    account = await sign_in(Login(**_KEYS), _REGIONS[side])
-    found: dict[bytes, Item] = {}
-    async with open_lane(
-        Nodes((url,)), Transport(), region=account.region, credentials=account.credentials
-    ) as lane:
-        source = DynamoDBSource(lane, TABLE, Retry(30), Pace(), consistent=True)
-        async for page in source.pages(Segment(0, 1), None):
-            found |= {wire.key_of(item, ("id", "at")): bytes(item) for item in page.items}
-    if not found:
-        raise MigrateError(f"the {side} is empty")
-    return found

@@ -1,8 +1,9 @@
 """The protocols of the house: read this page first.
 
-A migration copies a Source to a Target by way of a snapshot flow. Ports implement these
-protocols; flows know nothing else of them. An Engine gets Work done: here, or on workers that
-each open the Job and do slices of it.
+A migration copies a Source to a Target by way of a snapshot flow; a validation compares the
+two by Sources and Lookups of both sides. Ports implement these protocols; flows know nothing
+else of them. An Engine gets Work done: here, or on workers that each open the Job and do slices
+of it.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from typing import Protocol
 
 from alternator_migrate.model import (
     Batch,
+    Comparison,
+    Finding,
     Item,
     Limits,
     Page,
@@ -56,6 +59,32 @@ class Target(Protocol):
         ...
 
 
+class Lookup(Protocol):
+    """Where items are looked up by their keys, strongly consistent."""
+
+    async def get(self, keys: Sequence[bytes]) -> Sequence[Item]:
+        """The items of those `keys` that are there now, in any order; keys are JSON objects with
+        the names of the target. Raises `MigrateError`."""
+        ...
+
+
+class Mender(Protocol):
+    """What makes the target like the source where the two differ."""
+
+    async def mend(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        """Repair what may be repaired: the same findings, each `repaired` if both sides were
+        equal when looked at afterwards. Raises `MigrateError`."""
+        ...
+
+
+class FindingSink(Protocol):
+    """Where findings are kept."""
+
+    def keep(self, findings: Sequence[Finding]) -> None:
+        """Append `findings`. Raises `MigrateError`."""
+        ...
+
+
 class RejectSink(Protocol):
     """Where refused items are kept."""
 
@@ -86,6 +115,14 @@ class SavepointKeeper(Protocol):
         ...
 
     async def save(self, standing: Standing, status: str) -> None:
+        """Write a savepoint durably. Raises `MigrateError` where that fails."""
+        ...
+
+
+class ComparisonKeeper(Protocol):
+    """Where a validation keeps what it did."""
+
+    async def save_comparison(self, comparison: Comparison, status: str) -> None:
         """Write a savepoint durably. Raises `MigrateError` where that fails."""
         ...
 

@@ -49,6 +49,8 @@ INVALID_ITEMS: Final = frozenset(
 )
 _READ_BUFFER: Final = 2**21
 _LARGEST_ANSWER: Final = 64 * 2**20
+_SLOWEST_ANSWER: Final = 4.0
+"""Read timeouts, each the longest wait for some bytes, that all of an answer may take."""
 _TOO_LONG = re.compile(r"Invalid length of BatchWriteItem command, got \d+ items, maximum is (\d+)")
 _NO_RETRY_MENDS = re.compile(r"Key size too large|Mutation of \d+ bytes is too large")
 _SKEW = re.compile(r"signature expired|not yet current", re.IGNORECASE)
@@ -210,9 +212,12 @@ class Lane:
         message, payload = await protocol.read()
         chunks = []
         size = 0
+        give_up = time.monotonic() + _SLOWEST_ANSWER * self._transport.read_timeout
         while chunk := await payload.readany():
             chunks.append(chunk)
             size += len(chunk)
+            if time.monotonic() > give_up:
+                raise TimeoutError(f"{size} bytes came, and not all of the answer")
             if size > _LARGEST_ANSWER:
                 raise errors.BadAnswer(
                     f"an answer of more than {_LARGEST_ANSWER // 2**20} MiB is no DynamoDB answer",

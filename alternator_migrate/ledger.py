@@ -60,6 +60,11 @@ class Ledger:
         return Counts(self._read, self._written, self._skipped, self._rejected)
 
     @property
+    def settled(self) -> Counts:
+        """Items of the pages that are wholly acknowledged, as all pages before them are."""
+        return self._settled
+
+    @property
     def backlog(self) -> int:
         """Batches read and not acknowledged."""
         return self._queued
@@ -83,6 +88,11 @@ class Ledger:
     def is_done(self, segment: int) -> bool:
         """Whether a segment is wholly acknowledged."""
         return segment in self._done
+
+    def is_settled(self, segment: int, page: int) -> bool:
+        """Whether a page that was read, and all before it, are acknowledged."""
+        reading = self._readings.get(segment)
+        return reading is None or page < reading.first
 
     def position(self, segment: int) -> Position | None:
         """The key after which everything before is acknowledged; None at the segment's start."""

@@ -3,14 +3,14 @@
 import asyncio
 import math
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alternator_migrate import tables
 from alternator_migrate.concurrency import Limiter
+from alternator_migrate.conduct import Conduct, Show
 from alternator_migrate.dialect import Plan
-from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.errors import UsageError
 from alternator_migrate.interfaces import (
     Engine,
     RejectSink,
@@ -23,10 +23,6 @@ from alternator_migrate.model import Progress, Segment, Standing, TableState
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.snapshot import Copying, Crew
 
-Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
-"""A display: shows snapshots until it is cancelled."""
-
-GRACE_SECONDS: Final = 4.0
 _SEGMENT_BYTES: Final = 100_000_000
 _MOST_SEGMENTS: Final = 4096
 _UNKNOWN_SIZE_SEGMENTS: Final = 64
@@ -99,15 +95,13 @@ class Migration:
         self._table, self._engine = table, engine
         self._rejects, self._retry = rejects, retry
         self._paces = (("source", reading), ("target", writing))
-        self._keeper, self._interval = keeper, interval
-        self._beside = beside
+        self._keeper = keeper
+        self._conduct = Conduct(self._save, beside, interval)
         own = frozenset(segment.index for segment in findings.segments)
         standing = replace(standing, done=standing.done & own)
         self._ledger = Ledger(len(own), standing)
         self._copying = Copying(source, target, self._ledger, rejects, crew, Limiter(crew.writers))
         self._state = "preparing"
-        self._save_now = asyncio.Event()
-        self._unsaved: MigrateError | None = None
 
     async def run(self, stop: asyncio.Event, show: Show) -> bool:
         """Prepare the target, copy, build what comes after the data, check the accounts;
@@ -115,53 +109,15 @@ class Migration:
 
         Returns True when all is done, False when `stop` ended it early (within a few seconds of
         being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        Raises `UsageError` before anything is written where no savepoint can be.
         """
-        await self._save("running")
-        status = "failed"
-        try:
-            finished = await self._run(stop, show)
-            status = self._ending if finished else "stopped"
-        finally:
-            await self._save(status)
-        return finished
+        return await self._conduct.run(
+            self._phases, stop, lambda: show(self.progress), lambda: self._ending
+        )
 
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
-        self._save_now.set()
-
-    async def _run(self, stop: asyncio.Event, show: Show) -> bool:
-        async with asyncio.TaskGroup() as group:
-            beside = [
-                group.create_task(show(self.progress)),
-                group.create_task(self._keep_saving(stop)),
-                *[group.create_task(work()) for work in self._beside],
-            ]
-            stopping = group.create_task(stop.wait())
-            working = group.create_task(_error_as_value(self._phases(stop)))
-            await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                await asyncio.wait({working}, timeout=GRACE_SECONDS)
-            for task in (working, stopping, *beside):
-                task.cancel()
-        result = working.result() if not working.cancelled() else False
-        if self._unsaved:
-            raise self._unsaved
-        if isinstance(result, MigrateError):
-            raise result
-        return result
-
-    async def _keep_saving(self, stop: asyncio.Event) -> None:
-        """Save by the clock and on demand; a disk that does not take it stops the run."""
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._save_now.wait(), self._interval)
-            self._save_now.clear()
-            try:
-                await self._save("running")
-            except MigrateError as error:
-                self._unsaved = error
-                stop.set()
-                return
+        self._conduct.save_now()
 
     async def _save(self, status: str) -> None:
         if self._rejects.path:
@@ -215,20 +171,3 @@ class Migration:
         if plan.spec.ttl_attribute:
             self._state = "enabling TTL"
             await self._table.enable_ttl(plan.spec.ttl_attribute)
-
-
-async def _error_as_value(work: Coroutine[Any, Any, bool]) -> bool | MigrateError:
-    """`work`'s result, or the first error of the house in the group it raised."""
-    try:
-        return await work
-    except MigrateError as error:
-        return error
-    except BaseExceptionGroup as group:
-        ours, others = group.split(MigrateError)
-        if others is not None or ours is None:
-            raise
-        first: BaseException = ours
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        assert isinstance(first, MigrateError)  # noqa: S101 # split by that type
-        return first

@@ -8,6 +8,9 @@ Position: TypeAlias = bytes
 """Where to go on in a segment: the raw JSON of a LastEvaluatedKey. None means its start."""
 
 KeyType: TypeAlias = Literal["HASH", "RANGE"]
+Role: TypeAlias = Literal["source", "target"]
+Difference: TypeAlias = Literal["missing", "different", "extra"]
+Stage: TypeAlias = Literal["digests", "details"]
 
 
 class Item(Protocol):
@@ -113,16 +116,93 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a validation found: `compared` items of the source, differences by kind, and how many
+    of these are repaired."""
+
+    compared: int = 0
+    missing: int = 0
+    different: int = 0
+    extra: int = 0
+    repaired: int = 0
+
+    @property
+    def found(self) -> int:
+        """Differences of all kinds, repaired or not."""
+        return self.missing + self.different + self.extra
+
+    @property
+    def left(self) -> int:
+        """Differences that are there still."""
+        return self.found - self.repaired
+
+    def plus(self, other: "Verdict") -> "Verdict":
+        """The sum of both."""
+        return Verdict(
+            self.compared + other.compared,
+            self.missing + other.missing,
+            self.different + other.different,
+            self.extra + other.extra,
+            self.repaired + other.repaired,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A difference that was still there after the last look.
+
+    `key` is the item's key on the target as a JSON object, `attributes` the names of those that
+    differ; `source` and `target` are the items as last seen; `refused` is why a repair was not
+    taken, or "".
+    """
+
+    kind: Difference
+    key: bytes
+    attributes: tuple[str, ...] = ()
+    source: Item | None = None
+    target: Item | None = None
+    repaired: bool = False
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How far a validation is: what its savepoint keeps.
+
+    In the stage "digests" both sides are read once, and `digests` is the state of their sums; in
+    "details" items are looked up one by one, in the buckets that differ by `digests`, or all of
+    them where there are none. `now` (epoch seconds) decides which items count as expired, `seed`
+    what is drawn; `segments` is their total, of which `sampled` are read (0: all). `findings` is
+    the path of the file of findings, of which the first `findings_size` bytes count: none at all
+    where that is 0.
+    """
+
+    stage: Stage
+    now: int
+    seed: str
+    segments: int
+    findings: str
+    sampled: int = 0
+    sides: Mapping[Role, Standing] = field(default_factory=dict)
+    digests: bytes = b""
+    verdict: Verdict = Verdict()
+    findings_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """One snapshot of a table's migration; every output reads this and nothing else.
 
     `state` is what is going on ("copying", "building index by-city", ...), `paced` why it is
-    slower than it could be, or "". `expected` is the server's own, stale, item count.
+    slower than it could be, or "". `expected` is the server's own, stale, item count. In the
+    phase "Validate" `examined` and `expected` count the items of both sides; `verdict` is None
+    where nothing was validated.
     """
 
     source: str
     target: str
     state: str = "starting"
+    phase: Literal["Copy", "Validate"] = "Copy"
     segments_total: int = 0
     segments_done: int = 0
     items: Counts = field(default_factory=Counts)
@@ -133,6 +213,15 @@ class Progress:
     retries: int = 0
     throttled: int = 0
     paced: str = ""
+    examined: int = 0
+    verdict: Verdict | None = None
+
+    @property
+    def handled(self) -> int:
+        """Items that are done with, in the way of the phase."""
+        if self.phase == "Validate":
+            return self.examined
+        return self.items.written + self.items.skipped_expired + self.items.rejected
 
     @property
     def fraction(self) -> float:
@@ -140,9 +229,8 @@ class Progress:
         absent or already passed."""
         if self.segments_total and self.segments_done == self.segments_total:
             return 1.0
-        done = self.items.written + self.items.skipped_expired + self.items.rejected
-        if self.expected and self.items.read <= self.expected:
-            return done / self.expected
+        if self.expected and max(self.items.read, self.examined) <= self.expected:
+            return self.handled / self.expected
         return self.segments_done / self.segments_total if self.segments_total else 0.0
 
 

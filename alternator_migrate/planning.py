@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from alternator_migrate.comparing import Wishes, choose_mode, compared_so_far, mode_text
 from alternator_migrate.config import Settings
 from alternator_migrate.model import Progress, TableSpec, Throughput
 from alternator_migrate.report import duration, size_text
@@ -38,6 +39,7 @@ async def plan_text(settings: Settings, sides: Sides) -> str:
         *_tables(settings, sides),
         *_schema(sides),
         *_estimates(settings, sides),
+        *_validation(settings, sides),
         *[f"warning: {text}" for text in await _warnings(settings, sides)],
         "Nothing was written.",
     ]
@@ -117,6 +119,20 @@ def _estimates(settings: Settings, sides: Sides) -> Iterator[str]:
         yield "  time            as fast as both sides and this machine allow"
 
 
+def _validation(settings: Settings, sides: Sides) -> Iterator[str]:
+    """How `validate` would compare the tables, and what that reads."""
+    wishes = Wishes()
+    mode, _ = choose_mode(settings, wishes, sides.findings.source)
+    state = sides.findings.source
+    unit = 4096 if settings.source.consistent_read else 8192
+    scans = math.ceil(state.size / unit), math.ceil(state.size / 4096)
+    each = math.ceil(state.size / max(state.items, 1) / 4096) * state.items
+    source, target = scans if mode == "digest" else (scans[0] + each, scans[1] + each)
+    yield "validation"
+    yield f"  compares by     {mode_text(settings, wishes, sides)}"
+    yield f"  read units      about {source:,} on the source, {target:,} on the target"
+
+
 def _share(sides: Sides, side: str, cap: float) -> str:
     found = sides.findings
     state = found.source if side == "source" else found.existing
@@ -158,7 +174,20 @@ async def _warnings(settings: Settings, sides: Sides) -> list[str]:
 def progress_of(savepoint: Savepoint) -> Progress:
     """How a migration stood at a savepoint."""
     sides = {name: savepoint.configuration.get(name, {}) for name in ("source", "target")}
-    standing = savepoint.standing
+    standing, comparison = savepoint.standing, savepoint.comparison
+    if comparison:
+        gone_through = comparison.sides.values()
+        return Progress(
+            source=str(sides["source"].get("table", "")),
+            target=str(sides["target"].get("table", "")),
+            state=savepoint.status,
+            phase="Validate",
+            segments_total=2 * (comparison.sampled or comparison.segments),
+            segments_done=sum(len(each.done) for each in gone_through),
+            bytes_read=sum(each.bytes_read for each in gone_through),
+            examined=sum(each.items.read for each in gone_through),
+            verdict=compared_so_far(comparison),
+        )
     return Progress(
         source=str(sides["source"].get("table", "")),
         target=str(sides["target"].get("table", "")),
@@ -171,27 +200,43 @@ def progress_of(savepoint: Savepoint) -> Progress:
     )
 
 
-def status_lines(folder: Path, migration: str) -> Iterator[str]:
-    """Where a migration stands, from its newest savepoint; nothing without one."""
-    newest = Store(folder, migration).newest()
+def status_lines(folder: Path, identity: str) -> Iterator[str]:
+    """Where a migration or a validation stands, from its newest savepoint; nothing without one."""
+    newest = Store(folder, identity).newest()
     if newest is None:
         return
     path, savepoint = newest
     progress = progress_of(savepoint)
-    items = progress.items
-    running = holder(folder, migration)
-    left = "" if savepoint.status in ("completed", "rejects") else "; `run` goes on from here"
+    running = holder(folder, identity)
+    over = savepoint.status in ("completed", "rejects", "differences")
+    command, what = ("validate", "validation ") if savepoint.comparison else ("run", "")
+    left = "" if over else f"; `{command}` goes on from here"
     state = f"running, process {running}" if running else f"{savepoint.status}{left}"
     age = max(time.time() - savepoint.written, 0.0)
     written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(savepoint.written))
-    yield f"{progress.source} -> {progress.target}: {state}"
+    yield f"{progress.source} -> {progress.target}: {what}{state}"
     yield f"  segments   {progress.segments_done}/{progress.segments_total} done"
+    yield from _counted(progress)
+    yield f"  time       {duration(savepoint.seconds)} of running"
+    yield f"  savepoint  {path}, written {written} ({duration(age)} ago)"
+    if savepoint.rejects:
+        yield f"  rejects    {savepoint.rejects}"
+    if savepoint.comparison and savepoint.comparison.findings_size:
+        yield f"  findings   {savepoint.comparison.findings}"
+
+
+def _counted(progress: Progress) -> Iterator[str]:
+    items, verdict = progress.items, progress.verdict
+    if verdict:
+        yield (
+            f"  items      {verdict.compared:,} compared; {verdict.missing:,} missing, "
+            f"{verdict.different:,} different, {verdict.extra:,} extra; {verdict.repaired:,} "
+            "repaired"
+        )
+        yield f"  bytes      {size_text(progress.bytes_read)} read in this stage"
+        return
     yield (
         f"  items      {items.read:,} read = {items.written:,} written + "
         f"{items.skipped_expired:,} skipped + {items.rejected:,} rejected"
     )
     yield f"  bytes      {size_text(progress.bytes_read)} read, in {progress.batches:,} batches"
-    yield f"  time       {duration(savepoint.seconds)} of running"
-    yield f"  savepoint  {path}, written {written} ({duration(age)} ago)"
-    if savepoint.rejects:
-        yield f"  rejects    {savepoint.rejects}"

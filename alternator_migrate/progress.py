@@ -87,9 +87,9 @@ class Display:
             ProgressBar(total=1.0, completed=progress.fraction),
             f"{progress.fraction:.1%}",
         )
-        items = progress.items
+        items, verdict = progress.items, progress.verdict
         figures = [
-            f"{items.written:,} items",
+            f"{progress.examined if progress.phase == 'Validate' else items.written:,} items",
             f"{self._rates.items:,.0f}/s",
             f"{size_text(progress.bytes_read)} at {size_text(self._rates.size)}/s",
             f"segments {progress.segments_done}/{progress.segments_total}",
@@ -99,6 +99,7 @@ class Display:
         ]
         figures += [f"skipped {items.skipped_expired:,}"] if items.skipped_expired else []
         figures += [f"rejected {items.rejected:,}"] if items.rejected else []
+        figures += [f"differences {verdict.found:,}"] if verdict else []
         state = Text(progress.state)
         if progress.paced:
             state.append(f"  paced: {progress.paced}", style="yellow")

@@ -4,16 +4,20 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from alternator_migrate import wire
 from alternator_migrate.errors import MigrateError, TooManyRejects
 from alternator_migrate.model import Reject
+
+_LOOK_BACK: Final = 65_536
 
 
 class RejectsFile:
     """Appends rejects to `path`, or to `rejects_<millis>.jsonl` in `folder`, made when the first
     one comes.
 
+    What a killed run left half written is overwritten: it was not counted, and comes again.
     A line is `{"key": ..., "error": ..., "message": ..., "item": ...}`, key and item as
     DynamoDB JSON. The file is readable by its owner only: items may be private.
     """
@@ -53,17 +57,55 @@ class RejectsFile:
             )
 
     def _append(self, lines: bytes) -> None:
-        if self.path is None:
+        path = self.path
+        if path is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self.path = str(self._folder / f"rejects_{int(time.time() * 1000)}.jsonl")
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        descriptor = os.open(self.path, flags, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            file.write(lines)
-            file.flush()
-            os.fsync(descriptor)
+            path = str(self._folder / f"rejects_{int(time.time() * 1000)}.jsonl")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self.path = path
+        try:
+            size = os.fstat(descriptor).st_size
+            tail = _unended(descriptor, size)
+            if _is_reject(tail):
+                lines = b"\n" + lines
+            else:
+                size -= len(tail)
+            _write_whole(descriptor, lines, size)
+        finally:
+            os.close(descriptor)
 
     def _line(self, reject: Reject) -> bytes:
         head = wire.to_json({"error": reject.error, "message": reject.message})
         key = wire.one_line(wire.key_of(reject.item, self._key_names))
         return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], wire.one_line(reject.item))
+
+
+def _unended(descriptor: int, size: int) -> bytes:
+    """What stands after the last line end of a file of `size` bytes."""
+    tail, start = b"", size
+    while start and b"\n" not in tail:
+        begin = max(start - _LOOK_BACK, 0)
+        tail, start = os.pread(descriptor, start - begin, begin) + tail, begin
+    return tail.rpartition(b"\n")[2]
+
+
+def _is_reject(line: bytes) -> bool:
+    try:
+        wire.item_of_reject(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _write_whole(descriptor: int, lines: bytes, size: int) -> None:
+    """Write and fsync `lines` behind `size` bytes; where that fails, the file ends there."""
+    os.ftruncate(descriptor, size)
+    os.lseek(descriptor, size, os.SEEK_SET)
+    left = memoryview(lines)
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
@@ -25,7 +25,7 @@ class Rates:
 
     def note(self, progress: Progress, now: float) -> None:
         """Take a snapshot into account; `now` is a monotonic clock in seconds."""
-        self._seen.append((now, _done(progress), progress.bytes_read, progress.fraction))
+        self._seen.append((now, progress.handled, progress.bytes_read, progress.fraction))
         while now - self._seen[0][0] > _WINDOW_SECONDS:
             self._seen.popleft()
 
@@ -56,6 +56,7 @@ class Rates:
 class Ending:
     """How a run ended. `began` is epoch seconds."""
 
+    work: Literal["Migration", "Validation"]
     status: Status
     began: float
     seconds: float
@@ -68,10 +69,11 @@ class Ending:
 def status_line(progress: Progress, rates: Rates) -> str:
     """One line that tells how a migration stands."""
     state = progress.state + (f" (paced: {progress.paced})" if progress.paced else "")
-    expected = f"/{progress.expected:,}" if progress.expected >= progress.items.read else ""
+    read = max(progress.items.read, progress.examined)
+    expected = f"/{progress.expected:,}" if progress.expected >= read else ""
     left = rates.seconds_left
     parts = [
-        f"Copy {progress.fraction:.1%} {_done(progress):,}{expected}",
+        f"{progress.phase} {progress.fraction:.1%} {progress.handled:,}{expected}",
         f"{rates.items:,.0f} items/s {size_text(rates.size)}/s",
         f"Segments {progress.segments_done}/{progress.segments_total}",
         f"Backlog {progress.backlog}",
@@ -84,39 +86,64 @@ def status_line(progress: Progress, rates: Rates) -> str:
 
 def closing_table(ending: Ending) -> Table:
     """The table that ends a run on a terminal."""
-    table = Table(title=f"Migration {ending.status}", title_justify="left", show_header=False)
+    title = f"{ending.work} {ending.status}"
+    table = Table(title=title, title_justify="left", show_header=False)
     table.add_column("what", style="bold")
     table.add_column("figure", justify="right")
     progress = ending.progress
     if progress:
-        seconds = max(ending.seconds, 0.001)
         table.add_row("table", f"{progress.source} -> {progress.target}")
-        table.add_row("items read", f"{progress.items.read:,}")
-        table.add_row("items written", f"{progress.items.written:,}")
-        table.add_row("skipped, expired", f"{progress.items.skipped_expired:,}")
-        table.add_row("rejected", f"{progress.items.rejected:,}")
-        table.add_row("segments", f"{progress.segments_done}/{progress.segments_total}")
-        table.add_row("batches", f"{progress.batches:,}")
-        table.add_row("retries (throttled)", f"{progress.retries:,} ({progress.throttled:,})")
-        table.add_row("bytes read", size_text(progress.bytes_read))
-        table.add_row("items per second", f"{progress.items.written / seconds:,.0f}")
+        for what, figure in _figures(progress, max(ending.seconds, 0.001)):
+            table.add_row(what, figure)
     table.add_row("time", duration(ending.seconds))
     return table
 
 
-def closing_line(ending: Ending) -> str:
-    """The sentence that ends a run without a terminal."""
-    progress = ending.progress
+def _figures(progress: Progress, seconds: float) -> Iterator[tuple[str, str]]:
+    items, verdict = progress.items, progress.verdict
+    if progress.phase == "Copy":
+        yield "items read", f"{items.read:,}"
+        yield "items written", f"{items.written:,}"
+        yield "skipped, expired", f"{items.skipped_expired:,}"
+        yield "rejected", f"{items.rejected:,}"
+    if verdict:
+        yield "items compared", f"{verdict.compared:,}"
+        yield "missing", f"{verdict.missing:,}"
+        yield "different", f"{verdict.different:,}"
+        yield "extra", f"{verdict.extra:,}"
+        yield "repaired", f"{verdict.repaired:,}"
+    yield "segments", f"{progress.segments_done}/{progress.segments_total}"
+    if progress.phase == "Copy":
+        yield "batches", f"{progress.batches:,}"
+    yield "retries (throttled)", f"{progress.retries:,} ({progress.throttled:,})"
+    yield "bytes read", size_text(progress.bytes_read)
+    done = items.written if progress.phase == "Copy" else progress.examined
+    yield "items per second", f"{done / seconds:,.0f}"
+
+
+def closing_lines(ending: Ending) -> Iterator[str]:
+    """The sentences that end a run without a terminal."""
+    progress, time_taken = ending.progress, duration(ending.seconds)
+    work = ending.work
     if progress is None:
-        return f"Migration {ending.status} after {duration(ending.seconds)}; nothing was copied"
-    items = progress.items
-    return (
-        f"Migration {ending.status}: read {items.read:,} = written {items.written:,} + skipped "
-        f"{items.skipped_expired:,} + rejected {items.rejected:,}"
-        f"{'' if items.accounted else ' + under way when it ended'}; "
-        f"{progress.segments_done}/{progress.segments_total} segments in "
-        f"{duration(ending.seconds)}"
-    )
+        done = "copied" if work == "Migration" else "compared"
+        yield f"{work} {ending.status} after {time_taken}; nothing was {done}"
+        return
+    items, verdict = progress.items, progress.verdict
+    segments = f"{progress.segments_done}/{progress.segments_total} segments in {time_taken}"
+    if progress.phase == "Copy":
+        yield (
+            f"{work} {ending.status}: read {items.read:,} = written {items.written:,} + skipped "
+            f"{items.skipped_expired:,} + rejected {items.rejected:,}"
+            f"{'' if items.accounted else ' + under way when it ended'}; {segments}"
+        )
+    if verdict:
+        said = f"compared {verdict.compared:,}; missing {verdict.missing:,}, different "
+        said += f"{verdict.different:,}, extra {verdict.extra:,}; repaired {verdict.repaired:,}"
+        if progress.phase == "Copy":
+            yield f"Validation: {said}"
+        else:
+            yield f"{work} {ending.status}: {said}; {segments}"
 
 
 def summary(ending: Ending) -> dict[str, Any]:
@@ -155,11 +182,6 @@ def duration(seconds: float) -> str:
     return f"{hours}h{minutes}m" if hours else f"{minutes}m{rest}s"
 
 
-def _done(progress: Progress) -> int:
-    items = progress.items
-    return items.written + items.skipped_expired + items.rejected
-
-
 def _table_summary(progress: Progress) -> Mapping[str, Any]:
     return {
         "source": progress.source,
@@ -171,5 +193,5 @@ def _table_summary(progress: Progress) -> Mapping[str, Any]:
         "retries": progress.retries,
         "throttled": progress.throttled,
         "changes": None,
-        "validation": None,
+        "validation": asdict(progress.verdict) if progress.verdict else None,
     }

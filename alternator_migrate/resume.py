@@ -12,21 +12,26 @@ from typing import Any
 
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.config.settings import Side
-from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.model import Standing, TableState
+from alternator_migrate.errors import UsageError
+from alternator_migrate.model import Comparison, Standing, TableState
 from alternator_migrate.savepoint import Savepoint, Store, decode
 
 
 def identity(settings: Settings) -> str:
     """What tells one migration from another: which table goes where."""
-    return _digest([_place(settings.source), _place(settings.target)])
+    return fingerprint([_place(settings.source), _place(settings.target)])
+
+
+def validation_identity(settings: Settings) -> str:
+    """What tells one validation from another, and from the migration of the same tables."""
+    return fingerprint(["validation", identity(settings)])
 
 
 def shape(settings: Settings) -> str:
     """What of the configuration decides which items arrive, and how they look."""
     source = settings.source
     item_filter = source.filter
-    return _digest(
+    return fingerprint(
         [
             sorted((rename.from_, rename.to) for rename in settings.renames),
             [item_filter.expression, dict(item_filter.names), dict(item_filter.values)]
@@ -46,22 +51,26 @@ def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoi
     if fresh:
         return None
     if loaded.savepoint:
-        found: tuple[Path, Savepoint] | None = (loaded.savepoint, _given(loaded.savepoint))
+        found: tuple[Path, Savepoint] | None = (loaded.savepoint, given(loaded.savepoint))
     else:
         found = store.newest()
     if found is None:
         return None
     path, savepoint = found
     settings = loaded.settings
+    if savepoint.comparison:
+        raise UsageError(
+            f"{path} is the savepoint of a validation", "`validate` goes on from it, not `run`."
+        )
     if savepoint.migration != store.migration:
-        raise _unfit(path, "source, target or --shard are others now")
+        raise unfit(path, "source, target or --shard are others now")
     if savepoint.shape != shape(settings):
-        raise _unfit(path, "renames, source.filter or source.expiredItems have changed")
+        raise unfit(path, "renames, source.filter or source.expiredItems have changed")
     wanted = settings.source.scan_segments
     if wanted is not None and wanted != savepoint.segments:
-        raise _unfit(path, f"it has {savepoint.segments} segments, scanSegments says {wanted}")
+        raise unfit(path, f"it has {savepoint.segments} segments, scanSegments says {wanted}")
     if any(segment >= savepoint.segments for segment in settings.skip_segments):
-        raise _unfit(path, f"it has {savepoint.segments} segments, skipSegments goes beyond")
+        raise unfit(path, f"it has {savepoint.segments} segments, skipSegments goes beyond")
     return found
 
 
@@ -70,11 +79,11 @@ def check_tables(
 ) -> None:
     """Raise `UsageError` unless both tables are those that the savepoint speaks of."""
     if _other(savepoint.source_id, source.id):
-        raise _unfit(path, f"the source table {source.spec.name} was made anew since then")
+        raise unfit(path, f"the source table {source.spec.name} was made anew since then")
     if savepoint.target_id and target is None:
-        raise _unfit(path, "the target table is gone, and with it what was written")
+        raise unfit(path, "the target table is gone, and with it what was written")
     if target and _other(savepoint.target_id, target.id):
-        raise _unfit(path, f"the target table {target.spec.name} was made anew since then")
+        raise unfit(path, f"the target table {target.spec.name} was made anew since then")
 
 
 class Keeper:
@@ -96,12 +105,15 @@ class Keeper:
 
     async def save(self, standing: Standing, status: str) -> None:
         """Write a savepoint durably. Raises `MigrateError` where the disk does not take it."""
-        point = replace(
-            self._base,
-            standing=standing,
-            status=status,
-            seconds=self._base.seconds + time.monotonic() - self._began,
-        )
+        await self._write(replace(self._base, standing=standing, status=status))
+
+    async def save_comparison(self, comparison: Comparison, status: str) -> None:
+        """Write a validation's savepoint durably. Raises as `save` does."""
+        await self._write(replace(self._base, comparison=comparison, status=status))
+
+    async def _write(self, point: Savepoint) -> None:
+        seconds = self._base.seconds + time.monotonic() - self._began
+        point = replace(point, seconds=seconds)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._writer, self._store.write, point)
 
@@ -119,6 +131,13 @@ class NoKeeper:
         """Nothing to write."""
 
 
+def configuration(loaded: Loaded) -> Mapping[str, Any]:
+    """The plain configuration that a savepoint keeps; its folder is found from everywhere."""
+    folder = str(Path(loaded.settings.savepoints.path).absolute())
+    place = {**loaded.plain.get("savepoints", {}), "path": folder}
+    return {**loaded.plain, "savepoints": place}
+
+
 def first_savepoint(
     loaded: Loaded,
     source: TableState,
@@ -129,11 +148,7 @@ def first_savepoint(
     """What a run of `migration` (None: of the whole one) saves before it reads anything."""
     settings = loaded.settings
     skipped = frozenset(settings.skip_segments)
-    folder = str(Path(settings.savepoints.path).absolute())
-    plain: Mapping[str, Any] = {
-        **loaded.plain,
-        "savepoints": {**loaded.plain.get("savepoints", {}), "path": folder},
-    }
+    plain = configuration(loaded)
     base = earlier_one or Savepoint(
         configuration=plain,
         migration=migration or identity(settings),
@@ -152,7 +167,8 @@ def first_savepoint(
     )
 
 
-def _given(path: Path) -> Savepoint:
+def given(path: Path) -> Savepoint:
+    """The savepoint in a file. Raises `UsageError` where it is none."""
     try:
         return decode(path.read_bytes())
     except ValueError as error:
@@ -165,7 +181,8 @@ def _place(side: Side) -> list[Any]:
     return [side.endpoint.contacts if side.endpoint else "aws", side.region, side.table]
 
 
-def _digest(value: object) -> str:
+def fingerprint(value: object) -> str:
+    """What tells one plain value from others, 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -173,7 +190,8 @@ def _other(saved: str, now: str) -> bool:
     return bool(saved and now and saved != now)
 
 
-def _unfit(path: Path, why: str) -> MigrateError:
+def unfit(path: Path, why: str) -> UsageError:
+    """What to say of a savepoint that cannot be gone on from."""
     return UsageError(
         f"the savepoint {path} does not fit: {why}",
         "Pass --fresh to begin anew, or put back what has changed.",

@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from rich.console import Console
 
 from alternator_migrate import parts, planning, report, resume
+from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.loops import on_loop, spare_the_collector
@@ -27,6 +29,7 @@ from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.staffing import Wish, choose, open_engine, usable_cores
 from alternator_migrate.tables import check_empty
+from alternator_migrate.validation import Validation
 from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
 
 log = logging.getLogger(__name__)
@@ -35,7 +38,15 @@ Earlier = tuple[Path, Savepoint] | None
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR: Final = "\x1b[?25h"
-_EXIT_CODES: Final = {"completed": 0, "rejects": 3}
+_EXIT_CODES: Final = {"completed": 0, "rejects": 3, "differences": 3}
+
+
+class Saving(Protocol):
+    """Work that writes savepoints."""
+
+    def save_now(self) -> None:
+        """Write one as soon as possible."""
+        ...
 
 
 class Run:
@@ -58,7 +69,9 @@ class Run:
             Path(loaded.settings.savepoints.path), self._whole + (part.suffix if part else "")
         )
         self._progress: Callable[[], Progress] | None = None
-        self._migration: Migration | None = None
+        self._copied: Progress | None = None
+        self._check: Check | None = None
+        self._work: Saving | None = None
         self._rejects: str | None = None
         self._signal = 0
 
@@ -69,15 +82,20 @@ class Run:
         into_existing: bool = False,
         fresh: bool = False,
         resend: Path | None = None,
+        check: Check | None = None,
+        copying: bool = True,
     ) -> int:
         """Run, tell how it ended, write the summary; with `resend` send the items of a rejects
-        file again instead. Returns the exit code; raises `MigrateError` after all that has been
-        told."""
+        file again instead, with `check` validate then, or only that, if there is no `copying`.
+        Returns the exit code; raises `MigrateError` after all that has been told."""
         began, clock = time.time(), time.monotonic()
         status: report.Status = "failed"
         failure: MigrateError | None = None
+        self._check = check
         try:
-            if resend:
+            if not copying:
+                status = on_loop(lambda: self._watched(self._validate))
+            elif resend:
                 status = on_loop(lambda: self._watched(lambda stop: self._resend(resend, stop)))
             elif self._part and self._part.index is None:
                 part = self._part
@@ -89,12 +107,13 @@ class Run:
             failure = error
         _listen_no_more()
         ending = report.Ending(
+            work="Migration" if copying else "Validation",
             status=status,
             began=began,
             seconds=time.monotonic() - clock,
-            progress=self._progress() if self._progress else None,
+            progress=self._last_progress(),
             error=str(failure) if failure else None,
-            savepoint=str(self._store.latest) if self._store.latest else None,
+            savepoint=self._savepoint(),
             rejects=self._rejects,
         )
         self._tell(ending)
@@ -106,12 +125,29 @@ class Run:
 
     def _begin(self, earlier: Earlier, *, into_existing: bool) -> report.Status:
         if earlier and earlier[1].status in ("completed", "rejects"):
-            return self._already_done(*earlier)
-        return on_loop(
-            lambda: self._watched(
-                lambda stop: self._from(earlier, stop, into_existing=into_existing)
-            )
-        )
+            status = self._already_done(*earlier)
+            return on_loop(lambda: self._watched(self._validate)) if self._check else status
+
+        if earlier:
+            self._store.latest = earlier[0]
+
+        async def work(stop: asyncio.Event) -> bool:
+            copied = await self._from(earlier, stop, into_existing=into_existing)
+            return copied and await self._validate(stop)
+
+        return on_loop(lambda: self._watched(work))
+
+    async def _validate(self, stop: asyncio.Event) -> bool:
+        """Do the validation that is asked for, if one is; True when all is done."""
+        if self._check is None:
+            return True
+        self._copied, self._work = self._progress() if self._progress else None, None
+
+        def begins(validation: Validation) -> None:
+            self._work, self._progress = validation, validation.progress
+            spare_the_collector()
+
+        return await self._check.run(stop, self._display.show, begins)
 
     async def _watched(self, work: Callable[[asyncio.Event], Awaitable[bool]]) -> report.Status:
         """Do `work` while listening to signals."""
@@ -125,7 +161,28 @@ class Run:
             return "stopped"
         if not finished:
             return "stopped"
-        return "rejects" if self._progress and self._progress().items.rejected else "completed"
+        verdict = self._check.verdict if self._check else None
+        if verdict and verdict.left:
+            return "differences"
+        return "rejects" if self._rejected else "completed"
+
+    @property
+    def _rejected(self) -> int:
+        progress = self._last_progress()
+        return progress.items.rejected if progress else 0
+
+    def _last_progress(self) -> Progress | None:
+        """How all stands: after a copy its figures, with the verdict of the validation."""
+        progress = self._progress() if self._progress else None
+        if self._copied and progress:
+            return replace(self._copied, verdict=progress.verdict)
+        return progress
+
+    def _savepoint(self) -> str | None:
+        """The savepoint that was written last."""
+        checked = self._check.store.latest if self._check else None
+        latest = checked or self._store.latest
+        return str(latest) if latest else None
 
     async def _resend(self, file: Path, stop: asyncio.Event) -> bool:
         items = RejectsSource(file)
@@ -188,7 +245,7 @@ class Run:
             return await self._show(migration, rejects, stop)
 
     async def _show(self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event) -> bool:
-        self._migration, self._progress = migration, migration.progress
+        self._work, self._progress = migration, migration.progress
         spare_the_collector()
         try:
             return await migration.run(stop, self._display.show)
@@ -222,13 +279,13 @@ class Run:
                 os._exit(128 + number)
             self._signal = number
             log.info("stopping: what has been read is written first; again leaves at once")
-            if self._migration is None and main:
+            if self._work is None and main:
                 main.cancel()
             stop.set()
 
         def save() -> None:
-            if self._migration:
-                self._migration.save_now()
+            if self._work:
+                self._work.save_now()
 
         for each in _SIGNALS:
             if signal.getsignal(each) is not signal.SIG_IGN:
@@ -242,10 +299,13 @@ class Run:
     def _tell_all(self, ending: report.Ending) -> None:
         if ending.rejects:
             log.warning("rejected items are kept in %s", ending.rejects)
+        for remark in self._check.remarks() if self._check else ():
+            log.warning("%s", remark)
         if self._display.mode == "bar" and ending.progress:
             self._console.print(report.closing_table(ending))
         elif self._display.mode == "lines":
-            log.info(report.closing_line(ending))
+            for line in report.closing_lines(ending):
+                log.info(line)
         if ending.status == "stopped" and ending.savepoint:
             self._console.print(ending.savepoint, soft_wrap=True, markup=False, highlight=False)
 

@@ -12,13 +12,13 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from alternator_migrate import wire
+from alternator_migrate import plain
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.model import Counts, Standing
+from alternator_migrate.model import Comparison, Standing
 
 _NAME = re.compile(r"savepoint_(\d{13})_(\d{10})\.yaml")
 _RAW_IS_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -34,7 +34,8 @@ class Savepoint:
 
     `migration` identifies what is copied where; `shape` what of the configuration decides which
     items arrive, and how. `source_id` and `target_id` are the tables' own identities ("" while
-    unknown). `seconds` is the time all its runs took; `written` is epoch seconds.
+    unknown). `seconds` is the time all its runs took; `written` is epoch seconds. That of a
+    validation has a `comparison`, and its `standing` says nothing.
     """
 
     configuration: Mapping[str, Any]
@@ -49,35 +50,34 @@ class Savepoint:
     written: float = 0.0
     config_file: str | None = None
     rejects: str | None = None
+    comparison: Comparison | None = None
 
 
 def encode(savepoint: Savepoint) -> bytes:
     """The text of a savepoint file."""
     standing = savepoint.standing
     configuration = {**savepoint.configuration}
-    configuration["source"] = {
-        **configuration.get("source", {}),
-        "scanSegments": savepoint.segments,
-    }
-    configuration["skipSegments"] = sorted(standing.done)
-    progress = {
+    if savepoint.comparison is None:
+        configuration["source"] = {
+            **configuration.get("source", {}),
+            "scanSegments": savepoint.segments,
+        }
+        configuration["skipSegments"] = sorted(standing.done)
+    progress: dict[str, Any] = {
         "version": _VERSION,
         "migration": savepoint.migration,
         "shape": savepoint.shape,
         "status": savepoint.status,
         "sourceTableId": savepoint.source_id,
         "targetTableId": savepoint.target_id,
-        "positions": {
-            str(segment): json.loads(position) for segment, position in standing.positions.items()
-        },
-        "items": asdict(standing.items),
-        "bytesRead": standing.bytes_read,
-        "batches": standing.batches,
+        **plain.of_standing(standing),
         "seconds": round(savepoint.seconds, 3),
         "written": round(savepoint.written, 3),
         "configFile": savepoint.config_file,
         "rejects": savepoint.rejects,
     }
+    if savepoint.comparison:
+        progress["validation"] = plain.of_comparison(savepoint.comparison)
     text = json.dumps({**configuration, "progress": progress}, indent=1, ensure_ascii=False)
     return _RAW_IS_NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
@@ -91,26 +91,23 @@ def decode(text: bytes | str) -> Savepoint:
             raise ValueError(
                 f"it has version {progress['version']}, and this tool reads {_VERSION}"
             )
-        positions = {int(n): wire.to_json(key) for n, key in progress["positions"].items()}
+        compared = progress.get("validation")
+        comparison = plain.comparison(compared) if compared else None
+        done = () if comparison else whole["skipSegments"]
         return Savepoint(
             configuration=whole,
             migration=progress["migration"],
             shape=progress["shape"],
-            segments=whole["source"]["scanSegments"],
+            segments=comparison.segments if comparison else whole["source"]["scanSegments"],
             source_id=progress["sourceTableId"],
             target_id=progress["targetTableId"],
-            standing=Standing(
-                done=frozenset(whole["skipSegments"]),
-                positions=positions,
-                items=Counts(**progress["items"]),
-                bytes_read=progress["bytesRead"],
-                batches=progress["batches"],
-            ),
+            standing=plain.standing(progress, done),
             status=progress["status"],
             seconds=progress["seconds"],
             written=progress["written"],
             config_file=progress["configFile"],
             rejects=progress["rejects"],
+            comparison=comparison,
         )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a savepoint ({error!r})") from error

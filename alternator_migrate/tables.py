@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from alternator_migrate import schema
 from alternator_migrate.aws import refusing
+from alternator_migrate.circle import Circle
 from alternator_migrate.dialect import Plan
 from alternator_migrate.errors import (
     WRONG_SERVER,
@@ -39,7 +41,9 @@ class Table:
         description = await self._describe()
         if description is None:
             return None
-        return schema.read_state(description, await self._ttl(), await self._tags())
+        ttl, tags = await self._ttl(), await self._tags()
+        with self._asking(f"DescribeTable {self.name}"):
+            return schema.read_state(description, ttl, tags)
 
     async def create(self, spec: TableSpec) -> TableState:
         """Create the table; what it is when it is ACTIVE.
@@ -48,7 +52,7 @@ class Table:
         disagreement after 30 s although it created the table): that is success.
         """
         try:
-            with refusing(f"{self._where}CreateTable {spec.name}"):
+            with self._asking(f"CreateTable {spec.name}"):
                 await self._client.create_table(**schema.creation(spec))
         except ServerRefused as error:
             if error.code != "ResourceInUseException":
@@ -66,7 +70,7 @@ class Table:
         used = {element.name for element in index.keys}
         defined = [each for each in schema.definitions(spec) if each["AttributeName"] in used]
         try:
-            with refusing(f"{self._where}UpdateTable {self.name}, index {index.name}"):
+            with self._asking(f"UpdateTable {self.name}, index {index.name}"):
                 await self._client.update_table(
                     TableName=self.name,
                     AttributeDefinitions=defined,
@@ -83,7 +87,7 @@ class Table:
         Raises `ServerRefused` where TTL is enabled on another attribute.
         """
         try:
-            with refusing(f"{self._where}UpdateTimeToLive {self.name}"):
+            with self._asking(f"UpdateTimeToLive {self.name}"):
                 await self._client.update_time_to_live(
                     TableName=self.name,
                     TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
@@ -95,7 +99,7 @@ class Table:
     async def tag(self, tags: Mapping[str, str]) -> None:
         """Set tags on the table."""
         if tags:
-            with refusing(f"{self._where}TagResource {self.name}"):
+            with self._asking(f"TagResource {self.name}"):
                 await self._client.tag_resource(ResourceArn=self._arn, Tags=schema.tag_list(tags))
 
     async def untag(self, *keys: str) -> None:
@@ -106,43 +110,58 @@ class Table:
     async def holds_items(self) -> bool:
         """Whether at least one item is there: a Scan for one, page after page of emptiness."""
         start: dict[str, Any] = {}
+        circle = Circle()
         while True:
-            with refusing(f"{self._where}Scan {self.name}"):
+            with self._asking(f"Scan {self.name}"):
                 page = await self._client.scan(TableName=self.name, Limit=1, **start)
-            if page["Items"]:
-                return True
+                if page["Items"]:
+                    return True
             if "LastEvaluatedKey" not in page:
                 return False
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+            self._check(circle, start, f"Scan {self.name}")
 
     async def sample(self, item_filter: Mapping[str, Any], size: int) -> tuple[int, int]:
         """How many of up to `size` items match a filter (Scan's parameters), and how many were
         looked at."""
-        with refusing(f"{self._where}Scan {self.name}"):
+        with self._asking(f"Scan {self.name}"):
             page = await self._client.scan(
                 TableName=self.name, Limit=size, Select="COUNT", **item_filter
             )
-        return page["Count"], page["ScannedCount"]
+            return page["Count"], page["ScannedCount"]
+
+    @contextmanager
+    def _asking(self, request: str) -> Iterator[None]:
+        """Around a request and the reading of its answer: what goes wrong, in words of ours."""
+        try:
+            with refusing(f"{self._where}{request}"):
+                yield
+        except (LookupError, TypeError, AttributeError) as error:
+            operation = request.partition(" ")[0]
+            raise BadAnswer(
+                f"{self._where}the answer to {operation} is not a DynamoDB answer ({error!r})",
+                WRONG_SERVER,
+            ) from error
+
+    def _check(self, circle: Circle, place: object, request: str) -> None:
+        if circle.closes(place):
+            raise BadAnswer(f"{self._where}{request} goes round in a circle", WRONG_SERVER)
 
     async def _describe(self) -> dict[str, Any] | None:
         try:
-            with refusing(f"{self._where}DescribeTable {self.name}"):
+            with self._asking(f"DescribeTable {self.name}"):
                 answer = await self._client.describe_table(TableName=self.name)
+                description: dict[str, Any] = answer["Table"]
+                self._arn = description["TableArn"]
         except ServerRefused as error:
             if error.code in _ABSENT:
                 return None
             raise
-        if "Table" not in answer:
-            raise BadAnswer(
-                f"{self._where}the answer to DescribeTable is not a DynamoDB answer", WRONG_SERVER
-            )
-        description: dict[str, Any] = answer["Table"]
-        self._arn = description.get("TableArn", "")
         return description
 
     async def _ttl(self) -> str | None:
         try:
-            with refusing(f"{self._where}DescribeTimeToLive {self.name}"):
+            with self._asking(f"DescribeTimeToLive {self.name}"):
                 answer = await self._client.describe_time_to_live(TableName=self.name)
         except ServerRefused as error:
             if error.code == "UnknownOperationException":
@@ -155,25 +174,28 @@ class Table:
     async def _tags(self) -> dict[str, str]:
         tags: dict[str, str] = {}
         more: dict[str, str] = {}
+        circle = Circle()
         while True:
             try:
-                with refusing(f"{self._where}ListTagsOfResource {self.name}"):
+                with self._asking(f"ListTagsOfResource {self.name}"):
                     answer = await self._client.list_tags_of_resource(ResourceArn=self._arn, **more)
+                    tags |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
             except ServerRefused as error:
                 if error.code in _UNSUPPORTED:
                     return {}
                 raise
-            tags |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
             if not answer.get("NextToken"):
                 return tags
             more = {"NextToken": answer["NextToken"]}
+            self._check(circle, more, f"ListTagsOfResource {self.name}")
 
     async def _active(self) -> TableState:
         give_up = time.monotonic() + _CREATE_SECONDS
         while time.monotonic() < give_up:
             description = await self._describe()
             if description and description.get("TableStatus") == "ACTIVE":
-                return schema.read_state(description, None, {})
+                with self._asking(f"DescribeTable {self.name}"):
+                    return schema.read_state(description, None, {})
             await asyncio.sleep(_POLL_SECONDS)
         raise MigrateError(f"table {self.name} was not ACTIVE after {_CREATE_SECONDS:.0f} s")
 

@@ -1,7 +1,7 @@
 """The byte lane: cut DynamoDB JSON into raw items, splice request bodies; values stay bytes.
 
-Field names are those of the DynamoDB API (Scan, BatchWriteItem). Nothing here decodes an
-attribute value, save a TTL where a filter of the user's makes that necessary.
+Field names are those of the DynamoDB API (Scan, BatchGetItem, BatchWriteItem). Nothing here
+decodes an attribute value, save a TTL where a filter of the user's makes that necessary.
 """
 
 import re
@@ -17,7 +17,8 @@ from alternator_migrate.model import Item, Page, Position
 _NOTHING = msgspec.Raw(b"")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NO_VALUE = msgspec.Raw(b"{}")
-_NEXT_ITEM = b'}},{"PutRequest":{"Item":'
+_PUT = b'{"PutRequest":{"Item":'
+_DELETE = b'{"DeleteRequest":{"Key":'
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
 
@@ -41,12 +42,35 @@ class _Put(msgspec.Struct):
     item: msgspec.Raw = msgspec.field(name="Item")
 
 
-class _WriteRequest(msgspec.Struct):
+class _Delete(msgspec.Struct):
+    key: msgspec.Raw = msgspec.field(name="Key")
+
+
+class _PutRequest(msgspec.Struct):
     put: _Put = msgspec.field(name="PutRequest")
 
 
+class _DeleteRequest(msgspec.Struct):
+    delete: _Delete = msgspec.field(name="DeleteRequest")
+
+
 class _BatchAnswer(msgspec.Struct):
-    unprocessed: dict[str, list[_WriteRequest]] = msgspec.field(name="UnprocessedItems")
+    unprocessed: dict[str, list[_PutRequest]] = msgspec.field(name="UnprocessedItems")
+    consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
+
+
+class _DeletionAnswer(msgspec.Struct):
+    unprocessed: dict[str, list[_DeleteRequest]] = msgspec.field(name="UnprocessedItems")
+    consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
+
+
+class _Keys(msgspec.Struct):
+    keys: list[msgspec.Raw] = msgspec.field(name="Keys")
+
+
+class _GetAnswer(msgspec.Struct):
+    responses: dict[str, list[msgspec.Raw]] = msgspec.field(name="Responses")
+    unprocessed: dict[str, _Keys] = msgspec.field(name="UnprocessedKeys", default_factory=dict)
     consumed: list[_Consumed] = msgspec.field(name="ConsumedCapacity", default_factory=list)
 
 
@@ -66,6 +90,8 @@ class _ErrorAnswer(msgspec.Struct):
 
 _scan_answer = msgspec.json.Decoder(_ScanAnswer)
 _batch_answer = msgspec.json.Decoder(_BatchAnswer)
+_deletion_answer = msgspec.json.Decoder(_DeletionAnswer)
+_get_answer = msgspec.json.Decoder(_GetAnswer)
 _error_answer = msgspec.json.Decoder(_ErrorAnswer)
 _attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _number = msgspec.json.Decoder(_Number)
@@ -115,11 +141,54 @@ def scan_body(request: Mapping[str, object], position: Position | None) -> bytes
     return body if position is None else b'%b,"ExclusiveStartKey":%b}' % (body[:-1], position)
 
 
-def batch_body(table: str, items: Sequence[Item], *, ask_capacity: bool) -> bytes:
-    """A BatchWriteItem request that puts `items` (at least one) by joining their bytes."""
+def projection(names: Sequence[str], request: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that make a `request` read only attributes of these names."""
+    given = request.get("ExpressionAttributeNames", {})
+    assert isinstance(given, Mapping)  # noqa: S101 # made by this house
+    short = {f"#am_{place}": name for place, name in enumerate(names)}
+    return {
+        "ProjectionExpression": ",".join(short),
+        "ExpressionAttributeNames": {**given, **short},
+    }
+
+
+def batch_body(
+    table: str, items: Sequence[Item], *, ask_capacity: bool, deleting: bool = False
+) -> bytes:
+    """A BatchWriteItem request that puts `items` (at least one), or with `deleting` deletes the
+    items of such keys, by joining their bytes."""
     tail = b'}}]},"ReturnConsumedCapacity":"TOTAL"}' if ask_capacity else b"}}]}}"
-    head = b'{"RequestItems":{%b:[{"PutRequest":{"Item":' % to_json(table)
-    return b"".join((head, _NEXT_ITEM.join(items), tail))
+    request = _DELETE if deleting else _PUT
+    head = b'{"RequestItems":{%b:[%b' % (to_json(table), request)
+    return b"".join((head, (b"}}," + request).join(items), tail))
+
+
+def get_body(table: str, keys: Sequence[bytes], request: Mapping[str, object]) -> bytes:
+    """A BatchGetItem request for `keys` (at least one JSON object); `request` holds what else is
+    asked of the table: ConsistentRead, ProjectionExpression and the like."""
+    asked = dict(request)
+    report = asked.pop("ReturnConsumedCapacity", None)
+    tail = b',"ReturnConsumedCapacity":%b}' % to_json(report) if report else b"}"
+    options = to_json(asked)[1:-1]
+    return b'{"RequestItems":{%b:{%b%b"Keys":[%b]}}%b' % (
+        to_json(table),
+        options,
+        b"," if options else b"",
+        b",".join(keys),
+        tail,
+    )
+
+
+def read_get_answer(body: bytes) -> tuple[list[Item], list[bytes], float | None]:
+    """The items found, the keys that came back unprocessed, and the consumed read units where
+    reported. Raises `Unavailable` and `BadAnswer` as `read_page` does."""
+    try:
+        answer = _get_answer.decode(body)
+    except _UNREADABLE as error:
+        raise _unreadable("BatchGetItem", body, error) from error
+    items = [item for found in answer.responses.values() for item in found]
+    back = [bytes(key) for keys in answer.unprocessed.values() for key in keys.keys]
+    return cast("list[Item]", items), back, _units(answer.consumed)
 
 
 def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
@@ -133,9 +202,25 @@ def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
         answer = _batch_answer.decode(body)
     except _UNREADABLE as error:
         raise _unreadable("BatchWriteItem", body, error) from error
-    back = [request.put.item for requests in answer.unprocessed.values() for request in requests]
-    units = sum(consumed.units for consumed in answer.consumed) if answer.consumed else None
-    return cast("list[Item]", back), units
+    back = [each.put.item for requests in answer.unprocessed.values() for each in requests]
+    return cast("list[Item]", back), _units(answer.consumed)
+
+
+def read_deletion_answer(body: bytes) -> tuple[list[Item], float | None]:
+    """The keys that came back unprocessed where a batch deletes, and the consumed write units
+    where reported. Raises `Unavailable` and `BadAnswer` as `read_page` does."""
+    if body in _NONE_UNPROCESSED:
+        return [], None
+    try:
+        answer = _deletion_answer.decode(body)
+    except _UNREADABLE as error:
+        raise _unreadable("BatchWriteItem", body, error) from error
+    back = [each.delete.key for requests in answer.unprocessed.values() for each in requests]
+    return cast("list[Item]", back), _units(answer.consumed)
+
+
+def _units(consumed: Sequence[_Consumed]) -> float | None:
+    return sum(each.units for each in consumed) if consumed else None
 
 
 def read_error(body: bytes) -> tuple[str, str]:
@@ -172,6 +257,17 @@ def key_of(item: Item, names: Sequence[str]) -> bytes:
     return to_json({name: attributes[name] for name in names if name in attributes})
 
 
+def lacks(item: Item, names: Sequence[str]) -> list[str]:
+    """Those of `names` that are no attributes of the item."""
+    attributes = _attributes.decode(item)
+    return [name for name in names if name not in attributes]
+
+
+def rekeyed(key: bytes, names: Mapping[str, str]) -> bytes:
+    """A key with its attributes named anew, values untouched."""
+    return to_json({names[name]: value for name, value in _attributes.decode(key).items()})
+
+
 def one_line(item: Item) -> bytes:
     """The item's JSON without white space between its parts."""
     return msgspec.json.format(bytes(item), indent=-1)
@@ -180,7 +276,9 @@ def one_line(item: Item) -> bytes:
 def item_of_reject(line: bytes) -> Item:
     """The item of a line of a rejects file. Raises `ValueError` for any other line."""
     try:
-        return cast("Item", _reject.decode(line).item)
+        item = cast("Item", _reject.decode(line).item)
+        _attributes.decode(item)
+        return item
     except _UNREADABLE as error:
         raise ValueError(f"not a rejected item: {error}") from error
 

@@ -124,13 +124,14 @@ def build_resend(
 ) -> tuple[Migration, RejectsFile]:
     """A migration of the items of a rejects file into the target table that is there.
 
-    Raises `UsageError` where there is no target table.
+    Raises `UsageError` where there is no target table, and for an item without its key.
     """
     found = sides.findings
     if found.existing is None:
         raise UsageError(
             f"the target table {found.plan.spec.name} does not exist", "Run the migration first."
         )
+    items.check_keys(found.plan.spec.key_names)
     plan = replace(found.plan, spec=replace(found.plan.spec, tags={}, ttl_attribute=None), late=())
     state = replace(found.source, items=items.count)
     resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))
@@ -172,7 +173,7 @@ def source_of(
         settings.source.table,
         retry,
         pace,
-        item_filter=_filter(settings),
+        item_filter=item_filter(settings),
         expiry=_expiry(settings, sides.findings, now),
         consistent=settings.source.consistent_read,
         page_items=page_items(pace.cap, sides.findings.source),
@@ -236,7 +237,8 @@ def _plan(settings: Settings, state: TableState, dialect: Dialect) -> Plan:
     )
 
 
-def _filter(settings: Settings) -> Filter | None:
+def item_filter(settings: Settings) -> Filter | None:
+    """The filter of the user's, if there is one."""
     given = settings.source.filter
     return Filter(given.expression, given.names, given.values) if given else None
 

@@ -98,6 +98,18 @@ def one_of(*choices: str) -> Kind:
     return check
 
 
+def one_of_in_any_case(*choices: str) -> Kind:
+    """One of a few words, in capitals or not."""
+    known = {choice.lower(): choice for choice in choices}
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value.lower() not in known:
+            raise ValueError(f"must be {' or '.join(choices)}, not {value!r}")
+        return known[value.lower()]
+
+    return check
+
+
 def list_of(kind: Kind) -> Kind:
     """A list whose elements are all of one kind."""
 

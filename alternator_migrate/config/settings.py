@@ -20,6 +20,7 @@ from alternator_migrate.config.keys import (
     mapping,
     number,
     one_of,
+    one_of_in_any_case,
     section,
     sections,
     text,
@@ -180,8 +181,19 @@ class Validation:
 
     failures_to_fetch: int = key(integer(0), "most differences to print", default=100)
     floating_point_tolerance: float = key(number(0), "numbers this close are equal", default=0.0)
-    numeric_type_policy: str = key(text, "accepted", default="Lenient")
-    copy_missing_rows: bool = key(flag, "write what is missing", default=False)
+    numeric_type_policy: str = key(
+        one_of_in_any_case("Lenient", "DetectWiden", "StrictType"),
+        "no effect: DynamoDB has one type of number",
+        default="Lenient",
+    )
+    copy_missing_rows: bool = key(
+        flag, "write what is missing or different, as --repair does", default=False
+    )
+    recheck_seconds: tuple[float, ...] = key(
+        list_of(number(0, 3600)),
+        "pauses, each followed by another look at what differs",
+        default=(1.0, 2.0, 4.0),
+    )
     compare_timestamps: object = ignored()
     ttl_tolerance_millis: object = ignored()
     writetime_tolerance_millis: object = ignored()

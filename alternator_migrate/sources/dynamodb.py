@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from alternator_migrate import wire
-from alternator_migrate.errors import MigrateError, Throttled
+from alternator_migrate.circle import Circle
+from alternator_migrate.errors import WRONG_SERVER, MigrateError, Throttled
 from alternator_migrate.lane import Lane
 from alternator_migrate.model import Item, Page, Position, Segment
 from alternator_migrate.pacing import Pace, Retry
@@ -71,8 +72,8 @@ class Expiry:
 class DynamoDBSource:
     """Pages of a table, read at the run's pace.
 
-    With a user's filter, expired items are left out here instead of by the server, because
-    its counts would not tell the two apart.
+    With a user's filter, expired items are left out here instead of by the server, because its
+    counts would not tell the two apart; `only` these attributes are then not enough to tell.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class DynamoDBSource:
         page_items: int | None = None,
         ask_capacity: bool = False,
         rename: wire.Reshape | None = None,
+        only: Sequence[str] = (),
     ) -> None:
         self._lane, self._retry, self._pace = lane, retry, pace
         self._unit = _CONSISTENT_UNIT if consistent else _EVENTUAL_UNIT
@@ -105,20 +107,24 @@ class DynamoDBSource:
         elif expiry:
             item_filter = expiry.sparing
         self._request = _request(table, item_filter, consistent, page_items, ask_capacity)
+        if only:
+            self._request |= wire.projection(only, self._request)
 
     async def pages(
         self, segment: Segment, position: Position | None
     ) -> AsyncGenerator[Page, None]:
         """The pages of a segment from `position` on. Raises `MigrateError`."""
         request = {**self._request, "Segment": segment.index, "TotalSegments": segment.total}
+        circle = Circle(position)
         while True:
             page = await self._retry(self._scan, wire.scan_body(request, position))
-            if page.position is not None and page.position == position:
-                raise MigrateError(
-                    f"segment {segment.index} of {segment.total} does not advance: the source "
-                    f"answers the same LastEvaluatedKey again ({position.decode()})"
-                )
             position = page.position
+            if position is not None and circle.closes(position):
+                raise MigrateError(
+                    f"segment {segment.index} of {segment.total} goes round in a circle: the "
+                    f"source answers a LastEvaluatedKey again ({position.decode()})",
+                    WRONG_SERVER,
+                )
             yield self._shaped(page)
             if position is None:
                 return

@@ -21,14 +21,27 @@ class RejectsSource:
             raise UsageError(
                 f"cannot read {path}: {error.strerror}", "Name a rejects file."
             ) from error
-        self._items = [
-            _item(path, number, line) for number, line in enumerate(lines, 1) if line.strip()
-        ]
+        self._path = path
+        self._lines = {
+            number: _item(path, number, line)
+            for number, line in enumerate(lines, 1)
+            if line.strip()
+        }
+        self._items = list(self._lines.values())
 
     @property
     def count(self) -> int:
         """How many items the file holds."""
         return len(self._items)
+
+    def check_keys(self, names: Sequence[str]) -> None:
+        """Raise `UsageError` for an item without one of its table's key attributes."""
+        for number, item in self._lines.items():
+            if missing := wire.lacks(item, names):
+                raise UsageError(
+                    f"{self._path}, line {number}: the item lacks the key attribute {missing[0]}",
+                    "Every item needs all attributes of the target table's key.",
+                )
 
     async def pages(
         self, segment: Segment, position: Position | None

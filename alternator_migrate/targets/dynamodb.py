@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +12,9 @@ from alternator_migrate.errors import (
     BatchTooLong,
     ItemsRefused,
     OutOfTime,
+    Retryable,
     ServerFault,
+    ServerRefused,
     Throttled,
 )
 from alternator_migrate.lane import Lane
@@ -26,8 +29,8 @@ class DynamoDBTarget:
     """Puts batches at the run's pace; DynamoDB and Alternator differ in the values given.
 
     `limits` starts as given and follows the server's length message downwards. A batch that
-    fails with a server error for the whole retry budget, while others succeed, is halved too:
-    some items are refused that way.
+    fails with a server error for the whole retry budget, while others or a part of it succeed,
+    is halved too: some items are refused that way.
     """
 
     def __init__(
@@ -52,11 +55,20 @@ class DynamoDBTarget:
         """Store the batch; returns the items that the target refuses as invalid."""
         return await self._write(batch.items, batch.size, self._retry)
 
+    async def delete(self, keys: Sequence[bytes]) -> None:
+        """Delete the items of `keys`, JSON objects, as far as they are there."""
+        for start in range(0, len(keys), self.limits.items):
+            rest: Sequence[Item] = keys[start : start + self.limits.items]
+            while rest:
+                rest = await self._retry(self._put, rest, len(rest), deleting=True)
+
     def key_of(self, item: Item) -> bytes:
         """The item's key attributes as a JSON object."""
         return wire.key_of(item, self._key_names)
 
-    async def _write(self, items: Sequence[Item], size: int, retry: Retry) -> list[Reject]:
+    async def _write(
+        self, items: Sequence[Item], size: int, retry: Retry, witness: Item | None = None
+    ) -> list[Reject]:
         rest, began = items, time.monotonic()
         try:
             while rest:
@@ -68,39 +80,64 @@ class DynamoDBTarget:
         except ItemsRefused as error:
             return await self._halve(rest, error.code, error.words, retry)
         except OutOfTime as error:
-            if not isinstance(error.__cause__, ServerFault) or self._succeeded < began:
+            if not isinstance(error.__cause__, ServerFault):
                 raise
-            return await self._halve(
-                rest, "InternalServerError", str(error.__cause__), self._retry_pieces
-            )
+            witness = await self._taken_of(rest, witness)
+            if witness is None and self._succeeded < began:
+                raise
+            words, retry = str(error.__cause__), self._retry_pieces
+            return await self._halve(rest, "InternalServerError", words, retry, witness)
         return []
 
     async def _halve(
-        self, items: Sequence[Item], code: str, words: str, retry: Retry
+        self,
+        items: Sequence[Item],
+        code: str,
+        words: str,
+        retry: Retry,
+        witness: Item | None = None,
     ) -> list[Reject]:
         """Find the items at fault in a batch that the target does not take as a whole."""
         if len(items) == 1:
             return [Reject(items[0], code, words)]
         half = len(items) // 2
-        return await self._write_parts([items[:half], items[half:]], retry)
+        return await self._write_parts([items[:half], items[half:]], retry, witness)
 
-    async def _write_parts(self, parts: Iterable[Sequence[Item]], retry: Retry) -> list[Reject]:
+    async def _taken_of(self, items: Sequence[Item], witness: Item | None) -> Item | None:
+        """An item of the batch that the target takes now, in one attempt: `witness`, which it
+        took before, or one of a half of `items`. None says that the server may be down."""
+        half = len(items) // 2
+        parts = [[witness]] if witness is not None else [items[:half], items[half:]]
+        for part in filter(None, parts):
+            with suppress(Retryable, ServerRefused):
+                await self._put("", part, sum(map(len, part)))
+                return part[0]
+        return None
+
+    async def _write_parts(
+        self, parts: Iterable[Sequence[Item]], retry: Retry, witness: Item | None = None
+    ) -> list[Reject]:
         rejects = []
         for part in parts:
-            rejects += await self._write(part, sum(map(len, part)), retry)
+            rejects += await self._write(part, sum(map(len, part)), retry, witness)
         return rejects
 
-    async def _put(self, avoid: str, items: Sequence[Item], size: int) -> Sequence[Item]:
+    async def _put(
+        self, avoid: str, items: Sequence[Item], size: int, *, deleting: bool = False
+    ) -> Sequence[Item]:
         """One request; returns what came back unprocessed. Raises `Throttled` if that is all."""
         taken = max(len(items), size / _WRITE_UNIT)
         await self._pace.take(taken)
-        body = wire.batch_body(self._table, items, ask_capacity=self._ask_capacity)
+        body = wire.batch_body(
+            self._table, items, ask_capacity=self._ask_capacity, deleting=deleting
+        )
         try:
             answer = await self._lane.call("BatchWriteItem", body, avoid)
         except Throttled:
             self._pace.slow_down()
             raise
-        back, units = wire.read_batch_answer(answer)
+        read = wire.read_deletion_answer if deleting else wire.read_batch_answer
+        back, units = read(answer)
         self._pace.settle(taken, taken if units is None else units)
         self._succeeded = time.monotonic()
         if back:

@@ -16,6 +16,7 @@ from tests.bench import (
     figure_memory,
     figure_savepoints,
     figure_startup,
+    figure_validate,
     figure_writers,
 )
 from tests.bench.children import CLIENT_CORE, CORES, SERVER_CORE, NotMeasuredError
@@ -29,6 +30,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "savepoints": figure_savepoints.figure,
     "writers": figure_writers.figure,
     "engines": figure_engines.figure,
+    "validate": figure_validate.figure,
 }
 
 

@@ -15,8 +15,8 @@ from tests.cli.support import one_error
 from tests.conftest import RunCli
 from tests.servers.cli import REPOSITORY, environment
 
-COMMANDS = ("run", "plan", "status", "demo")
-LATER = ("validate", "follow")
+COMMANDS = ("run", "plan", "validate", "status", "demo")
+LATER = ("follow",)
 HEAVY = ("aiohttp", "aioboto3", "botocore", "rich", "msgspec", "yaml", "moto", "uvloop", "asyncio")
 
 
@@ -80,6 +80,12 @@ async def test_commands_of_later_versions_are_usage_errors(run_cli: RunCli, comm
         (["run", "a.yaml", "b.yaml"], "b.yaml"),
         (["run", "--progress", "loud"], "loud"),
         (["run", "--log-level", "chatty"], "chatty"),
+        (["validate", "--sample", "all"], "1% or 0.01"),
+        (["validate", "--sample", "101%"], "1% or 0.01"),
+        (["validate", "--sample", "nan"], "1% or 0.01"),
+        (["validate", "--mode", "guess"], "guess"),
+        (["validate", "--mode", "digest", "--sample", "1%"], "--sample"),
+        (["run", "--validate", "--rejects", "x"], "--rejects"),
         (["demo", "--items", "0"], "0"),
         (["demo", "--items", "many"], "many"),
     ],

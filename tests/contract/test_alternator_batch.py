@@ -200,6 +200,18 @@ async def test_a_key_over_65535_bytes_is_a_500(alternator: Client) -> None:
     assert await alternator.scan(table) == []
 
 
+@pytest.mark.stand_in
+async def test_an_item_too_large_for_a_replica_fails_its_batch(session: Any) -> None:
+    async with StandIn(mutation_limit=10_000) as server:
+        client = Client(session, server.url)
+        table = await client.table()
+        answer = await client.write(table, GOOD, {"id": {"S": "x"}, "text": {"S": "y" * 10_000}})
+        status, kind, words = answer.error
+        assert (status, kind) == (500, "InternalServerError")
+        assert "mutation_write_failure_exception" in words
+        assert await client.scan(table) == [GOOD]
+
+
 async def test_index_keys_poison_a_batch(alternator: Client) -> None:
     await alternator.skip_if_old()
     table = await alternator.table(

@@ -11,6 +11,7 @@ from botocore.loaders import JSONFileLoader
 from tests.conftest import RunCli
 from tests.e2e import jobs
 from tests.e2e.jobs import Command, Ending, Job, Migrate, Report, read_summary, write_config
+from tests.e2e.stage import Stage, staged
 from tests.standin import StandIn
 
 
@@ -64,3 +65,10 @@ def command(tmp_path: Path, run_cli: RunCli) -> Command:
         return Report(*result, read_summary(summary))
 
     return run
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A migration between two stand-ins."""
+    async with staged(tmp_path) as opened:
+        yield opened

@@ -95,7 +95,7 @@ async def test_a_killed_run_goes_on_from_its_clock(
 async def test_status_tells_of_a_running_and_of_a_completed_migration(
     source: StandIn, standin: StandIn, tmp_path: Path, run_cli: RunCli
 ) -> None:
-    write_config(tmp_path, slowly(source, standin))
+    write_config(tmp_path, slowly(source, standin, 0.3))
     code, _, err = await run_cli("status", "config.yaml")
     assert (code, "no savepoint" in err) == (2, True)
     async with running(tmp_path, "run", "config.yaml") as cli:

@@ -84,6 +84,20 @@ async def test_a_certificate_of_nobody_known(
 
 
 @NEEDS_OPENSSL
+async def test_a_certificate_of_another_name(
+    source: Job, secure: StandIn, authority: Path, table_name: str, migrate: Migrate
+) -> None:
+    url = secure.url.replace("127.0.0.1", "localhost")
+    endpoint = {"url": url, "caBundle": str(authority / "ca.pem")}
+    target = {"type": "alternator", "table": table_name, "endpoint": endpoint}
+    failure = (await migrate(job(source, target))).failure
+    assert failure.exit_code == 2
+    assert f"{url} does not prove who it is" in str(failure)
+    assert "not valid for 'localhost'" in str(failure)
+    assert "Scan" not in secure.requests
+
+
+@NEEDS_OPENSSL
 async def test_https_where_plain_http_is_spoken(
     source: Job, standin: StandIn, table_name: str, migrate: Migrate
 ) -> None:

@@ -47,6 +47,8 @@ def _default(field: Any) -> str:
         value = field.default_factory()
     if value is None or value in ((), {}):
         return ""
+    if isinstance(value, tuple):
+        return f"[{', '.join(f'{each:g}' for each in value)}]"
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

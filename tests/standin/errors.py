@@ -87,6 +87,15 @@ def write_timeout(table: str) -> ApiError:
     )
 
 
+def write_failure(table: str) -> ApiError:
+    """A replica refused a mutation, as it does with one too large for its commit log."""
+    return internal(
+        "Internal server error: exceptions::mutation_write_failure_exception (Operation failed "
+        f"for alternator_{table}.{table} - received 0 responses and 1 failures from 1 "
+        "CL=LOCAL_QUORUM.)"
+    )
+
+
 def read_timeout(table: str) -> ApiError:
     """The replicas did not answer a read in `alternator_timeout_in_ms`."""
     return internal(

@@ -130,6 +130,11 @@ class StandIn:
         for number in list(self._runners):
             await self.kill(number)
 
+    def connections(self, number: int) -> int:
+        """How many connections a living node has now."""
+        server = self._runners[number].server
+        return len(server.connections) if server else 0
+
     async def kill(self, number: int) -> None:
         """Reset a node's connections and refuse new ones; /localnodes still lists it."""
         runner = self._runners.pop(number)

@@ -19,6 +19,7 @@ class Settings:
 
     max_batch: alternator_max_items_in_batch_write.
     one_page_below: a Scan without Limit answers a table smaller than this in one page.
+    mutation_limit: the largest item, half a segment of the commit log.
     backfill_polls: how many DescribeTable answers show a new GSI as CREATING.
     tablets: refuse streams as versions before 2026.2 do on tablets.
     skew: seconds that each node's clock is ahead, by node number.
@@ -28,6 +29,7 @@ class Settings:
     page_bytes: int = 1 << 20
     one_page_below: int = 0
     body_limit: int = 16 << 20
+    mutation_limit: int = 16 << 20
     write_isolation: str = "only_rmw_uses_lwt"
     backfill_polls: int = 1
     tablets: bool = False

@@ -1,6 +1,8 @@
 """Checked writes: everything is validated before anything is written."""
 
-from tests.standin.errors import Dropped, validation, write_timeout
+import msgspec
+
+from tests.standin.errors import Dropped, validation, write_failure, write_timeout
 from tests.standin.state import Table, Write
 from tests.standin.store import Call
 from tests.standin.values import Column, Item, empty_key, stored
@@ -50,7 +52,8 @@ def delete(call: Call, table: Table, key: Item) -> Write:
 def perform(call: Call, writes: list[Write]) -> None:
     """Apply the writes with one timestamp, or fail as the request's fault says.
 
-    partial_500 applies a random part, the whole or nothing included, and raises.
+    partial_500 applies a random part, the whole or nothing included, and raises; so does a
+    batch with an item that no replica takes, whose other items are applied.
     """
     if call.fails_as("partial_500"):
         some = call.faults.chance.sample(writes, call.faults.chance.randint(0, len(writes)))
@@ -58,9 +61,19 @@ def perform(call: Call, writes: list[Write]) -> None:
         raise write_timeout(writes[0].table.name)
     if call.fails_as("slow_500"):
         raise write_timeout(writes[0].table.name)
-    _apply(call, writes)
+    taken = [write for write in writes if not _is_too_large(call, write)]
+    _apply(call, taken)
+    if len(taken) < len(writes):
+        raise write_failure(writes[0].table.name)
     if call.fails_as("reset_after_write"):
         raise Dropped
+
+
+def _is_too_large(call: Call, write: Write) -> bool:
+    settings = call.store.settings
+    if settings.mutation_limit >= settings.body_limit:
+        return False
+    return len(msgspec.json.encode(write.item)) > settings.mutation_limit
 
 
 def _apply(call: Call, writes: list[Write]) -> None:

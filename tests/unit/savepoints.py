@@ -3,13 +3,14 @@
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 
-from alternator_migrate.model import Counts, Standing
+from alternator_migrate.model import Comparison, Counts, Standing, Verdict
 from alternator_migrate.savepoint import Savepoint
 
 SEGMENTS = 8
@@ -55,8 +56,21 @@ STANDINGS = st.builds(
     bytes_read=COUNT,
     batches=COUNT,
 )
+COMPARISONS = st.builds(
+    Comparison,
+    stage=st.sampled_from(("digests", "details")),
+    now=COUNT,
+    seed=st.binary(min_size=16, max_size=16).map(bytes.hex),
+    segments=st.just(SEGMENTS),
+    findings=TEXT,
+    sampled=st.integers(0, SEGMENTS),
+    sides=st.fixed_dictionaries({"source": STANDINGS, "target": STANDINGS}),
+    digests=st.binary(max_size=50),
+    verdict=st.builds(Verdict, COUNT, COUNT, COUNT, COUNT, COUNT),
+    findings_size=COUNT,
+)
 SECONDS = st.integers(0, 10**12).map(lambda thousandths: thousandths / 1000)
-SAVEPOINTS = st.builds(
+SAVEPOINTS: st.SearchStrategy[Savepoint] = st.builds(
     Savepoint,
     configuration=CONFIGURATIONS,
     migration=TEXT,
@@ -70,6 +84,11 @@ SAVEPOINTS = st.builds(
     written=SECONDS,
     config_file=st.none() | TEXT,
     rejects=st.none() | TEXT,
+)
+OF_VALIDATIONS = st.builds(
+    lambda point, comparison: replace(point, comparison=comparison, standing=Standing()),
+    SAVEPOINTS,
+    COMPARISONS,
 )
 
 

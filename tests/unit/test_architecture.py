@@ -20,17 +20,22 @@ FLOORS: Final = {
     "words": ("errors", "model", "slices"),
     "pure": (
         *("interfaces", "wire", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "concurrency", "config"),
+        *("interleave", "concurrency", "circle", "config", "decimals"),
+        *("untyped", "canonical", "equality", "digests"),
+        *("plain", "judging", "looking", "confidence"),
     ),
-    "edges": ("aws", "lane", "nodes", "pacing", "tables", "rejects", "savepoint", "loops"),
+    "edges": (
+        *("aws", "lane", "nodes", "pacing", "tables", "rejects", "findings", "savepoint"),
+        *("loops",),
+    ),
     "ports": ("sources", "targets"),
-    "flows": ("snapshot", "follow", "validate"),
+    "flows": ("snapshot", "follow", "validate", "mending"),
     "engines": ("engines",),
-    "conduct": ("migration",),
-    "joinery": ("resume", "services", "wiring", "jobs", "staffing", "parts"),
+    "conduct": ("conduct", "migration", "validation"),
+    "joinery": ("resume", "services", "wiring", "comparing", "jobs", "staffing", "parts"),
     "face": (
-        *("planning", "progress", "report", "logs", "running", "commands", "cli", "demo"),
-        "__main__",
+        *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
+        *("demo", "__main__"),
     ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}
@@ -46,7 +51,7 @@ DOORS: Final = {
     "botocore": ("aws",),
     "aiohttp": ("lane",),
     "yarl": ("lane",),
-    "msgspec": ("wire",),
+    "msgspec": ("wire", "canonical"),  # wire leaves values undecoded, canonical decodes them
     "yaml": ("config.document", "savepoint"),
     "moto": ("demo",),
     "uvloop": ("loops",),

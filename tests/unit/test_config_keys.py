@@ -43,6 +43,7 @@ KEYS: dict[str, tuple[Any, Any]] = {
     "savepoints.intervalSeconds": (5, 5.0),
     "validation.failuresToFetch": (7, 7),
     "validation.floatingPointTolerance": (0.001, 0.001),
+    "validation.numericTypePolicy": ("strictTYPE", "StrictType"),
     "validation.copyMissingRows": (True, True),
     "maxRejects": (10, 10),
     "retryBudgetSeconds": (60, 60.0),
@@ -177,6 +178,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "validation": (True, [1]),
     "validation.failuresToFetch": (-1, "all"),
     "validation.floatingPointTolerance": (-0.1, "x"),
+    "validation.numericTypePolicy": ("Strict", "", 1, True),
     "maxRejects": (-1, "all", 0.5),
     "retryBudgetSeconds": (0, "5m"),
 }

@@ -38,6 +38,18 @@ def test_a_position_moves_over_acknowledged_pages_only() -> None:
     ledger.check()
 
 
+def test_a_page_is_settled_with_all_before_it() -> None:
+    ledger = Ledger(1)
+    numbers = [ledger.page(0, page(2, key), 1) for key in (b"one", b"two", None)]
+    for number in (1, 2):
+        ledger.acknowledged(batch(0, numbers[number], 2))
+        assert [ledger.is_settled(0, each) for each in numbers] == [False] * 3
+        assert ledger.settled.read == 0
+    ledger.acknowledged(batch(0, numbers[0], 2))
+    assert [ledger.is_settled(0, each) for each in numbers] == [True] * 3
+    assert ledger.settled.read == 6
+
+
 def test_an_empty_page_waits_for_those_before_it() -> None:
     ledger = Ledger(1)
     first = ledger.page(0, page(1, b"one"), 1)

@@ -149,6 +149,24 @@ class KilledAndResumed(RuleBasedStateMachine):
     def a_batch_arrives_and_its_answer_is_lost(self, data: st.DataObject) -> None:
         self.store(data.draw(st.sampled_from(self.open_batches())))
 
+    @precondition(lambda self: self.open_batches())
+    @rule(data=st.data())
+    def a_batch_is_stored_in_part(self, data: st.DataObject) -> None:
+        """It stays open: it is sent again, or the run ends before that."""
+        batch = data.draw(st.sampled_from(self.open_batches()))
+        names = [bytes(item) for item in batch.items]
+        self.stored |= set(data.draw(st.lists(st.sampled_from(names))))
+
+    @precondition(lambda self: self.open_batches())
+    @rule(data=st.data())
+    def fail_with_some_of_what_is_in_flight_and_go_on(self, data: st.DataObject) -> None:
+        """A batch is given up; those beside it may still arrive before the savepoint is written."""
+        failed = data.draw(st.sampled_from(self.open_batches()))
+        for batch in self.open_batches():
+            if batch is not failed and data.draw(st.booleans()):
+                self.acknowledge(batch)
+        self.stop_in_good_order_and_go_on()
+
     @rule()
     def write_a_savepoint(self) -> None:
         self.standings.append(self.ledger.standing)

@@ -14,6 +14,7 @@ from alternator_migrate.errors import MigrateError, TooManyRejects
 from alternator_migrate.model import Reject
 from alternator_migrate.rejects import RejectsFile
 from tests.servers.client import Item
+from tests.unit.savepoints import files_of_at_most
 from tests.unit.spelling import items, spelled
 
 TEXT = st.characters(exclude_categories=["Cs"])
@@ -126,3 +127,38 @@ def test_a_folder_that_cannot_be_written_is_told_with_a_remedy(tmp_path: Path) -
         RejectsFile(in_the_way, ["id"], 5).keep([reject()])
     assert not isinstance(raised.value, TooManyRejects)
     assert "savepoints.path" in raised.value.hint
+
+
+def test_a_disk_that_fills_up_leaves_whole_lines_only(tmp_path: Path) -> None:
+    file = RejectsFile(tmp_path, ["id"], 500)
+    file.keep([reject(message="kept")])
+    before = written(file)
+    with files_of_at_most(1000), pytest.raises(MigrateError, match="cannot keep rejected items"):
+        file.keep([reject(message=f"too much {number}") for number in range(50)])
+    assert written(file) == before
+    file.keep([reject(message="room again")])
+    assert len(written(file)) == 2
+
+
+@pytest.mark.parametrize("lines", [0, 3])
+@pytest.mark.parametrize("torn", [1, 40, 70_000, 150_000])
+def test_a_line_that_a_killed_run_left_half_written_is_none(
+    tmp_path: Path, lines: int, torn: int
+) -> None:
+    file = RejectsFile(tmp_path, ["id"], 500)
+    file.keep([reject(message=f"line {number}") for number in range(max(lines, 1))])
+    assert file.path
+    whole = Path(file.path).read_bytes() if lines else b""
+    half = b'{"key":{"id":{"S":"a"}},"error":"ValidationException","message":"' + b"x" * torn
+    Path(file.path).write_bytes(whole + half[:torn])
+    RejectsFile(tmp_path, ["id"], 500, file.path).keep([reject(message="gone on")])
+    messages = [json.loads(line)["message"] for line in written(file)]
+    assert messages == [*(f"line {number}" for number in range(lines)), "gone on"]
+
+
+def test_a_last_line_that_a_person_left_without_its_end_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "rejects_1.jsonl"
+    path.write_bytes(b'{"item":{"id":{"S":"mended"}}}')
+    file = RejectsFile(tmp_path, ["id"], 5, str(path))
+    file.keep([reject()])
+    assert [json.loads(line)["item"]["id"]["S"] for line in written(file)] == ["mended", "a"]

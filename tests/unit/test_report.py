@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from alternator_migrate import __version__, report
-from alternator_migrate.model import Counts, Progress
+from alternator_migrate.model import Counts, Progress, Verdict
 from alternator_migrate.report import Ending, Rates, duration, size_text, status_line
 
 PROGRESS = Progress(
@@ -136,7 +136,7 @@ def test_a_size_is_in_decimal_units(size: float, text: str) -> None:
     assert size_text(size) == text
 
 
-ENDING = Ending("completed", 1_800_000_000.9, 12.34567, PROGRESS)
+ENDING = Ending("Migration", "completed", 1_800_000_000.9, 12.34567, PROGRESS)
 
 
 def test_the_summary_has_the_shape_of_the_interface() -> None:
@@ -186,18 +186,65 @@ def test_a_failure_and_its_rejects_are_in_the_summary() -> None:
 def test_the_closing_line_tells_the_accounts() -> None:
     items = Counts(1_003, 1_000, 2, 1)
     ending = replace(ENDING, progress=replace(PROGRESS, items=items, segments_done=64))
-    assert report.closing_line(ending) == (
+    assert [*report.closing_lines(ending)] == [
         "Migration completed: read 1,003 = written 1,000 + skipped 2 + rejected 1; "
         "64/64 segments in 12s"
-    )
+    ]
 
 
 def test_the_closing_line_of_a_stopped_run_does_not_claim_that_all_was_written() -> None:
-    line = report.closing_line(replace(ENDING, status="stopped"))
+    (line,) = report.closing_lines(replace(ENDING, status="stopped"))
     assert "Migration stopped" in line
     assert "under way when it ended; 37/64 segments" in line
-    before = report.closing_line(replace(ENDING, status="failed", progress=None))
+    (before,) = report.closing_lines(replace(ENDING, status="failed", progress=None))
     assert before == "Migration failed after 12s; nothing was copied"
+
+
+COMPARED = Progress(
+    "Example",
+    "Copy",
+    state="comparing",
+    phase="Validate",
+    segments_total=128,
+    segments_done=64,
+    expected=4_000,
+    bytes_read=1_000_000,
+    examined=2_500,
+    verdict=Verdict(1_250, 3, 2, 1, 4),
+)
+
+
+def test_the_status_line_of_a_validation_counts_both_sides() -> None:
+    line = report.status_line(COMPARED, rates(PROGRESS))
+    assert line.startswith("Validate 62.5% 2,500/4,000; ")
+    assert "; Segments 64/128; " in line
+    assert "; State comparing; " in line
+
+
+def test_a_validation_ends_with_what_it_found() -> None:
+    said = "compared 1,250; missing 3, different 2, extra 1; repaired 4"
+    alone = replace(ENDING, work="Validation", status="differences", progress=COMPARED)
+    assert [*report.closing_lines(alone)] == [
+        f"Validation differences: {said}; 64/128 segments in 12s"
+    ]
+    both = replace(ENDING, progress=replace(PROGRESS, verdict=COMPARED.verdict))
+    assert [*report.closing_lines(both)][1] == f"Validation: {said}"
+    (nothing,) = report.closing_lines(replace(alone, status="failed", progress=None))
+    assert nothing == "Validation failed after 12s; nothing was compared"
+    found = report.summary(alone)["tables"][0]["validation"]
+    assert found == {"compared": 1_250, "missing": 3, "different": 2, "extra": 1, "repaired": 4}
+    assert report.summary(alone)["status"] == "differences"
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_the_closing_table_of_a_validation_shows_every_count(copied: bool) -> None:
+    progress = replace(PROGRESS, verdict=COMPARED.verdict) if copied else COMPARED
+    console = Console(file=io.StringIO(), width=100)
+    console.print(report.closing_table(replace(ENDING, work="Validation", progress=progress)))
+    shown = console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
+    assert ("items written" in shown) is copied
+    for what in ("items compared", "1,250", "missing", "different", "extra", "repaired"):
+        assert what in shown
 
 
 def test_the_closing_table_shows_every_count() -> None:

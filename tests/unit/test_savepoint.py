@@ -18,7 +18,7 @@ from alternator_migrate.errors import MigrateError
 from alternator_migrate.model import Counts, Standing
 from alternator_migrate.savepoint import Savepoint, Store, decode, encode, found
 from tests.cli.support import read_only_folder
-from tests.unit.savepoints import SAVEPOINTS, files_of_at_most, names, point
+from tests.unit.savepoints import OF_VALIDATIONS, SAVEPOINTS, files_of_at_most, names, point
 
 
 class PowerCutError(BaseException):
@@ -45,7 +45,18 @@ def test_what_is_decoded_is_what_was_encoded(savepoint: Savepoint) -> None:
     }
 
 
-@given(SAVEPOINTS)
+@given(OF_VALIDATIONS)
+@settings(max_examples=100, deadline=None)
+def test_that_of_a_validation_keeps_its_comparison_and_the_configuration(
+    savepoint: Savepoint,
+) -> None:
+    back = decode(encode(savepoint))
+    assert back.comparison == savepoint.comparison
+    assert back.configuration == savepoint.configuration, "nothing of it is to be skipped"
+    assert back.segments == savepoint.segments
+
+
+@given(SAVEPOINTS | OF_VALIDATIONS)
 @settings(max_examples=100, deadline=None)
 def test_it_is_json_that_yaml_reads_alike(savepoint: Savepoint) -> None:
     text = encode(savepoint).decode()

@@ -1,0 +1,349 @@
+"""Joinery of a validation: how it is done, where it begins, and of what it is made."""
+
+import math
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from alternator_migrate import confidence, resume, wire
+from alternator_migrate.config import Loaded, Settings
+from alternator_migrate.digests import Digests
+from alternator_migrate.equality import Equality
+from alternator_migrate.errors import UsageError
+from alternator_migrate.findings import FindingsFile
+from alternator_migrate.interfaces import ComparisonKeeper
+from alternator_migrate.judging import Judge
+from alternator_migrate.looking import Looks
+from alternator_migrate.mending import Repair
+from alternator_migrate.model import Comparison, Counts, Item, Role, Segment, TableState, Verdict
+from alternator_migrate.pacing import Pace, Retry
+from alternator_migrate.savepoint import Savepoint, Store
+from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry
+from alternator_migrate.sources.lookup import DynamoDBLookup
+from alternator_migrate.validate import Details
+from alternator_migrate.validation import Side, Validation
+from alternator_migrate.wiring import Sides, item_filter, page_items, target_of
+
+Mode = Literal["auto", "digest", "lookup"]
+
+_FEW_ITEMS: Final = 10_000
+_DRAWN: Final = 100
+_MOST_SEGMENTS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person asks of a validation; `sample` is a share of the items, None for all."""
+
+    mode: Mode = "auto"
+    sample: float | None = None
+    repair: bool = False
+    delete_extra: bool = False
+    show_values: bool = False
+
+
+def choose_mode(
+    settings: Settings, wishes: Wishes, state: TableState
+) -> tuple[Literal["digest", "lookup"], str]:
+    """How a table in this state will be compared, and why."""
+    if wishes.sample:
+        return "lookup", f"a sample of {wishes.sample * 100:.4g}%"
+    if wishes.mode != "auto":
+        return wishes.mode, "as asked for"
+    if settings.validation.floating_point_tolerance:
+        return "lookup", "digests know no tolerance"
+    if 0 < state.items < _FEW_ITEMS:
+        return "lookup", f"fewer than {_FEW_ITEMS:,} items"
+    return "digest", "each side is read once" if state.items else "the size is not known"
+
+
+def shape(settings: Settings, wishes: Wishes) -> str:
+    """What of the configuration decides what is compared, and how."""
+    rules = settings.validation
+    return resume.fingerprint(
+        [resume.shape(settings), rules.floating_point_tolerance, wishes.sample]
+    )
+
+
+def earlier(
+    loaded: Loaded, store: Store, wishes: Wishes, *, fresh: bool
+) -> tuple[Path, Savepoint] | None:
+    """The savepoint of a validation that was stopped or failed; None where the last one came to
+    its end, which makes the next one a new question.
+
+    Raises `UsageError` where it does not fit the configuration.
+    """
+    if fresh:
+        return None
+    found = store.newest()
+    if loaded.savepoint:
+        given = resume.given(loaded.savepoint)
+        found = (loaded.savepoint, given) if given.comparison else found
+    if found is None or found[1].comparison is None:
+        return None
+    path, savepoint = found
+    if savepoint.migration != resume.validation_identity(loaded.settings):
+        raise resume.unfit(path, "source or target are others now")
+    if savepoint.status in ("completed", "differences"):
+        return None
+    if savepoint.shape != shape(loaded.settings, wishes):
+        raise resume.unfit(path, "what is compared, or how, has changed")
+    if wishes.mode not in ("auto", _mode_of(found[1].comparison)):
+        raise resume.unfit(path, f"it was not begun with --mode {wishes.mode}")
+    return found
+
+
+def first_savepoint(
+    loaded: Loaded, wishes: Wishes, sides: Sides, target: TableState, begun: Savepoint | None
+) -> Savepoint:
+    """What a validation saves before it reads anything."""
+    configuration = resume.configuration(loaded)
+    if begun:
+        return replace(begun, configuration=configuration)
+    found, settings = sides.findings, loaded.settings
+    segments, sampled = len(found.segments), 0
+    if wishes.sample:
+        segments = max(segments, min(math.ceil(_DRAWN / wishes.sample), _MOST_SEGMENTS))
+        sampled = max(1, round(segments * wishes.sample))
+    mode, _ = choose_mode(settings, wishes, found.source)
+    now, folder = time.time(), Path(settings.savepoints.path)
+    comparison = Comparison(
+        stage="digests" if mode == "digest" else "details",
+        now=int(now),
+        seed=secrets.token_hex(16),
+        segments=segments,
+        findings=str(folder / f"findings_{int(now * 1000)}.jsonl"),
+        sampled=sampled,
+    )
+    return Savepoint(
+        configuration=configuration,
+        migration=resume.validation_identity(settings),
+        shape=shape(settings, wishes),
+        segments=segments,
+        source_id=found.source.id,
+        target_id=target.id,
+        config_file=str(loaded.file) if loaded.file else None,
+        comparison=comparison,
+    )
+
+
+def compared_so_far(begun: Comparison) -> Verdict:
+    """What a validation that got so far has found; in the first stage its pages tell how many
+    items were compared."""
+    if begun.stage == "digests" or not begun.digests:
+        items = begun.sides["source"].items if "source" in begun.sides else Counts()
+        return replace(begun.verdict, compared=items.read - items.skipped_expired)
+    return begun.verdict
+
+
+def existing_target(sides: Sides) -> TableState:
+    """The target table. Raises `UsageError` where there is none."""
+    if sides.findings.existing is None:
+        raise UsageError(
+            f"the target table {sides.findings.plan.spec.name} does not exist",
+            "Run the migration first: `alternator-migrate run`.",
+        )
+    return sides.findings.existing
+
+
+def build_validation(
+    settings: Settings,
+    sides: Sides,
+    wishes: Wishes,
+    begun: Comparison,
+    keeper: ComparisonKeeper,
+) -> tuple[Validation, FindingsFile]:
+    """A validation that goes on from `begun`, and the file that will hold its findings."""
+    ends = _Ends(settings, sides, begun.now)
+    judge = Judge(
+        Equality(settings.validation.floating_point_tolerance),
+        ends.target_keys,
+        expired=ends.expired,
+        skipping=settings.source.expired_items == "skip",
+    )
+    looks = Looks(ends.lookup("source"), ends.lookup("target"), judge)
+    write = wishes.repair or settings.validation.copy_missing_rows
+    mender = None
+    if write or wishes.delete_extra:
+        target = target_of(settings, sides, ends.retry, Pace(sides.write_cap))
+        mender = Repair(looks, target, write=write, delete=wishes.delete_extra)
+    findings = FindingsFile(Path(begun.findings), begun.findings_size)
+    details = Details(
+        judge,
+        looks,
+        findings,
+        mender,
+        pauses=settings.validation.recheck_seconds,
+        now=begun.now,
+        verdict=replace(begun.verdict, compared=0),
+        values=wishes.show_values,
+    )
+    found = sides.findings
+    share = begun.sampled / begun.segments if begun.sampled else 1.0
+    validation = Validation(
+        (found.source.spec.name, found.plan.spec.name),
+        ends.sides(share),
+        [*_segments(begun)],
+        _digests(begun, ends.target_keys),
+        details,
+        findings,
+        begun,
+        retry=ends.retry,
+        paces=ends.paces,
+        readers=max(1, sides.crew.readers // 2),
+        keeper=keeper,
+        beside=[service.watch for service in (sides.source, sides.target)],
+        interval=settings.savepoints.interval_seconds,
+    )
+    return validation, findings
+
+
+def mode_text(
+    settings: Settings, wishes: Wishes, sides: Sides, begun: Comparison | None = None
+) -> str:
+    """How the tables are compared and why, for a person."""
+    mode, why = choose_mode(settings, wishes, sides.findings.source)
+    mode = _mode_of(begun) if begun else mode
+    words = {"digest": "digests, then look-ups where they differ", "lookup": "look-ups by key"}
+    return f"{words[mode]} ({'as begun' if begun else why})"
+
+
+def sample_text(verdict: Verdict, gone_through: Mapping[Role, int]) -> Iterator[str]:
+    """What a sample says of the whole table, a sentence a side."""
+    counts = verdict.missing + verdict.different, verdict.extra
+    words = "missing on the target or different", "not on the source"
+    roles: tuple[Role, Role] = ("source", "target")
+    for role, found, what in zip(roles, counts, words, strict=True):
+        number = gone_through[role]
+        share = confidence.most(found, number) if number else 1.0
+        yield (
+            f"{found:,} of {number:,} sampled items of the {role} are {what}: with "
+            f"{confidence.CONFIDENCE:.0%} confidence at most {share:.3%} of all are"
+        )
+
+
+class _Ends:
+    """Both sides as a validation reads them."""
+
+    def __init__(self, settings: Settings, sides: Sides, now: int) -> None:
+        self._settings, self._open = settings, sides
+        found, existing = sides.findings, existing_target(sides)
+        renames = {rename.from_: rename.to for rename in settings.renames}
+        back = {new: old for old, new in renames.items()}
+        self._rename = wire.renamer(renames) if renames else None
+        self.source_keys = found.source.spec.key_names
+        self.target_keys = found.plan.spec.key_names
+        on_source, on_target = found.source.spec.ttl_attribute, existing.spec.ttl_attribute
+        if on_source:
+            on_target = renames.get(on_source, on_source)
+        elif on_target:
+            on_source = back.get(on_target, on_target)
+        skips = settings.source.expired_items == "skip"
+        self._expiry: dict[Role, Expiry | None] = {
+            "source": Expiry.at(on_source, now) if on_source and skips else None,
+            "target": Expiry.at(on_target, now) if on_target and skips else None,
+        }
+        self.expired = _expired(on_target) if on_target else None
+        self.retry = Retry(settings.retry_budget_seconds)
+        self.paces: dict[Role, Pace] = {
+            "source": Pace(sides.read_cap),
+            "target": Pace(_target_cap(settings, sides)),
+        }
+
+    def sides(self, share: float) -> dict[Role, Side]:
+        """What is gone through on each side; `share` of the items are expected."""
+        count = self._open.findings.source.items
+        there = existing_target(self._open).items or count
+        source = self._scan("source")
+        return {
+            "source": Side(source, source, self.lookup("target"), int(count * share)),
+            "target": Side(
+                self._scan("target"),
+                self._scan("target", only=self.target_keys),
+                self.lookup("source", only=self.source_keys),
+                int(there * share),
+            ),
+        }
+
+    def lookup(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBLookup:
+        """Look-ups by the target's keys of items that bear the target's names."""
+        is_source = role == "source"
+        own = self.source_keys if is_source else self.target_keys
+        service = self._open.source if is_source else self._open.target
+        return DynamoDBLookup(
+            service.lane,
+            service.table.name,
+            self.retry,
+            self.paces[role],
+            names=dict(zip(self.target_keys, own, strict=True)),
+            rename=self._rename if is_source else None,
+            only=only,
+            ask_capacity=self.paces[role].cap is not None and not service.options,
+        )
+
+    def _scan(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBSource:
+        is_source = role == "source"
+        service = self._open.source if is_source else self._open.target
+        state = self._open.findings.source if is_source else existing_target(self._open)
+        cap = self.paces[role].cap
+        return DynamoDBSource(
+            service.lane,
+            service.table.name,
+            self.retry,
+            self.paces[role],
+            item_filter=item_filter(self._settings) if is_source else None,
+            expiry=self._expiry[role],
+            consistent=self._settings.source.consistent_read if is_source else True,
+            page_items=page_items(cap, state),
+            ask_capacity=cap is not None and not service.options,
+            rename=self._rename if is_source else None,
+            only=only,
+        )
+
+
+def _mode_of(comparison: Comparison) -> Literal["digest", "lookup"]:
+    return "digest" if comparison.stage == "digests" or comparison.digests else "lookup"
+
+
+def _digests(begun: Comparison, key_names: tuple[str, ...]) -> Digests | None:
+    if _mode_of(begun) == "lookup":
+        return None
+    seed = bytes.fromhex(begun.seed)
+    if not begun.digests:
+        return Digests(key_names, seed=seed)
+    try:
+        return Digests.from_state(begun.digests, key_names, seed=seed)
+    except ValueError as error:
+        raise UsageError(
+            f"the savepoint of the validation cannot be gone on from: {error}",
+            "Pass --fresh to begin anew.",
+        ) from error
+
+
+def _segments(begun: Comparison) -> Iterator[Segment]:
+    """All segments, or those that are drawn."""
+    indexes: Sequence[int] = range(begun.segments)
+    if begun.sampled:
+        chance = random.Random(begun.seed)  # noqa: S311 # a sample is no secret
+        indexes = sorted(chance.sample(indexes, begun.sampled))
+    return (Segment(index, begun.segments) for index in indexes)
+
+
+def _expired(attribute: str) -> Callable[[Item, float], bool]:
+    def expired(item: Item, now: float) -> bool:
+        rule = Expiry.at(attribute, now)
+        return wire.expired(attribute, after=rule.after, before=rule.before)(item)
+
+    return expired
+
+
+def _target_cap(settings: Settings, sides: Sides) -> float | None:
+    """Read units per second of a provisioned target on AWS, at the share that it is written at."""
+    provisioned = existing_target(sides).spec.throughput
+    if provisioned and sides.target.own:
+        return provisioned.read * settings.target.throughput_write_percent
+    return None

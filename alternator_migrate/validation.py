@@ -1,0 +1,199 @@
+"""One validation from first page to last look: its stages in their order, and stopping."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alternator_migrate.conduct import Conduct, Show
+from alternator_migrate.digests import Digests
+from alternator_migrate.errors import AccountingBroken
+from alternator_migrate.findings import FindingsFile
+from alternator_migrate.interfaces import ComparisonKeeper, Lookup, Source
+from alternator_migrate.ledger import Ledger
+from alternator_migrate.model import Comparison, Item, Progress, Role, Segment, Verdict
+from alternator_migrate.pacing import Pace, Retry
+from alternator_migrate.validate import Details, digest
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side to go through: `items` reads all of them, `brief` what is needed to look them up
+    on the `other` side; `expected` is the server's own count of them, 0 if it has none."""
+
+    items: Source
+    brief: Source
+    other: Lookup
+    expected: int
+
+
+class Validation:
+    """Compares two tables, going on from `begun`; `progress()` is a snapshot of how it stands.
+
+    With `digests` both sides are read once, and looked at in detail only where the sums differ.
+    `readers` segments of each side are read at once.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, str],
+        sides: Mapping[Role, Side],
+        segments: Sequence[Segment],
+        digests: Digests | None,
+        details: Details,
+        findings: FindingsFile,
+        begun: Comparison,
+        *,
+        retry: Retry,
+        paces: Mapping[Role, Pace],
+        readers: int,
+        keeper: ComparisonKeeper,
+        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        interval: float,
+    ) -> None:
+        self._names, self._sides, self._segments = names, sides, segments
+        self._digests, self._details, self._findings = digests, details, findings
+        self._begun, self._stage = begun, begun.stage
+        self._compared = begun.verdict.compared
+        self._retry, self._paces, self._readers = retry, paces, readers
+        self._keeper = keeper
+        self._conduct = Conduct(self._save, beside, interval)
+        self._ledgers = {role: Ledger(len(segments), begun.sides.get(role)) for role in sides}
+        self._expected = sum(side.expected for side in sides.values())
+        self._earlier = Progress(*names)
+        self._state = "preparing"
+
+    @property
+    def verdict(self) -> Verdict:
+        """What was found so far."""
+        compared = self._compared
+        if self._digests is None or self._stage == "digests":
+            counts = self._ledgers["source"].settled
+            compared = counts.read - counts.skipped_expired
+        return replace(self._details.verdict, compared=compared)
+
+    @property
+    def sampled(self) -> Mapping[Role, int]:
+        """How many items of each side were gone through."""
+        return {
+            role: ledger.settled.read - ledger.settled.skipped_expired
+            for role, ledger in self._ledgers.items()
+        }
+
+    async def run(self, stop: asyncio.Event, show: Show) -> bool:
+        """Compare; meanwhile `show` displays the progress, and savepoints are written.
+
+        Returns True when all is done, False when `stop` ended it early (within a few seconds of
+        being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        """
+        return await self._conduct.run(
+            self._stages,
+            stop,
+            lambda: show(self.progress),
+            lambda: "differences" if self.verdict.left else "completed",
+        )
+
+    def save_now(self) -> None:
+        """Write a savepoint as soon as possible."""
+        self._conduct.save_now()
+
+    def progress(self) -> Progress:
+        """How the validation stands now; a second stage adds to the work of the first."""
+        ledgers, earlier = self._ledgers.values(), self._earlier
+        reasons = {role: pace.reason(role) for role, pace in self._paces.items()}
+        doubts = self._details.doubts
+        return Progress(
+            *self._names,
+            state=f"{self._state}, {doubts:,} in doubt" if doubts else self._state,
+            phase="Validate",
+            segments_total=earlier.segments_total + sum(each.segments_total for each in ledgers),
+            segments_done=earlier.segments_done + sum(each.segments_done for each in ledgers),
+            expected=earlier.examined + self._expected,
+            bytes_read=earlier.bytes_read + sum(each.bytes_read for each in ledgers),
+            backlog=sum(each.backlog for each in ledgers),
+            retries=self._retry.retries,
+            throttled=self._retry.throttled,
+            paced=", ".join(reason for reason in reasons.values() if reason),
+            examined=earlier.examined + sum(each.settled.read for each in ledgers),
+            verdict=self.verdict,
+        )
+
+    async def _stages(self, stop: asyncio.Event) -> bool:
+        wanted: Callable[[Item], bool] | None = None
+        self._state = "comparing"
+        if self._digests:
+            if self._stage == "digests" and not await self._sum(self._digests, stop):
+                return False
+            differing = self._digests.differing()
+            if differing:
+                self._look_closer(self._digests.count, len(differing))
+                await self._save("running")
+                wanted = _in_buckets(self._digests, differing)
+        if wanted or not self._digests:
+            await self._each_side(
+                lambda role, side, ledger, left: self._details.compare(
+                    role, side.brief, side.other, ledger, left, self._readers, stop, wanted
+                )
+            )
+        if stop.is_set():
+            return False
+        self._check()
+        self._state = "done"
+        return True
+
+    async def _sum(self, digests: Digests, stop: asyncio.Event) -> bool:
+        """The first stage of two; False where it was stopped."""
+        self._state = "reading both sides"
+        take = {"source": digests.add, "target": digests.subtract}
+        await self._each_side(
+            lambda role, side, ledger, left: digest(
+                side.items, take[role], ledger, left, self._readers, stop
+            )
+        )
+        return not stop.is_set()
+
+    def _look_closer(self, count: int, differing: int) -> None:
+        """Begin the second stage, or go on with it; both sides hold `count` items."""
+        self._state = f"looking into {differing:,} differing buckets"
+        self._expected = count
+        if self._stage == "details":
+            return
+        self._check()
+        self._compared, self._earlier = self.verdict.compared, self.progress()
+        self._ledgers = {role: Ledger(len(self._segments)) for role in self._sides}
+        self._stage = "details"
+
+    async def _each_side(
+        self,
+        work: Callable[[Role, Side, Ledger, Sequence[Segment]], Coroutine[Any, Any, None]],
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            for role, side in self._sides.items():
+                ledger = self._ledgers[role]
+                left = [each for each in self._segments if not ledger.is_done(each.index)]
+                group.create_task(work(role, side, ledger, left))
+
+    def _check(self) -> None:
+        for role, ledger in self._ledgers.items():
+            if ledger.segments_done != ledger.segments_total:
+                raise AccountingBroken(
+                    f"only {ledger.segments_done} of {ledger.segments_total} segments of the "
+                    f"{role} were compared"
+                )
+
+    async def _save(self, status: str) -> None:
+        """Write how far everything is settled; what its counts speak of is on disk before."""
+        comparison = replace(
+            self._begun,
+            stage=self._stage,
+            sides={role: ledger.standing for role, ledger in self._ledgers.items()},
+            digests=self._digests.state() if self._digests else b"",
+            verdict=replace(self._details.verdict, compared=self._compared),
+            findings_size=self._findings.size,
+        )
+        await asyncio.to_thread(self._findings.sync)
+        await self._keeper.save_comparison(comparison, status)
+
+
+def _in_buckets(digests: Digests, differing: frozenset[int]) -> Callable[[Item], bool]:
+    return lambda item: digests.bucket_of(item) in differing

@@ -1,0 +1,84 @@
+"""A validation before a person: the display, the question before deleting, how it fails."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import TABLE, Ends, only_read, rows, signed, two_ends
+from tests.cli.terminal import on_terminal
+from tests.conftest import RunCli
+from tests.servers.client import create_table, fill
+
+QUICK = "--set=validation.recheckSeconds=[0.01]"
+
+
+@pytest.fixture
+async def ends() -> AsyncIterator[Ends]:
+    """Two tables; the target has one item more."""
+    async with two_ends(300) as both:
+        await create_table(both.target.url, TABLE)
+        await fill(both.target.url, TABLE, [*rows(300), {"pk": {"S": "extra"}}])
+        both.target.log.clear()
+        yield both
+
+
+async def test_the_bar_and_then_the_closing_table(ends: Ends, tmp_path: Path) -> None:
+    ends.target.faults.rate("BatchGetItem", "slow", 1.0, seconds=0.7)
+    options = ends.flags(QUICK, "--mode=lookup", "--set=source.scanSegments=3")
+    async with on_terminal(tmp_path, "validate", *options, env=signed()) as terminal:
+        await terminal.wait_for(rf"{TABLE} -> {TABLE} .*\d\.\d%")
+        await terminal.wait_for(r"[1-9]\d* items +\d+/s")
+        await terminal.wait_for(r"segments \d/6")
+        await terminal.wait_for(r"differences \d")
+        assert await terminal.wait(30) == 3
+    closing = terminal.text.rpartition("Validation differences")[2]
+    for what, count in (("items compared", 300), ("missing", 0), ("extra", 1), ("repaired", 0)):
+        assert re.search(rf"{what}\W+{count}\W", closing), closing
+    assert re.search(r'extra +{"pk":{"S":"extra"}}', terminal.text)
+    assert "Traceback" not in terminal.text
+    assert only_read(ends.target)
+    assert only_read(ends.source)
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [(b"n\n", 2, 301), (b"y\n", 0, 300)])
+async def test_deleting_is_asked_for_first(
+    ends: Ends, tmp_path: Path, answer: bytes, code: int, left: int
+) -> None:
+    options = ends.flags(QUICK, "--delete-extra")
+    async with on_terminal(tmp_path, "validate", *options, env=signed()) as terminal:
+        await terminal.wait_for(rf"Delete every item of the target table {TABLE} .*\[y/N\]")
+        assert not ends.target.log
+        terminal.press(answer)
+        assert await terminal.wait(30) == code, terminal.text
+    assert len(ends.target.items(TABLE)) == left
+    assert "Traceback" not in terminal.text
+
+
+async def test_what_cannot_be_told_is_exit_1(ends: Ends, tmp_path: Path, run_cli: RunCli) -> None:
+    options = ends.flags(QUICK, "--set=retryBudgetSeconds=1", "--summary-json", "done.json")
+    ends.target.faults.rate("Scan", "error_500", 1.0)
+    code, _, err = await run_cli("validate", *options, env=signed())
+    assert (code, "gave up after" in err, "Traceback" in err) == (1, True, False)
+    summary = json.loads((tmp_path / "done.json").read_text())
+    assert (summary["status"], bool(summary["error"])) == ("failed", True)
+    assert "alternator-migrate" not in summary["error"]
+    told = await run_cli("status", *ends.flags())
+    assert "validation failed; `validate` goes on from here" in told.out
+    ends.target.faults.clear()
+    code, _, err = await run_cli("validate", *options, env=signed())
+    assert (code, "going on from" in err) == (3, True), err
+
+
+async def test_plan_says_how_it_would_compare(ends: Ends, run_cli: RunCli) -> None:
+    code, out, err = await run_cli("plan", *ends.flags(), env=signed())
+    assert code == 0, err
+    assert re.search(r"^validation\n  compares by +digests, then look-ups", out, re.MULTILINE)
+    assert re.search(
+        r"^  read units +about [\d,]+ on the source, [\d,]+ on the target$", out, re.MULTILINE
+    )
+    tolerance = "--set=validation.floatingPointTolerance=0.1"
+    tolerant = await run_cli("plan", *ends.flags(tolerance), env=signed())
+    assert "look-ups by key (digests know no tolerance)" in tolerant.out

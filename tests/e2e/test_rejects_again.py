@@ -1,0 +1,135 @@
+"""Refused items: found by halving whatever the refusal, and sent again once they are mended."""
+
+import json
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from alternator_migrate.errors import OutOfTime
+from tests.cli.support import one_error
+from tests.e2e.jobs import Migrate
+from tests.e2e.stage import TABLE, Stage, refusing, rows, staged, until
+from tests.servers.client import create_table
+from tests.servers.exchange import Exchange, Fault
+from tests.servers.proxy import FaultProxy
+from tests.shapes import same_items
+
+LONG = "k" * 70_000
+LARGE = {"S": "y" * 60_000}
+LARGEST = 50_000
+
+
+def mended(stage: Stage, lines: Sequence[Any]) -> Path:
+    """A rejects file as a person leaves it."""
+    path = stage.folder / "mended.jsonl"
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("\n".join(texts) + "\n")
+    return path
+
+
+def lengthen() -> Fault:
+    """A Scan that shows item 7 with a key which no ScyllaDB takes."""
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.forward(exchange.body)
+        page = reply.json()
+        for item in page["Items"]:
+            if item["pk"]["S"] == "item 7":
+                item["pk"]["S"] = LONG
+        return reply.with_json(page).response()
+
+    return Fault("lengthen", act)
+
+
+async def test_what_no_replica_takes_is_kept_and_sent_again_when_mended(stage: Stage) -> None:
+    stage.target.settings.mutation_limit = LARGEST
+    stage.items[300]["t"] = LARGE
+    await stage.refill()
+    async with FaultProxy(stage.source.url) as proxy:
+        proxy.always("Scan", lengthen())
+        stage.write(source__endpoint={"url": proxy.url}, maxRejects=2, retryBudgetSeconds=1)
+        result = await stage.ended("run", "config.yaml")
+    assert result.code == 3, result
+    assert LONG not in result.err
+    found = {line["key"]["pk"]["S"]: line for line in stage.rejects()}
+    assert set(found) == {LONG, "item 300"}
+    assert "Key size too large" in found[LONG]["message"]
+    assert "mutation_write_failure" in found["item 300"]["message"]
+    assert found["item 300"]["item"] == stage.items[300]
+    assert len(stage.target.items(TABLE)) == len(stage.items) - 2
+    stage.write()
+    found[LONG]["item"]["pk"]["S"] = "item 7"
+    found["item 300"]["item"]["t"] = stage.items[300]["t"] = {"S": "shorter"}
+    again = ("--rejects", str(mended(stage, list(found.values()))))
+    result = await stage.ended("run", "config.yaml", *again)
+    assert result.code == 0, result
+    assert "read 2 = written 2" in result.err
+    stage.is_equal()
+
+
+async def test_the_last_batch_of_all_is_halved_too(tmp_path: Path, migrate: Migrate) -> None:
+    items = rows(9)
+    items[4]["t"] = LARGE
+    async with staged(tmp_path, items) as stage:
+        stage.target.settings.mutation_limit = LARGEST
+        stage.write(source__scanSegments=1, maxRejects=1, retryBudgetSeconds=1)
+        done = (await migrate(stage.job)).done
+        assert (done.items.written, done.items.rejected) == (8, 1)
+        assert same_items(stage.target.items(TABLE), [*items[:4], *items[5:]])
+
+
+async def test_a_server_that_fails_whatever_it_is_sent_makes_no_rejects(
+    tmp_path: Path, migrate: Migrate
+) -> None:
+    async with staged(tmp_path, rows(9)) as stage:
+        stage.target.faults.rate("BatchWriteItem", "error_500", 1.0)
+        stage.write(source__scanSegments=1, maxRejects=9, retryBudgetSeconds=1)
+        ending = await migrate(stage.job)
+    assert isinstance(ending.failure, OutOfTime)
+    assert ending.rejects is None
+    assert ending.progress and ending.progress.items.rejected == 0
+
+
+async def test_what_is_refused_again_is_kept_again(stage: Stage) -> None:
+    await create_table(stage.target.url, TABLE)
+    path = mended(stage, [{"item": item} for item in stage.items[:20]])
+    async with refusing(stage, "item 5"):
+        result = await stage.ended("run", "config.yaml", "--rejects", str(path))
+    assert result.code == 3, result
+    (kept,) = stage.rejects()
+    assert kept["item"] == stage.items[5]
+    assert len(stage.target.items(TABLE)) == 19
+
+
+async def test_a_line_without_a_key_is_named_before_anything_is_sent(stage: Stage) -> None:
+    good = {"item": {"pk": {"S": "a"}}}
+    path = mended(stage, [good, "", '{"item": {"a": {"S": "b"}}}', good])
+    again = ("run", "config.yaml", "--rejects", str(path))
+    assert "does not exist" in one_error(await stage.ended(*again))
+    await create_table(stage.target.url, TABLE)
+    assert f"{path}, line 3: the item lacks the key attribute pk" in one_error(
+        await stage.ended(*again)
+    )
+    assert not stage.target.items(TABLE)
+
+
+async def test_rejects_of_before_a_stop_are_told_at_the_end(stage: Stage) -> None:
+    bad = ("item 5", "item 77", "item 599")
+    async with refusing(stage, *bad):
+        stage.slow_down(0.2)
+        async with stage.run() as cli:
+            await until(lambda: bool(list(stage.savepoints.glob("rejects_*.jsonl"))))
+            cli.send_signal(signal.SIGTERM)
+            assert (await cli.wait(20)).code == 143
+        stage.hurry()
+        summary = stage.folder / "summary.json"
+        result = await stage.ended("run", "config.yaml", "--summary-json", str(summary))
+    assert result.code == 3, result
+    told = json.loads(summary.read_text())
+    (table,) = told["tables"]
+    assert table["items"]["rejected"] == len(bad)
+    assert told["rejects"] in [str(path) for path in stage.savepoints.iterdir()]
+    assert {line["item"]["pk"]["S"] for line in stage.rejects()} == set(bad)

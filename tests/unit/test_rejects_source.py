@@ -1,0 +1,68 @@
+"""A rejects file that a person has mended, read back: every item, or the line that is wrong."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from alternator_migrate.errors import UsageError
+from alternator_migrate.model import Page, Segment
+from alternator_migrate.sources.rejects import RejectsSource
+
+GOOD = '{"item": {"pk": {"S": "a"}}}'
+WRONG = {
+    "no JSON": "{",
+    "no item": '{"key": {}, "error": "x"}',
+    "a number": '{"item": 5}',
+    "a list": '{"item": [{"pk": {"S": "a"}}]}',
+    "a text": '{"item": "a"}',
+    "nothing": '{"item": null}',
+    "a line that is a list": "[]",
+    "a line that is a text": '"item"',
+}
+
+
+def source(folder: Path, *lines: str, end: str = "\n") -> RejectsSource:
+    """A file of these lines."""
+    path = folder / "mended.jsonl"
+    path.write_text(end.join(lines) + end, encoding="utf-8")
+    return RejectsSource(path)
+
+
+async def pages(source: RejectsSource) -> list[Page]:
+    """All pages."""
+    return [page async for page in source.pages(Segment(0, 1), None)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_every_item_is_read_and_empty_lines_are_none(tmp_path: Path, end: str) -> None:
+    names = [f'{{"item": {{"pk": {{"S": "{n}"}}}}, "note": "x"}}' for n in range(2500)]
+    read = source(tmp_path, *names, "", "  ", end=end)
+    found = asyncio.run(pages(read))
+    assert read.count == sum(page.read for page in found) == 2500
+    items = [bytes(item) for page in found for item in page.items]
+    assert items == [b'{"pk": {"S": "%d"}}' % n for n in range(2500)]
+    assert [page.position is None for page in found] == [False, False, True]
+
+
+@pytest.mark.parametrize("line", WRONG.values(), ids=WRONG.keys())
+def test_a_line_that_is_no_rejected_item_is_named(tmp_path: Path, line: str) -> None:
+    with pytest.raises(UsageError, match=r"mended\.jsonl, line 3: not a rejected item"):
+        source(tmp_path, GOOD, "", line, GOOD)
+
+
+def test_an_item_without_a_key_attribute_is_named(tmp_path: Path) -> None:
+    read = source(tmp_path, GOOD, '{"item": {"sk": {"N": "1"}}}')
+    read.check_keys([])
+    with pytest.raises(UsageError, match=r"mended\.jsonl, line 2: .*\bpk\b"):
+        read.check_keys(["pk"])
+    with pytest.raises(UsageError, match=r"mended\.jsonl, line 1: .*\bsk\b"):
+        read.check_keys(["pk", "sk"])
+
+
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "."])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with pytest.raises(UsageError, match="cannot read") as raised:
+        RejectsSource(path)
+    assert str(path) in str(raised.value)
