@@ -4,29 +4,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from alternator_migrate import __version__
+from alternator_migrate import options as common
 from alternator_migrate.errors import MigrateError, UsageError
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_FLAGS = {
-    "table": ("source.table", "table to read (and to write, unless --target-table)"),
-    "source_type": ("source.type", "dynamodb (default) or alternator"),
-    "source_endpoint": ("source.endpoint.url", "http://host:port of the source, if not AWS"),
-    "source_region": ("source.region", "AWS region of the source"),
-    "source_profile": ("source.credentials.profile", "AWS profile for the source"),
-    "target_type": ("target.type", "alternator (default) or dynamodb"),
-    "target_table": ("target.table", "table to write"),
-    "target_endpoint": ("target.endpoint.url", "http://host:port of the target"),
-    "target_region": ("target.region", "AWS region of the target"),
-    "target_profile": ("target.credentials.profile", "AWS profile for the target"),
-}
 
 
 class _Group(click.Group):
@@ -61,88 +46,12 @@ def cli() -> None:
     """
 
 
-def _configuration(command: F) -> F:
-    """Add CONFIG, the one-off flags and --set to a command."""
-    for name, (path, text) in reversed(_FLAGS.items()):
-        option = f"--{name.replace('_', '-')}"
-        command = click.option(option, name, metavar="TEXT", help=f"{text}  [{path}]")(command)
-    command = click.option(
-        "--set",
-        "assignments",
-        multiple=True,
-        metavar="PATH=VALUE",
-        help="set any key of the configuration; repeatable",
-    )(command)
-    return click.argument(
-        "config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG]"
-    )(command)
-
-
-def _logging(command: F) -> F:
-    """Add --log-format and --log-level."""
-    command = click.option(
-        "--log-level",
-        type=click.Choice(["debug", "info", "warning", "error"]),
-        default="info",
-        show_default=True,
-        help="least severe message to log",
-    )(command)
-    return click.option(
-        "--log-format",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        callback=_remember,
-        help="log lines as text or as JSON objects",
-    )(command)
-
-
-def _remember(ctx: click.Context, _: click.Parameter, value: str) -> str:
-    """Note the log format where the group finds it when it tells an error."""
-    ctx.find_root().obj = value
-    return value
-
-
-def _progress(command: F) -> F:
-    """Add --progress and --summary-json."""
-    command = click.option(
-        "--summary-json",
-        type=click.Path(dir_okay=False, allow_dash=True),
-        metavar="PATH",
-        help="write a summary of the run as JSON; - is standard output",
-    )(command)
-    return click.option(
-        "--progress",
-        type=click.Choice(["auto", "bar", "lines", "none"]),
-        default="auto",
-        show_default=True,
-        help="live display; auto is a bar on a terminal, a line every 10 s elsewhere",
-    )(command)
-
-
-def _following(command: F) -> F:
-    """Add --fresh, --until-caught-up and --disable-stream-after."""
-    command = click.option(
-        "--disable-stream-after",
-        is_flag=True,
-        help="when caught up, disable the source's stream, if this migration enabled it",
-    )(command)
-    command = click.option(
-        "--until-caught-up",
-        is_flag=True,
-        help="end following, with exit code 0, when the target has caught up",
-    )(command)
-    return click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")(
-        command
-    )
-
-
 @cli.command()
-@_configuration
+@common.configuration
 @click.option(
     "--into-existing", is_flag=True, help="accept a target table that already holds items"
 )
-@_following
+@common.following
 @click.option(
     "--rejects",
     type=click.Path(path_type=Path),
@@ -150,8 +59,10 @@ def _following(command: F) -> F:
     help="send only the items of a rejects file, mended by you, again",
 )
 @click.option("--validate", is_flag=True, help="compare both sides when all is copied")
-@_progress
-@_logging
+@common.engine
+@common.shard
+@common.progress
+@common.logs
 def run(config: Path | None, **options: Any) -> None:
     """Create the target table, copy the data; with streamChanges, follow the changes.
 
@@ -165,19 +76,23 @@ def run(config: Path | None, **options: Any) -> None:
       alternator-migrate run config.yaml --set source.scanSegments=64 --summary-json done.json
       alternator-migrate run config.yaml --set target.streamChanges=true --until-caught-up
       alternator-migrate run config.yaml --rejects savepoints/rejects_1790000000000.jsonl
+      alternator-migrate run config.yaml --engine processes --workers 8
+      alternator-migrate run config.yaml --engine dask --scheduler tcp://scheduler:8786
+      alternator-migrate run config.yaml --shard 0/4
       alternator-migrate run --table Example --source-endpoint http://localhost:8000 \\
           --target-endpoint http://localhost:8001
     """
     if options["rejects"] and options["validate"]:
         raise click.UsageError("--rejects and --validate cannot go together")
-    settings = _settings(config, options)
-    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+    settings = common.settings_of(config, options)
+    from alternator_migrate import commands, staffing  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, **options))
+    wish = staffing.Wish(*(options.pop(name) for name in ("engine", "workers", "scheduler")))
+    sys.exit(commands.run(settings, wish=wish, **options))
 
 
 @cli.command()
-@_configuration
+@common.configuration
 @click.option(
     "--mode",
     type=click.Choice(["auto", "digest", "lookup"]),
@@ -188,7 +103,7 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option(
     "--sample",
     metavar="SHARE",
-    callback=lambda _ctx, _parameter, value: _share(value),
+    callback=lambda _ctx, _parameter, value: common.share(value),
     help="compare only a random share of the items, such as 1% or 0.01",
 )
 @click.option("--repair", is_flag=True, help="write what is missing or different from the source")
@@ -196,8 +111,8 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option("--yes", is_flag=True, help="do not ask before --delete-extra")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
-@_progress
-@_logging
+@common.progress
+@common.logs
 def validate(config: Path | None, yes: bool, **options: Any) -> None:
     """Compare source and target, both ways: missing, different and extra items.
 
@@ -212,25 +127,12 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
     """
     if options["sample"] and options["mode"] == "digest":
         raise click.UsageError("--sample looks items up: it cannot go with --mode digest")
-    loaded = _settings(config, options)
+    loaded = common.settings_of(config, options)
     if options["delete_extra"] and not yes:
         _ask_to_delete(loaded.settings.target.table)
     from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
     sys.exit(commands.validate(loaded, **options))
-
-
-def _share(text: str | None) -> float | None:
-    """A share of all, from 1% or 0.01."""
-    if text is None:
-        return None
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise click.BadParameter(f"{text!r} is not a share such as 1% or 0.01")
-    return share
 
 
 def _ask_to_delete(table: str) -> None:
@@ -243,10 +145,10 @@ def _ask_to_delete(table: str) -> None:
 
 
 @cli.command()
-@_configuration
-@_following
-@_progress
-@_logging
+@common.configuration
+@common.following
+@common.progress
+@common.logs
 def follow(config: Path | None, **options: Any) -> None:
     """Follow changes only: no copy; the target table must be there.
 
@@ -261,17 +163,28 @@ def follow(config: Path | None, **options: Any) -> None:
           --target-endpoint http://scylla:8000
     """
     following = ("target.streamChanges=true", "target.skipInitialSnapshotTransfer=true")
-    if config or options["assignments"] or any(options[flag] for flag in _FLAGS):
+    if config or options["assignments"] or any(options[flag] for flag in common.FLAGS):
         options["assignments"] = (*options["assignments"], *following)
-    settings = _settings(config, options)
-    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+    settings = common.settings_of(config, options)
+    from alternator_migrate import commands, staffing  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, into_existing=True, rejects=None, **options))
+    wish = staffing.Wish()
+    sys.exit(
+        commands.run(
+            settings,
+            into_existing=True,
+            rejects=None,
+            wish=wish,
+            shard=None,
+            validate=False,
+            **options,
+        )
+    )
 
 
 @cli.command()
-@_configuration
-@_logging
+@common.configuration
+@common.logs
 def plan(config: Path | None, **options: Any) -> None:
     """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
 
@@ -281,14 +194,15 @@ def plan(config: Path | None, **options: Any) -> None:
       alternator-migrate plan --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
     """
-    settings = _settings(config, options)
+    settings = common.settings_of(config, options)
     from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
     sys.exit(commands.plan(settings, **options))
 
 
 @cli.command()
-@_configuration
+@common.configuration
+@common.shard
 def status(config: Path | None, **options: Any) -> None:
     """Where a migration stands, read from its savepoints; works beside a running one.
 
@@ -298,10 +212,10 @@ def status(config: Path | None, **options: Any) -> None:
       alternator-migrate status --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
     """
-    settings = _settings(config, options)
+    settings = common.settings_of(config, options)
     from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.status(settings))
+    sys.exit(commands.status(settings, **options))
 
 
 @cli.command()
@@ -312,8 +226,8 @@ def status(config: Path | None, **options: Any) -> None:
     show_default=True,
     help="how many items to migrate",
 )
-@_progress
-@_logging
+@common.progress
+@common.logs
 def demo(**options: Any) -> None:
     """Migrate a sample table between two embedded servers: nothing to set up.
 
@@ -325,24 +239,6 @@ def demo(**options: Any) -> None:
     from alternator_migrate.demo import run as show  # noqa: PLC0415 # keeps -h fast
 
     sys.exit(show(**options))
-
-
-def _settings(config: Path | None, options: dict[str, Any]) -> Any:
-    """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
-    from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
-
-    given = {name: options.pop(name) for name in _FLAGS}
-    flags = {
-        _FLAGS[name][0]: (f"--{name.replace('_', '-')}", value)
-        for name, value in given.items()
-        if value is not None
-    }
-    if flags and config is None:
-        defaults = {"source.type": "dynamodb", "target.type": "alternator"}
-        defaults["target.table"] = given["table"]
-        missing = {path: ("--table", value) for path, value in defaults.items() if value}
-        flags = {**missing, **flags}
-    return load(config, flags, options.pop("assignments"))
 
 
 def main() -> None:

@@ -12,8 +12,11 @@ from alternator_migrate.comparing import Mode as CompareMode
 from alternator_migrate.comparing import Wishes
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.errors import UsageError
+from alternator_migrate.loops import on_loop
+from alternator_migrate.parts import Part, check_settings
 from alternator_migrate.progress import Mode
-from alternator_migrate.running import Run, on_loop
+from alternator_migrate.running import Run
+from alternator_migrate.staffing import Wish
 from alternator_migrate.streaming import Until
 from alternator_migrate.wiring import open_sides
 
@@ -26,6 +29,8 @@ def run(
     into_existing: bool,
     fresh: bool,
     rejects: Path | None,
+    wish: Wish,
+    shard: Part | None,
     validate: bool,
     until_caught_up: bool,
     disable_stream_after: bool,
@@ -48,8 +53,10 @@ def run(
             "--disable-stream-after goes with --until-caught-up",
             "A run that is stopped goes on later, and needs the stream for that.",
         )
+    if shard:
+        check_settings(shard, loaded.settings)
     check = Check(loaded, Wishes(), fresh=fresh) if validate else None
-    return Run(loaded, console, progress).to_the_end(
+    return Run(loaded, console, progress, wish, shard).to_the_end(
         summary_json,
         into_existing=into_existing,
         fresh=fresh,
@@ -94,10 +101,11 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
     return 0
 
 
-def status(loaded: Loaded) -> int:
+def status(loaded: Loaded, *, shard: Part | None) -> int:
     """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
     folder = Path(loaded.settings.savepoints.path)
-    identities = resume.identity(loaded.settings), resume.validation_identity(loaded.settings)
+    copied = resume.identity(loaded.settings) + (shard.suffix if shard else "")
+    identities = copied, resume.validation_identity(loaded.settings)
     lines = [line for each in identities for line in planning.status_lines(folder, each)]
     if not lines:
         raise UsageError(

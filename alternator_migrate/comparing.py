@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from alternator_migrate import confidence, resume
 from alternator_migrate.config import Loaded, Settings
+from alternator_migrate.description import TableState
 from alternator_migrate.digests import Digests
 from alternator_migrate.ends import Ends
 from alternator_migrate.equality import Equality
@@ -20,7 +21,13 @@ from alternator_migrate.interfaces import ComparisonKeeper
 from alternator_migrate.judging import Judge
 from alternator_migrate.looking import Looks
 from alternator_migrate.mending import Repair
-from alternator_migrate.model import Comparison, Counts, Role, Segment, TableState, Verdict
+from alternator_migrate.model import (
+    Comparison,
+    Counts,
+    Role,
+    Segment,
+    Verdict,
+)
 from alternator_migrate.pacing import Pace
 from alternator_migrate.savepoint import Savepoint, Store
 from alternator_migrate.validate import Details

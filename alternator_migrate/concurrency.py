@@ -52,6 +52,11 @@ class Limiter:
         self._starting = True
         self._flat = 0
 
+    def allow(self, highest: int) -> None:
+        """Let `highest` be the bound from now on."""
+        self.lowest, self.highest = min(self.lowest, highest), highest
+        self._set(self.limit)
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Wait for a free place and hold it."""

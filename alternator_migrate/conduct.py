@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.errors import MigrateError, UsageError, first_of
 from alternator_migrate.model import Progress
 
 Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
@@ -105,14 +105,5 @@ async def _error_as_value(work: Coroutine[Any, Any, bool]) -> bool | MigrateErro
     """`work`'s result, or the first error of the house in the group it raised."""
     try:
         return await work
-    except MigrateError as error:
-        return error
-    except BaseExceptionGroup as group:
-        ours, others = group.split(MigrateError)
-        if others is not None or ours is None:
-            raise
-        first: BaseException = ours
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        assert isinstance(first, MigrateError)  # noqa: S101 # split by that type
-        return first
+    except (MigrateError, BaseExceptionGroup) as failure:
+        return first_of(failure)

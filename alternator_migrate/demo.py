@@ -17,8 +17,9 @@ from alternator_migrate.checking import Check
 from alternator_migrate.comparing import Wishes
 from alternator_migrate.config import Loaded, load
 from alternator_migrate.errors import UsageError
+from alternator_migrate.loops import on_loop
 from alternator_migrate.progress import Mode
-from alternator_migrate.running import Run, on_loop
+from alternator_migrate.running import Run
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from alternator_migrate.description import (
+    Index,
+    KeyElement,
+    TableSpec,
+    TableState,
+    Throughput,
+)
 from alternator_migrate.errors import UsageError
-from alternator_migrate.model import Index, KeyElement, TableSpec, TableState, Throughput
 
 Tags = Mapping[str, str]
 

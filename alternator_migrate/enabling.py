@@ -5,9 +5,9 @@ import time
 from typing import Final
 
 from alternator_migrate import records, wire
+from alternator_migrate.description import TableStream
 from alternator_migrate.errors import REMEDIES, MigrateError, ServerRefused, UsageError
 from alternator_migrate.lane import Lane
-from alternator_migrate.model import TableStream
 from alternator_migrate.pacing import Retry
 from alternator_migrate.tables import Table
 

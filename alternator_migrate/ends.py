@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from alternator_migrate import wire
 from alternator_migrate.config import Settings
+from alternator_migrate.description import TableState
 from alternator_migrate.errors import UsageError
-from alternator_migrate.model import Item, Role, TableState
+from alternator_migrate.model import Item, Role
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry
 from alternator_migrate.sources.lookup import DynamoDBLookup

@@ -19,7 +19,7 @@ MigrateError                 exit 1; `hint` says what a person can do about it
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 WRONG_SERVER: Final = "Is this the right endpoint, or is there a proxy in between?"
 _UNKNOWN_KEYS = "Check the credentials: the server does not know them."
@@ -49,8 +49,32 @@ class MigrateError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         return f"{self.args[0]}\n  {self.hint}" if self.hint else str(self.args[0])
+
+
+def _rebuilt(
+    kind: type[MigrateError], args: tuple[Any, ...], state: dict[str, Any]
+) -> MigrateError:
+    """An error that came from another process, whatever its constructor asks for."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
+
+def first_of(failure: BaseException) -> MigrateError:
+    """The first error of the house in a failure, which may be a group; others are raised."""
+    if isinstance(failure, MigrateError):
+        return failure
+    if not isinstance(failure, BaseExceptionGroup):
+        raise failure
+    ours, others = failure.split(MigrateError)
+    if ours is None or others is not None:
+        raise failure
+    return first_of(ours.exceptions[0])
 
 
 class UsageError(MigrateError):
@@ -139,6 +163,10 @@ class AnswerTooLarge(BadAnswer):
 
 class TrimmedData(MigrateError):
     """The stream no longer holds changes that have not been read: the target lacks them."""
+
+
+class WorkerLost(MigrateError):
+    """A worker ended before the slice it was sent: nothing of that slice counts."""
 
 
 class TooManyRejects(MigrateError):

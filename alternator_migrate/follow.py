@@ -14,7 +14,12 @@ from alternator_migrate.changes import ChangeCounts
 from alternator_migrate.concurrency import Limiter
 from alternator_migrate.errors import MigrateError
 from alternator_migrate.interfaces import ChangeSource, RejectSink, Target
-from alternator_migrate.model import Change, ChangeBatch, ChangePage, Item
+from alternator_migrate.model import (
+    Change,
+    ChangeBatch,
+    ChangePage,
+    Item,
+)
 from alternator_migrate.shards import ShardLedger
 
 Deal = Callable[[ChangePage], Awaitable[ChangeCounts]]

@@ -2,12 +2,16 @@
 
 A migration copies a Source to a Target by way of a snapshot flow; a validation compares the
 two by Sources and Lookups of both sides. Ports implement these protocols; flows know nothing
-else of them.
+else of them. An Engine gets Work done: here, or on workers that each open the Job and do slices
+of it.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from alternator_migrate.description import TableState
 from alternator_migrate.model import (
     Batch,
     Change,
@@ -23,8 +27,8 @@ from alternator_migrate.model import (
     Segment,
     Shard,
     Standing,
-    TableState,
 )
+from alternator_migrate.slices import Glimpse, Report, Slice
 
 
 class Source(Protocol):
@@ -122,6 +126,11 @@ class RejectSink(Protocol):
         """The file that holds them; None while there are none."""
         ...
 
+    @property
+    def left(self) -> int:
+        """How many more are allowed."""
+        ...
+
     def keep(self, rejects: Sequence[Reject]) -> None:
         """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
         ...
@@ -153,4 +162,83 @@ class ComparisonKeeper(Protocol):
 
     async def save_comparison(self, comparison: Comparison, status: str) -> None:
         """Write a savepoint durably. Raises `MigrateError` where that fails."""
+        ...
+
+
+class Work(Protocol):
+    """Something to do over segments, and the account of it; an engine gets it done."""
+
+    @property
+    def errand(self) -> object:
+        """What a slice that is sent now has to know."""
+        ...
+
+    def position(self, segment: int) -> Position | None:
+        """Where to go on in a segment."""
+        ...
+
+    async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Do it in this event loop; once `stop` is set, the pages under way only. Raises an
+        exception group."""
+        ...
+
+    def take(self, report: Report) -> None:
+        """Take into the account what a worker did. Raises `MigrateError`."""
+        ...
+
+
+class Shift(Protocol):
+    """One slice under way on a worker."""
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Do the slice to its end; once `stop` is set, the pages under way only. Raises an
+        exception group."""
+        ...
+
+    def glimpse(self) -> Glimpse:
+        """What is done by now."""
+        ...
+
+    def report(self) -> Report:
+        """What is settled by now, also after a failure or a cancellation."""
+        ...
+
+
+class Bench(Protocol):
+    """What a worker has open for a job: one slice at a time is done on it."""
+
+    def begin(self, piece: Slice) -> Shift:
+        """Take up a slice."""
+        ...
+
+
+class Job(Protocol):
+    """What workers of a run need to know. It can be pickled, and its repr tells no secret."""
+
+    @property
+    def key(self) -> str:
+        """What tells this run's job from all others."""
+        ...
+
+    def check(self) -> None:
+        """Raise `MigrateError` where this machine lacks what the job names."""
+        ...
+
+    def open(self) -> AbstractAsyncContextManager[Bench]:
+        """Connect to both sides. Raises `MigrateError`."""
+        ...
+
+
+class Engine(Protocol):
+    """Gets work done, on one core or many."""
+
+    async def run(self, work: Work, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Do `work` over `segments`; once `stop` is set, what is under way only.
+
+        Returns when no worker does anything any more. Raises an exception (group) of the house.
+        """
+        ...
+
+    def glimpse(self) -> Glimpse:
+        """What workers have done that `work` does not know yet, and the retries of all."""
         ...

@@ -7,7 +7,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from alternator_migrate.errors import AccountingBroken
-from alternator_migrate.model import Batch, Counts, Page, Position, Standing
+from alternator_migrate.model import (
+    Batch,
+    Counts,
+    Page,
+    Position,
+    Standing,
+)
 
 
 @dataclass(slots=True)
@@ -125,6 +131,25 @@ class Ledger:
         self._queued -= 1
         if not page.outstanding:
             self._settle(batch.segment, reading)
+
+    def absorb(self, standing: Standing) -> None:
+        """Take over what was settled elsewhere since the positions known here: a part of the
+        segments, and what their pages since then add to the counts."""
+        items = standing.items
+        self._settled = self._settled.plus(items)
+        self._read += items.read
+        self._written += items.written
+        self._skipped += items.skipped_expired
+        self._rejected += items.rejected
+        self.bytes_read += standing.bytes_read
+        self._settled_bytes += standing.bytes_read
+        self.batches += standing.batches
+        self._settled_batches += standing.batches
+        for segment in standing.done:
+            self._done.add(segment)
+            self._readings.pop(segment, None)
+        for segment, position in standing.positions.items():
+            self._readings[segment] = _Reading(position)
 
     def check(self) -> None:
         """Raise `AccountingBroken` unless every segment is done and every item accounted for."""

@@ -9,16 +9,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alternator_migrate import tables
+from alternator_migrate.concurrency import Limiter
 from alternator_migrate.conduct import Conduct, Show
+from alternator_migrate.description import TableState
 from alternator_migrate.dialect import Plan
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.following import Follower
 from alternator_migrate.hooks import Hooks
-from alternator_migrate.interfaces import RejectSink, SavepointKeeper, Source, Target
+from alternator_migrate.interfaces import (
+    Engine,
+    RejectSink,
+    SavepointKeeper,
+    Source,
+    Target,
+)
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Progress, Segment, Standing, TableState
+from alternator_migrate.model import Progress, Segment, Standing
 from alternator_migrate.pacing import Pace, Retry
-from alternator_migrate.snapshot import Crew, copy
+from alternator_migrate.snapshot import Copying, Crew
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +89,7 @@ class Migration:
         table: tables.Table,
         rejects: RejectSink,
         *,
+        engine: Engine,
         retry: Retry,
         reading: Pace,
         writing: Pace,
@@ -93,13 +102,16 @@ class Migration:
         hooks: Hooks | None = None,
     ) -> None:
         self._findings = findings
-        self._source, self._target, self._table = source, target, table
-        self._rejects, self._crew, self._retry = rejects, crew, retry
+        self._table, self._engine = table, engine
+        self._rejects, self._retry = rejects, retry
         self._paces = (("source", reading), ("target", writing))
         self._keeper = keeper
         self._conduct = Conduct(self._save, beside, interval)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
-        self._ledger = Ledger(len(findings.segments), standing)
+        own = frozenset(segment.index for segment in findings.segments)
+        standing = replace(standing, done=standing.done & own)
+        self._ledger = Ledger(len(own), standing)
+        self._copying = Copying(source, target, self._ledger, rejects, crew, Limiter(crew.writers))
         self._state = "preparing"
 
     async def run(self, stop: asyncio.Event, show: Show) -> bool:
@@ -156,22 +168,24 @@ class Migration:
 
     def progress(self) -> Progress:
         """How the migration stands now."""
-        ledger, found = self._ledger, self._findings
+        ledger, found, seen = self._ledger, self._findings, self._engine.glimpse()
+        follower = self._follower
+        paced = [pace.reason(side) for side, pace in self._paces]
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
             state=self._state,
             segments_total=ledger.segments_total,
-            segments_done=ledger.segments_done,
-            items=ledger.counts,
+            segments_done=ledger.segments_done + seen.segments_done,
+            items=ledger.counts.plus(seen.items),
             expected=found.source.items,
-            bytes_read=ledger.bytes_read,
-            batches=ledger.batches,
-            backlog=ledger.backlog + (self._follower.backlog if self._follower else 0),
-            retries=self._retry.retries,
-            throttled=self._retry.throttled,
-            paced=", ".join(pace.reason(side) for side, pace in self._paces if pace.reason(side)),
-            changes=self._follower.progress if self._follower else None,
+            bytes_read=ledger.bytes_read + seen.bytes_read,
+            batches=ledger.batches + seen.batches,
+            backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
+            retries=self._retry.retries + seen.retries,
+            throttled=self._retry.throttled + seen.throttled,
+            paced=", ".join(filter(None, (*paced, seen.paced))),
+            changes=follower.progress if follower else None,
         )
 
     async def _phases(self, stop: asyncio.Event) -> bool:
@@ -213,7 +227,7 @@ class Migration:
         """Copy what is left, and build the indexes that come after the data."""
         self._state = "copying"
         left = [s for s in self._findings.segments if not self._ledger.is_done(s.index)]
-        await copy(self._source, self._target, self._ledger, self._rejects, left, self._crew, stop)
+        await self._engine.run(self._copying, left, stop)
         if stop.is_set():
             return
         self._ledger.check()

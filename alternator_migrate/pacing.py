@@ -58,6 +58,15 @@ class Pace:
             return f"{side} throttles"
         return f"{side} capped at {self.cap:g} units/s" if self._turn.locked() else ""
 
+    def allow(self, cap: float | None) -> None:
+        """Let `cap` units a second be the limit from now on; the debt and a cut stay."""
+        if cap == self.cap:
+            return
+        was_throttled, self.cap = self.throttled, cap
+        if not was_throttled:
+            self._delay()
+            self._rate = cap
+
     async def take(self, units: float) -> None:
         """Return when `units` (an estimate; see `settle`) may be consumed, in order of asking."""
         self._request = units

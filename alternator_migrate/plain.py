@@ -8,7 +8,12 @@ from typing import Any, Final
 
 from alternator_migrate import wire
 from alternator_migrate.changes import ChangeCounts, SpoolStanding, StreamStanding
-from alternator_migrate.model import Comparison, Counts, Standing, Verdict
+from alternator_migrate.model import (
+    Comparison,
+    Counts,
+    Standing,
+    Verdict,
+)
 
 _ENDED: Final = "ended"
 

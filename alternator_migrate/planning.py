@@ -9,12 +9,14 @@ from typing import Final
 from alternator_migrate.changes import Following, StreamStanding
 from alternator_migrate.comparing import Wishes, choose_mode, compared_so_far, mode_text
 from alternator_migrate.config import Settings
+from alternator_migrate.description import TableSpec, Throughput
 from alternator_migrate.enabling import find_stream
-from alternator_migrate.model import Progress, TableSpec, Throughput
+from alternator_migrate.model import Progress
 from alternator_migrate.report import duration, size_text
 from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
 from alternator_migrate.sources.dynamodb import expiry_now
+from alternator_migrate.staffing import Wish, choose, usable_cores
 from alternator_migrate.wiring import Sides
 
 _SKEW_SECONDS: Final = 300
@@ -103,8 +105,11 @@ def _estimates(settings: Settings, sides: Sides) -> Iterator[str]:
     options = sides.target.options
     batch = options.max_items_per_batch if options else 25
     segments = len(sides.findings.segments)
+    choice = choose(Wish(), settings, sides, usable_cores())
+    readers = sides.crew.readers * (1 if settings.source.max_map_tasks else choice.workers)
     yield "work"
-    yield f"  segments        {segments}, at most {min(segments, sides.crew.readers)} read at once"
+    yield f"  engine          {choice.text}"
+    yield f"  segments        {segments}, at most {min(segments, readers)} read at once"
     yield f"  read units      about {read_units:,}"
     yield f"  write requests  about {math.ceil(state.items / batch):,} of up to {batch} items"
     yield f"  write units     about {write_units:,}"

@@ -13,8 +13,9 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from alternator_migrate import wire
+from alternator_migrate.description import TableSpec
 from alternator_migrate.errors import BadAnswer
-from alternator_migrate.model import Change, Shard, TableSpec
+from alternator_migrate.model import Change, Shard
 
 T = TypeVar("T")
 

@@ -31,6 +31,11 @@ class RejectsFile:
         self._allowed = allowed
         self._kept = 0
 
+    @property
+    def left(self) -> int:
+        """How many more rejects are allowed."""
+        return max(self._allowed - self._kept, 0)
+
     def keep(self, rejects: Sequence[Reject]) -> None:
         """Write and fsync. Raises `TooManyRejects` beyond what is allowed, after keeping them,
         and `MigrateError` where the file cannot be written."""

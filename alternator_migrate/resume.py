@@ -12,8 +12,9 @@ from typing import Any
 
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.config.settings import Side
+from alternator_migrate.description import TableState
 from alternator_migrate.errors import UsageError
-from alternator_migrate.model import Comparison, Standing, TableState
+from alternator_migrate.model import Comparison, Standing
 from alternator_migrate.savepoint import Savepoint, Store, decode
 
 
@@ -43,7 +44,8 @@ def shape(settings: Settings) -> str:
 
 
 def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoint] | None:
-    """The savepoint to go on from: the file given as CONFIG, or the newest of the migration.
+    """The savepoint to go on from: the file given as CONFIG, or the newest of the migration
+    (or of the part of it) whose savepoints `store` has.
 
     Raises `UsageError` where it does not fit the configuration.
     """
@@ -61,8 +63,8 @@ def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoi
         raise UsageError(
             f"{path} is the savepoint of a validation", "`validate` goes on from it, not `run`."
         )
-    if savepoint.migration != identity(settings):
-        raise unfit(path, "source or target are others now")
+    if savepoint.migration != store.migration:
+        raise unfit(path, "source, target or --shard are others now")
     if savepoint.shape != shape(settings):
         raise unfit(path, "renames, source.filter or source.expiredItems have changed")
     wanted = settings.source.scan_segments
@@ -168,15 +170,19 @@ def configuration(loaded: Loaded) -> Mapping[str, Any]:
 
 
 def first_savepoint(
-    loaded: Loaded, source: TableState, segments: int, earlier_one: Savepoint | None
+    loaded: Loaded,
+    source: TableState,
+    segments: int,
+    earlier_one: Savepoint | None,
+    migration: str | None = None,
 ) -> Savepoint:
-    """What a run saves before it reads anything."""
+    """What a run of `migration` (None: of the whole one) saves before it reads anything."""
     settings = loaded.settings
     skipped = frozenset(settings.skip_segments)
     plain = configuration(loaded)
     base = earlier_one or Savepoint(
         configuration=plain,
-        migration=identity(settings),
+        migration=migration or identity(settings),
         shape=shape(settings),
         segments=segments,
         source_id=source.id,

@@ -1,7 +1,6 @@
 """One run under a person's eyes: signals, progress, savepoints, and how it ended."""
 
 import asyncio
-import gc
 import json
 import logging
 import os
@@ -12,21 +11,24 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from rich.console import Console
 
-from alternator_migrate import planning, report, resume
+from alternator_migrate import parts, planning, report, resume
 from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.loops import on_loop, spare_the_collector
 from alternator_migrate.migration import Migration
-from alternator_migrate.model import Progress
+from alternator_migrate.model import Progress, Standing
+from alternator_migrate.parts import Part
 from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.spool import remove_old_spools
+from alternator_migrate.staffing import Wish, choose, open_engine, usable_cores
 from alternator_migrate.streaming import FOR_EVER, Until
 from alternator_migrate.tables import check_empty
 from alternator_migrate.validation import Validation
@@ -34,7 +36,6 @@ from alternator_migrate.wiring import Sides, build_migration, build_resend, open
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Earlier = tuple[Path, Savepoint] | None
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -53,11 +54,22 @@ class Saving(Protocol):
 class Run:
     """One run under a person's eyes: it reacts to signals, shows progress, tells its ending."""
 
-    def __init__(self, loaded: Loaded, console: Console, mode: Mode) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        console: Console,
+        mode: Mode,
+        wish: Wish | None = None,
+        part: Part | None = None,
+    ) -> None:
         self._loaded = loaded
+        self._wish, self._part = wish or Wish(), part
         self._console = console
         self._display = Display(console, mode)
-        self._store = Store(Path(loaded.settings.savepoints.path), resume.identity(loaded.settings))
+        self._whole = resume.identity(loaded.settings)
+        self._store = Store(
+            Path(loaded.settings.savepoints.path), self._whole + (part.suffix if part else "")
+        )
         self._progress: Callable[[], Progress] | None = None
         self._copied: Progress | None = None
         self._check: Check | None = None
@@ -91,6 +103,9 @@ class Run:
                 status = on_loop(lambda: self._watched(self._validate))
             elif resend:
                 status = on_loop(lambda: self._watched(lambda stop: self._resend(resend, stop)))
+            elif self._part and self._part.index is None:
+                part = self._part
+                status = on_loop(lambda: self._watched(lambda stop: self._finish(part, stop)))
             else:
                 earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
                 status = self._begin(earlier, until, into_existing=into_existing)
@@ -135,7 +150,7 @@ class Run:
 
         def begins(validation: Validation) -> None:
             self._work, self._progress = validation, validation.progress
-            _spare_the_collector()
+            spare_the_collector()
 
         return await self._check.run(stop, self._display.show, begins)
 
@@ -191,9 +206,10 @@ class Run:
         self, earlier: Earlier, until: Until, stop: asyncio.Event, *, into_existing: bool
     ) -> bool:
         """Migrate from an earlier savepoint, or from the start; True when all is done."""
-        settings = self._loaded.settings
+        settings, part = self._loaded.settings, self._part
         segments = earlier[1].segments if earlier else None
-        async with open_sides(settings, segments) as sides:
+        async with open_sides(settings, segments, self._wish.workers) as whole:
+            sides = parts.part_of(whole, part, self._whole) if part else whole
             found = sides.findings
             if earlier:
                 resume.check_tables(*earlier, found.source, found.existing)
@@ -205,29 +221,55 @@ class Run:
                     "Changes alone do not make a table: copy it first, with `run`.",
                 )
             if not into_existing and not alone and not (earlier and earlier[1].target_id):
-                await check_empty(sides.target.table, found.existing)
-            with lock(self._store.folder, resume.identity(settings)):
+                await self._check_target(sides)
+            with lock(self._store.folder, self._store.migration):
                 self._check_newest(earlier)
                 for line in planning.notes(sides):
                     log.info(line)
                 first = resume.first_savepoint(
-                    self._loaded, found.source, len(found.segments), earlier and earlier[1]
+                    self._loaded,
+                    found.source,
+                    found.segments[0].total,
+                    earlier and earlier[1],
+                    self._store.migration,
                 )
-                remove_old_spools(self._store.folder, resume.identity(settings), first.standing)
+                remove_old_spools(self._store.folder, self._store.migration, first.standing)
                 return await self._migrate(sides, first, until, stop)
+
+    async def _check_target(self, sides: Sides) -> None:
+        if self._part:
+            await parts.check_target(sides.target.table, self._part, sides, self._whole)
+        else:
+            await check_empty(sides.target.table, sides.findings.existing)
+
+    async def _finish(self, part: Part, stop: asyncio.Event) -> bool:
+        """Do what comes after the data of all parts."""
+        settings = self._loaded.settings
+        for each in parts.check_others(part, self._store.folder, self._whole):
+            log.info("there is no savepoint of shard %s here: it is taken to be done", each)
+        async with open_sides(settings) as whole:
+            sides = parts.part_of(whole, part, self._whole)
+            await self._check_target(sides)
+            migration, rejects = build_migration(settings, sides, resume.NoKeeper(), Standing())
+            finished = await self._show(migration, rejects, stop)
+            if finished:
+                await sides.target.table.untag(parts.TAG)
+            return finished
 
     async def _migrate(
         self, sides: Sides, first: Savepoint, until: Until, stop: asyncio.Event
     ) -> bool:
-        keeper = resume.Keeper(self._store, first)
-        migration, rejects = build_migration(
-            self._loaded.settings, sides, keeper, first.standing, first.rejects, until
-        )
-        return await self._show(migration, rejects, stop)
+        settings, keeper = self._loaded.settings, resume.Keeper(self._store, first)
+        choice = choose(self._wish, settings, sides, usable_cores())
+        async with open_engine(choice, self._wish, self._loaded, sides) as engine:
+            migration, rejects = build_migration(
+                settings, sides, keeper, first.standing, first.rejects, until, engine
+            )
+            return await self._show(migration, rejects, stop)
 
     async def _show(self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event) -> bool:
         self._work, self._progress = migration, migration.progress
-        _spare_the_collector()
+        spare_the_collector()
         try:
             return await migration.run(stop, self._display.show)
         finally:
@@ -295,33 +337,6 @@ def _listen_no_more() -> None:
     """The run is over and saved: a signal must not keep its ending from being told."""
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
-
-
-def on_loop(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work()` on a fresh event loop: uvloop, where there is one."""
-
-    async def main() -> T:
-        return await work()
-
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main())
-
-
-def _spare_the_collector() -> None:
-    """Keep what was imported out of garbage collection, and collect less often: pages are freed
-    by their reference counts, and each collection walks thousands of items in flight."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    if sys.platform == "win32":
-        return asyncio.new_event_loop
-    import uvloop  # noqa: PLC0415 # absent on Windows
-
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
 
 
 def _write_summary(path: str, ending: report.Ending) -> None:

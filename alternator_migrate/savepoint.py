@@ -128,13 +128,13 @@ class Store:
     def __init__(self, folder: Path, migration: str) -> None:
         self.folder = folder
         self.latest: Path | None = None
-        self._migration = migration
+        self.migration = migration
         self._counter = 0
         self._millis = 0
 
     def newest(self) -> tuple[Path, Savepoint] | None:
         """The newest savepoint of this migration."""
-        own = (each for each in found(self.folder) if each[1].migration == self._migration)
+        own = (each for each in found(self.folder) if each[1].migration == self.migration)
         return next(own, None)
 
     def write(self, savepoint: Savepoint) -> Path:
@@ -145,7 +145,7 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / self._next_name()
-            temporary = self.folder / f".{path.name}.{self._migration}.tmp"
+            temporary = self.folder / f".{path.name}.{self.migration}.tmp"
             _write_durably(temporary, path, encode(replace(savepoint, written=time.time())))
         except OSError as error:
             raise MigrateError(
@@ -165,7 +165,7 @@ class Store:
         return f"savepoint_{self._millis:013}_{self._counter:010}.yaml"
 
     def _prune(self) -> None:
-        own = [path for path, point in found(self.folder) if point.migration == self._migration]
+        own = [path for path, point in found(self.folder) if point.migration == self.migration]
         for path in own[_KEPT:]:
             path.unlink(missing_ok=True)
 

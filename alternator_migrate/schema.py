@@ -6,7 +6,7 @@ Shapes are those of DescribeTable, CreateTable and UpdateTable.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from alternator_migrate.model import (
+from alternator_migrate.description import (
     Index,
     KeyElement,
     TableSpec,

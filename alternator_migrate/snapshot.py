@@ -10,7 +10,8 @@ from alternator_migrate.concurrency import Limiter
 from alternator_migrate.interfaces import RejectSink, Source, Target
 from alternator_migrate.interleave import BatchQueue
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Batch, Segment
+from alternator_migrate.model import Batch, Position, Segment
+from alternator_migrate.slices import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ async def copy(
     rejects: RejectSink,
     segments: Sequence[Segment],
     crew: Crew,
+    limiter: Limiter,
     stop: asyncio.Event,
 ) -> None:
     """Copy `segments`; the ledger knows at every moment how far it got.
@@ -39,7 +41,6 @@ async def copy(
     """
     queue = BatchQueue(crew.queue_bytes)
     free = asyncio.Semaphore(crew.readers)
-    limiter = Limiter(crew.writers)
 
     async def read(segment: Segment) -> None:
         async with free:
@@ -70,3 +71,49 @@ async def copy(
             for segment in segments:
                 reading.create_task(read(segment))
         queue.close()
+
+
+class Copying:
+    """The copy as work for an engine: its source and target, and the account of it."""
+
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        ledger: Ledger,
+        rejects: RejectSink,
+        crew: Crew,
+        limiter: Limiter,
+    ) -> None:
+        self._source, self._target = source, target
+        self._ledger, self._rejects = ledger, rejects
+        self._crew, self._limiter = crew, limiter
+
+    @property
+    def errand(self) -> int:
+        """How many more items may be rejected."""
+        return self._rejects.left
+
+    def position(self, segment: int) -> Position | None:
+        """Where to go on in a segment."""
+        return self._ledger.position(segment)
+
+    async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Copy `segments`, see `copy`."""
+        await copy(
+            self._source,
+            self._target,
+            self._ledger,
+            self._rejects,
+            segments,
+            self._crew,
+            self._limiter,
+            stop,
+        )
+
+    def take(self, report: Report) -> None:
+        """Keep a worker's rejects, then count what it did. Raises `MigrateError`."""
+        rejects = report.kept
+        if isinstance(rejects, tuple) and rejects:
+            self._rejects.keep(rejects)
+        self._ledger.absorb(report.standing)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Final
 
 from alternator_migrate.config import Settings
+from alternator_migrate.description import TableSpec
 from alternator_migrate.enabling import disable_stream, prepare_stream
 from alternator_migrate.following import Rules
 from alternator_migrate.hooks import Hooks
 from alternator_migrate.interfaces import ChangeSource
 from alternator_migrate.lane import Lane
-from alternator_migrate.model import TableSpec
 from alternator_migrate.pacing import Retry
 from alternator_migrate.resume import identity
 from alternator_migrate.sources.streams import StreamSource

@@ -9,6 +9,12 @@ from typing import Any, Final
 from alternator_migrate import schema
 from alternator_migrate.aws import refusing
 from alternator_migrate.circle import Circle
+from alternator_migrate.description import (
+    Index,
+    TableSpec,
+    TableState,
+    TableStream,
+)
 from alternator_migrate.dialect import Plan
 from alternator_migrate.errors import (
     WRONG_SERVER,
@@ -17,7 +23,6 @@ from alternator_migrate.errors import (
     ServerRefused,
     UsageError,
 )
-from alternator_migrate.model import Index, TableSpec, TableState, TableStream
 
 _ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
 _UNSUPPORTED: Final = ("UnknownOperationException", "AccessDeniedException")
@@ -101,6 +106,11 @@ class Table:
         if tags:
             with self._asking(f"TagResource {self.name}"):
                 await self._client.tag_resource(ResourceArn=self._arn, Tags=schema.tag_list(tags))
+
+    async def untag(self, *keys: str) -> None:
+        """Remove tags from the table."""
+        with refusing(f"{self._where}UntagResource {self.name}"):
+            await self._client.untag_resource(ResourceArn=self._arn, TagKeys=list(keys))
 
     async def stream(self) -> TableStream | None:
         """The table's newest stream, enabled or not. Raises `UsageError` without the table."""

@@ -14,7 +14,15 @@ from alternator_migrate.interfaces import FindingSink, Lookup, Mender, Source
 from alternator_migrate.judging import Judge
 from alternator_migrate.ledger import Ledger
 from alternator_migrate.looking import Looks
-from alternator_migrate.model import Batch, Finding, Item, Limits, Role, Segment, Verdict
+from alternator_migrate.model import (
+    Batch,
+    Finding,
+    Item,
+    Limits,
+    Role,
+    Segment,
+    Verdict,
+)
 
 LOOKUP: Final = Limits(100, 4_000_000)
 """What one look-up asks for: keys, and bytes of the items that are looked up."""

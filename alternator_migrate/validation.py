@@ -11,7 +11,14 @@ from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.findings import FindingsFile
 from alternator_migrate.interfaces import ComparisonKeeper, Lookup, Source
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Comparison, Item, Progress, Role, Segment, Verdict
+from alternator_migrate.model import (
+    Comparison,
+    Item,
+    Progress,
+    Role,
+    Segment,
+    Verdict,
+)
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.validate import Details, digest
 

@@ -12,7 +12,12 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from alternator_migrate.errors import BadAnswer, MigrateError, Unavailable
-from alternator_migrate.model import Change, Item, Page, Position
+from alternator_migrate.model import (
+    Change,
+    Item,
+    Page,
+    Position,
+)
 
 T = TypeVar("T")
 

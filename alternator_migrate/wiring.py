@@ -1,6 +1,7 @@
 """Joinery: from settings to an open source, an open target, and a migration between them."""
 
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -9,20 +10,22 @@ from typing import Final
 
 from alternator_migrate import wire
 from alternator_migrate.config import Settings
+from alternator_migrate.description import TableState
 from alternator_migrate.dialect import Dialect, Plan, plan_target
+from alternator_migrate.engines.local import Local
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.follow import Applier
 from alternator_migrate.following import Follower
-from alternator_migrate.interfaces import SavepointKeeper
+from alternator_migrate.interfaces import Engine, SavepointKeeper
 from alternator_migrate.lane import Lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
-from alternator_migrate.model import Limits, Segment, Standing, TableState
+from alternator_migrate.model import Limits, Segment, Standing
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.resume import NoKeeper
 from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
-from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, expiry_now
+from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter
 from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.streaming import FOR_EVER, SourceStream, Until, hooks, rules
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
@@ -46,9 +49,11 @@ class Sides:
 
 
 @asynccontextmanager
-async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIterator[Sides]:
+async def open_sides(
+    settings: Settings, segments: int | None = None, workers: int | None = None
+) -> AsyncIterator[Sides]:
     """Connect to both sides and look at the tables; nothing is written. `segments` is the total
-    that an earlier run used.
+    that an earlier run used, `workers` how many are wished for (None: one a core).
 
     Raises `UsageError` for whatever keeps a migration from beginning.
     """
@@ -66,7 +71,9 @@ async def open_sides(settings: Settings, segments: int | None = None) -> AsyncIt
                 target.table,
                 lambda state: _plan(settings, state, target.dialect),
                 lambda state: choose_segments(
-                    state.size, os.cpu_count() or 1, segments or settings.source.scan_segments
+                    state.size,
+                    workers or os.cpu_count() or 1,
+                    segments or settings.source.scan_segments,
                 ),
             )
             follows = settings.target.stream_changes
@@ -93,25 +100,16 @@ def build_migration(
     standing: Standing,
     earlier_rejects: str | None = None,
     until: Until = FOR_EVER,
+    engine: Engine | None = None,
 ) -> tuple[Migration, RejectsFile]:
-    """A migration that goes on from `standing`, and the file that will hold rejected items."""
+    """A migration that goes on from `standing` on an engine (None: here), and the file that will
+    hold rejected items."""
     found = sides.findings
     retry = Retry(settings.retry_budget_seconds)
     reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
     allowed = settings.max_rejects - standing.rejected
     rejects = _rejects_file(settings, found, allowed, earlier_rejects)
-    source = DynamoDBSource(
-        sides.source.lane,
-        settings.source.table,
-        retry,
-        reading,
-        item_filter=item_filter(settings),
-        expiry=_expiry(settings, found),
-        consistent=settings.source.consistent_read,
-        page_items=page_items(sides.read_cap, found.source),
-        ask_capacity=sides.read_cap is not None and not sides.source.options,
-        rename=_renamer(settings),
-    )
+    source = source_of(settings, sides, retry, reading, now=time.time())
     target = target_of(settings, sides, retry, writing)
     migration = Migration(
         found,
@@ -119,6 +117,7 @@ def build_migration(
         target,
         sides.target.table,
         rejects,
+        engine=engine or Local(),
         retry=retry,
         reading=reading,
         writing=writing,
@@ -179,6 +178,7 @@ def build_resend(
         target_of(settings, sides, retry, writing),
         sides.target.table,
         rejects,
+        engine=Local(),
         retry=retry,
         reading=Pace(),
         writing=writing,
@@ -197,8 +197,27 @@ def _rejects_file(
     return RejectsFile(Path(settings.savepoints.path), found.plan.spec.key_names, allowed, path)
 
 
+def source_of(
+    settings: Settings, sides: Sides, retry: Retry, pace: Pace, *, now: float
+) -> DynamoDBSource:
+    """The source of a migration, read at this pace; `now` (epoch seconds) decides which items
+    have expired."""
+    return DynamoDBSource(
+        sides.source.lane,
+        settings.source.table,
+        retry,
+        pace,
+        item_filter=item_filter(settings),
+        expiry=_expiry(settings, sides.findings, now),
+        consistent=settings.source.consistent_read,
+        page_items=page_items(pace.cap, sides.findings.source),
+        ask_capacity=sides.read_cap is not None and not sides.source.options,
+        rename=_renamer(settings),
+    )
+
+
 def target_of(settings: Settings, sides: Sides, retry: Retry, pace: Pace) -> DynamoDBTarget:
-    """The target of a migration, written to at this pace."""
+    """The target of a migration, written at this pace."""
     options = sides.target.options
     return DynamoDBTarget(
         sides.target.lane,
@@ -258,10 +277,10 @@ def item_filter(settings: Settings) -> Filter | None:
     return Filter(given.expression, given.names, given.values) if given else None
 
 
-def _expiry(settings: Settings, found: Findings) -> Expiry | None:
+def _expiry(settings: Settings, found: Findings, now: float) -> Expiry | None:
     attribute = found.source.spec.ttl_attribute
     skip = settings.source.expired_items == "skip"
-    return expiry_now(attribute) if attribute and skip else None
+    return Expiry.at(attribute, now) if attribute and skip else None
 
 
 def _read_cap(settings: Settings, found: Findings, service: Service) -> float | None:

@@ -19,20 +19,18 @@ from typing import Any, Final
 from alternator_migrate import wire
 from alternator_migrate.aws import Login, open_control, sign_in
 from alternator_migrate.config.keys import base_url
-from alternator_migrate.errors import MigrateError, Unavailable, UsageError
-from alternator_migrate.lane import Lane, Transport, open_lane
-from alternator_migrate.model import (
-    Batch,
+from alternator_migrate.description import (
     Index,
-    Item,
     KeyElement,
-    Limits,
     TableSpec,
     Throughput,
 )
+from alternator_migrate.errors import MigrateError, Unavailable, UsageError
+from alternator_migrate.lane import Lane, Transport, open_lane
+from alternator_migrate.loops import on_loop
+from alternator_migrate.model import Batch, Item, Limits
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.pacing import Pace, Retry
-from alternator_migrate.running import on_loop
 from alternator_migrate.tables import Table
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
 

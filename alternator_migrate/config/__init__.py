@@ -3,16 +3,16 @@
 import copy
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from alternator_migrate.config.document import Document
+from alternator_migrate.config.document import Document, yaml_text
 from alternator_migrate.config.reader import read_settings
 from alternator_migrate.config.settings import Settings
 from alternator_migrate.errors import UsageError
 
-__all__ = ["Loaded", "Settings", "load"]
+__all__ = ["Loaded", "Recipe", "Settings", "literal_secrets", "load", "recipe"]
 
 _SECRETS: Final = ("secretKey", "sessionToken")
 _PROGRESS: Final = "progress"
@@ -32,6 +32,45 @@ class Loaded:
     plain: Mapping[str, Any]
     file: Path | None = None
     savepoint: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A configuration as it is written, to be read on another machine, with the variables of that
+    machine's environment. Literal secrets are in `secrets`, by their paths, or left out."""
+
+    text: str
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def settings(self) -> Settings:
+        """The settings here. Raises `ConfigError`."""
+        document = Document("the configuration")
+        document.read(self.text)
+        for path, secret in self.secrets.items():
+            document.override(path, secret, "the configuration")
+        return read_settings(document)[0]
+
+
+def recipe(loaded: Loaded, *, with_secrets: bool) -> Recipe:
+    """The recipe of a configuration, with the literal secrets in it or without."""
+    text = yaml_text(loaded.plain)
+    return Recipe(text, literal_secrets(loaded) if with_secrets else {})
+
+
+def literal_secrets(loaded: Loaded) -> dict[str, str]:
+    """The secrets that the configuration itself holds, by their paths."""
+    written = {
+        f"{side}.credentials.{key}"
+        for side, credentials in _credentials(loaded.plain)
+        for key in credentials
+    }
+    sides = (("source", loaded.settings.source), ("target", loaded.settings.target))
+    found = {}
+    for side, settings in sides:
+        if keys := settings.credentials:
+            found[f"{side}.credentials.secretKey"] = keys.secret_key
+            found[f"{side}.credentials.sessionToken"] = keys.session_token
+    return {path: secret for path, secret in found.items() if secret and path not in written}
 
 
 def load(

@@ -173,6 +173,12 @@ class Document:
         self.mistakes.append(Mistake(path, place, message))
 
 
+def yaml_text(values: Mapping[str, Any]) -> str:
+    """Plain values as YAML, in which a `${VAR}` that stands alone has no quotes, as most write
+    it: so it may become a number."""
+    return yaml.safe_dump(dict(values), allow_unicode=True)
+
+
 def _remembering(value: Any, written: str) -> Any:
     kind = {int: WrittenInt, float: WrittenFloat}.get(type(value))
     if kind is None:

@@ -9,7 +9,12 @@ from alternator_migrate import wire
 from alternator_migrate.circle import Circle
 from alternator_migrate.errors import WRONG_SERVER, MigrateError, Throttled
 from alternator_migrate.lane import Lane
-from alternator_migrate.model import Item, Page, Position, Segment
+from alternator_migrate.model import (
+    Item,
+    Page,
+    Position,
+    Segment,
+)
 from alternator_migrate.pacing import Pace, Retry
 
 FIVE_YEARS: Final = 5 * 365 * 86_400

@@ -6,7 +6,12 @@ from typing import Final
 
 from alternator_migrate import wire
 from alternator_migrate.errors import UsageError
-from alternator_migrate.model import Item, Page, Position, Segment
+from alternator_migrate.model import (
+    Item,
+    Page,
+    Position,
+    Segment,
+)
 
 _PAGE_ITEMS: Final = 1000
 

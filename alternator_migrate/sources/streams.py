@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from alternator_migrate import records, wire
+from alternator_migrate.description import TableSpec
 from alternator_migrate.errors import AnswerTooLarge, MigrateError, ServerRefused, TrimmedData
 from alternator_migrate.lane import Lane
-from alternator_migrate.model import ChangePage, Shard, TableSpec
+from alternator_migrate.model import ChangePage, Shard
 from alternator_migrate.pacing import Retry
 
 T = TypeVar("T")

@@ -20,7 +20,15 @@ from alternator_migrate.errors import (
 )
 from alternator_migrate.homes import Homes
 from alternator_migrate.lane import Lane
-from alternator_migrate.model import Batch, Change, ChangeBatch, Home, Item, Limits, Reject
+from alternator_migrate.model import (
+    Batch,
+    Change,
+    ChangeBatch,
+    Home,
+    Item,
+    Limits,
+    Reject,
+)
 from alternator_migrate.pacing import Pace, Retry
 
 Send = Callable[[str, Sequence[Item], int], Awaitable[Sequence[Item]]]

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench import (
     figure_cpu,
+    figure_engines,
     figure_follow,
     figure_local,
     figure_memory,
@@ -30,6 +31,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "savepoints": figure_savepoints.figure,
     "follow": figure_follow.figure,
     "writers": figure_writers.figure,
+    "engines": figure_engines.figure,
     "validate": figure_validate.figure,
 }
 

@@ -11,7 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Batch, Counts, Page, Standing
+from alternator_migrate.model import (
+    Batch,
+    Counts,
+    Page,
+    Standing,
+)
 from alternator_migrate.resume import Keeper
 from alternator_migrate.savepoint import Savepoint, Store
 from tests.bench.children import NotMeasuredError

@@ -75,7 +75,17 @@ def test_every_option_is_told_or_in_the_help() -> None:
         for parameter in command.params
         for option in parameter.opts
     }
-    foreign = {"--endpoint", "--endpoint-url", "--table-name", "--select", "--detach", "--rm"}
+    foreign = {
+        "--nworkers",
+        "--nthreads",
+        "--only",
+        "--endpoint",
+        "--endpoint-url",
+        "--table-name",
+        "--select",
+        "--detach",
+        "--rm",
+    }
     assert told - known - foreign == set()
 
 

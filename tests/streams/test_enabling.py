@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from alternator_migrate.aws import Login, open_control, sign_in
+from alternator_migrate.description import TableStream
 from alternator_migrate.enabling import disable_stream, find_stream, prepare_stream
 from alternator_migrate.errors import UsageError
 from alternator_migrate.lane import Lane
-from alternator_migrate.model import TableStream
 from alternator_migrate.pacing import Retry
 from alternator_migrate.tables import Table
 from tests.servers.client import call, create_table

@@ -6,7 +6,8 @@ from typing import Any
 
 from alternator_migrate import resume
 from alternator_migrate.config import Loaded, load
-from alternator_migrate.model import Standing, TableSpec, TableState
+from alternator_migrate.description import TableSpec, TableState
+from alternator_migrate.model import Standing
 from alternator_migrate.savepoint import Store
 from tests.unit.configs import changed
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
-from alternator_migrate.model import TableState
+from alternator_migrate.description import TableState
 from alternator_migrate.schema import read_state
 
 Described = dict[str, Any]

@@ -11,7 +11,12 @@ import msgspec
 from hypothesis import strategies as st
 
 from alternator_migrate.changes import ChangeCounts, SpoolStanding, StreamStanding
-from alternator_migrate.model import Comparison, Counts, Standing, Verdict
+from alternator_migrate.model import (
+    Comparison,
+    Counts,
+    Standing,
+    Verdict,
+)
 from alternator_migrate.savepoint import Savepoint
 
 SEGMENTS = 8

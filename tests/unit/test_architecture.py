@@ -17,7 +17,7 @@ HOUSE: Final = Path(alternator_migrate.__file__).parent
 LONGEST: Final = 350
 
 FLOORS: Final = {
-    "words": ("errors", "changes", "model"),
+    "words": ("errors", "changes", "description", "model", "slices"),
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "circle", "shards", "config", "decimals"),
@@ -26,16 +26,19 @@ FLOORS: Final = {
     ),
     "edges": (
         *("aws", "lane", "nodes", "homes", "pacing", "tables", "enabling", "rejects", "findings"),
-        *("savepoint", "spoolfile", "spool", "hooks"),
+        *("savepoint", "spoolfile", "spool", "hooks", "loops"),
     ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
     "engines": ("engines",),
     "conduct": ("conduct", "retention", "following", "migration", "validation"),
-    "joinery": ("resume", "services", "streaming", "wiring", "ends", "comparing"),
+    "joinery": (
+        *("resume", "services", "streaming", "wiring", "ends", "comparing", "jobs", "staffing"),
+        "parts",
+    ),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
-        *("demo", "__main__"),
+        *("options", "demo", "__main__"),
     ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}
@@ -43,7 +46,7 @@ FLOOR_OF: Final = {room: floor for floor, rooms in FLOORS.items() for room in ro
 
 FACE_OF_RICH: Final = ("progress", "report", "logs", "running", "commands", "demo")
 DOORS: Final = {
-    "click": ("cli",),
+    "click": ("cli", "options"),
     "rich": FACE_OF_RICH,
     "tenacity": ("pacing",),
     "aioboto3": ("aws",),
@@ -55,9 +58,8 @@ DOORS: Final = {
     "msgspec": ("wire", "records", "canonical"),
     "yaml": ("config.document", "savepoint"),
     "moto": ("demo",),
-    "uvloop": ("running",),
-    "dask": ("engines.executor",),
-    "distributed": ("engines.executor",),
+    "uvloop": ("loops",),
+    "distributed": ("engines.cluster",),
 }
 
 

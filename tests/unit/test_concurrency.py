@@ -238,3 +238,12 @@ def test_a_turn_that_is_cancelled_as_it_comes_is_passed_on() -> None:
         await all_slots_are_free(limiter)
 
     virtual_time.run(scene)
+
+
+def test_the_bound_may_be_moved_while_writes_run() -> None:
+    limiter = Limiter(8, lowest=8)
+    limiter.allow(2)
+    assert (limiter.limit, limiter.highest) == (2, 2)
+    limiter.allow(16)
+    assert limiter.highest == 16
+    assert limiter.limit <= 16

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import pytest
 
+from alternator_migrate.description import TableState, Throughput
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect, Plan, plan_target
 from alternator_migrate.errors import UsageError
-from alternator_migrate.model import TableState, Throughput
 from alternator_migrate.schema import creation
 from tests.unit.descriptions import described, index, state
 

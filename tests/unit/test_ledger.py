@@ -9,7 +9,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Batch, Counts, Page, Position, Standing
+from alternator_migrate.model import (
+    Batch,
+    Counts,
+    Page,
+    Position,
+    Standing,
+)
 
 SEGMENTS = 3
 

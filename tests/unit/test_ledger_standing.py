@@ -16,7 +16,13 @@ from hypothesis.stateful import (
 
 from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Batch, Counts, Page, Position, Standing
+from alternator_migrate.model import (
+    Batch,
+    Counts,
+    Page,
+    Position,
+    Standing,
+)
 from alternator_migrate.savepoint import decode, encode
 from tests.unit.savepoints import point
 
@@ -233,3 +239,14 @@ class KilledAndResumed(RuleBasedStateMachine):
 
 TestKilledAndResumed = KilledAndResumed.TestCase
 TestKilledAndResumed.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+
+
+def test_what_was_settled_elsewhere_is_absorbed() -> None:
+    begun = Standing(frozenset({0}), {1: b"a", 2: b"b"}, Counts(30, 27, 2, 1), 300, 3)
+    ledger = Ledger(4, begun)
+    ledger.absorb(Standing(frozenset({1}), {2: b"c"}, Counts(10, 8, 1, 1), 100, 1))
+    ledger.absorb(Standing(frozenset({2, 3}), {}, Counts(5, 5, 0, 0), 50, 1))
+    assert ledger.standing == Standing(frozenset({0, 1, 2, 3}), {}, Counts(45, 40, 3, 2), 450, 5)
+    assert ledger.counts == Counts(45, 40, 3, 2)
+    assert (ledger.bytes_read, ledger.batches, ledger.segments_done) == (450, 5, 4)
+    ledger.check()

@@ -290,3 +290,19 @@ def test_a_time_of_throttling_is_made_good_within_minutes(before: int, throttled
         assert await spend(pace, 10, units=500) == pytest.approx(10_000, rel=0.1)
 
     virtual_time.run(scene)
+
+
+def test_a_cap_that_changes_holds_at_once_and_gives_no_burst() -> None:
+    async def scene() -> tuple[float, float, float]:
+        pace = a_pace(None)
+        pace.allow(10.0)
+        first = await spend(pace, 20)
+        pace.allow(40.0)
+        second = await spend(pace, 20)
+        pace.allow(None)
+        return first, second, await spend(pace, 1, each=0.001)
+
+    first, second, free = virtual_time.run(scene)
+    assert first == pytest.approx(10, rel=0.15)
+    assert second == pytest.approx(40, rel=0.15)
+    assert free == pytest.approx(1000, rel=0.05)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alternator_migrate import records
+from alternator_migrate.description import KeyElement, TableSpec
 from alternator_migrate.errors import BadAnswer, Unavailable
-from alternator_migrate.model import KeyElement, Shard, TableSpec
+from alternator_migrate.model import Shard
 
 Item = dict[str, Any]
 

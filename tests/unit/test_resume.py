@@ -10,8 +10,9 @@ import yaml
 
 from alternator_migrate import resume
 from alternator_migrate.config import load
+from alternator_migrate.description import TableState
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.model import Standing, TableState
+from alternator_migrate.model import Standing
 from alternator_migrate.savepoint import Savepoint, decode, encode
 from tests.unit.begun import SOURCE, STANDING, TARGET, begun, goes_on, written
 from tests.unit.configs import TEXT, changed

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from alternator_migrate.model import Index, KeyElement, TableSpec, Throughput
+from alternator_migrate.description import (
+    Index,
+    KeyElement,
+    TableSpec,
+    Throughput,
+)
 from alternator_migrate.schema import (
     creation,
     definitions,

@@ -13,7 +13,14 @@ from alternator_migrate.equality import Equality
 from alternator_migrate.judging import Judge
 from alternator_migrate.ledger import Ledger
 from alternator_migrate.looking import Looks
-from alternator_migrate.model import Finding, Item, Page, Position, Segment, Verdict
+from alternator_migrate.model import (
+    Finding,
+    Item,
+    Page,
+    Position,
+    Segment,
+    Verdict,
+)
 from alternator_migrate.validate import Details, digest
 
 SIZE = 3

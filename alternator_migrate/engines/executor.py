@@ -1,0 +1,124 @@
+"""The engine that sends slices of a job to workers, and sends again what they leave over."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from alternator_migrate.engines.pool import Pool
+from alternator_migrate.engines.slicer import Slicer
+from alternator_migrate.errors import MigrateError, WorkerLost
+from alternator_migrate.interfaces import Work
+from alternator_migrate.model import Segment
+from alternator_migrate.slices import Glimpse, Report, Slice
+
+log = logging.getLogger(__name__)
+
+_LEAST_SHARE: Final = 1e-3
+
+
+class Executor:
+    """Has work done by the workers of a pool.
+
+    Only what comes back with a report counts: the slice of a lost worker is run again. `most` is
+    how many slices may run at once, None for as many as there are workers; `shared` says that
+    the run has limits, of which each slice under way holds a share.
+    """
+
+    def __init__(self, pool: Pool, *, most: int | None, shared: bool) -> None:
+        self._pool = pool
+        self._most = most
+        self._shared = shared
+        self._under_way: dict[asyncio.Task[Report | WorkerLost], Slice] = {}
+        self._past = Glimpse()
+
+    def glimpse(self) -> Glimpse:
+        """What slices under way have done, and the retries of those before."""
+        if not self._under_way:
+            return replace(self._past, paced="")
+        return self._past.plus(self._pool.glimpse())
+
+    async def run(self, work: Work, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Do `work` over `segments`; once `stop` is set, what is under way only."""
+        if not segments:
+            return
+        places = {segment.index: work.position(segment.index) for segment in segments}
+        slicer = Slicer(segments[0].total, places, self._pool.longest)
+        try:
+            async with asyncio.TaskGroup() as group:
+                stopping = group.create_task(stop.wait())
+                await self._deal(work, slicer, stopping, group)
+                stopping.cancel()
+        finally:
+            self._under_way.clear()
+
+    async def _deal(
+        self,
+        work: Work,
+        slicer: Slicer,
+        stopping: asyncio.Task[bool],
+        group: asyncio.TaskGroup,
+    ) -> None:
+        """Send slices and take reports until nothing is left; after a failure or a stop only
+        those under way are waited for."""
+        failure: MigrateError | None = None
+        while not (failure or stopping.done()) and (slicer or self._under_way):
+            await self._send(work, slicer, group)
+            await asyncio.wait({stopping, *self._under_way}, return_when=asyncio.FIRST_COMPLETED)
+            failure = self._take_all(work, slicer)
+        self._pool.hurry()
+        while self._under_way:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            failure = self._take_all(work, slicer) or failure
+        if failure:
+            raise failure
+
+    async def _send(self, work: Work, slicer: Slicer, group: asyncio.TaskGroup) -> None:
+        busy = len(self._under_way)
+        vacant = await self._pool.vacant(busy) if slicer else 0
+        if self._most is not None:
+            vacant = min(vacant, self._most - busy)
+        vacant = min(vacant, len(slicer))
+        free = 1.0 - sum(piece.share for piece in self._under_way.values())
+        while vacant > 0 and slicer:
+            share = min(1 / (len(self._under_way) + vacant), free / vacant)
+            if self._shared and share < _LEAST_SHARE:
+                return
+            piece = slicer.cut(vacant, share, work.errand)
+            self._under_way[group.create_task(self._outcome(piece))] = piece
+            vacant, free = vacant - 1, free - share
+
+    async def _outcome(self, piece: Slice) -> Report | WorkerLost:
+        try:
+            return await self._pool.do(piece)
+        except WorkerLost as loss:
+            return loss
+
+    def _take_all(self, work: Work, slicer: Slicer) -> MigrateError | None:
+        """Take what has come back; the first failure, if there is one."""
+        failure: MigrateError | None = None
+        for task in [task for task in self._under_way if task.done()]:
+            piece = self._under_way.pop(task)
+            outcome = task.result()
+            try:
+                if isinstance(outcome, WorkerLost):
+                    log.warning("%s; its slice is run again", outcome.args[0])
+                    slicer.was_lost(piece, outcome)
+                else:
+                    self._take(work, slicer, piece, outcome)
+            except MigrateError as error:
+                failure = failure or error
+        return failure
+
+    def _take(self, work: Work, slicer: Slicer, piece: Slice, report: Report) -> None:
+        self._past = replace(
+            self._past,
+            retries=self._past.retries + report.retries,
+            throttled=self._past.throttled + report.throttled,
+            paced=report.paced,
+        )
+        work.take(report)
+        slicer.came_back(piece, report)
+        if report.error:
+            raise report.error

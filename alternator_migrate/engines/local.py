@@ -1,0 +1,20 @@
+"""The engine that does all work in this event loop."""
+
+import asyncio
+from collections.abc import Sequence
+
+from alternator_migrate.interfaces import Work
+from alternator_migrate.model import Segment
+from alternator_migrate.slices import Glimpse
+
+
+class Local:
+    """Does work here; its account is up to date at every moment."""
+
+    async def run(self, work: Work, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Do `work` over `segments`; once `stop` is set, the pages under way only."""
+        await work.here(segments, stop)
+
+    def glimpse(self) -> Glimpse:
+        """Nothing: there are no workers."""
+        return Glimpse()

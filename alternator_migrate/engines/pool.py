@@ -1,0 +1,31 @@
+"""What an engine needs of a place where slices run."""
+
+from typing import Protocol
+
+from alternator_migrate.slices import Glimpse, Report, Slice
+
+
+class Pool(Protocol):
+    """Workers that do slices of one job."""
+
+    @property
+    def longest(self) -> float:
+        """How long a slice may last, in seconds."""
+        ...
+
+    async def vacant(self, busy: int) -> int:
+        """How many more slices may be sent while `busy` are under way; waits for a worker, so
+        long as that makes sense, where there is none. Raises `MigrateError`."""
+        ...
+
+    async def do(self, piece: Slice) -> Report:
+        """Have a slice done. Raises `WorkerLost`, or `MigrateError` where all workers are."""
+        ...
+
+    def glimpse(self) -> Glimpse:
+        """What the slices under way have done so far."""
+        ...
+
+    def hurry(self) -> None:
+        """No slice will follow those under way, and these are to end within seconds."""
+        ...

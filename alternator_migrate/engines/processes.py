@@ -1,0 +1,144 @@
+"""Workers that are processes of this machine, and run from here."""
+
+import asyncio
+import logging
+import multiprocessing
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import reduce
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnProcess
+from typing import Final
+
+from alternator_migrate.engines.line import Line
+from alternator_migrate.engines.process import live
+from alternator_migrate.errors import WorkerLost
+from alternator_migrate.interfaces import Job
+from alternator_migrate.slices import Glimpse, Report, Slice
+
+LONGEST_SECONDS: Final = 16.0
+_LEAVE_SECONDS: Final = 0.5
+_OURS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+@asynccontextmanager
+async def open_processes(count: int, job: Job) -> AsyncIterator["Processes"]:
+    """A pool of `count` processes, which end with this context and with this process."""
+    pool = Processes(count, job)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+class Processes:
+    """A pool of processes: made when first needed, and again when one has died."""
+
+    longest = LONGEST_SECONDS
+
+    def __init__(self, count: int, job: Job) -> None:
+        self._count, self._job = count, job
+        self._all: list[_Worker] = []
+        self._idle: list[_Worker] = []
+
+    async def vacant(self, busy: int) -> int:
+        """How many more slices may be sent."""
+        return self._count - busy
+
+    async def do(self, piece: Slice) -> Report:
+        """Have a slice done. Raises `WorkerLost`."""
+        worker = self._idle.pop() if self._idle else await self._hire()
+        try:
+            report = await worker.do(piece)
+        except (EOFError, OSError) as error:
+            self._all.remove(worker)
+            raise WorkerLost(
+                f"worker process {worker.process.pid} ended{await worker.leave()}",
+                "If the system kills it for want of memory, give --workers a smaller number.",
+            ) from error
+        self._idle.append(worker)
+        return report
+
+    def glimpse(self) -> Glimpse:
+        """What the slices under way have done so far."""
+        return reduce(Glimpse.plus, (worker.seen for worker in self._all), Glimpse())
+
+    def hurry(self) -> None:
+        """No slice will follow those under way."""
+        for worker in self._all:
+            worker.line.say_no_more()
+
+    async def close(self) -> None:
+        """End all processes; those with a slice under way are killed."""
+        self.hurry()
+        async with asyncio.TaskGroup() as leaving:
+            for worker in self._all:
+                leaving.create_task(worker.leave())
+        self._all.clear()
+
+    async def _hire(self) -> "_Worker":
+        near, far = socket.socketpair()
+        with far, signals_held_back():
+            process = multiprocessing.get_context("spawn").Process(target=live, args=(far,))
+            process.start()
+        worker = _Worker(process, await Line.over(near))
+        self._all.append(worker)
+        with suppress(OSError):
+            await worker.line.send(self._job)
+        return worker
+
+
+class _Worker:
+    """One process and the line to it; `seen` is the last that it told of its slice."""
+
+    def __init__(self, process: SpawnProcess, line: Line) -> None:
+        self.process, self.line = process, line
+        self.seen = Glimpse()
+
+    async def do(self, piece: Slice) -> Report:
+        """Send a slice and wait for its report. Raises `EOFError` or `OSError` without one."""
+        try:
+            await self.line.send(piece)
+            while True:
+                message = await self.line.receive()
+                if isinstance(message, Report):
+                    return message
+                if isinstance(message, Exception):
+                    raise message
+                if isinstance(message, logging.LogRecord):
+                    logging.getLogger(message.name).handle(message)
+                else:
+                    self.seen = message
+        finally:
+            self.seen = Glimpse()
+
+    async def leave(self) -> str:
+        """Wait a moment for the process to end, then kill it; " by signal 9" or the like."""
+        self.line.close()
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        loop.add_reader(self.process.sentinel, ended.set)
+        try:
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await ended.wait()
+        except TimeoutError:
+            self.process.kill()
+        finally:
+            loop.remove_reader(self.process.sentinel)
+        self.process.join()
+        code = self.process.exitcode or 0
+        return f" by signal {-code}" if code < 0 else f" with exit code {code}"
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Processes started inside never get a signal that is meant for this one, such as Ctrl-C of a
+    terminal: they end when their line does. What comes meanwhile is delivered afterwards."""
+    resource_tracker.ensure_running()  # whose start would let signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,66 @@
+"""What is left to do, cut into slices."""
+
+import math
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Final
+
+from alternator_migrate.errors import MigrateError, WorkerLost
+from alternator_migrate.model import Position
+from alternator_migrate.slices import Report, Slice
+
+SHORTEST_SECONDS: Final = 2.0
+_MOST_SEGMENTS: Final = 64
+_MOST_LOSSES: Final = 5
+
+
+class Slicer:
+    """Segments that wait, of `total`, and how they are cut into slices.
+
+    Slices last two seconds at first, twice as long after each report, up to `longest` seconds,
+    and two seconds again when they are the last: then what is left of them is dealt out anew, so
+    that no worker stands idle for long.
+    """
+
+    def __init__(self, total: int, places: Mapping[int, Position | None], longest: float) -> None:
+        self._total = total
+        self._waiting = deque(places.items())
+        self._longest = longest
+        self._seconds = min(SHORTEST_SECONDS, longest)
+        self._losses: Counter[int] = Counter()
+
+    def __len__(self) -> int:
+        """How many segments wait."""
+        return len(self._waiting)
+
+    def cut(self, vacant: int, share: float, errand: object) -> Slice:
+        """The next slice, where `vacant` workers want one; at least one segment must wait."""
+        count = min(math.ceil(len(self._waiting) / vacant), _MOST_SEGMENTS)
+        places = dict(self._waiting.popleft() for _ in range(count))
+        seconds = self._seconds if self._waiting else min(SHORTEST_SECONDS, self._longest)
+        return Slice(self._total, places, seconds, share, errand)
+
+    def came_back(self, piece: Slice, report: Report) -> None:
+        """Let wait again what a slice left over."""
+        standing = report.standing
+        left = [segment for segment in piece.places if segment not in standing.done]
+        self._waiting.extendleft(
+            (segment, standing.positions.get(segment)) for segment in reversed(left)
+        )
+        for segment in piece.places:
+            del self._losses[segment]
+        self._seconds = min(2 * self._seconds, self._longest)
+
+    def was_lost(self, piece: Slice, loss: WorkerLost) -> None:
+        """Let a lost slice wait again as it was. Raises `MigrateError` where that happens to the
+        same segment again and again."""
+        self._waiting.extendleft(reversed([*piece.places.items()]))
+        self._losses.update([*piece.places])
+        self._seconds = min(SHORTEST_SECONDS, self._longest)
+        [(segment, times)] = self._losses.most_common(1)
+        if times >= _MOST_LOSSES:
+            raise MigrateError(
+                f"{times} workers in turn were lost with segment {segment} of {self._total}: "
+                f"{loss.args[0]}",
+                loss.hint,
+            ) from loss

@@ -1,0 +1,210 @@
+"""A Dask cluster whose workers and scheduler come and go, and workers that do not fit."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RunCli
+from tests.e2e.jobs import alternator, job, read_summary, write_config
+from tests.engines.dask import DaskCluster, children, dask_cluster, gone
+from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
+from tests.servers.cli import running
+from tests.servers.process import free_port
+from tests.shapes import same_items
+from tests.standin import StandIn
+
+SECONDS = 90
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[DaskCluster]:
+    """A cluster of one worker that a test may break."""
+    folder = tmp_path / "dask"
+    folder.mkdir()
+    with dask_cluster(folder, workers=1) as cluster:
+        yield cluster
+
+
+def run(cluster: DaskCluster, *more: str) -> tuple[str, ...]:
+    return ("run", "config.yaml", "--engine", "dask", "--scheduler", cluster.address, *more)
+
+
+async def test_workers_come_and_go(
+    own: DaskCluster, source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    """One is added, and then the first one killed with its slices."""
+    slow_down(target, 0.3)
+    content = between(source, target)
+    content["target"]["maxConnections"] = 4
+    write_config(tmp_path, content)
+    async with running(tmp_path, *run(own, "--summary-json", "summary.json")) as cli:
+        await batches(target, 4)
+        own.add_worker()
+        await asyncio.to_thread(_joined, own, 2)
+        own.kill(own.workers[0])
+        await batches(target, target.requests["BatchWriteItem"] + 8)
+        target.faults.clear()
+        result = await cli.wait(SECONDS)
+    assert result.code == 0, result
+    assert "Traceback" not in result.err
+    assert same_items(target.items(TABLE), ITEMS)
+    (table,) = read_summary(tmp_path / "summary.json")["tables"]
+    assert table["items"]["read"] == table["items"]["written"] == len(ITEMS)
+
+
+async def test_all_workers_gone_are_waited_for(
+    own: DaskCluster, source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    slow_down(target, 0.3)
+    write_config(tmp_path, between(source, target))
+    async with running(tmp_path, *run(own)) as cli:
+        await batches(target, 4)
+        own.kill(own.workers[0])
+        target.faults.clear()
+        await cli.wait_for("waiting up to 60 s for a worker", 40)
+        own.add_worker()
+        result = await cli.wait(SECONDS)
+    assert result.code == 0, result
+    assert same_items(target.items(TABLE), ITEMS)
+
+
+async def test_a_scheduler_that_is_gone_leaves_a_savepoint(
+    own: DaskCluster, source: StandIn, target: StandIn, tmp_path: Path, run_cli: RunCli
+) -> None:
+    """The run fails with words, and goes on without a cluster."""
+    slow_down(target, 0.3)
+    content = between(source, target)
+    content["target"]["maxConnections"] = 2
+    write_config(tmp_path, content)
+    async with running(tmp_path, *run(own)) as cli:
+        await batches(target, 10)
+        own.kill(own.scheduler)
+        result = await cli.wait(SECONDS)
+    assert result.code == 1, result
+    assert f"the Dask scheduler at {own.address} is gone" in result.err
+    assert "Traceback" not in result.err
+    target.faults.clear()
+    again = await run_cli("run", "config.yaml", seconds=SECONDS)
+    assert (again.code, "going on from" in again.err) == (0, True), again
+    assert same_items(target.items(TABLE), ITEMS)
+
+
+async def test_a_local_cluster_without_a_scheduler(
+    source: StandIn, tmp_path: Path, run_cli: RunCli
+) -> None:
+    """It speaks TLS, so that a literal secret may go to its workers."""
+    async with StandIn(auth={"role": "hunter2"}) as guarded:
+        keys = {"accessKey": "role", "secretKey": "hunter2"}
+        ends = alternator(source.url, TABLE), alternator(guarded.url, TABLE, credentials=keys)
+        write_config(tmp_path, job(*ends))
+        options = ("--engine", "dask", "--workers", "2")
+        result = await run_cli("run", "config.yaml", *options, seconds=SECONDS)
+        assert result.code == 0, result
+        assert "distributed" not in result.err
+        assert "hunter2" not in result.err
+        assert same_items(guarded.items(TABLE), ITEMS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+async def test_a_local_cluster_ends_with_its_run(
+    source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    slow_down(target, 0.2)
+    write_config(tmp_path, between(source, target))
+    options = ("--engine", "dask", "--workers", "2")
+    async with running(tmp_path, "run", "config.yaml", *options) as cli:
+        await batches(target, 20)
+        workers = children(cli.pid)
+        assert len(workers) >= 2
+        began = time.monotonic()
+        os.killpg(cli.pid, signal.SIGINT)
+        result = await cli.wait(20)
+        assert time.monotonic() - began < 5
+        await gone(workers, 5)
+    assert result.code == 130, result
+    assert "Traceback" not in result.err
+
+
+async def test_a_scheduler_that_cannot_be_reached(
+    source: StandIn, target: StandIn, tmp_path: Path, run_cli: RunCli
+) -> None:
+    write_config(tmp_path, between(source, target))
+    nobody = f"tcp://127.0.0.1:{free_port()}"
+    result = await run_cli("run", "config.yaml", "--engine", "dask", "--scheduler", nobody)
+    assert result.code == 2, result
+    assert f"cannot reach a Dask scheduler at {nobody}" in result.err
+    assert "Traceback" not in result.err
+    assert target.requests["CreateTable"] == 0
+
+
+async def test_variables_are_those_of_the_workers(
+    cluster: DaskCluster, own: DaskCluster, source: StandIn, tmp_path: Path, run_cli: RunCli
+) -> None:
+    """Workers without them are refused before anything is written; no secret is sent."""
+    async with StandIn(auth={"role": "hunter2"}) as guarded:
+        keys = {"accessKey": "${ROLE}", "secretKey": "${SECRET}"}
+        ends = alternator(source.url, TABLE), alternator(guarded.url, TABLE, credentials=keys)
+        write_config(tmp_path, job(*ends))
+        variables = {"ROLE": "role", "SECRET": "hunter2"}
+        refused = await run_cli(*run(cluster), env=variables, seconds=SECONDS)
+        assert refused.code == 2, refused
+        assert "the environment variable SECRET is not set" in refused.err
+        assert "hunter2" not in refused.err
+        assert guarded.requests["CreateTable"] == 0
+        own.add_worker(**variables)
+        await asyncio.to_thread(_joined, own, 2)
+        own.kill(own.workers[0])
+        done = await run_cli(*run(own), env=variables, seconds=SECONDS)
+        assert done.code == 0, done
+        assert same_items(guarded.items(TABLE), ITEMS)
+
+
+OLD = """\"Another version.\"
+def versions():
+    return "0.0.1", "3.10"
+"""
+
+
+@pytest.mark.parametrize(
+    ("modules", "words"),
+    [
+        ({}, "it has no alternator-migrate of this version"),
+        ({"engines/__init__.py": "", "engines/guest.py": OLD}, "it has alternator-migrate 0.0.1"),
+    ],
+    ids=["a stranger", "an old one"],
+)
+async def test_workers_of_another_version_are_refused(
+    own: DaskCluster,
+    source: StandIn,
+    target: StandIn,
+    tmp_path: Path,
+    run_cli: RunCli,
+    modules: dict[str, str],
+    words: str,
+) -> None:
+    write_config(tmp_path, between(source, target))
+    for name, text in {"__init__.py": "", **modules}.items():
+        module = tmp_path / "other" / "alternator_migrate" / name
+        module.parent.mkdir(parents=True, exist_ok=True)
+        module.write_text(text)
+    own.add_worker(PYTHONPATH=str(tmp_path / "other"))
+    await asyncio.to_thread(_joined, own, 2)
+    result = await run_cli(*run(own), seconds=SECONDS)
+    assert result.code == 2, result
+    assert words in result.err
+    assert "Traceback" not in result.err
+    assert target.requests["CreateTable"] == 0
+
+
+def _joined(cluster: DaskCluster, count: int) -> None:
+    """Return when the cluster has so many workers."""
+    from distributed import Client  # noqa: PLC0415 # slow to import
+
+    with Client(cluster.address, set_as_default=False) as client:  # type: ignore[no-untyped-call] # has no types
+        client.wait_for_workers(count, timeout=60)
