@@ -4,29 +4,22 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from alternator_migrate import __version__
 from alternator_migrate.errors import MigrateError, UsageError
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_FLAGS = {
-    "table": ("source.table", "table to read (and to write, unless --target-table)"),
-    "source_type": ("source.type", "dynamodb (default) or alternator"),
-    "source_endpoint": ("source.endpoint.url", "http://host:port of the source, if not AWS"),
-    "source_region": ("source.region", "AWS region of the source"),
-    "source_profile": ("source.credentials.profile", "AWS profile for the source"),
-    "target_type": ("target.type", "alternator (default) or dynamodb"),
-    "target_table": ("target.table", "table to write"),
-    "target_endpoint": ("target.endpoint.url", "http://host:port of the target"),
-    "target_region": ("target.region", "AWS region of the target"),
-    "target_profile": ("target.credentials.profile", "AWS profile for the target"),
-}
+from alternator_migrate.options import (
+    FLAGS,
+    configuration_options,
+    engine_options,
+    log_options,
+    progress_options,
+    shard_option,
+    share,
+)
 
 
 class _Group(click.Group):
@@ -61,112 +54,8 @@ def cli() -> None:
     """
 
 
-def _configuration(command: F) -> F:
-    """Add CONFIG, the one-off flags and --set to a command."""
-    for name, (path, text) in reversed(_FLAGS.items()):
-        option = f"--{name.replace('_', '-')}"
-        command = click.option(option, name, metavar="TEXT", help=f"{text}  [{path}]")(command)
-    command = click.option(
-        "--set",
-        "assignments",
-        multiple=True,
-        metavar="PATH=VALUE",
-        help="set any key of the configuration; repeatable",
-    )(command)
-    return click.argument(
-        "config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG]"
-    )(command)
-
-
-def _logging(command: F) -> F:
-    """Add --log-format and --log-level."""
-    command = click.option(
-        "--log-level",
-        type=click.Choice(["debug", "info", "warning", "error"]),
-        default="info",
-        show_default=True,
-        help="least severe message to log",
-    )(command)
-    return click.option(
-        "--log-format",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        callback=_remember,
-        help="log lines as text or as JSON objects",
-    )(command)
-
-
-def _remember(ctx: click.Context, _: click.Parameter, value: str) -> str:
-    """Note the log format where the group finds it when it tells an error."""
-    ctx.find_root().obj = value
-    return value
-
-
-def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
-    """One of N shards, or what finishes them."""
-    if value is None:
-        return None
-    from alternator_migrate.parts import Part  # noqa: PLC0415 # keeps -h fast
-
-    try:
-        return Part.written(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} {error}", ctx, param) from error
-
-
-def _shard(command: F) -> F:
-    """Add --shard."""
-    return click.option(
-        "--shard",
-        callback=_part,
-        metavar="I/N",
-        help="copy only shard I of N (0/N to N-1/N), each in a run of its own; finish/N when all "
-        "are done",
-    )(command)
-
-
-def _engine(command: F) -> F:
-    """Add --engine, --workers and --scheduler."""
-    command = click.option(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="a Dask scheduler, such as tcp://host:8786; without it a local cluster is started",
-    )(command)
-    command = click.option(
-        "--workers",
-        type=click.IntRange(1, 1024),
-        metavar="N",
-        help="how many processes; as many as there are cores unless given",
-    )(command)
-    return click.option(
-        "--engine",
-        type=click.Choice(["auto", "local", "processes", "dask"]),
-        default="auto",
-        show_default=True,
-        help="where the work is done; auto is processes for a large table on several cores",
-    )(command)
-
-
-def _progress(command: F) -> F:
-    """Add --progress and --summary-json."""
-    command = click.option(
-        "--summary-json",
-        type=click.Path(dir_okay=False, allow_dash=True),
-        metavar="PATH",
-        help="write a summary of the run as JSON; - is standard output",
-    )(command)
-    return click.option(
-        "--progress",
-        type=click.Choice(["auto", "bar", "lines", "none"]),
-        default="auto",
-        show_default=True,
-        help="live display; auto is a bar on a terminal, a line every 10 s elsewhere",
-    )(command)
-
-
 @cli.command()
-@_configuration
+@configuration_options
 @click.option(
     "--into-existing", is_flag=True, help="accept a target table that already holds items"
 )
@@ -178,10 +67,10 @@ def _progress(command: F) -> F:
     help="send only the items of a rejects file, mended by you, again",
 )
 @click.option("--validate", is_flag=True, help="compare both sides when all is copied")
-@_engine
-@_shard
-@_progress
-@_logging
+@engine_options
+@shard_option
+@progress_options
+@log_options
 def run(config: Path | None, **options: Any) -> None:
     """Create the target table and copy the data.
 
@@ -210,7 +99,7 @@ def run(config: Path | None, **options: Any) -> None:
 
 
 @cli.command()
-@_configuration
+@configuration_options
 @click.option(
     "--mode",
     type=click.Choice(["auto", "digest", "lookup"]),
@@ -221,7 +110,7 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option(
     "--sample",
     metavar="SHARE",
-    callback=lambda _ctx, _parameter, value: _share(value),
+    callback=lambda _ctx, _parameter, value: share(value),
     help="compare only a random share of the items, such as 1% or 0.01",
 )
 @click.option("--repair", is_flag=True, help="write what is missing or different from the source")
@@ -229,8 +118,9 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option("--yes", is_flag=True, help="do not ask before --delete-extra")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
-@_progress
-@_logging
+@engine_options
+@progress_options
+@log_options
 def validate(config: Path | None, yes: bool, **options: Any) -> None:
     """Compare source and target, both ways: missing, different and extra items.
 
@@ -248,22 +138,10 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
     loaded = _settings(config, options)
     if options["delete_extra"] and not yes:
         _ask_to_delete(loaded.settings.target.table)
-    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+    from alternator_migrate import commands, staffing  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.validate(loaded, **options))
-
-
-def _share(text: str | None) -> float | None:
-    """A share of all, from 1% or 0.01."""
-    if text is None:
-        return None
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise click.BadParameter(f"{text!r} is not a share such as 1% or 0.01")
-    return share
+    wish = staffing.Wish(*(options.pop(name) for name in ("engine", "workers", "scheduler")))
+    sys.exit(commands.validate(loaded, wish=wish, **options))
 
 
 def _ask_to_delete(table: str) -> None:
@@ -276,8 +154,8 @@ def _ask_to_delete(table: str) -> None:
 
 
 @cli.command()
-@_configuration
-@_logging
+@configuration_options
+@log_options
 def plan(config: Path | None, **options: Any) -> None:
     """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
 
@@ -294,8 +172,8 @@ def plan(config: Path | None, **options: Any) -> None:
 
 
 @cli.command()
-@_configuration
-@_shard
+@configuration_options
+@shard_option
 def status(config: Path | None, **options: Any) -> None:
     """Where a migration stands, read from its savepoints; works beside a running one.
 
@@ -319,8 +197,8 @@ def status(config: Path | None, **options: Any) -> None:
     show_default=True,
     help="how many items to migrate",
 )
-@_progress
-@_logging
+@progress_options
+@log_options
 def demo(**options: Any) -> None:
     """Migrate a sample table between two embedded servers: nothing to set up.
 
@@ -338,9 +216,9 @@ def _settings(config: Path | None, options: dict[str, Any]) -> Any:
     """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
     from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
 
-    given = {name: options.pop(name) for name in _FLAGS}
+    given = {name: options.pop(name) for name in FLAGS}
     flags = {
-        _FLAGS[name][0]: (f"--{name.replace('_', '-')}", value)
+        FLAGS[name][0]: (f"--{name.replace('_', '-')}", value)
         for name, value in given.items()
         if value is not None
     }

@@ -41,7 +41,7 @@ def run(
     console = _ready(loaded, log_format, log_level, summary_json)
     if shard:
         check_settings(shard, loaded.settings)
-    check = Check(loaded, Wishes(), fresh=fresh) if validate else None
+    check = Check(loaded, Wishes(), fresh=fresh, wish=wish) if validate else None
     return Run(loaded, console, progress, wish, shard).to_the_end(
         summary_json, into_existing=into_existing, fresh=fresh, resend=rejects, check=check
     )
@@ -56,6 +56,7 @@ def validate(
     delete_extra: bool,
     show_values: bool,
     fresh: bool,
+    wish: Wish,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
@@ -65,7 +66,7 @@ def validate(
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     wishes = Wishes(mode, sample, repair, delete_extra, show_values)
-    check = Check(loaded, wishes, fresh=fresh)
+    check = Check(loaded, wishes, fresh=fresh, wish=wish)
     return Run(loaded, console, progress).to_the_end(summary_json, check=check, copying=False)
 
 

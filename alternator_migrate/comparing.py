@@ -4,29 +4,22 @@ import math
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from alternator_migrate import confidence, resume, wire
+from alternator_migrate import confidence, resume
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.digests import Digests
-from alternator_migrate.equality import Equality
+from alternator_migrate.ends import Ends, readers
 from alternator_migrate.errors import UsageError
 from alternator_migrate.findings import FindingsFile
-from alternator_migrate.interfaces import ComparisonKeeper
-from alternator_migrate.judging import Judge
-from alternator_migrate.looking import Looks
-from alternator_migrate.mending import Repair
-from alternator_migrate.model import Comparison, Counts, Item, Role, Segment, TableState, Verdict
-from alternator_migrate.pacing import Pace, Retry
+from alternator_migrate.interfaces import ComparisonKeeper, Engine
+from alternator_migrate.model import Comparison, Counts, Role, Segment, TableState, Verdict
 from alternator_migrate.savepoint import Savepoint, Store
-from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry
-from alternator_migrate.sources.lookup import DynamoDBLookup
-from alternator_migrate.validate import Details
-from alternator_migrate.validation import Side, Validation
-from alternator_migrate.wiring import Sides, item_filter, page_items, target_of
+from alternator_migrate.validation import Validation
+from alternator_migrate.wiring import Sides
 
 Mode = Literal["auto", "digest", "lookup"]
 
@@ -92,7 +85,7 @@ def earlier(
         return None
     if savepoint.shape != shape(loaded.settings, wishes):
         raise resume.unfit(path, "what is compared, or how, has changed")
-    if wishes.mode not in ("auto", _mode_of(found[1].comparison)):
+    if wishes.mode not in ("auto", mode_of(found[1].comparison)):
         raise resume.unfit(path, f"it was not begun with --mode {wishes.mode}")
     return found
 
@@ -140,46 +133,23 @@ def compared_so_far(begun: Comparison) -> Verdict:
     return begun.verdict
 
 
-def existing_target(sides: Sides) -> TableState:
-    """The target table. Raises `UsageError` where there is none."""
-    if sides.findings.existing is None:
-        raise UsageError(
-            f"the target table {sides.findings.plan.spec.name} does not exist",
-            "Run the migration first: `alternator-migrate run`.",
-        )
-    return sides.findings.existing
-
-
 def build_validation(
     settings: Settings,
     sides: Sides,
     wishes: Wishes,
     begun: Comparison,
     keeper: ComparisonKeeper,
+    engine: Engine,
 ) -> tuple[Validation, FindingsFile]:
-    """A validation that goes on from `begun`, and the file that will hold its findings."""
-    ends = _Ends(settings, sides, begun.now)
-    judge = Judge(
-        Equality(settings.validation.floating_point_tolerance),
-        ends.target_keys,
-        expired=ends.expired,
-        skipping=settings.source.expired_items == "skip",
-    )
-    looks = Looks(ends.lookup("source"), ends.lookup("target"), judge)
-    write = wishes.repair or settings.validation.copy_missing_rows
-    mender = None
-    if write or wishes.delete_extra:
-        target = target_of(settings, sides, ends.retry, Pace(sides.write_cap))
-        mender = Repair(looks, target, write=write, delete=wishes.delete_extra)
+    """A validation that goes on from `begun` on an engine, and the file that will hold its
+    findings."""
+    ends = Ends(settings, sides, begun.now)
     findings = FindingsFile(Path(begun.findings), begun.findings_size)
-    details = Details(
-        judge,
-        looks,
+    details = ends.details(
         findings,
-        mender,
-        pauses=settings.validation.recheck_seconds,
-        now=begun.now,
-        verdict=replace(begun.verdict, compared=0),
+        replace(begun.verdict, compared=0),
+        write=writes(settings, wishes),
+        delete=wishes.delete_extra,
         values=wishes.show_values,
     )
     found = sides.findings
@@ -192,9 +162,10 @@ def build_validation(
         details,
         findings,
         begun,
+        engine=engine,
         retry=ends.retry,
         paces=ends.paces,
-        readers=max(1, sides.crew.readers // 2),
+        readers=readers(sides),
         keeper=keeper,
         beside=[service.watch for service in (sides.source, sides.target)],
         interval=settings.savepoints.interval_seconds,
@@ -202,12 +173,17 @@ def build_validation(
     return validation, findings
 
 
+def writes(settings: Settings, wishes: Wishes) -> bool:
+    """Whether what is missing or different is to be written."""
+    return wishes.repair or settings.validation.copy_missing_rows
+
+
 def mode_text(
     settings: Settings, wishes: Wishes, sides: Sides, begun: Comparison | None = None
 ) -> str:
     """How the tables are compared and why, for a person."""
     mode, why = choose_mode(settings, wishes, sides.findings.source)
-    mode = _mode_of(begun) if begun else mode
+    mode = mode_of(begun) if begun else mode
     words = {"digest": "digests, then look-ups where they differ", "lookup": "look-ups by key"}
     return f"{words[mode]} ({'as begun' if begun else why})"
 
@@ -226,91 +202,13 @@ def sample_text(verdict: Verdict, gone_through: Mapping[Role, int]) -> Iterator[
         )
 
 
-class _Ends:
-    """Both sides as a validation reads them."""
-
-    def __init__(self, settings: Settings, sides: Sides, now: int) -> None:
-        self._settings, self._open = settings, sides
-        found, existing = sides.findings, existing_target(sides)
-        renames = {rename.from_: rename.to for rename in settings.renames}
-        back = {new: old for old, new in renames.items()}
-        self._rename = wire.renamer(renames) if renames else None
-        self.source_keys = found.source.spec.key_names
-        self.target_keys = found.plan.spec.key_names
-        on_source, on_target = found.source.spec.ttl_attribute, existing.spec.ttl_attribute
-        if on_source:
-            on_target = renames.get(on_source, on_source)
-        elif on_target:
-            on_source = back.get(on_target, on_target)
-        skips = settings.source.expired_items == "skip"
-        self._expiry: dict[Role, Expiry | None] = {
-            "source": Expiry.at(on_source, now) if on_source and skips else None,
-            "target": Expiry.at(on_target, now) if on_target and skips else None,
-        }
-        self.expired = _expired(on_target) if on_target else None
-        self.retry = Retry(settings.retry_budget_seconds)
-        self.paces: dict[Role, Pace] = {
-            "source": Pace(sides.read_cap),
-            "target": Pace(_target_cap(settings, sides)),
-        }
-
-    def sides(self, share: float) -> dict[Role, Side]:
-        """What is gone through on each side; `share` of the items are expected."""
-        count = self._open.findings.source.items
-        there = existing_target(self._open).items or count
-        source = self._scan("source")
-        return {
-            "source": Side(source, source, self.lookup("target"), int(count * share)),
-            "target": Side(
-                self._scan("target"),
-                self._scan("target", only=self.target_keys),
-                self.lookup("source", only=self.source_keys),
-                int(there * share),
-            ),
-        }
-
-    def lookup(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBLookup:
-        """Look-ups by the target's keys of items that bear the target's names."""
-        is_source = role == "source"
-        own = self.source_keys if is_source else self.target_keys
-        service = self._open.source if is_source else self._open.target
-        return DynamoDBLookup(
-            service.lane,
-            service.table.name,
-            self.retry,
-            self.paces[role],
-            names=dict(zip(self.target_keys, own, strict=True)),
-            rename=self._rename if is_source else None,
-            only=only,
-            ask_capacity=self.paces[role].cap is not None and not service.options,
-        )
-
-    def _scan(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBSource:
-        is_source = role == "source"
-        service = self._open.source if is_source else self._open.target
-        state = self._open.findings.source if is_source else existing_target(self._open)
-        cap = self.paces[role].cap
-        return DynamoDBSource(
-            service.lane,
-            service.table.name,
-            self.retry,
-            self.paces[role],
-            item_filter=item_filter(self._settings) if is_source else None,
-            expiry=self._expiry[role],
-            consistent=self._settings.source.consistent_read if is_source else True,
-            page_items=page_items(cap, state),
-            ask_capacity=cap is not None and not service.options,
-            rename=self._rename if is_source else None,
-            only=only,
-        )
-
-
-def _mode_of(comparison: Comparison) -> Literal["digest", "lookup"]:
+def mode_of(comparison: Comparison) -> Literal["digest", "lookup"]:
+    """How a comparison that has begun is done."""
     return "digest" if comparison.stage == "digests" or comparison.digests else "lookup"
 
 
 def _digests(begun: Comparison, key_names: tuple[str, ...]) -> Digests | None:
-    if _mode_of(begun) == "lookup":
+    if mode_of(begun) == "lookup":
         return None
     seed = bytes.fromhex(begun.seed)
     if not begun.digests:
@@ -331,19 +229,3 @@ def _segments(begun: Comparison) -> Iterator[Segment]:
         chance = random.Random(begun.seed)  # noqa: S311 # a sample is no secret
         indexes = sorted(chance.sample(indexes, begun.sampled))
     return (Segment(index, begun.segments) for index in indexes)
-
-
-def _expired(attribute: str) -> Callable[[Item, float], bool]:
-    def expired(item: Item, now: float) -> bool:
-        rule = Expiry.at(attribute, now)
-        return wire.expired(attribute, after=rule.after, before=rule.before)(item)
-
-    return expired
-
-
-def _target_cap(settings: Settings, sides: Sides) -> float | None:
-    """Read units per second of a provisioned target on AWS, at the share that it is written at."""
-    provisioned = existing_target(sides).spec.throughput
-    if provisioned and sides.target.own:
-        return provisioned.read * settings.target.throughput_write_percent
-    return None

@@ -19,6 +19,7 @@ from alternator_migrate import parts, planning, report, resume
 from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.jobs import copy_job
 from alternator_migrate.loops import on_loop, spare_the_collector
 from alternator_migrate.migration import Migration
 from alternator_migrate.model import Progress, Standing
@@ -27,7 +28,7 @@ from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.sources.rejects import RejectsSource
-from alternator_migrate.staffing import Wish, choose, open_engine, usable_cores
+from alternator_migrate.staffing import Wish, open_engine
 from alternator_migrate.tables import check_empty
 from alternator_migrate.validation import Validation
 from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
@@ -237,8 +238,13 @@ class Run:
 
     async def _migrate(self, sides: Sides, first: Savepoint, stop: asyncio.Event) -> bool:
         settings, keeper = self._loaded.settings, resume.Keeper(self._store, first)
-        choice = choose(self._wish, settings, sides, usable_cores())
-        async with open_engine(choice, self._wish, self._loaded, sides) as engine:
+        now = time.time()
+        async with open_engine(
+            self._wish,
+            self._loaded,
+            sides,
+            lambda configuration: copy_job(configuration, sides, now),
+        ) as engine:
             migration, rejects = build_migration(
                 settings, sides, keeper, first.standing, first.rejects, engine
             )

@@ -31,11 +31,14 @@ FLOORS: Final = {
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
     "engines": ("engines",),
-    "conduct": ("conduct", "migration", "validation"),
-    "joinery": ("resume", "services", "wiring", "comparing", "jobs", "staffing", "parts"),
+    "conduct": ("conduct", "stages", "migration", "validation"),
+    "joinery": (
+        *("resume", "services", "wiring", "ends", "comparing", "jobs", "checkjob"),
+        *("staffing", "parts"),
+    ),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
-        *("demo", "__main__"),
+        *("options", "demo", "__main__"),
     ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}
@@ -43,7 +46,7 @@ FLOOR_OF: Final = {room: floor for floor, rooms in FLOORS.items() for room in ro
 
 FACE_OF_RICH: Final = ("progress", "report", "logs", "running", "commands", "demo")
 DOORS: Final = {
-    "click": ("cli",),
+    "click": ("cli", "options"),
     "rich": FACE_OF_RICH,
     "tenacity": ("pacing",),
     "aioboto3": ("aws",),

@@ -1,0 +1,139 @@
+"""The options that commands share. What they stand for is imported when it is used."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FLAGS: Final = {
+    "table": ("source.table", "table to read (and to write, unless --target-table)"),
+    "source_type": ("source.type", "dynamodb (default) or alternator"),
+    "source_endpoint": ("source.endpoint.url", "http://host:port of the source, if not AWS"),
+    "source_region": ("source.region", "AWS region of the source"),
+    "source_profile": ("source.credentials.profile", "AWS profile for the source"),
+    "target_type": ("target.type", "alternator (default) or dynamodb"),
+    "target_table": ("target.table", "table to write"),
+    "target_endpoint": ("target.endpoint.url", "http://host:port of the target"),
+    "target_region": ("target.region", "AWS region of the target"),
+    "target_profile": ("target.credentials.profile", "AWS profile for the target"),
+}
+
+
+def configuration_options(command: F) -> F:
+    """Add CONFIG, the one-off flags and --set to a command."""
+    for name, (path, text) in reversed(FLAGS.items()):
+        option = f"--{name.replace('_', '-')}"
+        command = click.option(option, name, metavar="TEXT", help=f"{text}  [{path}]")(command)
+    command = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="PATH=VALUE",
+        help="set any key of the configuration; repeatable",
+    )(command)
+    return click.argument(
+        "config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG]"
+    )(command)
+
+
+def log_options(command: F) -> F:
+    """Add --log-format and --log-level."""
+    command = click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+        help="least severe message to log",
+    )(command)
+    return click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        callback=_remember,
+        help="log lines as text or as JSON objects",
+    )(command)
+
+
+def _remember(ctx: click.Context, _: click.Parameter, value: str) -> str:
+    """Note the log format where the group finds it when it tells an error."""
+    ctx.find_root().obj = value
+    return value
+
+
+def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """One of N shards, or what finishes them."""
+    if value is None:
+        return None
+    from alternator_migrate.parts import Part  # noqa: PLC0415 # keeps -h fast
+
+    try:
+        return Part.written(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} {error}", ctx, param) from error
+
+
+def shard_option(command: F) -> F:
+    """Add --shard."""
+    return click.option(
+        "--shard",
+        callback=_part,
+        metavar="I/N",
+        help="copy only shard I of N (0/N to N-1/N), each in a run of its own; finish/N when all "
+        "are done",
+    )(command)
+
+
+def engine_options(command: F) -> F:
+    """Add --engine, --workers and --scheduler."""
+    command = click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler, such as tcp://host:8786; without it a local cluster is started",
+    )(command)
+    command = click.option(
+        "--workers",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help="how many processes; as many as there are cores unless given",
+    )(command)
+    return click.option(
+        "--engine",
+        type=click.Choice(["auto", "local", "processes", "dask"]),
+        default="auto",
+        show_default=True,
+        help="where the work is done; auto is processes for a large table on several cores",
+    )(command)
+
+
+def progress_options(command: F) -> F:
+    """Add --progress and --summary-json."""
+    command = click.option(
+        "--summary-json",
+        type=click.Path(dir_okay=False, allow_dash=True),
+        metavar="PATH",
+        help="write a summary of the run as JSON; - is standard output",
+    )(command)
+    return click.option(
+        "--progress",
+        type=click.Choice(["auto", "bar", "lines", "none"]),
+        default="auto",
+        show_default=True,
+        help="live display; auto is a bar on a terminal, a line every 10 s elsewhere",
+    )(command)
+
+
+def share(text: str | None) -> float | None:
+    """A share of all, from 1% or 0.01."""
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"{text!r} is not a share such as 1% or 0.01")
+    return share
