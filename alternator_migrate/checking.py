@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from alternator_migrate import comparing, resume
+from alternator_migrate.checkjob import check_job
 from alternator_migrate.comparing import Wishes
 from alternator_migrate.conduct import Show
 from alternator_migrate.config import Loaded
@@ -13,9 +14,10 @@ from alternator_migrate.ends import existing_target
 from alternator_migrate.findings import FindingsFile
 from alternator_migrate.model import Verdict
 from alternator_migrate.resume import Keeper
-from alternator_migrate.savepoint import Store, lock
+from alternator_migrate.savepoint import Savepoint, Store, lock
+from alternator_migrate.staffing import Wish, open_engine
 from alternator_migrate.validation import Validation
-from alternator_migrate.wiring import open_sides
+from alternator_migrate.wiring import Sides, open_sides
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +25,11 @@ log = logging.getLogger(__name__)
 class Check:
     """The validation that a configuration and `wishes` ask for."""
 
-    def __init__(self, loaded: Loaded, wishes: Wishes, *, fresh: bool) -> None:
+    def __init__(
+        self, loaded: Loaded, wishes: Wishes, *, fresh: bool, wish: Wish | None = None
+    ) -> None:
         self._loaded, self._wishes, self._fresh = loaded, wishes, fresh
+        self._wish = wish or Wish()
         identity = resume.validation_identity(loaded.settings)
         self.store = Store(Path(loaded.settings.savepoints.path), identity)
         self._validation: Validation | None = None
@@ -46,7 +51,7 @@ class Check:
             self.store.latest = earlier[0]
         begun = earlier[1].comparison if earlier else None
         segments = begun.segments if begun and not begun.sampled else None
-        async with open_sides(settings, segments) as sides:
+        async with open_sides(settings, segments, self._wish.workers) as sides:
             target = existing_target(sides)
             if earlier:
                 resume.check_tables(*earlier, sides.findings.source, target)
@@ -55,13 +60,30 @@ class Check:
                 first = comparing.first_savepoint(
                     self._loaded, wishes, sides, target, earlier and earlier[1]
                 )
-                assert first.comparison  # noqa: S101 # that of a validation has one
-                self._validation, self._findings = comparing.build_validation(
-                    settings, sides, wishes, first.comparison, Keeper(self.store, first)
-                )
                 log.info("comparing by %s", comparing.mode_text(settings, wishes, sides, begun))
-                begins(self._validation)
-                return await self._validation.run(stop, show)
+                return await self._compare(sides, first, stop, show, begins)
+
+    async def _compare(
+        self,
+        sides: Sides,
+        first: Savepoint,
+        stop: asyncio.Event,
+        show: Show,
+        begins: Callable[[Validation], None],
+    ) -> bool:
+        settings, wishes, begun = self._loaded.settings, self._wishes, first.comparison
+        assert begun  # noqa: S101 # the savepoint of a validation has one
+        async with open_engine(
+            self._wish,
+            self._loaded,
+            sides,
+            lambda configuration: check_job(configuration, sides, wishes, begun),
+        ) as engine:
+            self._validation, self._findings = comparing.build_validation(
+                settings, sides, wishes, begun, Keeper(self.store, first), engine
+            )
+            begins(self._validation)
+            return await self._validation.run(stop, show)
 
     def remarks(self) -> Iterator[str]:
         """What was found, at most `validation.failuresToFetch` lines of it, and what that says."""

@@ -111,6 +111,7 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option("--yes", is_flag=True, help="do not ask before --delete-extra")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@common.engine
 @common.progress
 @common.logs
 def validate(config: Path | None, yes: bool, **options: Any) -> None:
@@ -130,9 +131,10 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
     loaded = common.settings_of(config, options)
     if options["delete_extra"] and not yes:
         _ask_to_delete(loaded.settings.target.table)
-    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+    from alternator_migrate import commands, staffing  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.validate(loaded, **options))
+    wish = staffing.Wish(*(options.pop(name) for name in ("engine", "workers", "scheduler")))
+    sys.exit(commands.validate(loaded, wish=wish, **options))
 
 
 def _ask_to_delete(table: str) -> None:

@@ -55,7 +55,7 @@ def run(
         )
     if shard:
         check_settings(shard, loaded.settings)
-    check = Check(loaded, Wishes(), fresh=fresh) if validate else None
+    check = Check(loaded, Wishes(), fresh=fresh, wish=wish) if validate else None
     return Run(loaded, console, progress, wish, shard).to_the_end(
         summary_json,
         into_existing=into_existing,
@@ -75,6 +75,7 @@ def validate(
     delete_extra: bool,
     show_values: bool,
     fresh: bool,
+    wish: Wish,
     progress: Mode,
     summary_json: str | None,
     log_format: logs.Format,
@@ -84,7 +85,7 @@ def validate(
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     wishes = Wishes(mode, sample, repair, delete_extra, show_values)
-    check = Check(loaded, wishes, fresh=fresh)
+    check = Check(loaded, wishes, fresh=fresh, wish=wish)
     return Run(loaded, console, progress).to_the_end(summary_json, check=check, copying=False)
 
 

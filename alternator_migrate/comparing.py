@@ -13,26 +13,14 @@ from alternator_migrate import confidence, resume
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.description import TableState
 from alternator_migrate.digests import Digests
-from alternator_migrate.ends import Ends
-from alternator_migrate.equality import Equality
+from alternator_migrate.ends import Ends, readers
 from alternator_migrate.errors import UsageError
 from alternator_migrate.findings import FindingsFile
-from alternator_migrate.interfaces import ComparisonKeeper
-from alternator_migrate.judging import Judge
-from alternator_migrate.looking import Looks
-from alternator_migrate.mending import Repair
-from alternator_migrate.model import (
-    Comparison,
-    Counts,
-    Role,
-    Segment,
-    Verdict,
-)
-from alternator_migrate.pacing import Pace
+from alternator_migrate.interfaces import ComparisonKeeper, Engine
+from alternator_migrate.model import Comparison, Counts, Role, Segment, Verdict
 from alternator_migrate.savepoint import Savepoint, Store
-from alternator_migrate.validate import Details
 from alternator_migrate.validation import Validation
-from alternator_migrate.wiring import Sides, target_of
+from alternator_migrate.wiring import Sides
 
 Mode = Literal["auto", "digest", "lookup"]
 
@@ -98,7 +86,7 @@ def earlier(
         return None
     if savepoint.shape != shape(loaded.settings, wishes):
         raise resume.unfit(path, "what is compared, or how, has changed")
-    if wishes.mode not in ("auto", _mode_of(found[1].comparison)):
+    if wishes.mode not in ("auto", mode_of(found[1].comparison)):
         raise resume.unfit(path, f"it was not begun with --mode {wishes.mode}")
     return found
 
@@ -152,30 +140,17 @@ def build_validation(
     wishes: Wishes,
     begun: Comparison,
     keeper: ComparisonKeeper,
+    engine: Engine,
 ) -> tuple[Validation, FindingsFile]:
-    """A validation that goes on from `begun`, and the file that will hold its findings."""
+    """A validation that goes on from `begun` on an engine, and the file that will hold its
+    findings."""
     ends = Ends(settings, sides, begun.now)
-    judge = Judge(
-        Equality(settings.validation.floating_point_tolerance),
-        ends.target_keys,
-        expired=ends.expired,
-        skipping=settings.source.expired_items == "skip",
-    )
-    looks = Looks(ends.lookup("source"), ends.lookup("target"), judge)
-    write = wishes.repair or settings.validation.copy_missing_rows
-    mender = None
-    if write or wishes.delete_extra:
-        target = target_of(settings, sides, ends.retry, Pace(sides.write_cap))
-        mender = Repair(looks, target, write=write, delete=wishes.delete_extra)
     findings = FindingsFile(Path(begun.findings), begun.findings_size)
-    details = Details(
-        judge,
-        looks,
+    details = ends.details(
         findings,
-        mender,
-        pauses=settings.validation.recheck_seconds,
-        now=begun.now,
-        verdict=replace(begun.verdict, compared=0),
+        replace(begun.verdict, compared=0),
+        write=writes(settings, wishes),
+        delete=wishes.delete_extra,
         values=wishes.show_values,
     )
     found = sides.findings
@@ -188,9 +163,10 @@ def build_validation(
         details,
         findings,
         begun,
+        engine=engine,
         retry=ends.retry,
         paces=ends.paces,
-        readers=max(1, sides.crew.readers // 2),
+        readers=readers(sides),
         keeper=keeper,
         beside=[service.watch for service in (sides.source, sides.target)],
         interval=settings.savepoints.interval_seconds,
@@ -198,12 +174,17 @@ def build_validation(
     return validation, findings
 
 
+def writes(settings: Settings, wishes: Wishes) -> bool:
+    """Whether what is missing or different is to be written."""
+    return wishes.repair or settings.validation.copy_missing_rows
+
+
 def mode_text(
     settings: Settings, wishes: Wishes, sides: Sides, begun: Comparison | None = None
 ) -> str:
     """How the tables are compared and why, for a person."""
     mode, why = choose_mode(settings, wishes, sides.findings.source)
-    mode = _mode_of(begun) if begun else mode
+    mode = mode_of(begun) if begun else mode
     words = {"digest": "digests, then look-ups where they differ", "lookup": "look-ups by key"}
     return f"{words[mode]} ({'as begun' if begun else why})"
 
@@ -222,12 +203,13 @@ def sample_text(verdict: Verdict, gone_through: Mapping[Role, int]) -> Iterator[
         )
 
 
-def _mode_of(comparison: Comparison) -> Literal["digest", "lookup"]:
+def mode_of(comparison: Comparison) -> Literal["digest", "lookup"]:
+    """How a comparison that has begun is done."""
     return "digest" if comparison.stage == "digests" or comparison.digests else "lookup"
 
 
 def _digests(begun: Comparison, key_names: tuple[str, ...]) -> Digests | None:
-    if _mode_of(begun) == "lookup":
+    if mode_of(begun) == "lookup":
         return None
     seed = bytes.fromhex(begun.seed)
     if not begun.digests:

@@ -1,17 +1,24 @@
-"""Joinery of a validation's two sides: how each is scanned, and looked up by keys."""
+"""Joinery of both ends of a comparison: how they are read, looked up and mended."""
 
 from collections.abc import Callable
 
 from alternator_migrate import wire
+from alternator_migrate.concurrency import Limiter
 from alternator_migrate.config import Settings
 from alternator_migrate.description import TableState
+from alternator_migrate.equality import Equality
 from alternator_migrate.errors import UsageError
-from alternator_migrate.model import Item, Role
+from alternator_migrate.interfaces import FindingSink
+from alternator_migrate.judging import Judge
+from alternator_migrate.looking import Looks
+from alternator_migrate.mending import Repair
+from alternator_migrate.model import Item, Role, Verdict
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry
 from alternator_migrate.sources.lookup import DynamoDBLookup
-from alternator_migrate.validation import Side
-from alternator_migrate.wiring import Sides, item_filter, page_items
+from alternator_migrate.stages import Side
+from alternator_migrate.validate import LOOKUPS, Details
+from alternator_migrate.wiring import Sides, item_filter, page_items, target_of
 
 
 def existing_target(sides: Sides) -> TableState:
@@ -24,11 +31,16 @@ def existing_target(sides: Sides) -> TableState:
     return sides.findings.existing
 
 
+def readers(sides: Sides) -> int:
+    """How many segments of each side are read at once."""
+    return max(1, sides.crew.readers // 2)
+
+
 class Ends:
     """Both sides as a validation reads them."""
 
     def __init__(self, settings: Settings, sides: Sides, now: int) -> None:
-        self._settings, self._open = settings, sides
+        self._settings, self._open, self._now = settings, sides, now
         found, existing = sides.findings, existing_target(sides)
         renames = {rename.from_: rename.to for rename in settings.renames}
         back = {new: old for old, new in renames.items()}
@@ -51,6 +63,43 @@ class Ends:
             "source": Pace(sides.read_cap),
             "target": Pace(_target_cap(settings, sides)),
         }
+        self.writing = Pace(sides.write_cap)
+        self._caps = {role: pace.cap for role, pace in self.paces.items()}
+        self._limiter = Limiter(LOOKUPS)
+        self._target = target_of(settings, sides, self.retry, self.writing)
+
+    def allow(self, share: float) -> None:
+        """Let a share of each limit be what may be used from now on."""
+        for role, pace in self.paces.items():
+            cap = self._caps[role]
+            pace.allow(None if cap is None else cap * share)
+        cap = self._open.write_cap
+        self.writing.allow(None if cap is None else cap * share)
+
+    def details(
+        self, findings: FindingSink, verdict: Verdict, *, write: bool, delete: bool, values: bool
+    ) -> Details:
+        """What looks items up one by one, and repairs what it may `write` or `delete`."""
+        judge = Judge(
+            Equality(self._settings.validation.floating_point_tolerance),
+            self.target_keys,
+            expired=self.expired,
+            skipping=self._settings.source.expired_items == "skip",
+        )
+        looks = Looks(self.lookup("source"), self.lookup("target"), judge)
+        mends = write or delete
+        mender = Repair(looks, self._target, write=write, delete=delete) if mends else None
+        return Details(
+            judge,
+            looks,
+            findings,
+            mender,
+            pauses=self._settings.validation.recheck_seconds,
+            now=self._now,
+            verdict=verdict,
+            values=values,
+            limiter=self._limiter,
+        )
 
     def sides(self, share: float) -> dict[Role, Side]:
         """What is gone through on each side; `share` of the items are expected."""

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -12,9 +12,9 @@ from alternator_migrate.config import Settings
 from alternator_migrate.errors import TooManyRejects
 from alternator_migrate.ledger import Ledger
 from alternator_migrate.migration import Findings
-from alternator_migrate.model import Reject, Segment, Standing
+from alternator_migrate.model import Reject, Standing
 from alternator_migrate.pacing import Pace, Retry
-from alternator_migrate.services import open_service
+from alternator_migrate.services import Service, open_service
 from alternator_migrate.slices import Glimpse, Report, Slice
 from alternator_migrate.snapshot import Copying, Crew
 from alternator_migrate.wiring import Sides, source_of, target_of
@@ -60,20 +60,25 @@ class CopyJob:
     async def open(self) -> AsyncIterator["CopyBench"]:
         """Connect to both sides. Raises `MigrateError`."""
         settings = self.configuration.settings()
-        crew, patience = self.crew, settings.retry_budget_seconds
-        async with AsyncExitStack() as stack:
-            source = await stack.enter_async_context(
-                open_service("source", settings.source, crew.readers, patience)
-            )
-            target = await stack.enter_async_context(
-                open_service("target", settings.target, crew.writers, patience)
-            )
-            sides = Sides(source, target, self.findings, self.read_cap, self.write_cap, crew)
-            async with asyncio.TaskGroup() as group:
-                watching = [group.create_task(side.watch()) for side in (source, target)]
-                yield CopyBench(settings, sides, self.now)
-                for task in watching:
-                    task.cancel()
+        async with open_ends(settings, self.crew) as (source, target):
+            sides = Sides(source, target, self.findings, self.read_cap, self.write_cap, self.crew)
+            yield CopyBench(settings, sides, self.now)
+
+
+@asynccontextmanager
+async def open_ends(settings: Settings, crew: Crew) -> AsyncIterator[tuple[Service, Service]]:
+    """Both sides as a worker opens them; their nodes are watched meanwhile. Raises
+    `MigrateError`."""
+    patience = settings.retry_budget_seconds
+    async with (
+        open_service("source", settings.source, crew.readers, patience) as source,
+        open_service("target", settings.target, crew.writers, patience) as target,
+        asyncio.TaskGroup() as group,
+    ):
+        watching = [group.create_task(side.watch()) for side in (source, target)]
+        yield source, target
+        for task in watching:
+            task.cancel()
 
 
 def copy_job(configuration: Configuration, sides: Sides, now: float) -> CopyJob:
@@ -138,8 +143,7 @@ class CopyShift:
 
     async def work(self, stop: asyncio.Event) -> None:
         """Copy the slice's segments. Raises an exception group."""
-        segments = [Segment(index, self._piece.total) for index in self._piece.places]
-        await self._copying.here(segments, stop)
+        await self._copying.here(self._piece.segments, stop)
 
     def glimpse(self) -> Glimpse:
         """What is done by now."""

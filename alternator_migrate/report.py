@@ -1,9 +1,12 @@
 """What a run says: rates, the status line, the closing table, the JSON summary."""
 
+import json
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from rich.table import Table
@@ -11,6 +14,8 @@ from rich.table import Table
 from alternator_migrate import __version__
 from alternator_migrate.changes import Following
 from alternator_migrate.model import Progress
+
+log = logging.getLogger(__name__)
 
 Status = Literal["completed", "rejects", "differences", "stopped", "failed"]
 
@@ -262,3 +267,15 @@ def _changes_summary(changes: Following | None) -> Mapping[str, Any] | None:
         "waiting": changes.waiting,
         "lag_seconds": None if changes.lag is None else round(changes.lag, 3),
     }
+
+
+def write_summary(path: str, ending: Ending) -> None:
+    """Write the summary to a file, or for `-` to standard output."""
+    text = json.dumps(summary(ending)) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        log.error("cannot write the summary to %s: %s", path, error.strerror)

@@ -1,11 +1,9 @@
 """One run under a person's eyes: signals, progress, savepoints, and how it ended."""
 
 import asyncio
-import json
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -19,6 +17,7 @@ from alternator_migrate import parts, planning, report, resume
 from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.jobs import copy_job
 from alternator_migrate.loops import on_loop, spare_the_collector
 from alternator_migrate.migration import Migration
 from alternator_migrate.model import Progress, Standing
@@ -28,7 +27,7 @@ from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.spool import remove_old_spools
-from alternator_migrate.staffing import Wish, choose, open_engine, usable_cores
+from alternator_migrate.staffing import Wish, open_engine
 from alternator_migrate.streaming import FOR_EVER, Until
 from alternator_migrate.tables import check_empty
 from alternator_migrate.validation import Validation
@@ -124,7 +123,7 @@ class Run:
         )
         self._tell(ending)
         if summary_json:
-            _write_summary(summary_json, ending)
+            report.write_summary(summary_json, ending)
         if failure:
             raise failure
         return _EXIT_CODES.get(status, 128 + self._signal)
@@ -260,8 +259,13 @@ class Run:
         self, sides: Sides, first: Savepoint, until: Until, stop: asyncio.Event
     ) -> bool:
         settings, keeper = self._loaded.settings, resume.Keeper(self._store, first)
-        choice = choose(self._wish, settings, sides, usable_cores())
-        async with open_engine(choice, self._wish, self._loaded, sides) as engine:
+        now = time.time()
+        async with open_engine(
+            self._wish,
+            self._loaded,
+            sides,
+            lambda configuration: copy_job(configuration, sides, now),
+        ) as engine:
             migration, rejects = build_migration(
                 settings, sides, keeper, first.standing, first.rejects, until, engine
             )
@@ -337,14 +341,3 @@ def _listen_no_more() -> None:
     """The run is over and saved: a signal must not keep its ending from being told."""
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
-
-
-def _write_summary(path: str, ending: report.Ending) -> None:
-    text = json.dumps(report.summary(ending)) + "\n"
-    if path == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        log.error("cannot write the summary to %s: %s", path, error.strerror)

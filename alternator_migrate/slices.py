@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.model import Counts, Position, Standing
+from alternator_migrate.model import Counts, Position, Segment, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,11 @@ class Slice:
     seconds: float
     share: float = 1.0
     errand: object = None
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The slice's segments."""
+        return [Segment(index, self.total) for index in self.places]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """Which engine does the work of a run, and with how many workers."""
 
 import os
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from alternator_migrate.engines.executor import Executor
 from alternator_migrate.engines.local import Local
 from alternator_migrate.engines.processes import open_processes
 from alternator_migrate.errors import UsageError
-from alternator_migrate.interfaces import Engine
-from alternator_migrate.jobs import Known, copy_job
+from alternator_migrate.interfaces import Engine, Job
+from alternator_migrate.jobs import Configuration, Known
 from alternator_migrate.wiring import Sides
 
 Kind = Literal["auto", "local", "processes", "dask"]
@@ -96,21 +95,22 @@ def is_shared(settings: Settings, sides: Sides) -> bool:
 
 @asynccontextmanager
 async def open_engine(
-    choice: Choice, wish: Wish, loaded: Loaded, sides: Sides
+    wish: Wish, loaded: Loaded, sides: Sides, job_of: Callable[[Configuration], Job]
 ) -> AsyncIterator[Engine]:
-    """The engine of a run, with its workers. Raises `UsageError` where they cannot be had."""
-    settings, now = loaded.settings, time.time()
+    """The engine of a run, with its workers, to whom `job_of` a configuration is given. Raises
+    `UsageError` where they cannot be had."""
+    settings = loaded.settings
+    choice = choose(wish, settings, sides, usable_cores())
     most, shared = most_slices(settings), is_shared(settings, sides)
     if choice.engine == "local":
         yield Local()
     elif choice.engine == "processes":
-        job = copy_job(Known(settings), sides, now)
-        async with open_processes(choice.workers, job) as pool:
+        async with open_processes(choice.workers, job_of(Known(settings))) as pool:
             yield Executor(pool, most=most, shared=shared)
     else:
         from alternator_migrate.engines import cluster  # noqa: PLC0415 # slow to import
 
-        job = copy_job(_travelling(loaded, wish.scheduler), sides, now)
+        job = job_of(_travelling(loaded, wish.scheduler))
         async with cluster.open_cluster(wish.scheduler, choice.workers, job) as workers:
             yield Executor(workers, most=most, shared=shared)
 

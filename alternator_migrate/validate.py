@@ -27,7 +27,9 @@ from alternator_migrate.model import (
 LOOKUP: Final = Limits(100, 4_000_000)
 """What one look-up asks for: keys, and bytes of the items that are looked up."""
 
-_LOOKUPS: Final = 64
+LOOKUPS: Final = 64
+"""How many look-ups are under way at once, at the most."""
+
 _DOUBTS: Final = 500
 
 
@@ -82,12 +84,13 @@ class Details:
         now: float,
         verdict: Verdict,
         values: bool = False,
+        limiter: Limiter | None = None,
     ) -> None:
         self.verdict = verdict
         self.doubts = 0
         self._judge, self._looks, self._sink, self._mender = judge, looks, sink, mender
         self._pauses, self._now, self._values = tuple(pauses) or (0.0,), now, values
-        self._limiter = Limiter(_LOOKUPS)
+        self._limiter = limiter or Limiter(LOOKUPS)
         self._room = asyncio.Semaphore(_DOUBTS)
         self._unsettled: dict[tuple[Role, int], dict[int, list[Finding]]] = defaultdict(dict)
 

@@ -2,36 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from alternator_migrate.conduct import Conduct, Show
 from alternator_migrate.digests import Digests
 from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.findings import FindingsFile
-from alternator_migrate.interfaces import ComparisonKeeper, Lookup, Source
+from alternator_migrate.interfaces import ComparisonKeeper, Engine
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import (
-    Comparison,
-    Item,
-    Progress,
-    Role,
-    Segment,
-    Verdict,
-)
+from alternator_migrate.model import Comparison, Progress, Role, Segment, Verdict
 from alternator_migrate.pacing import Pace, Retry
-from alternator_migrate.validate import Details, digest
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side to go through: `items` reads all of them, `brief` what is needed to look them up
-    on the `other` side; `expected` is the server's own count of them, 0 if it has none."""
-
-    items: Source
-    brief: Source
-    other: Lookup
-    expected: int
+from alternator_migrate.stages import Errand, Side, Stage
+from alternator_migrate.validate import Details
 
 
 class Validation:
@@ -51,6 +34,7 @@ class Validation:
         findings: FindingsFile,
         begun: Comparison,
         *,
+        engine: Engine,
         retry: Retry,
         paces: Mapping[Role, Pace],
         readers: int,
@@ -60,6 +44,7 @@ class Validation:
     ) -> None:
         self._names, self._sides, self._segments = names, sides, segments
         self._digests, self._details, self._findings = digests, details, findings
+        self._engine = engine
         self._begun, self._stage = begun, begun.stage
         self._compared = begun.verdict.compared
         self._retry, self._paces, self._readers = retry, paces, readers
@@ -107,57 +92,64 @@ class Validation:
     def progress(self) -> Progress:
         """How the validation stands now; a second stage adds to the work of the first."""
         ledgers, earlier = self._ledgers.values(), self._earlier
-        reasons = {role: pace.reason(role) for role, pace in self._paces.items()}
+        seen = self._engine.glimpse()
+        reasons = [*(pace.reason(role) for role, pace in self._paces.items()), seen.paced]
         doubts = self._details.doubts
         return Progress(
             *self._names,
             state=f"{self._state}, {doubts:,} in doubt" if doubts else self._state,
             phase="Validate",
             segments_total=earlier.segments_total + sum(each.segments_total for each in ledgers),
-            segments_done=earlier.segments_done + sum(each.segments_done for each in ledgers),
+            segments_done=earlier.segments_done
+            + sum(each.segments_done for each in ledgers)
+            + seen.segments_done,
             expected=earlier.examined + self._expected,
-            bytes_read=earlier.bytes_read + sum(each.bytes_read for each in ledgers),
-            backlog=sum(each.backlog for each in ledgers),
-            retries=self._retry.retries,
-            throttled=self._retry.throttled,
-            paced=", ".join(reason for reason in reasons.values() if reason),
-            examined=earlier.examined + sum(each.settled.read for each in ledgers),
+            bytes_read=earlier.bytes_read
+            + sum(each.bytes_read for each in ledgers)
+            + seen.bytes_read,
+            backlog=sum(each.backlog for each in ledgers) + seen.backlog,
+            retries=self._retry.retries + seen.retries,
+            throttled=self._retry.throttled + seen.throttled,
+            paced=", ".join(filter(None, reasons)),
+            examined=earlier.examined
+            + sum(each.settled.read for each in ledgers)
+            + seen.items.read,
             verdict=self.verdict,
         )
 
     async def _stages(self, stop: asyncio.Event) -> bool:
-        wanted: Callable[[Item], bool] | None = None
+        differing: frozenset[int] | None = None
         self._state = "comparing"
         if self._digests:
-            if self._stage == "digests" and not await self._sum(self._digests, stop):
-                return False
+            if self._stage == "digests":
+                self._state = "reading both sides"
+                await self._go_through(Errand("digests"), stop)
+                if stop.is_set():
+                    return False
             differing = self._digests.differing()
             if differing:
                 self._look_closer(self._digests.count, len(differing))
                 await self._save("running")
-                wanted = _in_buckets(self._digests, differing)
-        if wanted or not self._digests:
-            await self._each_side(
-                lambda role, side, ledger, left: self._details.compare(
-                    role, side.brief, side.other, ledger, left, self._readers, stop, wanted
-                )
-            )
+        if differing or not self._digests:
+            await self._go_through(Errand("details", differing), stop)
         if stop.is_set():
             return False
         self._check()
         self._state = "done"
         return True
 
-    async def _sum(self, digests: Digests, stop: asyncio.Event) -> bool:
-        """The first stage of two; False where it was stopped."""
-        self._state = "reading both sides"
-        take = {"source": digests.add, "target": digests.subtract}
-        await self._each_side(
-            lambda role, side, ledger, left: digest(
-                side.items, take[role], ledger, left, self._readers, stop
-            )
+    async def _go_through(self, errand: Errand, stop: asyncio.Event) -> None:
+        stage = Stage(
+            errand,
+            self._sides,
+            self._ledgers,
+            self._digests,
+            self._details,
+            self._findings,
+            total=self._segments[0].total,
+            readers=self._readers,
         )
-        return not stop.is_set()
+        await self._engine.run(stage, stage.left(self._segments), stop)
 
     def _look_closer(self, count: int, differing: int) -> None:
         """Begin the second stage, or go on with it; both sides hold `count` items."""
@@ -169,16 +161,6 @@ class Validation:
         self._compared, self._earlier = self.verdict.compared, self.progress()
         self._ledgers = {role: Ledger(len(self._segments)) for role in self._sides}
         self._stage = "details"
-
-    async def _each_side(
-        self,
-        work: Callable[[Role, Side, Ledger, Sequence[Segment]], Coroutine[Any, Any, None]],
-    ) -> None:
-        async with asyncio.TaskGroup() as group:
-            for role, side in self._sides.items():
-                ledger = self._ledgers[role]
-                left = [each for each in self._segments if not ledger.is_done(each.index)]
-                group.create_task(work(role, side, ledger, left))
 
     def _check(self) -> None:
         for role, ledger in self._ledgers.items():
@@ -200,7 +182,3 @@ class Validation:
         )
         await asyncio.to_thread(self._findings.sync)
         await self._keeper.save_comparison(comparison, status)
-
-
-def _in_buckets(digests: Digests, differing: frozenset[int]) -> Callable[[Item], bool]:
-    return lambda item: digests.bucket_of(item) in differing

@@ -67,7 +67,8 @@ class Executor:
             await self._send(work, slicer, group)
             await asyncio.wait({stopping, *self._under_way}, return_when=asyncio.FIRST_COMPLETED)
             failure = self._take_all(work, slicer)
-        self._pool.hurry()
+        if self._under_way:
+            self._pool.hurry()
         while self._under_way:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
             failure = self._take_all(work, slicer) or failure

@@ -27,5 +27,5 @@ class Pool(Protocol):
         ...
 
     def hurry(self) -> None:
-        """No slice will follow those under way, and these are to end within seconds."""
+        """No slice will ever follow those under way, and these are to end within seconds."""
         ...

@@ -143,6 +143,24 @@ async def test_a_scheduler_that_cannot_be_reached(
     assert target.requests["CreateTable"] == 0
 
 
+async def test_a_run_that_waits_for_workers_can_be_stopped(
+    source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dask"
+    folder.mkdir()
+    write_config(tmp_path, between(source, target))
+    with dask_cluster(folder, workers=0) as empty:
+        async with running(tmp_path, *run(empty)) as cli:
+            await cli.wait_for("waiting up to 60 s for a worker", 30)
+            began = time.monotonic()
+            cli.send_signal(signal.SIGTERM)
+            result = await cli.wait(20)
+    assert time.monotonic() - began < 5
+    assert result.code == 143, result
+    assert "Traceback" not in result.err
+    assert target.requests["CreateTable"] == 0
+
+
 async def test_variables_are_those_of_the_workers(
     cluster: DaskCluster, own: DaskCluster, source: StandIn, tmp_path: Path, run_cli: RunCli
 ) -> None:

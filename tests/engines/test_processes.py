@@ -101,6 +101,23 @@ async def test_a_signal_to_all_of_the_group_is_a_signal_to_the_run(
     assert "run again" not in result.err
 
 
+async def test_a_target_that_does_not_answer_does_not_hold_it_up(
+    source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    slow_down(target, 25)
+    write_config(tmp_path, between(source, target))
+    async with running(tmp_path, *RUN) as cli:
+        await batches(target, 5)
+        workers = children(cli.pid)
+        began = time.monotonic()
+        cli.send_signal(signal.SIGTERM)
+        result = await cli.wait(20)
+        assert time.monotonic() - began < 5
+        await gone(workers, 1)
+    assert result.code == 143, result
+    assert "run again" not in result.err
+
+
 @pytest.mark.parametrize("seconds", [0.2, 30])
 async def test_no_worker_outlives_a_killed_run(
     source: StandIn, target: StandIn, tmp_path: Path, seconds: float
@@ -148,4 +165,6 @@ async def test_progress_within_a_slice_is_shown(
         line = next(line for line in cli.result.err.splitlines() if "State copying" in line)
         cli.send_signal(signal.SIGINT)
         assert (await cli.wait(20)).code == 130
-    assert " 0; 0 items/s" not in line
+    written = re.search(r"Copy [\d.]+% ([\d,]+)", line)
+    assert written
+    assert int(written[1].replace(",", "")) > 0, line

@@ -31,10 +31,10 @@ FLOORS: Final = {
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
     "engines": ("engines",),
-    "conduct": ("conduct", "retention", "following", "migration", "validation"),
+    "conduct": ("conduct", "retention", "following", "stages", "migration", "validation"),
     "joinery": (
-        *("resume", "services", "streaming", "wiring", "ends", "comparing", "jobs", "staffing"),
-        "parts",
+        *("resume", "services", "streaming", "wiring", "ends", "comparing", "jobs", "checkjob"),
+        *("staffing", "parts"),
     ),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),

@@ -21,6 +21,8 @@ SAMPLES = (
     errors.ServerFault("what", "http://node"),
     errors.OutOfTime("what", "remedy"),
     errors.BadAnswer("what", "remedy"),
+    errors.AnswerTooLarge("what", "remedy"),
+    errors.TrimmedData("what", "remedy"),
     errors.WorkerLost("what", "remedy"),
     errors.TooManyRejects("what", "remedy"),
     errors.AccountingBroken("what"),

@@ -14,6 +14,7 @@ from alternator_migrate.errors import ConfigError
 from alternator_migrate.jobs import CopyBench, Known, copy_job
 from alternator_migrate.migration import Findings
 from alternator_migrate.model import Segment
+from alternator_migrate.nodes import Nodes
 from alternator_migrate.snapshot import Crew
 from alternator_migrate.staffing import WORTH_BYTES, Wish, choose, is_shared, most_slices
 from alternator_migrate.wiring import Sides
@@ -133,8 +134,14 @@ def test_a_slice_has_its_share_of_what_the_configuration_limits() -> None:
     assert [crew.readers for crew in shares.values()] == [3, 1, 1, 1]
 
 
+class _Lane:
+    """As much of a lane as a target asks of it before it writes."""
+
+    nodes = Nodes(("http://node",))
+
+
 class _Service:
     """As much of a service as a target is made of."""
 
-    lane = None
+    lane = _Lane
     options = None
