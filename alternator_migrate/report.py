@@ -1,6 +1,7 @@
 """What a run says: rates, the status line, the closing table, the JSON summary."""
 
 import json
+import logging
 import sys
 import time
 from collections import deque
