@@ -1,6 +1,7 @@
 """Fixtures for tests against servers and for tests of the command line."""
 
 import re
+import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -14,6 +15,13 @@ from tests.servers.dynamodb_local import NotInstalledError
 from tests.servers.dynamodb_local import dynamodb_local as run_dynamodb_local
 from tests.servers.moto_server import moto_server as run_moto_server
 from tests.servers.process import unavailable
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C even where these tests were started in the background of a shell, which has
+    children ignore it: the commands under test would inherit that, and rightly stay deaf."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class RunCli(Protocol):

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -60,6 +61,7 @@ def one(seed: int, source: str | None) -> tuple[Outcome | None, str]:
 def main() -> int:
     """Play what was asked for; exit code 1 if a seed failed."""
     options = parse()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the tool inherits a deaf shell's
     if options.show and options.seed is not None:
         shown = pursuit(options.seed) if options.follow else schedule(options.seed)
         pprint(asdict(shown))
