@@ -8,7 +8,7 @@ import binascii
 import operator
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from typing import Any, Final, TypeAlias
 
 from alternator_migrate import wire
@@ -26,7 +26,9 @@ from alternator_migrate.expressions import (
     Operand,
     Path,
     Some,
+    octets,
     parse,
+    sortable,
 )
 from alternator_migrate.model import Item
 
@@ -150,21 +152,9 @@ def _compare(sign: str, left: _Found, right: _Found) -> bool:
     if left[0] != right[0] or left[0] not in ORDERED:
         return False
     try:
-        return _ORDERS[sign](_sortable(*left), _sortable(*right))
+        return _ORDERS[sign](sortable(*left), sortable(*right))
     except InvalidOperation:
         return False
-
-
-def _sortable(kind: str, content: Any) -> bytes | Decimal:
-    """What a text, number or binary is ordered by. Raises `InvalidOperation` for a number that
-    is none."""
-    if kind == "N":
-        return Decimal(content)
-    return _octets(kind, content)
-
-
-def _octets(kind: str, content: str) -> bytes:
-    return b64decode(content) if kind == "B" else content.encode("utf-8", "surrogatepass")
 
 
 def _exists(value: _Found) -> bool:
@@ -182,7 +172,7 @@ def _is_of_type(value: _Found, name: _Found) -> bool:
 def _begins(value: _Found, start: _Found) -> bool:
     if value[0] != start[0] or value[0] not in ("S", "B"):
         return False
-    return _octets(*value).startswith(_octets(*start))
+    return octets(*value).startswith(octets(*start))
 
 
 def _contains(value: _Found, part: _Found) -> bool:
@@ -191,7 +181,7 @@ def _contains(value: _Found, part: _Found) -> bool:
         return _MEMBERS[kind] == part[0] and part[1] in content
     if kind == "L":
         return any(_equal(_typed(each), part) for each in content)
-    return kind == part[0] and kind in ("S", "B") and _octets(*part) in _octets(*value)
+    return kind == part[0] and kind in ("S", "B") and octets(*part) in octets(*value)
 
 
 _CALLS: Final[Mapping[str, Callable[..., bool]]] = {

@@ -5,6 +5,7 @@ also refuses are let pass, for they have a meaning: reserved words, redundant pa
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -222,9 +223,13 @@ class _Parser:
         low = self._operand()
         self._take("AND")
         high = self._operand()
-        if isinstance(low, Literal) and isinstance(high, Literal) and low.kind != high.kind:
-            raise ExpressionError(f"BETWEEN has bounds of two types, {low.kind} and {high.kind}")
-        return Every((_comparison(">=", operand, low), _comparison("<=", operand, high)))
+        found = Every((_comparison(">=", operand, low), _comparison("<=", operand, high)))
+        if isinstance(low, Literal) and isinstance(high, Literal):
+            if low.kind != high.kind:
+                raise ExpressionError(f"BETWEEN has bounds of two types: {low.kind}, {high.kind}")
+            if sortable(low.kind, low.content) > sortable(high.kind, high.content):
+                raise ExpressionError("the upper bound of BETWEEN is lower than the other")
+        return found
 
     def _call(self, function: str) -> Condition:
         if function not in _OPERANDS:
@@ -305,6 +310,17 @@ class _Parser:
         if kind == "N" and not _is_number(content):
             raise ExpressionError(f"{name} is no number: {content}")
         return Literal(kind, content)
+
+
+def sortable(kind: str, content: str) -> Any:
+    """What values of one type of `ORDERED` are ordered by. Raises `InvalidOperation` for a number
+    that is none."""
+    return Decimal(content) if kind == "N" else octets(kind, content)
+
+
+def octets(kind: str, content: str) -> bytes:
+    """The bytes of a text, or of binary."""
+    return b64decode(content) if kind == "B" else content.encode("utf-8", "surrogatepass")
 
 
 def _comparison(sign: str, left: Operand, right: Operand) -> Comparison:

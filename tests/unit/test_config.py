@@ -236,7 +236,11 @@ def test_following_goes_with_a_stream() -> None:
 
 @pytest.mark.parametrize(
     ("expression", "words"),
-    [("v >", "ends too early"), ("v = :five", ":five is not defined"), ("#v = v", "#v is not")],
+    [
+        ("v >", "ends too early"),
+        ("v = :five", ":five is not defined"),
+        ("attribute_exists(#v)", "#v is not"),
+    ],
 )
 def test_a_filter_of_changes_is_read_here_and_others_by_the_server(
     expression: str, words: str
