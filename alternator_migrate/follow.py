@@ -86,7 +86,9 @@ async def _first_of(*events: asyncio.Event, seconds: float) -> None:
 class Applier:
     """Writes changes to the target: of each key the last one, all keys at once.
 
-    `rename` renames the attributes of an image or a key.
+    A change whose image is not `wanted` (in the source's names) is written as the deletion of
+    its key: the item left the filter, or never was in it. `rename` renames the attributes of an
+    image or a key.
     """
 
     def __init__(
@@ -95,10 +97,11 @@ class Applier:
         rejects: RejectSink,
         writers: int,
         rename: Callable[[Item], Item] | None = None,
+        wanted: Callable[[Item], bool] | None = None,
     ) -> None:
         self._target, self._rejects = target, rejects
         self._limiter = Limiter(writers)
-        self._rename = rename
+        self._rename, self._wanted = rename, wanted
         self.backlog = 0
 
     async def __call__(self, changes: Sequence[Change]) -> ChangeCounts:
@@ -138,7 +141,14 @@ class Applier:
         return len(refused)
 
     def _shaped(self, changes: Sequence[Change]) -> Sequence[Change]:
-        rename = self._rename
+        wanted, rename = self._wanted, self._rename
+        if wanted is not None:
+            changes = [
+                change
+                if change.image is None or wanted(change.image)
+                else replace(change, image=None)
+                for change in changes
+            ]
         if rename is None:
             return changes
         try:

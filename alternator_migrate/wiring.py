@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from alternator_migrate import wire
+from alternator_migrate.conditions import matcher
 from alternator_migrate.config import Settings
 from alternator_migrate.description import TableState
 from alternator_migrate.dialect import Dialect, Plan, plan_target
@@ -145,7 +146,9 @@ def _follower(
     if sides.streams is None:
         return None
     stream = SourceStream(sides.source.table, sides.streams, sides.findings.source.spec, retry)
-    applier = Applier(target, rejects, sides.crew.writers, _renamer(settings))
+    given = settings.source.filter
+    wanted = matcher(given.expression, given.names, given.values) if given else None
+    applier = Applier(target, rejects, sides.crew.writers, _renamer(settings), wanted)
     return Follower(stream, applier, retry, rules(settings, until), standing.stream)
 
 

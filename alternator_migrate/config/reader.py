@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from alternator_migrate.conditions import matcher
 from alternator_migrate.config.document import Document
 from alternator_migrate.config.settings import AlternatorOptions, Settings, Side
 from alternator_migrate.errors import ConfigError, Mistake
+from alternator_migrate.expressions import ExpressionError
 
 _ALIASES: Final = {"dynamo": "dynamodb"}
 _TYPES: Final = {"source": ("dynamodb", "alternator"), "target": ("alternator", "dynamodb")}
@@ -184,10 +186,10 @@ def _of_whole(settings: Settings) -> Iterable[tuple[str, str]]:
     if target.skip_initial_snapshot_transfer and not target.stream_changes:
         yield "target.skipInitialSnapshotTransfer", "without target.streamChanges there is no work"
     if target.stream_changes and source.filter:
-        yield (
-            "source.filter",
-            "cannot be applied to changes: leave it out, or set target.streamChanges to false",
-        )
+        try:
+            matcher(source.filter.expression, source.filter.names, source.filter.values)
+        except ExpressionError as error:
+            yield "source.filter", f"cannot be applied to changes: {error}"
     places = [
         (side.table, side.region, side.endpoint.contacts if side.endpoint else ())
         for side in (source, target)

@@ -74,7 +74,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which items to read, decided by the server."""
+    """Which items to read, decided by the server, and which changes to follow, decided here."""
 
     expression: str = key(text, "FilterExpression", required=True)
     names: Mapping[str, str] = key(mapping(text), "ExpressionAttributeNames", default={})

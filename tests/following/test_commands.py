@@ -253,7 +253,7 @@ async def test_what_waited_for_too_long_is_an_error(table: Table, run_cli: RunCl
     [
         (("--until-caught-up", "--set", "target.streamChanges=false"), "goes with target"),
         (("--disable-stream-after",), "goes with --until-caught-up"),
-        (("--set", "source.filter.expression=attribute_exists(pk)"), "cannot be applied"),
+        (("--set", "source.filter.expression=attribute_exists(:pk)"), ":pk is not defined"),
     ],
 )
 async def test_options_that_do_not_fit(

@@ -21,7 +21,7 @@ FLOORS: Final = {
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "circle", "shards", "config", "decimals"),
-        *("untyped", "canonical", "equality", "digests"),
+        *("untyped", "canonical", "equality", "digests", "expressions", "conditions"),
         *("plain", "judging", "looking", "confidence"),
     ),
     "edges": (

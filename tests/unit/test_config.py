@@ -228,14 +228,28 @@ def test_a_key_of_the_migrator_that_means_nothing_here_warns_and_is_named(
     assert "\n" not in warning
 
 
-def test_following_goes_with_a_stream_and_without_a_filter() -> None:
+def test_following_goes_with_a_stream() -> None:
     found = mistake(changed("target.skipInitialSnapshotTransfer", True))
     assert found.path == "target.skipInitialSnapshotTransfer"
     assert "streamChanges" in found.message
-    text = changed("target.streamChanges", True)
-    found = mistake(text, "source.filter.expression=attribute_exists(pk)")
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("v >", "ends too early"),
+        ("v = :five", ":five is not defined"),
+        ("attribute_exists(#v)", "#v is not"),
+    ],
+)
+def test_a_filter_of_changes_is_read_here_and_others_by_the_server(
+    expression: str, words: str
+) -> None:
+    wrong = f"source.filter.expression={expression}"
+    loaded(changed("target.streamChanges", False), wrong)
+    found = mistake(changed("target.streamChanges", True), wrong)
     assert found.path == "source.filter"
-    assert "cannot be applied to changes" in found.message
+    assert "cannot be applied to changes" in found.message and words in found.message
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
