@@ -18,10 +18,11 @@ from tests.servers.process import unavailable
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C even where these tests were started in the background of a shell, which has
-    children ignore it: the commands under test would inherit that, and rightly stay deaf."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Have the commands under test hear signals even where these tests are started by nohup or in
+    the background of a shell: they would inherit that these are ignored, and rightly stay deaf."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 class RunCli(Protocol):
