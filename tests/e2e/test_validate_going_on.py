@@ -194,7 +194,7 @@ async def test_a_migration_and_its_validation_do_not_disturb_each_other(
     async with StandIn(page_bytes=1000) as source, StandIn() as target:
         await create_table(source.url, TABLE)
         await fill(source.url, TABLE, ITEMS)
-        target.faults.rate("BatchWriteItem", "slow", 1.0, 0.1)
+        target.faults.rate("BatchWriteItem", "slow", 1.0, 0.5)
         options = {"maxItemsPerBatch": 10, "maxConnections": 1}
         sides = (
             alternator(source.url, TABLE, scanSegments=4),
