@@ -34,6 +34,9 @@ from alternator_migrate.pacing import Pace, Retry
 Send = Callable[[str, Sequence[Item], int], Awaitable[Sequence[Item]]]
 """`send(avoid, items, size)`: one request; returns what came back unprocessed."""
 
+Call = Callable[[bytes], Awaitable[bytes]]
+"""`call(body)`: the answer of BatchWriteItem, from the node that is to give it."""
+
 _WRITE_UNIT: Final = 1024.0
 _PIECE_SECONDS: Final = 15.0
 
@@ -73,7 +76,7 @@ class DynamoDBTarget:
         """Delete the items of `keys`, JSON objects, as far as they are there."""
 
         async def send(avoid: str, requests: Sequence[Item], size: int) -> Sequence[Item]:
-            return await self._send(requests, size, avoid)
+            return await self._send(requests, size, lambda body: self._call(body, avoid))
 
         for requests, size in pack([*map(wire.deletion, keys)], self.limits):
             rest = requests
@@ -100,9 +103,12 @@ class DynamoDBTarget:
     async def apply(self, batch: ChangeBatch) -> Sequence[Reject]:
         """Put images and delete keys, all through one node; what is refused is returned."""
 
-        async def send(_: str, requests: Sequence[Item], size: int) -> Sequence[Item]:
+        async def call(body: bytes) -> bytes:
             async with self._homes.writing(batch.home) as node:
-                return await self._send(requests, size, at=node)
+                return await self._call(body, at=node)
+
+        async def send(_: str, requests: Sequence[Item], size: int) -> Sequence[Item]:
+            return await self._send(requests, size, call)
 
         rejects = await self._write(batch.requests, batch.size, self._retry, send)
         await self._homes.settle(batch.home)
@@ -187,13 +193,11 @@ class DynamoDBTarget:
         answer = await self._call(body, avoid)
         return self._settled(wire.read_batch_answer(answer), len(items), taken)
 
-    async def _send(
-        self, requests: Sequence[Item], size: int, avoid: str = "", at: str = ""
-    ) -> Sequence[Item]:
-        """One request of puts and deletes, at the node `at` or any but `avoid`."""
+    async def _send(self, requests: Sequence[Item], size: int, call: Call) -> Sequence[Item]:
+        """One request of puts and deletes, once the pace allows it."""
         taken = await self._take(len(requests), size)
         body = wire.requests_body(self._table, requests, ask_capacity=self._ask_capacity)
-        answer = await self._call(body, avoid, at)
+        answer = await call(body)
         return self._settled(wire.read_requests_answer(answer), len(requests), taken)
 
     async def _take(self, count: int, size: int) -> float:
