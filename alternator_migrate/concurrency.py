@@ -12,8 +12,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Final
 
 _ROUND_SECONDS: Final = 0.25
@@ -38,7 +37,7 @@ class Limiter:
     ) -> None:
         self.lowest, self.highest = min(lowest, highest), highest
         self.limit = self.lowest
-        self._clock = clock
+        self.clock = clock
         self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._round = clock()
@@ -57,9 +56,12 @@ class Limiter:
         self.lowest, self.highest = min(self.lowest, highest), highest
         self._set(self.limit)
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Wait for a free place and hold it."""
+    def slot(self) -> "_Slot":
+        """A place for one write: entered when one is free."""
+        return _Slot(self)
+
+    async def enter(self) -> None:
+        """Wait for a free place and take it."""
         while self._inside >= self.limit:
             self._saturated = True
             place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -70,13 +72,13 @@ class Limiter:
                 self._wake()
                 raise
         self._inside += 1
-        began = self._clock()
-        try:
-            yield
-            self._note(began)
-        finally:
-            self._inside -= 1
-            self._wake()
+
+    def leave(self, took: float | None) -> None:
+        """Give the place back after a write that took so many seconds; None if it failed."""
+        if took is not None:
+            self._note(took)
+        self._inside -= 1
+        self._wake()
 
     def _wake(self) -> None:
         free = self.limit - self._inside
@@ -86,10 +88,10 @@ class Limiter:
                 place.set_result(None)
                 free -= 1
 
-    def _note(self, began: float) -> None:
-        now = self._clock()
+    def _note(self, took: float) -> None:
+        now = self.clock()
         self._done += 1
-        self._latency += now - began
+        self._latency += took
         if now - self._round >= _ROUND_SECONDS and self._done >= self.limit:
             self._end_round(now)
 
@@ -124,3 +126,18 @@ class Limiter:
 
     def _set(self, limit: float) -> None:
         self.limit = max(self.lowest, min(self.highest, math.ceil(limit)))
+
+
+class _Slot:
+    """One place of a limiter, for the time of one write."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self._began = 0.0
+
+    async def __aenter__(self) -> None:
+        await self._limiter.enter()
+        self._began = self._limiter.clock()
+
+    async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
+        self._limiter.leave(self._limiter.clock() - self._began if error is None else None)

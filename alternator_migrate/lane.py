@@ -6,10 +6,11 @@ import re
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -21,6 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from alternator_migrate import errors, wire
+from alternator_migrate.answers import LARGEST, SLOWEST, Answer, Receiver, switch, too_large
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.sigv4 import CONTENT_TYPE, Credentials, Signer
 
@@ -50,9 +52,6 @@ INVALID_ITEMS: Final = frozenset(
     }
 )
 _READ_BUFFER: Final = 2**21
-_LARGEST_ANSWER: Final = 64 * 2**20
-_SLOWEST_ANSWER: Final = 4.0
-"""Read timeouts, each the longest wait for some bytes, that all of an answer may take."""
 _TOO_LONG = re.compile(r"Invalid length of BatchWriteItem command, got \d+ items, maximum is (\d+)")
 _NO_RETRY_MENDS = re.compile(r"Key size too large|Mutation of \d+ bytes is too large")
 _SKEW = re.compile(r"signature expired|not yet current", re.IGNORECASE)
@@ -147,7 +146,7 @@ class Lane:
         node = self._node(url)
         head = f"GET {path} HTTP/1.1\r\n{node.common}\r\n".encode()
         status, headers, body = await self._exchange("GET", node, head)
-        return status, body, _ahead_of(headers.get("Date"))
+        return status, body, _ahead_of(headers.get("date"))
 
     async def ask(self, url: str, path: str) -> bytes:
         """The body of a GET that a node answers with 200. Raises `MigrateError`."""
@@ -162,10 +161,8 @@ class Lane:
             node = self._known[url] = _Node(url, few_headers=self._transport.few_headers)
         return node
 
-    async def _exchange(
-        self, operation: str, node: "_Node", request: bytes
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Send one request; status, headers and body of its answer. Raises `Unavailable`."""
+    async def _exchange(self, operation: str, node: "_Node", request: bytes) -> Answer:
+        """Send one request; its answer. Raises `Unavailable`."""
         try:
             connection = await self._connector.connect(node.request, [], self._timeout)
             try:
@@ -200,34 +197,44 @@ class Lane:
         now = time.monotonic()
         return now - self._opened.setdefault(protocol, now) > most
 
-    async def _talk(
-        self, connection: Connection, request: bytes
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        protocol = connection.protocol
-        if protocol is None or protocol.transport is None:
+    async def _talk(self, connection: Connection, request: bytes) -> Answer:
+        handler = connection.protocol
+        if handler is None or handler.transport is None:
             raise aiohttp.ServerDisconnectedError
-        protocol.set_response_params(
+        transport = handler.transport
+        receiver = transport.get_protocol()
+        if not isinstance(receiver, Receiver):
+            receiver = Receiver(
+                transport, partial(self._hand_over, handler), handler.connection_lost
+            )
+        answer = await receiver.ask(request, self._transport.read_timeout)
+        return answer or await self._receive(handler)
+
+    def _hand_over(self, handler: ResponseHandler, start: bytes) -> None:
+        """Let aiohttp receive an answer of which `start` came."""
+        assert handler.transport is not None  # noqa: S101 # it was just heard of
+        handler.set_response_params(
             read_until_eof=True,
             auto_decompress=False,
             read_timeout=self._transport.read_timeout,
             read_bufsize=_READ_BUFFER,
         )
-        protocol.start_timeout()
-        protocol.transport.write(request)
-        message, payload = await protocol.read()
+        switch(handler.transport, handler)
+        handler.data_received(start)
+
+    async def _receive(self, handler: ResponseHandler) -> Answer:
+        """An answer that was handed over."""
+        message, payload = await handler.read()
         chunks = []
         size = 0
-        give_up = time.monotonic() + _SLOWEST_ANSWER * self._transport.read_timeout
+        give_up = time.monotonic() + SLOWEST * self._transport.read_timeout
         while chunk := await payload.readany():
             chunks.append(chunk)
             size += len(chunk)
             if time.monotonic() > give_up:
                 raise TimeoutError(f"{size} bytes came, and not all of the answer")
-            if size > _LARGEST_ANSWER:
-                raise errors.AnswerTooLarge(
-                    f"an answer of more than {_LARGEST_ANSWER // 2**20} MiB is no DynamoDB answer",
-                    errors.WRONG_SERVER,
-                )
+            if size > LARGEST:
+                raise too_large()
         return message.code, message.headers, b"".join(chunks)
 
 
