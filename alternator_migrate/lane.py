@@ -225,6 +225,8 @@ class Lane:
     async def _receive(self, handler: ResponseHandler) -> Answer:
         """An answer that was handed over."""
         message, payload = await handler.read()
+        while message.code < HTTPStatus.OK:
+            message, payload = await handler.read()
         chunks = []
         size = 0
         give_up = time.monotonic() + SLOWEST * self._transport.read_timeout

@@ -1,0 +1,247 @@
+"""What comes over a connection, piece by piece, and what is made of it."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from alternator_migrate.errors import AnswerTooLarge, MigrateError, Unavailable
+from alternator_migrate.lane import Lane, Transport, open_lane
+from alternator_migrate.loops import loop_factory
+from alternator_migrate.nodes import Nodes
+from tests.cli.support import make_certificate
+
+PAGE = b"0123456789abcdef" * 40_000
+LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: "
+PLAIN = LENGTH + b"5\r\nDate: now\r\n\r\nhello"
+HELLO = (200, b"hello")
+
+SAME = {
+    "in one piece": [PLAIN],
+    "no words": [b"HTTP/1.1 200\r\ncontent-length:5\r\n\r\nhello"],
+    "nothing": [LENGTH + b"0\r\n\r\n"],
+    "an error": [b"HTTP/1.1 400 Bad Request\r\nContent-Length:  5 \r\nX-Empty:\r\n\r\nhello"],
+    "body later": [LENGTH + b"5\r\n\r\n", b"hel", b"lo"],
+    "head in two": [b"HTTP/1.1 200 O", b"K\r\nContent-Length: 5\r\n\r", b"\nhello"],
+    "a page": [LENGTH + b"%d\r\n\r\n" % len(PAGE) + PAGE],
+    "a page in pieces": [
+        LENGTH + b"%d\r\n\r\n" % len(PAGE),
+        *(PAGE[at : at + 99_991] for at in range(0, len(PAGE), 99_991)),
+    ],
+    "a long head": [LENGTH + b"5\r\nX-Long: " + b"x" * 7000 + b"\r\n\r\nhello"],
+    "a head beyond the buffer": [
+        LENGTH + b"5\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"x" * 990) for n in range(17)),
+        b"\r\nhello",
+    ],
+    "chunks": [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n",
+        b"3\r\nllo\r\n0\r\n\r\n",
+    ],
+    "until the end": [b"HTTP/1.1 200 OK\r\n\r\nhel", b"lo", b""],
+    "the last one": [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
+        b"",
+    ],
+    "kept alive": [b"HTTP/1.1 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 5\r\n\r\nhello"],
+    "an older server": [b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", b""],
+    "go on first": [b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN],
+    "no content": [b"HTTP/1.1 204 No Content\r\n\r\n"],
+    "a folded line": [b"HTTP/1.1 200 OK\r\nX-Fold: a\r\n b\r\nContent-Length: 5\r\n\r\nhello"],
+    "two lengths": [LENGTH + b"5\r\nContent-Length: 6\r\n\r\nhello!"],
+    "length and chunks": [
+        LENGTH + b"15\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    ],
+    "a length that is none": [LENGTH + b"+5\r\n\r\nhello"],
+    "a space before the colon": [b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello"],
+    "bare line ends": [b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello"],
+    "a name of nothing": [b"HTTP/1.1 200 OK\r\n: 7\r\nContent-Length: 5\r\n\r\nhello"],
+    "no HTTP": [b"SSH-2.0-OpenSSH_9.6\r\n\r\n"],
+    "cut off": [LENGTH + b"9\r\n\r\nhello", b""],
+    "cut off in its head": [b"HTTP/1.1 200 OK\r\nConte", b""],
+    "cut off in its chunks": [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello",
+        b"",
+    ],
+    "nothing at all": [b""],
+}
+
+
+BOTH_LOOPS = pytest.mark.parametrize(
+    "factory", [loop_factory(), asyncio.new_event_loop], ids=["ours", "asyncio's"]
+)
+
+
+class Server:
+    """Gives every request the next of its answers, in its pieces; an empty piece hangs up."""
+
+    def __init__(self, answers: Sequence[Sequence[bytes]], pause: float = 0.01) -> None:
+        self.connections = 0
+        self._answers = list(answers)
+        self._pause = pause
+        self.asked, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        self.connections += 1
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                self.asked.set()
+                for number, piece in enumerate(self._answers.pop(0)):
+                    await asyncio.sleep(self._pause if number else 0)
+                    if not piece:
+                        return
+                    writer.write(piece)
+                    await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            return
+        finally:
+            self.ended.set()
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(
+    answers: Sequence[Sequence[bytes]], tls: ssl.SSLContext | None = None, pause: float = 0.01
+) -> AsyncIterator[tuple[Server, str]]:
+    """A server of these answers, and its URL."""
+    server = Server(answers, pause)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        yield server, f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def lane_to(url: str, **options: object) -> AsyncIterator[Lane]:
+    """A lane with one connection, that waits for half a second."""
+    transport = Transport(**{"connections": 1, "read_timeout": 0.5, **options})  # type: ignore[arg-type] # of several types
+    async with open_lane(Nodes((url,)), transport, region="r") as lane:
+        yield lane
+
+
+async def of_lane(lane: Lane, url: str) -> tuple[int, bytes] | None:
+    """What the lane makes of an answer; None for an error."""
+    try:
+        status, body, _ = await lane.get(url, "/")
+    except Unavailable:
+        return None
+    return status, body
+
+
+async def of_aiohttp(url: str) -> tuple[int, bytes] | None:
+    """What a client session of aiohttp makes of an answer; None for an error."""
+    timeout = aiohttp.ClientTimeout(sock_read=5)
+    async with aiohttp.ClientSession(auto_decompress=False, timeout=timeout) as session:
+        try:
+            async with session.get(url) as response:
+                return response.status, await response.read()
+        except aiohttp.ClientError:
+            return None
+
+
+@BOTH_LOOPS
+@pytest.mark.parametrize("pieces", SAME.values(), ids=SAME)
+def test_an_answer_is_what_aiohttp_makes_of_it(
+    pieces: list[bytes], factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def scene() -> None:
+        async with serving([pieces]) as (_, url), lane_to(url) as lane:
+            ours = await of_lane(lane, url)
+        async with serving([pieces]) as (_, url):
+            assert ours == await of_aiohttp(url)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(scene())
+
+
+@BOTH_LOOPS
+@pytest.mark.parametrize("secure", [False, True])
+def test_answers_of_all_kinds_come_over_one_connection(
+    factory: Callable[[], asyncio.AbstractEventLoop], secure: bool, tmp_path: Path
+) -> None:
+    names = ("in one piece", "a page", "chunks", "a page in pieces", "chunks", "body later")
+
+    async def scene() -> None:
+        context = None
+        if secure:
+            made = await make_certificate(tmp_path)
+            if made is None:
+                pytest.skip("needs the openssl command to make a certificate")
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*made)
+        answers = [SAME[name] for name in names]
+        async with serving(answers, context) as (server, url), lane_to(url, insecure=True) as lane:
+            bodies = [await of_lane(lane, url) for _ in names]
+            page = (200, PAGE)
+            assert bodies == [HELLO, page, HELLO, page, HELLO, HELLO]
+            assert server.connections == 1
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(scene())
+
+
+@pytest.mark.parametrize("more", ["at once", "later"])
+async def test_what_was_not_asked_for_is_never_an_answer(more: str) -> None:
+    foreign = PLAIN.replace(b"hello", b"other")
+    first = [PLAIN + foreign] if more == "at once" else [PLAIN, foreign]
+    async with serving([first, [PLAIN]]) as (server, url), lane_to(url) as lane:
+        assert await of_lane(lane, url) == HELLO
+        await asyncio.wait_for(server.ended.wait(), 5)
+        assert await of_lane(lane, url) == HELLO
+        assert server.connections == 2
+
+
+async def test_an_answer_may_pause_for_the_time_allowed() -> None:
+    pieces = [LENGTH + b"4\r\n\r\n", b"a", b"b", b"c", b"d"]
+    async with serving([pieces], pause=0.3) as (_, url), lane_to(url) as lane:
+        assert await of_lane(lane, url) == (200, b"abcd")
+
+
+@pytest.mark.parametrize("answer", [[], [LENGTH + b"5\r\n\r\nhel", b"lo"]])
+async def test_silence_is_given_up(answer: list[bytes]) -> None:
+    async with serving([answer], pause=2.0) as (_, url), lane_to(url) as lane:
+        with pytest.raises(Unavailable, match="nothing came for too long"):
+            await lane.get(url, "/")
+
+
+async def test_an_answer_that_drips_is_given_up() -> None:
+    drops = [LENGTH + b"500\r\n\r\n", *[b"x"] * 500]
+    options = {"read_timeout": 0.1}
+    async with serving([drops], pause=0.02) as (_, url), lane_to(url, **options) as lane:
+        with pytest.raises(Unavailable, match="bytes came, and not all of the answer"):
+            await lane.get(url, "/")
+
+
+async def test_an_answer_that_ends_early_is_told_by_its_bytes() -> None:
+    async with serving([SAME["cut off"]]) as (_, url), lane_to(url) as lane:
+        with pytest.raises(Unavailable, match="the answer was cut off: 5 of 9 bytes came"):
+            await lane.get(url, "/")
+
+
+async def test_an_answer_that_is_too_large_is_refused_by_its_head() -> None:
+    async with serving([[LENGTH + b"67108865\r\n\r\nhello"]]) as (_, url), lane_to(url) as lane:
+        with pytest.raises(AnswerTooLarge, match="more than 64 MiB"):
+            await lane.get(url, "/")
+
+
+async def test_a_request_given_up_leaves_nothing_to_the_next() -> None:
+    slow = [LENGTH + b"5\r\n\r\nhe", b"llo"]
+    async with serving([slow, [PLAIN]], pause=0.2) as (server, url), lane_to(url) as lane:
+        asking = asyncio.create_task(lane.get(url, "/"))
+        await asyncio.wait_for(server.asked.wait(), 5)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert await of_lane(lane, url) == HELLO
+        assert server.connections == 2
+
+
+async def test_headers_are_found_by_any_spelling() -> None:
+    damaged = b"HTTP/1.1 200 OK\r\nX-AMZ-CRC32: 7\r\ncontent-LENGTH: 2\r\n\r\n{}"
+    async with serving([[damaged]]) as (_, url), lane_to(url) as lane:
+        with pytest.raises(MigrateError, match="CRC32 differs"):
+            await lane.call("Scan", b"{}")
