@@ -7,12 +7,12 @@ number, time and author are decoded.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from alternator_migrate import wire
+from alternator_migrate.decimals import plain
 from alternator_migrate.description import TableSpec
 from alternator_migrate.errors import BadAnswer
 from alternator_migrate.model import Change, Shard
@@ -20,10 +20,7 @@ from alternator_migrate.model import Change, Shard
 T = TypeVar("T")
 
 _ABSENT = msgspec.Raw(b"")
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _TTL_AUTHOR: Final = "dynamodb.amazonaws.com"
-_PLAIN_NUMBER = re.compile(r"(?:-?[1-9]\d*|0|-?(?:0|[1-9]\d*)\.\d*[1-9])\Z", re.ASCII)
-_LARGEST_MAGNITUDE: Final = 200
 _ALTERNATOR_SHARD = re.compile(r"H ?([0-9a-f]+):")
 
 
@@ -104,7 +101,7 @@ def record_reader(table: TableSpec) -> RecordReader:
         data = record.data
         for field in numeric:
             number = getattr(data.keys, field)
-            number.value = canonical_number(number.value)
+            number.value = plain(number.value)
         image = data.image
         if record.name == "REMOVE":
             image = None
@@ -117,7 +114,7 @@ def record_reader(table: TableSpec) -> RecordReader:
         return Change(encode(data.keys), image, data.sequence, data.created, by_service)
 
     def read(body: bytes) -> Records:
-        answer = _decoded("GetRecords", decoder, body)
+        answer = wire.decoded("GetRecords", decoder, body)
         return Records([change(record) for record in answer.records], answer.iterator)
 
     return read
@@ -125,31 +122,14 @@ def record_reader(table: TableSpec) -> RecordReader:
 
 def read_stream(body: bytes) -> StreamPage:
     """One page of a stream's description. Raises `BadAnswer`."""
-    found = _decoded("DescribeStream", _describe_answer, body).stream
+    found = wire.decoded("DescribeStream", _describe_answer, body).stream
     shards = [Shard(each.id, each.parent or None, _generation(each.id)) for each in found.shards]
     return StreamPage(found.status, shards, found.last or None)
 
 
 def read_iterator(body: bytes) -> str:
     """The iterator that GetShardIterator gives. Raises `BadAnswer`."""
-    return _decoded("GetShardIterator", _iterator_answer, body).iterator
-
-
-def canonical_number(text: str) -> str:
-    """The one plain decimal of a number, so that equal numbers are equal texts; what is no
-    number of DynamoDB's range is left as it is."""
-    if _PLAIN_NUMBER.match(text):
-        return text
-    try:
-        number = Decimal(text)
-        if number and abs(number.adjusted()) > _LARGEST_MAGNITUDE:
-            return text
-        plain = format(number, "f")
-    except (InvalidOperation, ValueError):
-        return text
-    if "." in plain:
-        plain = plain.rstrip("0").rstrip(".")
-    return plain if number else "0"
+    return wire.decoded("GetShardIterator", _iterator_answer, body).iterator
 
 
 def _answer_type(fields: Sequence[str], names: Sequence[str], kinds: Sequence[str]) -> Any:
@@ -204,10 +184,3 @@ def _generation(shard: str) -> int:
 
 def _is_ttl(author: _Author) -> bool:
     return _TTL_AUTHOR in (author.principal, author.lower_principal)
-
-
-def _decoded(operation: str, decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
-    try:
-        return decoder.decode(body)
-    except _UNREADABLE as error:
-        raise wire.unreadable(operation, body, error) from error

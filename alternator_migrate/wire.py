@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from alternator_migrate.errors import BadAnswer, MigrateError, Unavailable
+from alternator_migrate.errors import BadAnswer, Unavailable
 from alternator_migrate.model import (
     Change,
     Item,
@@ -28,6 +28,7 @@ _NEXT_ITEM = b'}},{"PutRequest":{"Item":'
 _PUT = b'{"PutRequest":{"Item":%b}}'
 _DELETE = b'{"DeleteRequest":{"Key":%b}}'
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BATCH_WRITE = "BatchWriteItem"
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
 
 Cutter = Callable[[bytes], tuple[Page, float | None]]
@@ -120,10 +121,7 @@ def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float |
     skipped; without it as never read. Raises `Unavailable` for an answer that was cut off,
     and `BadAnswer` for anything else but a Scan answer.
     """
-    try:
-        answer = _scan_answer.decode(body)
-    except _UNREADABLE as error:
-        raise unreadable("Scan", body, error) from error
+    answer = decoded("Scan", _scan_answer, body)
     if answer.count != len(answer.items) or answer.scanned < answer.count:
         raise BadAnswer(
             f"Scan announced {answer.count} items of {answer.scanned} and sent {len(answer.items)}"
@@ -183,10 +181,7 @@ def get_body(table: str, keys: Sequence[bytes], request: Mapping[str, object]) -
 def read_get_answer(body: bytes) -> tuple[list[Item], list[bytes], float | None]:
     """The items found, the keys that came back unprocessed, and the consumed read units where
     reported. Raises `Unavailable` and `BadAnswer` as `read_page` does."""
-    try:
-        answer = _get_answer.decode(body)
-    except _UNREADABLE as error:
-        raise unreadable("BatchGetItem", body, error) from error
+    answer = decoded("BatchGetItem", _get_answer, body)
     items = [item for found in answer.responses.values() for item in found]
     back = [bytes(key) for keys in answer.unprocessed.values() for key in keys.keys]
     return cast("list[Item]", items), back, _units(answer.consumed)
@@ -210,7 +205,7 @@ def requests_body(table: str, requests: Sequence[Item], *, ask_capacity: bool) -
 
 def item_of_request(request: Item) -> Item:
     """The item that a WriteRequest puts, or the key that it deletes. Raises `BadAnswer`."""
-    found = _decoded(_write_request, request)
+    found = decoded(_BATCH_WRITE, _write_request, request)
     if found.put:
         return cast("Item", found.put.item)
     if found.delete:
@@ -224,7 +219,7 @@ def read_batch_answer(body: bytes) -> tuple[list[Item], float | None]:
     Raises `Unavailable` and `BadAnswer` as `read_page` does.
     """
     requests, units = read_requests_answer(body)
-    back = [_decoded(_put_request, request).put.item for request in requests]
+    back = [decoded(_BATCH_WRITE, _put_request, request).put.item for request in requests]
     return cast("list[Item]", back), units
 
 
@@ -233,7 +228,7 @@ def read_requests_answer(body: bytes) -> tuple[list[Item], float | None]:
     reported."""
     if body in _NONE_UNPROCESSED:
         return [], None
-    answer = _decoded(_batch_answer, body)
+    answer = decoded(_BATCH_WRITE, _batch_answer, body)
     back = [request for requests in answer.unprocessed.values() for request in requests]
     return cast("list[Item]", back), _units(answer.consumed)
 
@@ -242,11 +237,20 @@ def _units(consumed: Sequence[_Consumed]) -> float | None:
     return sum(each.units for each in consumed) if consumed else None
 
 
-def _decoded(decoder: "msgspec.json.Decoder[T]", body: Item) -> T:
+def decoded(operation: str, decoder: "msgspec.json.Decoder[T]", body: Item) -> T:
+    """An answer to `operation`, or a part of one. Raises `Unavailable` where it was cut off,
+    which may not happen again, and `BadAnswer` where it is wrong.
+
+    msgspec says "truncated" of half a surrogate pair near the end too, so brackets are counted.
+    """
     try:
         return decoder.decode(body)
     except _UNREADABLE as error:
-        raise unreadable("BatchWriteItem", body, error) from error
+        at_the_end = "truncated" in str(error) or f"(byte {len(body)})" in str(error)
+        if at_the_end and is_cut_off(bytes(body)):
+            words = f"the answer to {operation} was cut off after {len(body)} bytes"
+            raise Unavailable(words) from error
+        raise BadAnswer(f"the answer to {operation} cannot be read: {error}") from error
 
 
 def read_error(body: bytes) -> tuple[str, str]:
@@ -264,17 +268,6 @@ def is_cut_off(body: bytes) -> bool:
     shape = _STRING.sub(b"", body).strip()
     opened, closed = (sum(map(shape.count, marks)) for marks in ((b"{", b"["), (b"}", b"]")))
     return not shape or (shape[:1] == b"{" and (opened > closed or b'"' in shape))
-
-
-def unreadable(operation: str, body: Item, error: Exception) -> MigrateError:
-    """What an answer is that cannot be decoded: cut off, which may not happen again, or wrong.
-
-    msgspec says "truncated" of half a surrogate pair near the end too, so brackets are counted.
-    """
-    at_the_end = "truncated" in str(error) or f"(byte {len(body)})" in str(error)
-    if at_the_end and is_cut_off(bytes(body)):
-        return Unavailable(f"the answer to {operation} was cut off after {len(body)} bytes")
-    return BadAnswer(f"the answer to {operation} cannot be read: {error}")
 
 
 def key_of(item: Item, names: Sequence[str]) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alternator_migrate import records
+from alternator_migrate import decimals, records
 from alternator_migrate.description import KeyElement, TableSpec
 from alternator_migrate.errors import BadAnswer, Unavailable
 from alternator_migrate.model import Shard
@@ -118,15 +118,15 @@ def test_names_of_keys_may_be_any_text() -> None:
     ],
 )
 def test_numbers_have_one_text(text: str, plain: str) -> None:
-    assert records.canonical_number(text) == plain
+    assert decimals.plain(text) == plain
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6), st.integers(0, 3))
 def test_trailing_zeros_and_exponents_do_not_matter(number: Any, zeros: int) -> None:
-    plain = records.canonical_number(str(number))
+    plain = decimals.plain(str(number))
     padded = f"{number:f}" + "0" * zeros
-    assert records.canonical_number(padded) == records.canonical_number(f"{number:e}") == plain
-    assert records.canonical_number(plain) == plain
+    assert decimals.plain(padded) == decimals.plain(f"{number:e}") == plain
+    assert decimals.plain(plain) == plain
 
 
 @pytest.mark.parametrize(
