@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alternator_migrate import plain
+from alternator_migrate.durable import sync_folder
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.model import Comparison, Standing
 
@@ -257,8 +258,4 @@ def _write_durably(temporary: Path, path: Path, text: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

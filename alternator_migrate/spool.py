@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from alternator_migrate.changes import SpoolStanding
+from alternator_migrate.durable import sync_folder
 from alternator_migrate.errors import MigrateError
 from alternator_migrate.model import Change, Standing
-from alternator_migrate.spoolfile import SpoolFile, Stretch, encode, sync_folder
+from alternator_migrate.spoolfile import SpoolFile, Stretch, encode
 
 PARTS: Final = 16
 _ENOUGH: Final = 0.9

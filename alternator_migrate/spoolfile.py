@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from alternator_migrate.durable import sync_folder
 from alternator_migrate.errors import MigrateError
 from alternator_migrate.model import Change
 
@@ -198,15 +199,6 @@ class SpoolFile:
             f"the spool is damaged: {self.path} at byte {at}",
             "Changes kept there are lost: begin anew with --fresh, on a disk that is in order.",
         )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new and renamed files of a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _head(compacted: int, dropped: int) -> bytes:

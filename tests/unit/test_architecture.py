@@ -37,7 +37,7 @@ FLOORS: Final = {
             "rejects",
             "findings",
         ),
-        *("savepoint", "spoolfile", "spool", "hooks", "loops"),
+        *("durable", "savepoint", "spoolfile", "spool", "hooks", "loops"),
     ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
