@@ -85,10 +85,9 @@ def run(config: Path | None, **options: Any) -> None:
     if options["rejects"] and options["validate"]:
         raise click.UsageError("--rejects and --validate cannot go together")
     settings = common.settings_of(config, options)
-    from alternator_migrate import commands, staffing  # noqa: PLC0415 # keeps mistakes and -h fast
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    wish = staffing.Wish(*(options.pop(name) for name in ("engine", "workers", "scheduler")))
-    sys.exit(commands.run(settings, wish=wish, **options))
+    sys.exit(commands.run(settings, wish=common.wish_of(options), **options))
 
 
 @cli.command()
@@ -131,10 +130,9 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
     loaded = common.settings_of(config, options)
     if options["delete_extra"] and not yes:
         _ask_to_delete(loaded.settings.target.table)
-    from alternator_migrate import commands, staffing  # noqa: PLC0415 # keeps mistakes and -h fast
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    wish = staffing.Wish(*(options.pop(name) for name in ("engine", "workers", "scheduler")))
-    sys.exit(commands.validate(loaded, wish=wish, **options))
+    sys.exit(commands.validate(loaded, wish=common.wish_of(options), **options))
 
 
 def _ask_to_delete(table: str) -> None:
@@ -168,20 +166,9 @@ def follow(config: Path | None, **options: Any) -> None:
     if config or options["assignments"] or any(options[flag] for flag in common.FLAGS):
         options["assignments"] = (*options["assignments"], *following)
     settings = common.settings_of(config, options)
-    from alternator_migrate import commands, staffing  # noqa: PLC0415 # keeps mistakes and -h fast
+    from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    wish = staffing.Wish()
-    sys.exit(
-        commands.run(
-            settings,
-            into_existing=True,
-            rejects=None,
-            wish=wish,
-            shard=None,
-            validate=False,
-            **options,
-        )
-    )
+    sys.exit(commands.run(settings, into_existing=True, **options))
 
 
 @cli.command()

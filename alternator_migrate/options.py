@@ -156,6 +156,13 @@ def share(text: str | None) -> float | None:
     return share
 
 
+def wish_of(options: dict[str, Any]) -> Any:
+    """What is wished for engines; its options are taken out of `options`."""
+    from alternator_migrate.staffing import Wish  # noqa: PLC0415 # keeps -h fast
+
+    return Wish(*(options.pop(name) for name in ("engine", "workers", "scheduler")))
+
+
 def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
     """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
     from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
