@@ -56,7 +56,7 @@ class Check:
             if earlier:
                 resume.check_tables(*earlier, sides.findings.source, target)
                 log.info("going on from %s", earlier[0])
-            with lock(self.store.folder, resume.validation_identity(settings)):
+            with lock(self.store.folder, self.store.migration):
                 first = comparing.first_savepoint(
                     self._loaded, wishes, sides, target, earlier and earlier[1]
                 )

@@ -1,48 +1,34 @@
 """Joinery of workers: a comparison's job as it travels to them, and what they open to do it."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from alternator_migrate.comparing import Wishes, mode_of, writes
 from alternator_migrate.config import Settings
 from alternator_migrate.digests import Digests
 from alternator_migrate.ends import Ends, readers
-from alternator_migrate.jobs import Configuration, open_ends
+from alternator_migrate.jobs import Configuration, TableJob
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.migration import Findings
 from alternator_migrate.model import Comparison, Counts, Finding, Role, Verdict
+from alternator_migrate.pacing import reasons
 from alternator_migrate.slices import Glimpse, Report, Slice
-from alternator_migrate.snapshot import Crew
 from alternator_migrate.stages import Errand, Stage, begun
 from alternator_migrate.wiring import Sides
 
 
 @dataclass(frozen=True, slots=True)
-class CheckJob:
+class CheckJob(TableJob):
     """The comparison of two tables, for workers."""
 
-    configuration: Configuration
     wishes: Wishes
     comparison: Comparison
-    findings: Findings
-    read_cap: float | None
-    write_cap: float | None
-    crew: Crew
-    key: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    def check(self) -> None:
-        """Raise `ConfigError` where a variable that the configuration names is not set here."""
-        self.configuration.settings()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["CheckBench"]:
         """Connect to both sides. Raises `MigrateError`."""
-        settings = self.configuration.settings()
-        async with open_ends(settings, self.crew) as (source, target):
-            sides = Sides(source, target, self.findings, self.read_cap, self.write_cap, self.crew)
+        async with self.connected() as (settings, sides):
             yield CheckBench(settings, sides, self.wishes, self.comparison)
 
 
@@ -50,12 +36,9 @@ def check_job(
     configuration: Configuration, sides: Sides, wishes: Wishes, comparison: Comparison
 ) -> CheckJob:
     """The job of a comparison between open `sides`."""
-    findings = replace(sides.findings, segments=())
     bare = replace(comparison, sides={}, digests=b"")
     mode_kept = replace(bare, stage="digests" if mode_of(comparison) == "digest" else "details")
-    return CheckJob(
-        configuration, wishes, mode_kept, findings, sides.read_cap, sides.write_cap, sides.crew
-    )
+    return CheckJob.between(configuration, sides, wishes, mode_kept)
 
 
 class CheckBench:
@@ -135,13 +118,12 @@ class CheckShift:
 
     def report(self) -> Report:
         """What is settled by now."""
-        reasons = (pace.reason(role) for role, pace in self._ends.paces.items())
         return Report(
             standing=self._stage.standing(),
             kept=self._stage.checked(self._findings.kept),
             retries=self._ends.retry.retries - self._before[0],
             throttled=self._ends.retry.throttled - self._before[1],
-            paced=", ".join(filter(None, reasons)),
+            paced=reasons(self._ends.paces.items()),
         )
 
 

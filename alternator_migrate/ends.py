@@ -13,7 +13,7 @@ from alternator_migrate.judging import Judge
 from alternator_migrate.looking import Looks
 from alternator_migrate.mending import Repair
 from alternator_migrate.model import Item, Role, Verdict
-from alternator_migrate.pacing import Pace, Retry
+from alternator_migrate.pacing import Pace, Retry, part_of
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry
 from alternator_migrate.sources.lookup import DynamoDBLookup
 from alternator_migrate.stages import Side
@@ -71,10 +71,8 @@ class Ends:
     def allow(self, share: float) -> None:
         """Let a share of each limit be what may be used from now on."""
         for role, pace in self.paces.items():
-            cap = self._caps[role]
-            pace.allow(None if cap is None else cap * share)
-        cap = self._open.write_cap
-        self.writing.allow(None if cap is None else cap * share)
+            pace.allow(part_of(self._caps[role], share))
+        self.writing.allow(part_of(self._open.write_cap, share))
 
     def details(
         self, findings: FindingSink, verdict: Verdict, *, write: bool, delete: bool, values: bool

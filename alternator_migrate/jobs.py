@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 from alternator_migrate.concurrency import Limiter
 from alternator_migrate.config import Settings
@@ -13,8 +13,8 @@ from alternator_migrate.errors import TooManyRejects
 from alternator_migrate.ledger import Ledger
 from alternator_migrate.migration import Findings
 from alternator_migrate.model import Reject, Standing
-from alternator_migrate.pacing import Pace, Retry
-from alternator_migrate.services import Service, open_service
+from alternator_migrate.pacing import Pace, Retry, part_of, reasons
+from alternator_migrate.services import open_service
 from alternator_migrate.slices import Glimpse, Report, Slice
 from alternator_migrate.snapshot import Copying, Crew
 from alternator_migrate.wiring import Sides, source_of, target_of
@@ -40,51 +40,63 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class CopyJob:
-    """The copy of one table, for workers; `now` (epoch seconds) decides for all of them which
-    items have expired."""
+class TableJob:
+    """What workers have to know of the two tables, whatever they do with them."""
 
     configuration: Configuration
     findings: Findings
     read_cap: float | None
     write_cap: float | None
     crew: Crew
-    now: float
-    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    key: str = field(default_factory=lambda: uuid.uuid4().hex, kw_only=True)
+
+    @classmethod
+    def between(cls, configuration: Configuration, sides: Sides, *own: object) -> Self:
+        """The job between open `sides`, with what is its own."""
+        findings = replace(sides.findings, segments=())
+        return cls(configuration, findings, sides.read_cap, sides.write_cap, sides.crew, *own)
 
     def check(self) -> None:
         """Raise `ConfigError` where a variable that the configuration names is not set here."""
         self.configuration.settings()
 
     @asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[Settings, Sides]]:
+        """The settings, and both sides; their nodes are watched meanwhile. Raises
+        `MigrateError`."""
+        settings, crew = self.configuration.settings(), self.crew
+        patience = settings.retry_budget_seconds
+        async with (
+            open_service("source", settings.source, crew.readers, patience) as source,
+            open_service("target", settings.target, crew.writers, patience) as target,
+            asyncio.TaskGroup() as group,
+        ):
+            watching = [group.create_task(side.watch()) for side in (source, target)]
+            yield (
+                settings,
+                Sides(source, target, self.findings, self.read_cap, self.write_cap, crew),
+            )
+            for task in watching:
+                task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class CopyJob(TableJob):
+    """The copy of one table, for workers; `now` (epoch seconds) decides for all of them which
+    items have expired."""
+
+    now: float
+
+    @asynccontextmanager
     async def open(self) -> AsyncIterator["CopyBench"]:
         """Connect to both sides. Raises `MigrateError`."""
-        settings = self.configuration.settings()
-        async with open_ends(settings, self.crew) as (source, target):
-            sides = Sides(source, target, self.findings, self.read_cap, self.write_cap, self.crew)
+        async with self.connected() as (settings, sides):
             yield CopyBench(settings, sides, self.now)
-
-
-@asynccontextmanager
-async def open_ends(settings: Settings, crew: Crew) -> AsyncIterator[tuple[Service, Service]]:
-    """Both sides as a worker opens them; their nodes are watched meanwhile. Raises
-    `MigrateError`."""
-    patience = settings.retry_budget_seconds
-    async with (
-        open_service("source", settings.source, crew.readers, patience) as source,
-        open_service("target", settings.target, crew.writers, patience) as target,
-        asyncio.TaskGroup() as group,
-    ):
-        watching = [group.create_task(side.watch()) for side in (source, target)]
-        yield source, target
-        for task in watching:
-            task.cancel()
 
 
 def copy_job(configuration: Configuration, sides: Sides, now: float) -> CopyJob:
     """The job of a migration between open `sides`."""
-    findings = replace(sides.findings, segments=())
-    return CopyJob(configuration, findings, sides.read_cap, sides.write_cap, sides.crew, now)
+    return CopyJob.between(configuration, sides, now)
 
 
 class CopyBench:
@@ -103,13 +115,13 @@ class CopyBench:
             (self._reading, self._sides.read_cap),
             (self._writing, self._sides.write_cap),
         ):
-            pace.allow(None if cap is None else cap * piece.share)
+            pace.allow(part_of(cap, piece.share))
         crew = self.crew(piece.share)
         self._limiter.allow(crew.writers)
         source = source_of(self._settings, self._sides, self._retry, self._reading, now=self._now)
         paces = (("source", self._reading), ("target", self._writing))
         rejects = _KeptRejects(piece.errand if isinstance(piece.errand, int) else 0)
-        ledger = Ledger(0, _begun(piece))
+        ledger = Ledger(0, Standing(positions=piece.positions))
         copying = Copying(source, self._target, ledger, rejects, crew, self._limiter)
         return CopyShift(piece, copying, ledger, rejects, self._retry, paces)
 
@@ -170,7 +182,7 @@ class CopyShift:
         )
 
     def _paced(self) -> str:
-        return ", ".join(pace.reason(side) for side, pace in self._paces if pace.reason(side))
+        return reasons(self._paces)
 
 
 class _KeptRejects:
@@ -188,9 +200,3 @@ class _KeptRejects:
         self.left -= len(rejects)
         if self.left < 0:
             raise TooManyRejects("the target refuses more items than maxRejects allows")
-
-
-def _begun(piece: Slice) -> Standing:
-    return Standing(
-        positions={segment: key for segment, key in piece.places.items() if key is not None}
-    )

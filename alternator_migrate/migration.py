@@ -25,7 +25,7 @@ from alternator_migrate.interfaces import (
 )
 from alternator_migrate.ledger import Ledger
 from alternator_migrate.model import Progress, Segment, Standing
-from alternator_migrate.pacing import Pace, Retry
+from alternator_migrate.pacing import Pace, Retry, reasons
 from alternator_migrate.snapshot import Copying, Crew
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,6 @@ class Migration:
         """How the migration stands now."""
         ledger, found, seen = self._ledger, self._findings, self._engine.glimpse()
         follower = self._follower
-        paced = [pace.reason(side) for side, pace in self._paces]
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
@@ -184,7 +183,7 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            paced=", ".join(filter(None, (*paced, seen.paced))),
+            paced=reasons(self._paces, seen.paced),
             changes=follower.progress if follower else None,
         )
 

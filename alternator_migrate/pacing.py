@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
 import tenacity
@@ -128,6 +128,16 @@ class Pace:
             return 0.0
         self._tokens = min(self._tokens + self._rate * elapsed, self._rate)
         return -self._tokens / self._rate
+
+
+def reasons(paces: Iterable[tuple[str, Pace]], elsewhere: str = "") -> str:
+    """Why requests wait, here by side and `elsewhere`; "" if they do not."""
+    return ", ".join(filter(None, (*(pace.reason(side) for side, pace in paces), elsewhere)))
+
+
+def part_of(cap: float | None, share: float) -> float | None:
+    """A share of a limit; None stays none."""
+    return None if cap is None else cap * share
 
 
 class Retry:

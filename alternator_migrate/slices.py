@@ -27,6 +27,11 @@ class Slice:
         """The slice's segments."""
         return [Segment(index, self.total) for index in self.places]
 
+    @property
+    def positions(self) -> Mapping[int, Position]:
+        """Where to go on in the segments that were begun."""
+        return {index: place for index, place in self.places.items() if place is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
@@ -76,5 +81,4 @@ def nothing_done(piece: Slice, error: MigrateError) -> Report:
     """The report of a slice that could not begin, in a run that has begun."""
     if isinstance(error, UsageError):
         error = MigrateError(f"a worker cannot begin: {error.args[0]}", error.hint)
-    positions = {segment: place for segment, place in piece.places.items() if place is not None}
-    return Report(Standing(positions=positions), error=error)
+    return Report(Standing(positions=piece.positions), error=error)

@@ -12,7 +12,7 @@ from alternator_migrate.findings import FindingsFile
 from alternator_migrate.interfaces import ComparisonKeeper, Engine
 from alternator_migrate.ledger import Ledger
 from alternator_migrate.model import Comparison, Progress, Role, Segment, Verdict
-from alternator_migrate.pacing import Pace, Retry
+from alternator_migrate.pacing import Pace, Retry, reasons
 from alternator_migrate.stages import Errand, Side, Stage
 from alternator_migrate.validate import Details
 
@@ -93,7 +93,6 @@ class Validation:
         """How the validation stands now; a second stage adds to the work of the first."""
         ledgers, earlier = self._ledgers.values(), self._earlier
         seen = self._engine.glimpse()
-        reasons = [*(pace.reason(role) for role, pace in self._paces.items()), seen.paced]
         doubts = self._details.doubts
         return Progress(
             *self._names,
@@ -110,7 +109,7 @@ class Validation:
             backlog=sum(each.backlog for each in ledgers) + seen.backlog,
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            paced=", ".join(filter(None, reasons)),
+            paced=reasons(self._paces.items(), seen.paced),
             examined=earlier.examined
             + sum(each.settled.read for each in ledgers)
             + seen.items.read,
