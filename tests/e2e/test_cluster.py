@@ -13,6 +13,7 @@ from alternator_migrate.errors import OutOfTime, UsageError
 from tests.e2e.jobs import Ending, Job, alternator, job, migrate
 from tests.e2e.stage import TABLE, rows, until
 from tests.servers.client import create_table, fill
+from tests.servers.filled import filled
 from tests.shapes import same_items
 from tests.standin import StandIn
 from tests.standin.server import Node
@@ -26,9 +27,7 @@ REFRESH_MS = 100
 @pytest.fixture
 async def source() -> AsyncIterator[StandIn]:
     """A table of `ITEMS`."""
-    async with StandIn(page_bytes=3000) as server:
-        await create_table(server.url, TABLE)
-        await fill(server.url, TABLE, ITEMS)
+    async with filled(TABLE, ITEMS, page_bytes=3000) as server:
         yield server
 
 

@@ -15,8 +15,8 @@ from alternator_migrate.nodes import Nodes
 from tests.e2e.jobs import alternator, job, migrate
 from tests.e2e.stage import TABLE, rows
 from tests.servers import faults
-from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange
+from tests.servers.filled import filled
 from tests.servers.proxy import FaultProxy
 from tests.shapes import same_items
 from tests.standin import StandIn
@@ -45,9 +45,7 @@ class Listener:
 @pytest.fixture
 async def source() -> AsyncIterator[StandIn]:
     """A table of `ITEMS`."""
-    async with StandIn(page_bytes=3000) as server:
-        await create_table(server.url, TABLE)
-        await fill(server.url, TABLE, ITEMS)
+    async with filled(TABLE, ITEMS, page_bytes=3000) as server:
         yield server
 
 

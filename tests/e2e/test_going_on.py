@@ -13,6 +13,7 @@ from tests.conftest import RunCli
 from tests.e2e.jobs import Job, alternator, job, write_config
 from tests.servers.cli import Result, running
 from tests.servers.client import call, create_table, fill
+from tests.servers.filled import filled
 from tests.shapes import same_items
 from tests.standin import StandIn
 
@@ -24,9 +25,7 @@ STOPS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 @pytest.fixture
 async def source() -> AsyncIterator[StandIn]:
-    async with StandIn(page_bytes=2000) as server:
-        await create_table(server.url, TABLE)
-        await fill(server.url, TABLE, ITEMS)
+    async with filled(TABLE, ITEMS, page_bytes=2000) as server:
         yield server
 
 

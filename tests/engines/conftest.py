@@ -6,7 +6,7 @@ import pytest
 
 from tests.engines.dask import DaskCluster, dask_cluster
 from tests.engines.ends import ITEMS, TABLE, Options
-from tests.servers.client import create_table, fill
+from tests.servers.filled import filled
 from tests.standin import StandIn
 
 
@@ -39,9 +39,7 @@ def options(request: pytest.FixtureRequest) -> Options:
 @pytest.fixture
 async def source() -> AsyncIterator[StandIn]:
     """A source of 600 items in small pages."""
-    async with StandIn(page_bytes=2000) as server:
-        await create_table(server.url, TABLE)
-        await fill(server.url, TABLE, ITEMS)
+    async with filled(TABLE, ITEMS, page_bytes=2000) as server:
         yield server
 
 
