@@ -1,5 +1,8 @@
 .PHONY: demo test lint bench chaos clean
 
+# The command is started hundreds of times: its bytecode is kept, as that of an installed one is.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 LOCAL := .tools/dynamodb_local

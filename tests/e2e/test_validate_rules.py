@@ -196,7 +196,7 @@ async def test_keys_that_come_back_unprocessed_are_asked_for_again(
             await place.put(*numbered(400))
         await ends[1].delete({"pk": {"S": "item 9"}})
         for each in (source, target):
-            each.faults.rate("BatchGetItem", "partial_500", 0.5)
+            each.faults.rate("BatchGetItem", "partial_500", 0.25)
             each.faults.rate("Scan", "error_500", 0.2)
         outcome = await validate(tmp_path, job(ends[0].side, ends[1].side), wishes)
         assert outcome.verdict == Verdict(compared=400, missing=1)
