@@ -1,7 +1,7 @@
 """HTTP answers of the common kind, read straight into one buffer of their size.
 
 Of a connection that carries one request at a time this is the receiving protocol. An answer that
-is anything but a plain status, a Content-Length and a body is handed to another protocol, as is
+is anything but a plain status, a Content-Length and a body is left to another protocol, as is
 one whose head does not come in one piece.
 """
 
@@ -37,8 +37,7 @@ def too_large() -> AnswerTooLarge:
     )
 
 
-def switch(transport: asyncio.Transport, protocol: asyncio.BaseProtocol) -> None:
-    """Let `protocol` receive what comes over `transport` from now on."""
+def _switch(transport: asyncio.Transport, protocol: asyncio.BaseProtocol) -> None:
     transport.pause_reading()  # uvloop looks at the kind of a protocol when reading begins
     transport.set_protocol(protocol)
     transport.resume_reading()
@@ -47,21 +46,23 @@ def switch(transport: asyncio.Transport, protocol: asyncio.BaseProtocol) -> None
 class Receiver(asyncio.BufferedProtocol):
     """Receives the answers that come over `transport`, whose protocol it becomes.
 
-    `hand_over(start)` is called with the bytes that came, if the answer has to be received in
-    another way; the transport is then no longer this protocol's. `lost` is told the end of the
-    connection.
+    An answer of another kind is received by the protocol `other`, which `prepare` is to make
+    ready; the transport is then the other's. That one is also told of the connection's end, and
+    when writing pauses.
     """
 
     def __init__(
         self,
         transport: asyncio.Transport,
-        hand_over: Callable[[bytes], None],
-        lost: Callable[[BaseException | None], None],
+        other: asyncio.Protocol,
+        prepare: Callable[[], None],
     ) -> None:
         self._transport = transport
-        self._hand_over, self._lost = hand_over, lost
+        self._other, self._prepare = other, prepare
+        self._handed_over = False
         self._loop = asyncio.get_running_loop()
         self._head = bytearray(_HEAD_BYTES)
+        self._room = memoryview(self._head)
         self._waiting: asyncio.Future[Answer | None] | None = None
         self._status = 0
         self._fields: dict[str, str] = {}
@@ -70,10 +71,10 @@ class Receiver(asyncio.BufferedProtocol):
         self._quiet = 0.0
         self._began = self._heard = 0.0
         self._alarm: asyncio.TimerHandle | None = None
-        switch(transport, self)
+        _switch(transport, self)
 
     async def ask(self, request: bytes, quiet: float) -> Answer | None:
-        """Send one request; its answer, or None once that was handed over.
+        """Send one request; its answer, or None where the other protocol receives it.
 
         Raises `TimeoutError` after `quiet` seconds without a byte, `ConnectionError` where the
         connection ends early, and `AnswerTooLarge`. Whatever it raises, the connection is of no
@@ -91,13 +92,15 @@ class Receiver(asyncio.BufferedProtocol):
             self._alarm.cancel()
             self._done()
 
-    def get_buffer(self, sizehint: int) -> memoryview | bytearray:
-        """Where the next bytes go."""
-        return self._head if self._body is None else memoryview(self._body)[self._got :]
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go: a view, of which asyncio's TLS fills slices."""
+        return self._room if self._body is None else memoryview(self._body)[self._got :]
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes came."""
-        if self._waiting is None:
+        if self._handed_over:  # the rest of what one read on Windows gave
+            self._other.data_received(bytes(self._room[:nbytes]))
+        elif self._waiting is None:
             self._transport.abort()
         elif self._body is None:
             self._start(nbytes)
@@ -118,7 +121,15 @@ class Receiver(asyncio.BufferedProtocol):
         else:
             words = f"the answer was cut off: {self._got} of {len(self._body)} bytes came"
             self._fail(ConnectionResetError(words))
-        self._lost(exc)
+        self._other.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The transport holds enough of a request."""
+        self._other.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The transport has sent most of it."""
+        self._other.resume_writing()
 
     def _start(self, count: int) -> None:
         """Take the head of an answer, and as much of its body as came with it."""
@@ -126,20 +137,23 @@ class Receiver(asyncio.BufferedProtocol):
         length = self._read_head(end) if end >= 0 else None
         start = end + len(_END_OF_HEAD)
         if length is None or start + length < count:
+            self._handed_over = True
             self._settle(None)
-            self._hand_over(bytes(self._head[:count]))
+            self._prepare()
+            _switch(self._transport, self._other)
+            self._other.data_received(bytes(self._room[:count]))
         elif start + length == count:
-            self._settle((self._status, self._fields, bytes(self._head[start:count])))
+            self._settle((self._status, self._fields, bytes(self._room[start:count])))
         elif length > LARGEST:
             self._fail(too_large())
         else:
             self._heard = self._loop.time()
             self._body, self._got = bytearray(length), count - start
-            self._body[: self._got] = self._head[start:count]
+            self._body[: self._got] = self._room[start:count]
 
     def _read_head(self, end: int) -> int | None:
         """The length of the body that the head announces; None for a head of another kind."""
-        head = _HEAD.fullmatch(self._head[:end].decode("latin-1"))
+        head = _HEAD.fullmatch(str(self._room[:end], "latin-1"))
         if head is None:
             return None
         status, found = int(head[1]), _FIELD.findall(head[2])

@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from alternator_migrate import errors, wire
-from alternator_migrate.answers import LARGEST, SLOWEST, Answer, Receiver, switch, too_large
+from alternator_migrate.answers import LARGEST, SLOWEST, Answer, Receiver, too_large
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.sigv4 import CONTENT_TYPE, Credentials, Signer
 
@@ -204,29 +204,26 @@ class Lane:
         transport = handler.transport
         receiver = transport.get_protocol()
         if not isinstance(receiver, Receiver):
-            receiver = Receiver(
-                transport, partial(self._hand_over, handler), handler.connection_lost
-            )
+            receiver = Receiver(transport, handler, partial(self._prepare, handler))
         answer = await receiver.ask(request, self._transport.read_timeout)
         return answer or await self._receive(handler)
 
-    def _hand_over(self, handler: ResponseHandler, start: bytes) -> None:
-        """Let aiohttp receive an answer of which `start` came."""
-        assert handler.transport is not None  # noqa: S101 # it was just heard of
+    def _prepare(self, handler: ResponseHandler) -> None:
+        """Make aiohttp ready to receive an answer."""
         handler.set_response_params(
             read_until_eof=True,
             auto_decompress=False,
             read_timeout=self._transport.read_timeout,
             read_bufsize=_READ_BUFFER,
         )
-        switch(handler.transport, handler)
-        handler.data_received(start)
 
     async def _receive(self, handler: ResponseHandler) -> Answer:
-        """An answer that was handed over."""
+        """An answer that aiohttp receives."""
         message, payload = await handler.read()
-        while message.code < HTTPStatus.OK:
-            message, payload = await handler.read()
+        if message.code < HTTPStatus.OK:
+            async with asyncio.timeout(self._transport.read_timeout):
+                while message.code < HTTPStatus.OK:
+                    message, payload = await handler.read()
         chunks = []
         size = 0
         give_up = time.monotonic() + SLOWEST * self._transport.read_timeout

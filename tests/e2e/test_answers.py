@@ -1,14 +1,17 @@
 """What comes over a connection, piece by piece, and what is made of it."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
+from alternator_migrate.answers import Receiver
 from alternator_migrate.errors import AnswerTooLarge, MigrateError, Unavailable
 from alternator_migrate.lane import Lane, Transport, open_lane
 from alternator_migrate.loops import loop_factory
@@ -82,20 +85,24 @@ class Server:
         self.connections = 0
         self._answers = list(answers)
         self._pause = pause
-        self.asked, self.ended = asyncio.Event(), asyncio.Event()
+        self.asked, self.heard, self.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
         self.connections += 1
         try:
-            while await reader.readuntil(b"\r\n\r\n"):
+            while head := await reader.readuntil(b"\r\n\r\n"):
                 self.asked.set()
                 for number, piece in enumerate(self._answers.pop(0)):
-                    await asyncio.sleep(self._pause if number else 0)
+                    if number and self._pause:
+                        await asyncio.sleep(self._pause)
                     if not piece:
                         return
                     writer.write(piece)
                     await writer.drain()
+                length = re.search(rb"Content-Length: (\d+)", head)
+                await reader.readexactly(int(length[1]) if length else 0)
+                self.heard.set()
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:
@@ -113,6 +120,16 @@ async def serving(
     async with listening:
         port = listening.sockets[0].getsockname()[1]
         yield server, f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+
+
+async def tls(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS."""
+    made = await make_certificate(folder)
+    if made is None:
+        pytest.skip("needs the openssl command to make a certificate")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*made)
+    return context
 
 
 @asynccontextmanager
@@ -166,13 +183,7 @@ def test_answers_of_all_kinds_come_over_one_connection(
     names = ("in one piece", "a page", "chunks", "a page in pieces", "chunks", "body later")
 
     async def scene() -> None:
-        context = None
-        if secure:
-            made = await make_certificate(tmp_path)
-            if made is None:
-                pytest.skip("needs the openssl command to make a certificate")
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(*made)
+        context = await tls(tmp_path) if secure else None
         answers = [SAME[name] for name in names]
         async with serving(answers, context) as (server, url), lane_to(url, insecure=True) as lane:
             bodies = [await of_lane(lane, url) for _ in names]
@@ -182,6 +193,96 @@ def test_answers_of_all_kinds_come_over_one_connection(
 
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(scene())
+
+
+@BOTH_LOOPS
+def test_a_head_and_a_body_in_records_of_their_own(
+    factory: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path
+) -> None:
+    """What came before in the same buffer is no part of them."""
+
+    async def scene() -> None:
+        context = await tls(tmp_path)
+        later = [[LENGTH + b"5\r\n\r\n", word] for word in (b"other", b"third")]
+        answers = [[PLAIN], *later]
+        serves = serving(answers, context, pause=0.0)
+        async with serves as (_, url), lane_to(url, insecure=True) as lane:
+            bodies = [await of_lane(lane, url) for _ in answers]
+        assert bodies == [HELLO, (200, b"other"), (200, b"third")]
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(scene())
+
+
+async def test_an_answer_that_is_always_to_come_is_given_up() -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    serves = serving([[interim, interim, b"never"]], pause=2.0)
+    async with serves as (_, url), lane_to(url) as lane:
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(lane.get(url, "/"), 5)
+
+
+@BOTH_LOOPS
+@pytest.mark.parametrize("name", ["chunks", "in one piece"])
+def test_an_answer_may_come_before_the_request_is_sent(
+    name: str, factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def scene() -> None:
+        told: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, why: told.append(why))
+        async with serving([SAME[name]], pause=0.1) as (server, url), lane_to(url) as lane:
+            assert await lane.call("Scan", b" " * 8_000_000) == b"hello"
+            await asyncio.wait_for(server.heard.wait(), 10)
+        assert not told
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(scene())
+
+
+async def test_what_windows_gives_in_one_read_goes_to_one_receiver() -> None:
+    """Its loop feeds a protocol all of a read, whatever that protocol has decided meanwhile."""
+    received = Taking()
+    transport = Unmoved()
+    receiver = Receiver(transport, received, lambda: None)
+    asking = asyncio.create_task(receiver.ask(b"", 5))
+    await asyncio.sleep(0)
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"x" * 50_000
+    asyncio.protocols._feed_data_to_buffered_proto(receiver, answer)  # type: ignore[attr-defined] # private, and what it does matters
+    assert await asking is None
+    assert received.taken == answer
+    assert not transport.aborted
+
+
+class Taking(asyncio.Protocol):
+    """Takes what it is given."""
+
+    taken = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Take more."""
+        self.taken += data
+
+
+class Unmoved(asyncio.Transport):
+    """A transport of nothing."""
+
+    aborted = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send nothing."""
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Tell nobody."""
+
+    def pause_reading(self) -> None:
+        """Do nothing."""
+
+    def resume_reading(self) -> None:
+        """Do nothing."""
+
+    def abort(self) -> None:
+        """Note it."""
+        self.aborted = True
 
 
 @pytest.mark.parametrize("more", ["at once", "later"])
