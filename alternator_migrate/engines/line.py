@@ -20,7 +20,12 @@ class Line:
         return cls(*await asyncio.open_unix_connection(sock=end))
 
     def post(self, message: object) -> None:
-        """Send one message, without waiting for room on the line."""
+        """Send one message, without waiting for room on the line.
+
+        Raises `ConnectionResetError` where the line is known to be closed.
+        """
+        if self._writer.is_closing():  # uvloop's error for it would be a RuntimeError
+            raise ConnectionResetError("the other process is gone")
         body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
         self._writer.write(len(body).to_bytes(_LENGTH_BYTES) + body)
 

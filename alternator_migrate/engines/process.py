@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import socket
 import traceback
+from contextlib import suppress
 from logging.handlers import QueueHandler
 from typing import Any, Final
 
@@ -94,5 +95,6 @@ class _Forward(QueueHandler):
         self._line = line
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        """Send one record."""
-        self._line.post(record)
+        """Send one record, if there is still someone to read it."""
+        with suppress(OSError):
+            self._line.post(record)
