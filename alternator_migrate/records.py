@@ -7,7 +7,7 @@ number, time and author are decoded.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -16,8 +16,6 @@ from alternator_migrate.decimals import plain
 from alternator_migrate.description import TableSpec
 from alternator_migrate.errors import BadAnswer
 from alternator_migrate.model import Change, Shard
-
-T = TypeVar("T")
 
 _ABSENT = msgspec.Raw(b"")
 _TTL_AUTHOR: Final = "dynamodb.amazonaws.com"

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 
 from alternator_migrate.batching import pack
@@ -10,7 +9,8 @@ from alternator_migrate.concurrency import Limiter
 from alternator_migrate.interfaces import RejectSink, Source, Target
 from alternator_migrate.interleave import BatchQueue
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Batch, Position, Segment
+from alternator_migrate.model import Batch, Page, Position, Segment
+from alternator_migrate.reading import read_segments
 from alternator_migrate.slices import Report
 
 
@@ -40,21 +40,12 @@ async def copy(
     under way. On failure or cancellation no task is left; raises an exception group.
     """
     queue = BatchQueue(crew.queue_bytes)
-    free = asyncio.Semaphore(crew.readers)
 
-    async def read(segment: Segment) -> None:
-        async with free:
-            if stop.is_set():
-                return
-            pages = source.pages(segment, ledger.position(segment.index))
-            async with aclosing(pages):
-                async for page in pages:
-                    runs = list(pack(page.items, target.limits))
-                    number = ledger.page(segment.index, page, len(runs))
-                    for items, size in runs:
-                        await queue.put(Batch(segment.index, number, items, size))
-                    if stop.is_set():
-                        return
+    async def enqueue(segment: Segment, page: Page) -> None:
+        runs = list(pack(page.items, target.limits))
+        number = ledger.page(segment.index, page, len(runs))
+        for items, size in runs:
+            await queue.put(Batch(segment.index, number, items, size))
 
     async def write() -> None:
         async for batch in queue:
@@ -67,9 +58,7 @@ async def copy(
     async with asyncio.TaskGroup() as writing:
         for _ in range(crew.writers):
             writing.create_task(write())
-        async with asyncio.TaskGroup() as reading:
-            for segment in segments:
-                reading.create_task(read(segment))
+        await read_segments(source, ledger, segments, crew.readers, stop, enqueue)
         queue.close()
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
@@ -19,10 +18,12 @@ from alternator_migrate.model import (
     Finding,
     Item,
     Limits,
+    Page,
     Role,
     Segment,
     Verdict,
 )
+from alternator_migrate.reading import read_segments
 
 LOOKUP: Final = Limits(100, 4_000_000)
 """What one look-up asks for: keys, and bytes of the items that are looked up."""
@@ -46,23 +47,12 @@ async def digest(
     Returns when all is read, or, once `stop` is set, the pages under way. Raises an exception
     group.
     """
-    free = asyncio.Semaphore(readers)
 
-    async def read(segment: Segment) -> None:
-        async with free:
-            if stop.is_set():
-                return
-            pages = source.pages(segment, ledger.position(segment.index))
-            async with aclosing(pages):
-                async for page in pages:
-                    take(page.items)
-                    ledger.page(segment.index, page, 0)
-                    if stop.is_set():
-                        return
+    async def add(segment: Segment, page: Page) -> None:
+        take(page.items)
+        ledger.page(segment.index, page, 0)
 
-    async with asyncio.TaskGroup() as reading:
-        for segment in segments:
-            reading.create_task(read(segment))
+    await read_segments(source, ledger, segments, readers, stop, add)
 
 
 class Details:
@@ -111,26 +101,16 @@ class Details:
         Returns when the last difference was looked at for the last time: all that there is, or,
         once `stop` is set, those of the pages under way. Raises an exception group.
         """
-        free = asyncio.Semaphore(readers)
 
-        async def read(segment: Segment, doubting: asyncio.TaskGroup) -> None:
-            async with free:
-                if stop.is_set():
-                    return
-                pages = source.pages(segment, ledger.position(segment.index))
-                async with aclosing(pages):
-                    async for page in pages:
-                        items = [*filter(wanted, page.items)] if wanted else page.items
-                        runs = list(pack(items, LOOKUP))
-                        number = ledger.page(segment.index, page, len(runs))
-                        async with asyncio.TaskGroup() as looking:
-                            for run, size in runs:
-                                batch = Batch(segment.index, number, run, size)
-                                looking.create_task(look_up(batch, doubting))
-                        if stop.is_set():
-                            return
+        async def look(segment: Segment, page: Page) -> None:
+            items = [*filter(wanted, page.items)] if wanted else page.items
+            runs = list(pack(items, LOOKUP))
+            number = ledger.page(segment.index, page, len(runs))
+            async with asyncio.TaskGroup() as looking:
+                for run, size in runs:
+                    looking.create_task(look_up(Batch(segment.index, number, run, size)))
 
-        async def look_up(batch: Batch, doubting: asyncio.TaskGroup) -> None:
+        async def look_up(batch: Batch) -> None:
             async with self._limiter.slot():
                 doubtful = await self._first_look(role, other, batch.items)
             if not doubtful:
@@ -148,9 +128,8 @@ class Details:
                 self._room.release()
             self._settle(role, ledger, batch, findings)
 
-        async with asyncio.TaskGroup() as doubting, asyncio.TaskGroup() as reading:
-            for segment in segments:
-                reading.create_task(read(segment, doubting))
+        async with asyncio.TaskGroup() as doubting:
+            await read_segments(source, ledger, segments, readers, stop, look)
 
     async def _first_look(self, role: Role, other: Lookup, items: Sequence[Item]) -> list[bytes]:
         """The keys of the items that seem to differ."""

@@ -22,7 +22,7 @@ FLOORS: Final = {
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "circle", "shards", "config", "decimals"),
         *("untyped", "canonical", "equality", "digests", "expressions", "conditions"),
-        *("plain", "judging", "looking", "confidence"),
+        *("plain", "judging", "looking", "reading", "confidence"),
     ),
     "edges": (
         *(
