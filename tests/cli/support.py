@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -148,21 +147,6 @@ def read_only_folder(folder: Path) -> Path:
     """`folder` as one in which nothing can be made; root gets /proc, where that holds for it."""
     folder.chmod(0o555)
     return folder if not os.access(folder, os.W_OK) else Path("/proc")
-
-
-async def make_certificate(folder: Path) -> tuple[Path, Path] | None:
-    """A self-signed certificate for 127.0.0.1 and its key; None without the openssl command."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        return None
-    made, key = folder / "certificate.pem", folder / "key.pem"
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test"
-    names = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(made))
-    process = await asyncio.create_subprocess_exec(
-        openssl, *words.split(), *names, stderr=asyncio.subprocess.DEVNULL
-    )
-    assert await asyncio.wait_for(process.wait(), 30) == 0
-    return made, key
 
 
 def signed(**more: str) -> Mapping[str, str]:

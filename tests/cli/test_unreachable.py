@@ -1,6 +1,5 @@
 """Ends that are absent, elsewhere, closed or something else: refused before anything is written."""
 
-import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +13,6 @@ from tests.cli.support import (
     Ends,
     deaf_server,
     flags,
-    make_certificate,
     one_error,
     only_read,
     signed,
@@ -22,6 +20,7 @@ from tests.cli.support import (
 from tests.conftest import RunCli
 from tests.servers.client import create_table, fill
 from tests.servers.process import free_port
+from tests.servers.tls import self_signed
 from tests.standin import StandIn
 
 AWS = ("--table", TABLE, "--target-endpoint", "http://127.0.0.1:1")
@@ -49,13 +48,9 @@ async def web_server(status: int) -> AsyncIterator[str]:
 @pytest.fixture
 async def secure(tmp_path: Path) -> AsyncIterator[tuple[StandIn, Path]]:
     """A target that speaks TLS, and its certificate."""
-    files = await make_certificate(tmp_path)
-    if files is None:
-        pytest.skip("needs the openssl command to make a certificate")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*files)
+    context, certificate = await self_signed(tmp_path)
     async with StandIn(tls=context, record=True) as server:
-        yield server, files[0]
+        yield server, certificate
 
 
 async def test_a_profile_that_does_not_exist(run_cli: RunCli, tmp_path: Path) -> None:

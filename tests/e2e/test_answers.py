@@ -16,7 +16,7 @@ from alternator_migrate.errors import AnswerTooLarge, MigrateError, Unavailable
 from alternator_migrate.lane import Lane, Transport, open_lane
 from alternator_migrate.loops import loop_factory
 from alternator_migrate.nodes import Nodes
-from tests.cli.support import make_certificate
+from tests.servers.tls import self_signed
 
 PAGE = b"0123456789abcdef" * 40_000
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: "
@@ -122,16 +122,6 @@ async def serving(
         yield server, f"{'https' if tls else 'http'}://127.0.0.1:{port}"
 
 
-async def tls(folder: Path) -> ssl.SSLContext:
-    """A server's side of TLS."""
-    made = await make_certificate(folder)
-    if made is None:
-        pytest.skip("needs the openssl command to make a certificate")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*made)
-    return context
-
-
 @asynccontextmanager
 async def lane_to(url: str, **options: object) -> AsyncIterator[Lane]:
     """A lane with one connection, that waits for half a second."""
@@ -183,7 +173,7 @@ def test_answers_of_all_kinds_come_over_one_connection(
     names = ("in one piece", "a page", "chunks", "a page in pieces", "chunks", "body later")
 
     async def scene() -> None:
-        context = await tls(tmp_path) if secure else None
+        context = (await self_signed(tmp_path))[0] if secure else None
         answers = [SAME[name] for name in names]
         async with serving(answers, context) as (server, url), lane_to(url, insecure=True) as lane:
             bodies = [await of_lane(lane, url) for _ in names]
@@ -202,7 +192,7 @@ def test_a_head_and_a_body_in_records_of_their_own(
     """What came before in the same buffer is no part of them."""
 
     async def scene() -> None:
-        context = await tls(tmp_path)
+        context, _ = await self_signed(tmp_path)
         later = [[LENGTH + b"5\r\n\r\n", word] for word in (b"other", b"third")]
         answers = [[PLAIN], *later]
         serves = serving(answers, context, pause=0.0)
