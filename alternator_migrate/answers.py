@@ -37,6 +37,11 @@ def too_large() -> AnswerTooLarge:
     )
 
 
+def too_slow(size: int) -> TimeoutError:
+    """The error for an answer of which `size` bytes came in `SLOWEST` read timeouts."""
+    return TimeoutError(f"{size} bytes came, and not all of the answer")
+
+
 def _switch(transport: asyncio.Transport, protocol: asyncio.BaseProtocol) -> None:
     transport.pause_reading()  # uvloop looks at the kind of a protocol when reading begins
     transport.set_protocol(protocol)
@@ -48,7 +53,7 @@ class Receiver(asyncio.BufferedProtocol):
 
     An answer of another kind is received by the protocol `other`, which `prepare` is to make
     ready; the transport is then the other's. That one is also told of the connection's end, and
-    when writing pauses.
+    when writing pauses. `quiet` is the longest wait for some bytes, in seconds.
     """
 
     def __init__(
@@ -56,8 +61,9 @@ class Receiver(asyncio.BufferedProtocol):
         transport: asyncio.Transport,
         other: asyncio.Protocol,
         prepare: Callable[[], None],
+        quiet: float,
     ) -> None:
-        self._transport = transport
+        self._transport, self._quiet = transport, quiet
         self._other, self._prepare = other, prepare
         self._handed_over = False
         self._loop = asyncio.get_running_loop()
@@ -68,23 +74,21 @@ class Receiver(asyncio.BufferedProtocol):
         self._fields: dict[str, str] = {}
         self._body: bytearray | None = None
         self._got = 0
-        self._quiet = 0.0
         self._began = self._heard = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         _switch(transport, self)
 
-    async def ask(self, request: bytes, quiet: float) -> Answer | None:
+    async def ask(self, request: bytes) -> Answer | None:
         """Send one request; its answer, or None where the other protocol receives it.
 
-        Raises `TimeoutError` after `quiet` seconds without a byte, `ConnectionError` where the
+        Raises `TimeoutError` after too long a time without a byte, `ConnectionError` where the
         connection ends early, and `AnswerTooLarge`. Whatever it raises, the connection is of no
         further use.
         """
         waiting: asyncio.Future[Answer | None] = self._loop.create_future()
         self._waiting = waiting
-        self._quiet = quiet
         self._began = self._heard = self._loop.time()
-        self._alarm = self._loop.call_later(quiet, self._look)
+        self._alarm = self._loop.call_later(self._quiet, self._look)
         try:
             self._transport.write(request)
             return await waiting
@@ -110,7 +114,7 @@ class Receiver(asyncio.BufferedProtocol):
             if self._got == len(self._body):
                 self._settle((self._status, self._fields, bytes(self._body)))
             elif self._heard > self._began + SLOWEST * self._quiet:
-                self._fail(TimeoutError(f"{self._got} bytes came, and not all of the answer"))
+                self._fail(too_slow(self._got))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is waited for."""

@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from alternator_migrate import errors, wire
-from alternator_migrate.answers import LARGEST, SLOWEST, Answer, Receiver, too_large
+from alternator_migrate.answers import LARGEST, SLOWEST, Answer, Receiver, too_large, too_slow
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.sigv4 import CONTENT_TYPE, Credentials, Signer
 
@@ -204,8 +204,9 @@ class Lane:
         transport = handler.transport
         receiver = transport.get_protocol()
         if not isinstance(receiver, Receiver):
-            receiver = Receiver(transport, handler, partial(self._prepare, handler))
-        answer = await receiver.ask(request, self._transport.read_timeout)
+            prepare = partial(self._prepare, handler)
+            receiver = Receiver(transport, handler, prepare, self._transport.read_timeout)
+        answer = await receiver.ask(request)
         return answer or await self._receive(handler)
 
     def _prepare(self, handler: ResponseHandler) -> None:
@@ -231,7 +232,7 @@ class Lane:
             chunks.append(chunk)
             size += len(chunk)
             if time.monotonic() > give_up:
-                raise TimeoutError(f"{size} bytes came, and not all of the answer")
+                raise too_slow(size)
             if size > LARGEST:
                 raise too_large()
         return message.code, message.headers, b"".join(chunks)

@@ -233,8 +233,8 @@ async def test_what_windows_gives_in_one_read_goes_to_one_receiver() -> None:
     """Its loop feeds a protocol all of a read, whatever that protocol has decided meanwhile."""
     received = Taking()
     transport = Unmoved()
-    receiver = Receiver(transport, received, lambda: None)
-    asking = asyncio.create_task(receiver.ask(b"", 5))
+    receiver = Receiver(transport, received, lambda: None, 5)
+    asking = asyncio.create_task(receiver.ask(b""))
     await asyncio.sleep(0)
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"x" * 50_000
     asyncio.protocols._feed_data_to_buffered_proto(receiver, answer)  # type: ignore[attr-defined] # private, and what it does matters
