@@ -78,8 +78,8 @@ async def test_without_standard_streams_at_all(ends: Ends, tmp_path: Path) -> No
     finally:
         if process.returncode is None:
             process.kill()
-    assert len(ends.target.items(TABLE)) == 40
     assert code == 0
+    assert len(ends.target.items(TABLE)) == 40
 
 
 async def test_a_reader_that_is_gone_does_not_stop_the_copy(ends: Ends, tmp_path: Path) -> None:

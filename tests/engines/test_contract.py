@@ -117,7 +117,7 @@ async def test_more_rejects_than_allowed_end_the_run(
 async def test_throttling_and_broken_connections_lose_nothing(
     engine: str, run: Runs, source: StandIn, target: StandIn
 ) -> None:
-    target.faults.rate("BatchWriteItem", "overload", 0.2)
+    target.faults.next("BatchWriteItem", "overload", times=6)
     target.faults.rate("BatchWriteItem", "partial_500", 0.1)
     source.faults.rate("Scan", "reset_before_write", 0.2)
     write_config(run.folder, between(source, target))
