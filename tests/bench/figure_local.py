@@ -27,6 +27,7 @@ from tests.bench.rows import Extent, Figure, Row
 
 TITLE = "DynamoDB Local to a canned sink, beside a bare parallel scan: wall time"
 SEGMENTS = 8
+TURNS = 5
 BATCH = 100
 MOST = 1.15
 SEED_SECONDS = 600
@@ -42,7 +43,7 @@ def figure(extent: Extent) -> Figure:
         measure((sys.executable, "-m", "tests.bench.seed", *seed), SEED_SECONDS)
         ends = Ends(source, sink, items)
         bare_scan(ends)
-        for _ in range(1 if extent.quick else 3):
+        for _ in range(1 if extent.quick else TURNS):
             scans.append(bare_scan(ends))
             runs.append(product.run(ends, BATCH, SEGMENTS).wall)
     scan, run = median(scans), median(runs)
