@@ -1,5 +1,6 @@
 """The command line: commands, options, exit codes. Everything heavy is imported when used."""
 
+import gc
 import json
 import os
 import signal
@@ -232,6 +233,7 @@ def demo(**options: Any) -> None:
 
 def main() -> None:
     """The entry point of `alternator-migrate`."""
+    gc.set_threshold(100_000, 20, 50)  # imports make many objects, and next to no garbage
     _open_standard_streams()
     cli()
 

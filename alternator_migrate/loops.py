@@ -32,6 +32,5 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 def spare_the_collector() -> None:
     """Keep what was imported out of garbage collection, and collect less often: pages are freed
     by their reference counts, and each collection walks thousands of items in flight."""
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # what little garbage imports leave stays: looking for it takes 50 ms
     gc.set_threshold(10_000, 20, 50)

@@ -1,6 +1,7 @@
 """The whole life of a worker process: it imports little until it has its job."""
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
@@ -23,6 +24,7 @@ _GONE = (EOFError, OSError)
 
 def live(end: socket.socket) -> None:
     """Serve slices over one end of a socket pair, until the other is closed."""
+    gc.set_threshold(100_000, 20, 50)  # imports make many objects, and next to no garbage
     try:
         on_loop(lambda: _serve(end))
     except* _GONE:
