@@ -37,13 +37,32 @@ async def open_cluster(address: str | None, workers: int, job: Job) -> AsyncIter
     if address is None:
         where = "the local cluster"
         async with (
-            _local_cluster(distributed, workers) as cluster,
+            open_local_cluster(workers) as cluster,
             _client(distributed, cluster, where) as client,
         ):
             yield await _greeted(client, where, job)
     else:
         async with _client(distributed, address, address) as client:
             yield await _greeted(client, address, job)
+
+
+@asynccontextmanager
+async def open_local_cluster(workers: int) -> AsyncIterator[Any]:
+    """A Dask cluster of so many `workers` on this machine, which ends with this context."""
+    distributed = _distributed()
+    with signals_held_back():
+        cluster = await distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=AT_ONCE,
+            dashboard_address="127.0.0.1:0",
+            security=True,
+            asynchronous=True,
+            preload=guest.__name__,
+        )
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
 
 
 class Cluster:
@@ -205,22 +224,6 @@ async def _client(distributed: Any, cluster: Any, where: str) -> AsyncIterator[A
         yield client
     finally:
         await client.close()
-
-
-@asynccontextmanager
-async def _local_cluster(distributed: Any, workers: int) -> AsyncIterator[Any]:
-    with signals_held_back():
-        cluster = await distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=AT_ONCE,
-            dashboard_address="127.0.0.1:0",
-            security=True,
-            asynchronous=True,
-        )
-    try:
-        yield cluster
-    finally:
-        await cluster.close()
 
 
 async def _greeted(client: Any, where: str, job: Job) -> Cluster:

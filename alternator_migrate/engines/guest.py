@@ -1,6 +1,7 @@
 """What runs in the processes of a Dask cluster: one event loop beside Dask's, and slices on it."""
 
 import asyncio
+import logging
 import sys
 import threading
 from typing import Any, Final
@@ -15,6 +16,15 @@ from alternator_migrate.slices import Report, Slice, nothing_done
 _IDLE_SECONDS: Final = 30.0
 
 Order = tuple[Slice, asyncio.Future[Report]]
+
+
+def dask_setup(_worker: object) -> None:
+    """Called by Dask as a worker of a local cluster starts, which preloads this module.
+
+    Such a worker ends with its run, and logs a heartbeat that comes to nothing then as an error.
+    What matters to the run comes back with a slice, or as a lost worker.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
 def versions() -> tuple[str, str]:

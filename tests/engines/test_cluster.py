@@ -1,6 +1,7 @@
 """A Dask cluster whose workers and scheduler come and go, and workers that do not fit."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from alternator_migrate.engines.cluster import open_local_cluster
 from tests.conftest import RunCli
 from tests.e2e.jobs import alternator, job, read_summary, write_config
 from tests.engines.dask import DaskCluster, children, dask_cluster, gone
@@ -109,6 +111,21 @@ async def test_a_local_cluster_without_a_scheduler(
         assert "distributed" not in result.err
         assert "hunter2" not in result.err
         assert same_items(guarded.items(TABLE), ITEMS)
+
+
+async def test_workers_of_a_local_cluster_log_no_errors_of_their_own() -> None:
+    """One that ends with its run logs a heartbeat that fails then, sometimes."""
+    from distributed import Client  # noqa: PLC0415 # slow to import
+
+    def tells_errors() -> bool:
+        return logging.getLogger("distributed.worker").isEnabledFor(logging.ERROR)
+
+    async with (
+        open_local_cluster(workers=1) as local,
+        Client(local, asynchronous=True, set_as_default=False) as client,  # type: ignore[no-untyped-call] # has no types
+    ):
+        told = await client.run(tells_errors)
+    assert list(told.values()) == [False]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
