@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Concatenate, ParamSpec, TypeVar
 
 import tenacity
@@ -38,7 +39,7 @@ class Pace:
         self._rate = cap
         self._tokens = cap or 0.0
         self._filled = clock()
-        self._turn = asyncio.Lock()
+        self._turn, self._refunded = asyncio.Lock(), asyncio.Event()
         self._cut_at = self._refused_at = float("-inf")
         self._lift_at = 0.0
         self._spent = 0.0
@@ -72,13 +73,18 @@ class Pace:
         self._request = units
         if self._rate is not None:
             async with self._turn:
-                while (delay := self._delay()) > 0:  # noqa: ASYNC110 # waits for time, not an event
-                    await asyncio.sleep(min(delay, _ROUND_SECONDS))
+                while (delay := self._delay()) > 0:
+                    self._refunded.clear()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(min(delay, _ROUND_SECONDS)):
+                            await self._refunded.wait()
                 self._tokens -= units
 
     def settle(self, taken: float, consumed: float) -> None:
         """A request for which `taken` was taken succeeded and consumed `consumed` units."""
         self._tokens -= consumed - taken
+        if consumed < taken:
+            self._refunded.set()
         self._spent += consumed
         self._served += 1
         self._forget()

@@ -70,6 +70,24 @@ def test_a_pace_is_kept_to_in_the_long_run() -> None:
     virtual_time.run(scene)
 
 
+def test_units_that_were_not_needed_are_free_at_once() -> None:
+    """As for the nearly empty segments of a table of unknown size."""
+
+    async def scene() -> None:
+        pace = a_pace(30)
+
+        async def scan() -> None:
+            await pace.take(128)
+            await asyncio.sleep(0.01)
+            pace.settle(128, 0.5)
+
+        began = now()
+        await asyncio.gather(*(scan() for _ in range(64)))
+        assert now() - began < 3
+
+    virtual_time.run(scene)
+
+
 def test_a_pause_is_made_up_for_by_one_second_at_most() -> None:
     async def scene() -> None:
         pace = a_pace(10)
