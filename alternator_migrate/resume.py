@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ from alternator_migrate.description import TableState
 from alternator_migrate.errors import UsageError
 from alternator_migrate.model import Comparison, Standing
 from alternator_migrate.savepoint import Savepoint, Store, decode
+
+log = logging.getLogger(__name__)
 
 
 def identity(settings: Settings) -> str:
@@ -47,7 +50,7 @@ def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoi
     """The savepoint to go on from: the file given as CONFIG, or the newest of the migration
     (or of the part of it) whose savepoints `store` has.
 
-    Raises `UsageError` where it does not fit the configuration.
+    Raises `UsageError` where it does not fit the configuration, or cannot be read.
     """
     if fresh:
         return None
@@ -55,6 +58,8 @@ def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoi
         found: tuple[Path, Savepoint] | None = (loaded.savepoint, given(loaded.savepoint))
     else:
         found = store.newest()
+    for why in store.passed_over:
+        log.warning("warning: an older savepoint is used, this one cannot be read: %s", why)
     if found is None:
         return None
     path, savepoint = found

@@ -116,27 +116,50 @@ def decode(text: bytes | str) -> Savepoint:
 
 def found(folder: Path) -> Iterator[tuple[Path, Savepoint]]:
     """The readable savepoints of a folder, newest first; damaged ones are passed over."""
+    for path, point in _read(folder):
+        if isinstance(point, Savepoint):
+            yield path, point
+
+
+def _read(folder: Path) -> Iterator[tuple[Path, Savepoint | Exception]]:
+    """The savepoints of a folder, newest first, or why one cannot be read."""
     for path in _files(folder):
         try:
             yield path, decode(path.read_bytes())
-        except (OSError, ValueError):
-            continue
+        except (OSError, ValueError) as error:
+            yield path, error
 
 
 class Store:
-    """The savepoints of one migration in `folder`, beside those of others."""
+    """The savepoints of one migration in `folder`, beside those of others. `passed_over` says of
+    the newer ones, which cannot be read, why."""
 
     def __init__(self, folder: Path, migration: str) -> None:
         self.folder = folder
+        self.passed_over: list[str] = []
         self.latest: Path | None = None
         self.migration = migration
         self._counter = 0
         self._millis = 0
 
     def newest(self) -> tuple[Path, Savepoint] | None:
-        """The newest savepoint of this migration."""
-        own = (each for each in found(self.folder) if each[1].migration == self.migration)
-        return next(own, None)
+        """The newest savepoint of this migration that can be read.
+
+        Raises `UsageError` where there is none, but files whose migration cannot be told.
+        """
+        self.passed_over = []
+        for path, point in _read(self.folder):
+            if isinstance(point, Exception):
+                self.passed_over.append(f"{path}: {point}")
+            elif point.migration == self.migration:
+                return path, point
+        if self.passed_over:
+            raise UsageError(
+                f"a savepoint cannot be read, and no other one is of this migration: "
+                f"{self.passed_over[0]}",
+                "Put it right, move it away, or pass --fresh to begin anew.",
+            )
+        return None
 
     def write(self, savepoint: Savepoint) -> Path:
         """Write a savepoint durably; the older ones of this migration, save two, are removed.
