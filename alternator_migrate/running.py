@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -25,6 +23,7 @@ from alternator_migrate.parts import Part
 from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.savepoint import Savepoint, Store, lock
+from alternator_migrate.signals import Signals
 from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.spool import remove_old_spools
 from alternator_migrate.staffing import Wish, open_engine
@@ -37,7 +36,6 @@ log = logging.getLogger(__name__)
 
 Earlier = tuple[Path, Savepoint] | None
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR: Final = "\x1b[?25h"
 _EXIT_CODES: Final = {"completed": 0, "rejects": 3, "differences": 3}
 
@@ -51,7 +49,10 @@ class Saving(Protocol):
 
 
 class Run:
-    """One run under a person's eyes: it reacts to signals, shows progress, tells its ending."""
+    """One run under a person's eyes: it reacts to signals, shows progress, tells its ending.
+
+    Without `lasting`, its savepoints are gone when it is over, and not told.
+    """
 
     def __init__(
         self,
@@ -60,8 +61,10 @@ class Run:
         mode: Mode,
         wish: Wish | None = None,
         part: Part | None = None,
+        *,
+        lasting: bool = True,
     ) -> None:
-        self._loaded = loaded
+        self._loaded, self._lasting = loaded, lasting
         self._wish, self._part = wish or Wish(), part
         self._console = console
         self._display = Display(console, mode)
@@ -74,7 +77,7 @@ class Run:
         self._check: Check | None = None
         self._work: Saving | None = None
         self._rejects: str | None = None
-        self._signal = 0
+        self._signals = Signals(self._show_cursor)
 
     def to_the_end(
         self,
@@ -110,7 +113,7 @@ class Run:
                 status = self._begin(earlier, until, into_existing=into_existing)
         except MigrateError as error:
             failure = error
-        _listen_no_more()
+        self._signals.listen_no_more()
         ending = report.Ending(
             work="Migration" if copying else "Validation",
             status=status,
@@ -118,15 +121,20 @@ class Run:
             seconds=time.monotonic() - clock,
             progress=self._last_progress(),
             error=str(failure) if failure else None,
-            savepoint=self._savepoint(),
+            savepoint=self._savepoint() if self._lasting else None,
             rejects=self._rejects,
         )
         self._tell(ending)
         if summary_json:
-            report.write_summary(summary_json, ending)
+            try:
+                report.write_summary(summary_json, ending)
+            except MigrateError as error:
+                if failure:
+                    log.error("%s", error)
+                failure = failure or error
         if failure:
             raise failure
-        return _EXIT_CODES.get(status, 128 + self._signal)
+        return _EXIT_CODES.get(status, 128 + self._signals.received)
 
     def _begin(self, earlier: Earlier, until: Until, *, into_existing: bool) -> report.Status:
         if earlier and self._is_done(earlier[1]):
@@ -163,11 +171,11 @@ class Run:
     async def _watched(self, work: Callable[[asyncio.Event], Awaitable[bool]]) -> report.Status:
         """Do `work` while listening to signals."""
         stop = asyncio.Event()
-        self._listen(stop)
+        self._signals.listen(stop, self._save, lambda: self._work is not None)
         try:
             finished = await work(stop)
         except asyncio.CancelledError:
-            if not self._signal:
+            if not self._signals.received:
                 raise
             return "stopped"
         if not finished:
@@ -280,8 +288,10 @@ class Run:
             self._rejects = rejects.path
 
     def _check_newest(self, earlier: Earlier) -> None:
+        if earlier is None or self._loaded.savepoint:
+            return
         newest = self._store.newest()
-        if earlier and not self._loaded.savepoint and newest and newest[0] != earlier[0]:
+        if newest and newest[0] != earlier[0]:
             raise UsageError(
                 "another run of this migration has just written a savepoint", "Run it again."
             )
@@ -294,30 +304,14 @@ class Run:
         self._rejects = savepoint.rejects
         return "rejects" if savepoint.status == "rejects" else "completed"
 
-    def _listen(self, stop: asyncio.Event) -> None:
-        """First signal: stop in good order; second: leave at once. SIGUSR2: save now."""
-        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+    def _save(self) -> None:
+        if self._work:
+            self._work.save_now()
 
-        def react(number: int) -> None:
-            if self._signal:
-                if self._console.is_terminal:
-                    self._console.file.write(_SHOW_CURSOR)
-                    self._console.file.flush()
-                os._exit(128 + number)
-            self._signal = number
-            log.info("stopping: what has been read is written first; again leaves at once")
-            if self._work is None and main:
-                main.cancel()
-            stop.set()
-
-        def save() -> None:
-            if self._work:
-                self._work.save_now()
-
-        for each in _SIGNALS:
-            if signal.getsignal(each) is not signal.SIG_IGN:
-                loop.add_signal_handler(each, react, int(each))
-        loop.add_signal_handler(signal.SIGUSR2, save)
+    def _show_cursor(self) -> None:
+        if self._console.is_terminal:
+            self._console.file.write(_SHOW_CURSOR)
+            self._console.file.flush()
 
     def _tell(self, ending: report.Ending) -> None:
         with suppress(OSError):
@@ -335,9 +329,3 @@ class Run:
                 log.info(line)
         if ending.status == "stopped" and ending.savepoint:
             self._console.print(ending.savepoint, soft_wrap=True, markup=False, highlight=False)
-
-
-def _listen_no_more() -> None:
-    """The run is over and saved: a signal must not keep its ending from being told."""
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)

@@ -1,13 +1,12 @@
 """Which engine does the work of a run, and with how many workers."""
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 from alternator_migrate.config import Loaded, Recipe, Settings, literal_secrets, recipe
+from alternator_migrate.cores import usable_cores
 from alternator_migrate.engines.executor import Executor
 from alternator_migrate.engines.local import Local
 from alternator_migrate.engines.processes import open_processes
@@ -25,7 +24,6 @@ _ONE_CORE_BYTES: Final = 30_000_000
 _FEW_SEGMENTS: Final = 4
 _READ_UNIT: Final = 8192
 _WRITE_UNIT: Final = 1024
-_CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +48,6 @@ class Choice:
         """For a person: "processes, 8 workers (8 cores)"."""
         workers = "" if self.engine == "local" else f", {self.workers} workers"
         return f"{self.engine}{workers}{f' ({self.why})' if self.why else ''}"
-
-
-def usable_cores() -> int:
-    """How many cores this process may use: those it is bound to, within its container's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = _CPU_QUOTA.read_text().split()
-        return max(1, min(cores or 1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return cores or 1
 
 
 def choose(wish: Wish, settings: Settings, sides: Sides, cores: int) -> Choice:

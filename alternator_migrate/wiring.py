@@ -1,6 +1,5 @@
 """Joinery: from settings to an open source, an open target, and a migration between them."""
 
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +10,7 @@ from typing import Final
 from alternator_migrate import wire
 from alternator_migrate.conditions import matcher
 from alternator_migrate.config import Settings
+from alternator_migrate.cores import usable_cores
 from alternator_migrate.description import TableState
 from alternator_migrate.dialect import Dialect, Plan, plan_target
 from alternator_migrate.engines.local import Local
@@ -73,7 +73,7 @@ async def open_sides(
                 lambda state: _plan(settings, state, target.dialect),
                 lambda state: choose_segments(
                     state.size,
-                    workers or os.cpu_count() or 1,
+                    workers or usable_cores(),
                     segments or settings.source.scan_segments,
                 ),
             )

@@ -97,6 +97,8 @@ async def test_a_killed_run_goes_on_from_its_clock(
         cli.send_signal(signal.SIGKILL)
         assert (await cli.wait(20)).code == -signal.SIGKILL
     assert 0 < saved(tmp_path) < len(ITEMS)
+    told = (await run_cli("status", "config.yaml")).out
+    assert "Example -> Example: interrupted; `run` goes on from here" in told
     standin.faults.clear()
     assert (await run_cli("run", "config.yaml")).code == 0
     assert same_items(standin.items(TABLE), ITEMS)
@@ -182,6 +184,28 @@ async def test_a_savepoint_that_does_not_fit_is_refused(
     await call(source.url, "DeleteTable", {"TableName": TABLE})
     await create_table(source.url, TABLE)
     await unfit(tmp_path, run_cli, standin, "source table Example was made anew")
+
+
+async def test_a_savepoint_that_cannot_be_read_is_told(
+    source: StandIn, standin: StandIn, tmp_path: Path, run_cli: RunCli
+) -> None:
+    """An older one serves in its stead; without one, nothing is begun as if there were none."""
+    write_config(tmp_path, slowly(source, standin))
+    await stopped(tmp_path, standin, signal.SIGTERM)
+    last, *older = sorted((tmp_path / "savepoints").glob("savepoint_*"), reverse=True)
+    assert older
+    text = last.read_text()
+    last.write_text(text.replace('"version": 1', '"version": 2'))
+    again = await stopped(tmp_path, standin, signal.SIGTERM)
+    assert f"this one cannot be read: {last}: it has version 2" in " ".join(again.err.split())
+    for each in (tmp_path / "savepoints").glob("savepoint_*"):
+        each.write_text("")
+    await unfit(tmp_path, run_cli, standin, "a savepoint cannot be read")
+    assert (await run_cli("status", "config.yaml")).code == 2
+    standin.faults.clear()
+    fresh = await run_cli("run", "config.yaml", "--fresh", "--into-existing")
+    assert fresh.code == 0, fresh
+    assert same_items(standin.items(TABLE), ITEMS)
 
 
 async def test_a_folder_that_takes_nothing_is_noticed_before_the_copy(

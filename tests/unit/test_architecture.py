@@ -37,7 +37,7 @@ FLOORS: Final = {
             "rejects",
             "findings",
         ),
-        *("durable", "savepoint", "spoolfile", "spool", "hooks", "loops"),
+        *("durable", "savepoint", "spoolfile", "spool", "hooks", "loops", "cores", "signals"),
     ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
