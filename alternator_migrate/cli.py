@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ class _Group(click.Group):
         except MigrateError as error:
             line = f"Error: {error}"
             if ctx.obj == "json":
-                told = {"level": "error", "message": error.args[0], "hint": error.hint}
+                now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                told = {"time": now, "level": "error", "message": error.args[0], "hint": error.hint}
                 line = json.dumps(told, ensure_ascii=False)
             click.echo(line, err=True)
             ctx.exit(error.exit_code)

@@ -1,7 +1,6 @@
 """What the commands do, once their options are read: each returns its exit code."""
 
 import logging
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +14,7 @@ from alternator_migrate.errors import UsageError
 from alternator_migrate.loops import on_loop
 from alternator_migrate.parts import Part, check_settings
 from alternator_migrate.progress import Mode
+from alternator_migrate.report import print_out
 from alternator_migrate.running import Run
 from alternator_migrate.staffing import Wish
 from alternator_migrate.streaming import Until
@@ -41,7 +41,7 @@ def run(
 ) -> int:
     """Copy the table, follow its changes, compare the two then if that is asked for. Returns 0, 3
     (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
-    console = _ready(loaded, log_format, log_level, summary_json)
+    console = _ready(loaded, log_format, log_level)
     follows = loaded.settings.target.stream_changes
     if until_caught_up and not follows:
         raise UsageError(
@@ -83,7 +83,7 @@ def validate(
 ) -> int:
     """Compare both sides. Returns 0, 3 (differences are left), 130 or 143; raises
     `MigrateError`."""
-    console = _ready(loaded, log_format, log_level, summary_json)
+    console = _ready(loaded, log_format, log_level)
     wishes = Wishes(mode, sample, repair, delete_extra, show_values)
     check = Check(loaded, wishes, fresh=fresh, wish=wish)
     return Run(loaded, console, progress).to_the_end(summary_json, check=check, copying=False)
@@ -98,7 +98,7 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
         async with open_sides(settings) as sides:
             return await planning.plan_text(settings, sides)
 
-    sys.stdout.write(on_loop(look))
+    print_out(on_loop(look))
     return 0
 
 
@@ -113,18 +113,14 @@ def status(loaded: Loaded, *, shard: Part | None) -> int:
             f"there is no savepoint of this migration in {folder}",
             "It has not begun yet, or savepoints.path was another.",
         )
-    sys.stdout.write("\n".join(lines) + "\n")
+    print_out("\n".join(lines) + "\n")
     return 0
 
 
-def _ready(
-    loaded: Loaded, log_format: logs.Format, log_level: str, summary_json: str | None
-) -> Console:
+def _ready(loaded: Loaded, log_format: logs.Format, log_level: str) -> Console:
     """The console, after what may be said before anything is begun."""
     console = Console(stderr=True)
     logs.configure(console, log_format, log_level)
-    if summary_json and summary_json != "-" and not Path(summary_json).parent.is_dir():
-        raise UsageError(f"--summary-json: there is no folder {Path(summary_json).parent}")
     _with_warnings(loaded)
     return console
 

@@ -1,6 +1,7 @@
 """How every long piece of work is done: beside its display and its savepoint clock, stoppable."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -15,6 +16,29 @@ Save = Callable[[str], Coroutine[Any, Any, None]]
 """Writes a savepoint with a status. Raises `MigrateError`."""
 
 GRACE_SECONDS: Final = 4.0
+
+
+class Meter:
+    """The speed of a piece of work in this run, from its beginning to its end or until now.
+    `clock` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = self._ended = 0.0
+        self._first = 0
+
+    def begin(self, done: int) -> None:
+        """The work begins, of which so many items are `done` already."""
+        self._began, self._first = self._clock(), done
+
+    def end(self) -> None:
+        """The work is over."""
+        self._ended = self._clock()
+
+    def speed(self, done: int) -> float:
+        """Items a second, when so many are `done` now; 0 before the beginning."""
+        seconds = (self._ended or self._clock()) - self._began
+        return (done - self._first) / seconds if self._began and seconds > 0 else 0.0
 
 
 class Conduct:

@@ -48,16 +48,15 @@ def run(
         log.info("table %s filled with %d items; it has an index, a TTL and tags", TABLE, items)
         with tempfile.TemporaryDirectory() as folder:
             loaded = _settings(url, folder)
-            ended = Run(loaded, console, progress).to_the_end(
+            ended = Run(loaded, console, progress, lasting=False).to_the_end(
                 summary_json, fresh=True, check=Check(loaded, Wishes(), fresh=True)
             )
     if ended:
         return ended
     log.info("compared item by item: source and target are equal")
-    console.print(
-        "Next: try your own table. `alternator-migrate plan --table NAME --source-region REGION "
-        "--target-endpoint http://SCYLLA:8000` says what would happen, and writes nothing.",
-        soft_wrap=True,
+    log.info(
+        "next: try your own table. `alternator-migrate plan --table NAME --source-region REGION "
+        "--target-endpoint http://SCYLLA:8000` says what would happen, and writes nothing."
     )
     return 0
 
@@ -70,7 +69,7 @@ def _embedded_servers() -> Iterator[str]:
     except ImportError as error:
         raise UsageError(
             "the demo needs the package moto, which is not installed",
-            "Install the extra: pipx install 'alternator-migrate[demo]'.",
+            "Add it: pipx inject alternator-migrate 'moto[server]'.",
         ) from error
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with socket.create_server(("127.0.0.1", 0)) as free:

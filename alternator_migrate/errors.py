@@ -9,10 +9,12 @@ MigrateError                 exit 1; `hint` says what a person can do about it
 ├── Retryable                worth another attempt, within the budget
 │   ├── Throttled            the server asks for a slower pace
 │   └── Unavailable          5xx, timeout, reset, truncated or damaged answer
+│       └── ServerFault      an error of the server's own, which one item may be the cause of
 ├── OutOfTime                the retry budget is spent
 ├── BadAnswer                an answer that is not what the API promises
 │   └── AnswerTooLarge       more bytes than any answer should have
 ├── TrimmedData              changes were deleted by the stream before they were read
+├── WorkerLost               a worker ended before the slice it was sent
 ├── TooManyRejects           more items were refused than `maxRejects` allows
 └── AccountingBroken         the counts of a finished run do not add up
 """

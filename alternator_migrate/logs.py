@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Final, Literal
 
@@ -24,7 +25,7 @@ def configure(console: Console, style: Format, level: str) -> None:
     """
     handler: logging.Handler
     if style == "json":
-        handler = logging.StreamHandler(console.file)
+        handler = _Above(console) if console.is_terminal else logging.StreamHandler(console.file)
         handler.setFormatter(_JsonFormatter())
     elif console.is_terminal:
         handler = RichHandler(
@@ -39,6 +40,21 @@ def configure(console: Console, style: Format, level: str) -> None:
     logging.getLogger("alternator_migrate").setLevel(level.upper())
     for noisy in _TOLD_BY_US:
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
+
+
+class _Above(logging.Handler):
+    """Prints lines above a live display."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a line as it is."""
+        with suppress(OSError):
+            self._console.print(
+                self.format(record), soft_wrap=True, markup=False, highlight=False, emoji=False
+            )
 
 
 class _JsonFormatter(logging.Formatter):

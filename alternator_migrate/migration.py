@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from alternator_migrate import tables
 from alternator_migrate.concurrency import Limiter
-from alternator_migrate.conduct import Conduct, Show
+from alternator_migrate.conduct import Conduct, Meter, Show
 from alternator_migrate.description import TableState
 from alternator_migrate.dialect import Plan
 from alternator_migrate.errors import MigrateError, UsageError
@@ -108,6 +108,7 @@ class Migration:
         self._keeper = keeper
         self._conduct = Conduct(self._save, beside, interval)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
+        self._meter = Meter()
         own = frozenset(segment.index for segment in findings.segments)
         standing = replace(standing, done=standing.done & own)
         self._ledger = Ledger(len(own), standing)
@@ -169,14 +170,14 @@ class Migration:
     def progress(self) -> Progress:
         """How the migration stands now."""
         ledger, found, seen = self._ledger, self._findings, self._engine.glimpse()
-        follower = self._follower
+        follower, items = self._follower, ledger.counts.plus(seen.items)
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
             state=self._state,
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
-            items=ledger.counts.plus(seen.items),
+            items=items,
             expected=found.source.items,
             bytes_read=ledger.bytes_read + seen.bytes_read,
             batches=ledger.batches + seen.batches,
@@ -184,6 +185,7 @@ class Migration:
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
             paced=reasons(self._paces, seen.paced),
+            speed=self._meter.speed(items.handled),
             changes=follower.progress if follower else None,
         )
 
@@ -226,7 +228,11 @@ class Migration:
         """Copy what is left, and build the indexes that come after the data."""
         self._state = "copying"
         left = [s for s in self._findings.segments if not self._ledger.is_done(s.index)]
-        await self._engine.run(self._copying, left, stop)
+        self._meter.begin(self._ledger.counts.handled)
+        try:
+            await self._engine.run(self._copying, left, stop)
+        finally:
+            self._meter.end()
         if stop.is_set():
             return
         self._ledger.check()

@@ -147,9 +147,14 @@ class Counts:
     rejected: int = 0
 
     @property
+    def handled(self) -> int:
+        """Items that are done with: written + skipped_expired + rejected."""
+        return self.written + self.skipped_expired + self.rejected
+
+    @property
     def accounted(self) -> bool:
         """Whether read = written + skipped_expired + rejected."""
-        return self.read == self.written + self.skipped_expired + self.rejected
+        return self.read == self.handled
 
     def plus(self, other: "Counts") -> "Counts":
         """The sum of both."""
@@ -262,9 +267,9 @@ class Progress:
     """One snapshot of a table's migration; every output reads this and nothing else.
 
     `state` is what is going on ("copying", "building index by-city", ...), `paced` why it is
-    slower than it could be, or "". `expected` is the server's own, stale, item count. In the
-    phase "Validate" `examined` and `expected` count the items of both sides; `verdict` is None
-    where nothing was validated.
+    slower than it could be, or "". `expected` is the server's own, stale, item count; `speed` is
+    in items a second, of what this run has copied or compared. In the phase "Validate" `examined`
+    and `expected` count the items of both sides; `verdict` is None where nothing was validated.
     """
 
     source: str
@@ -281,6 +286,7 @@ class Progress:
     retries: int = 0
     throttled: int = 0
     paced: str = ""
+    speed: float = 0.0
     examined: int = 0
     verdict: Verdict | None = None
     changes: Following | None = None
@@ -290,7 +296,7 @@ class Progress:
         """Items that are done with, in the way of the phase."""
         if self.phase == "Validate":
             return self.examined
-        return self.items.written + self.items.skipped_expired + self.items.rejected
+        return self.items.handled
 
     @property
     def rejected(self) -> int:

@@ -9,14 +9,15 @@ from typing import Final
 from alternator_migrate.changes import Following, StreamStanding
 from alternator_migrate.comparing import Wishes, choose_mode, compared_so_far, mode_text
 from alternator_migrate.config import Settings
-from alternator_migrate.description import TableSpec, Throughput
+from alternator_migrate.cores import usable_cores
+from alternator_migrate.description import TableSpec, TableState, Throughput
 from alternator_migrate.enabling import find_stream
-from alternator_migrate.model import Progress
+from alternator_migrate.model import Limits, Progress
 from alternator_migrate.report import duration, size_text
 from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
 from alternator_migrate.sources.dynamodb import expiry_now
-from alternator_migrate.staffing import Wish, choose, usable_cores
+from alternator_migrate.staffing import Wish, choose
 from alternator_migrate.wiring import Sides
 
 _SKEW_SECONDS: Final = 300
@@ -59,10 +60,23 @@ async def plan_text(settings: Settings, sides: Sides) -> str:
 def _tables(settings: Settings, sides: Sides) -> Iterator[str]:
     found = sides.findings
     yield f"source  {settings.source.table} at {_address(sides.source)}"
-    size = f"{found.source.items:,} items, {size_text(found.source.size)}"
-    yield f"        about {size} (the server's own figures, up to 6 hours old)"
+    yield f"        {_extent(found.source)}"
     state = "exists and fits" if found.existing else "will be created"
     yield f"target  {found.plan.spec.name} at {_address(sides.target)}: {state}"
+
+
+def _extent(state: TableState) -> str:
+    """How large a table is, as far as its server says: DynamoDB counts every six hours,
+    Alternator never."""
+    if not state.items and not state.size:
+        return "the server counts no items: how many there are is not known"
+    items = f"{state.items:,} items" if state.items else "an unknown number of items"
+    return f"about {items}, {size_text(state.size)} (the server's own figures, up to 6 hours old)"
+
+
+def _about(figure: float) -> str:
+    """An estimate; 0 where it has nothing to go by."""
+    return f"about {figure:,.0f}" if figure else "not known"
 
 
 def _address(service: Service) -> str:
@@ -110,9 +124,10 @@ def _estimates(settings: Settings, sides: Sides) -> Iterator[str]:
     yield "work"
     yield f"  engine          {choice.text}"
     yield f"  segments        {segments}, at most {min(segments, readers)} read at once"
-    yield f"  read units      about {read_units:,}"
-    yield f"  write requests  about {math.ceil(state.items / batch):,} of up to {batch} items"
-    yield f"  write units     about {write_units:,}"
+    requests = max(math.ceil(state.items / batch), math.ceil(state.size / Limits(batch).size))
+    yield f"  read units      {_about(read_units)}"
+    yield f"  write requests  {_about(requests)} of up to {batch} items"
+    yield f"  write units     {_about(write_units)}"
     times = []
     for side, cap, units in (
         ("source", sides.read_cap, read_units),
@@ -123,8 +138,10 @@ def _estimates(settings: Settings, sides: Sides) -> Iterator[str]:
             yield f"  pace            {side} capped at {cap:g} units/s{_share(sides, side, cap)}"
         else:
             yield f"  pace            {side} not capped"
-    if times:
+    if any(times):
         yield f"  time            at least {duration(max(times))} at that pace"
+    elif times:
+        yield "  time            not known"
     else:
         yield "  time            as fast as both sides and this machine allow"
 
@@ -140,7 +157,7 @@ def _validation(settings: Settings, sides: Sides) -> Iterator[str]:
     source, target = scans if mode == "digest" else (scans[0] + each, scans[1] + each)
     yield "validation"
     yield f"  compares by     {mode_text(settings, wishes, sides)}"
-    yield f"  read units      about {source:,} on the source, {target:,} on the target"
+    yield f"  read units      {_about(source)} on the source, {_about(target)} on the target"
 
 
 async def _changes(settings: Settings, sides: Sides) -> list[str]:
@@ -252,7 +269,8 @@ def status_lines(folder: Path, identity: str) -> Iterator[str]:
     over = savepoint.status in ("completed", "rejects", "differences")
     command, what = ("validate", "validation ") if savepoint.comparison else ("run", "")
     left = "" if over else f"; `{command}` goes on from here"
-    state = f"running, process {running}" if running else f"{savepoint.status}{left}"
+    ended = "interrupted" if savepoint.status == "running" else savepoint.status
+    state = f"running, process {running}" if running else f"{ended}{left}"
     age = max(time.time() - savepoint.written, 0.0)
     written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(savepoint.written))
     yield f"{progress.source} -> {progress.target}: {what}{state}"

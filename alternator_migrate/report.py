@@ -1,12 +1,13 @@
 """What a run says: rates, the status line, the closing table, the JSON summary."""
 
 import json
-import logging
+import math
+import os
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,14 +15,13 @@ from rich.table import Table
 
 from alternator_migrate import __version__
 from alternator_migrate.changes import Following
-from alternator_migrate.model import Progress
-
-log = logging.getLogger(__name__)
+from alternator_migrate.errors import MigrateError
+from alternator_migrate.model import Counts, Progress
 
 Status = Literal["completed", "rejects", "differences", "stopped", "failed"]
 
 _WINDOW_SECONDS: Final = 30.0
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
+_UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
 
 
 @dataclass(slots=True)
@@ -125,19 +125,21 @@ def closing_table(ending: Ending) -> Table:
     progress = ending.progress
     if progress:
         table.add_row("table", f"{progress.source} -> {progress.target}")
-        for what, figure in _figures(progress, max(ending.seconds, 0.001)):
+        for what, figure in _figures(progress):
             table.add_row(what, figure)
     table.add_row("time", duration(ending.seconds))
     return table
 
 
-def _figures(progress: Progress, seconds: float) -> Iterator[tuple[str, str]]:
+def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
     items, verdict = progress.items, progress.verdict
     if progress.phase == "Copy":
-        yield "items read", f"{items.read:,}"
+        yield "items read", f"{items.handled:,}"
         yield "items written", f"{items.written:,}"
         yield "skipped, expired", f"{items.skipped_expired:,}"
         yield "rejected", f"{items.rejected:,}"
+        if not items.accounted:
+            yield "to be read again", f"{items.read - items.handled:,}"
     if verdict:
         yield "items compared", f"{verdict.compared:,}"
         yield "missing", f"{verdict.missing:,}"
@@ -149,8 +151,7 @@ def _figures(progress: Progress, seconds: float) -> Iterator[tuple[str, str]]:
         yield "batches", f"{progress.batches:,}"
     yield "retries (throttled)", f"{progress.retries:,} ({progress.throttled:,})"
     yield "bytes read", size_text(progress.bytes_read)
-    done = items.written if progress.phase == "Copy" else progress.examined
-    yield "items per second", f"{done / seconds:,.0f}"
+    yield "items per second", f"{progress.speed:,.0f}"
     if progress.changes:
         yield from _changes_rows(progress.changes)
 
@@ -167,10 +168,9 @@ def closing_lines(ending: Ending) -> Iterator[str]:
     segments = f"{progress.segments_done}/{progress.segments_total} segments in {time_taken}"
     if progress.phase == "Copy":
         yield (
-            f"{work} {ending.status}: read {items.read:,} = written {items.written:,} + skipped "
-            f"{items.skipped_expired:,} + rejected {items.rejected:,}"
-            f"{'' if items.accounted else ' + under way when it ended'}; {segments}"
-            f"{_changes_text(progress.changes)}"
+            f"{work} {ending.status}: read {items.handled:,} = written {items.written:,} + skipped "
+            f"{items.skipped_expired:,} + rejected {items.rejected:,}{_again_text(items)}; "
+            f"{segments}{_changes_text(progress.changes)}"
         )
     if verdict:
         said = f"compared {verdict.compared:,}; missing {verdict.missing:,}, different "
@@ -179,6 +179,12 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             yield f"Validation: {said}"
         else:
             yield f"{work} {ending.status}: {said}; {segments}"
+
+
+def _again_text(items: Counts) -> str:
+    """What was read and neither written nor refused when a run ended early."""
+    again = items.read - items.handled
+    return f" ({again:,} more are to be read again)" if again else ""
 
 
 def _changes_rows(changes: Following) -> Iterator[tuple[str, str]]:
@@ -220,11 +226,10 @@ def summary(ending: Ending) -> dict[str, Any]:
 
 def size_text(size: float) -> str:
     """A number of bytes for a person: 11.9 MB."""
-    for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return ""
+    if size < 1000:
+        return f"{size:.0f} B"
+    power = min(int(math.log10(size) / 3), len(_UNITS))
+    return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"
 
 
 def duration(seconds: float) -> str:
@@ -240,11 +245,13 @@ def duration(seconds: float) -> str:
 
 
 def _table_summary(progress: Progress) -> Mapping[str, Any]:
+    """The counts of a table. What an early end left under way does not count as read: it is to be
+    read again."""
     return {
         "source": progress.source,
         "target": progress.target,
         "segments": {"total": progress.segments_total, "done": progress.segments_done},
-        "items": asdict(progress.items),
+        "items": asdict(replace(progress.items, read=progress.items.handled)),
         "bytes_read": progress.bytes_read,
         "batches": progress.batches,
         "retries": progress.retries,
@@ -271,12 +278,27 @@ def _changes_summary(changes: Following | None) -> Mapping[str, Any] | None:
 
 
 def write_summary(path: str, ending: Ending) -> None:
-    """Write the summary to a file, or for `-` to standard output."""
+    """Write the summary to a file, or for `-` to standard output. Raises `MigrateError`."""
     text = json.dumps(summary(ending)) + "\n"
     if path == "-":
-        sys.stdout.write(text)
+        print_out(text)
         return
     try:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
-        log.error("cannot write the summary to %s: %s", path, error.strerror)
+        raise MigrateError(
+            f"{ending.work} {ending.status}, but the summary cannot be written to {path}: "
+            f"{error.strerror}",
+            "Run it again with another path: what is done is not done again.",
+        ) from error
+
+
+def print_out(text: str) -> None:
+    """Write to standard output. Raises `MigrateError` where that cannot take it."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # what is left in the buffer is tried again at exit, and would fail with a traceback
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise MigrateError(f"cannot write to standard output: {error.strerror}") from error

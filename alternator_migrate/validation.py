@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from alternator_migrate.conduct import Conduct, Show
+from alternator_migrate.conduct import Conduct, Meter, Show
 from alternator_migrate.digests import Digests
 from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.findings import FindingsFile
@@ -50,6 +50,7 @@ class Validation:
         self._retry, self._paces, self._readers = retry, paces, readers
         self._keeper = keeper
         self._conduct = Conduct(self._save, beside, interval)
+        self._meter = Meter()
         self._ledgers = {role: Ledger(len(segments), begun.sides.get(role)) for role in sides}
         self._expected = sum(side.expected for side in sides.values())
         self._earlier = Progress(*names)
@@ -94,6 +95,7 @@ class Validation:
         ledgers, earlier = self._ledgers.values(), self._earlier
         seen = self._engine.glimpse()
         doubts = self._details.doubts
+        read = sum(each.settled.read for each in ledgers) + seen.items.read
         return Progress(
             *self._names,
             state=f"{self._state}, {doubts:,} in doubt" if doubts else self._state,
@@ -110,14 +112,14 @@ class Validation:
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
             paced=reasons(self._paces.items(), seen.paced),
-            examined=earlier.examined
-            + sum(each.settled.read for each in ledgers)
-            + seen.items.read,
+            examined=earlier.examined + read,
+            speed=self._meter.speed(earlier.examined + read),
             verdict=self.verdict,
         )
 
     async def _stages(self, stop: asyncio.Event) -> bool:
         differing: frozenset[int] | None = None
+        self._meter.begin(self.progress().examined)
         self._state = "comparing"
         if self._digests:
             if self._stage == "digests":

@@ -31,7 +31,6 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BATCH_WRITE = "BatchWriteItem"
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
 
-Cutter = Callable[[bytes], tuple[Page, float | None]]
 Reshape = Callable[[Item], Item]
 
 

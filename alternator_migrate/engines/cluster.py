@@ -202,7 +202,7 @@ def _distributed() -> Any:
     except ImportError as error:
         raise UsageError(
             "the engine dask needs the package distributed, which is not installed",
-            "Install the extra: pipx install 'alternator-migrate[dask]'.",
+            "Add it: pipx inject alternator-migrate distributed cryptography.",
         ) from error
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

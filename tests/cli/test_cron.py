@@ -16,12 +16,13 @@ from tests.cli.support import (
     ONE_AT_A_TIME,
     TABLE,
     Ends,
+    one_error,
     read_only_folder,
     signed,
     until,
 )
 from tests.conftest import RunCli
-from tests.servers.cli import REPOSITORY, environment
+from tests.servers.cli import REPOSITORY, Result, environment
 from tests.servers.client import fill
 from tests.servers.process import bound
 
@@ -200,3 +201,37 @@ async def test_as_the_first_process_without_a_controlling_terminal(
     assert b"Migration stopped" in err
     saved = max((tmp_path / "savepoints").glob("savepoint_*.yaml"))
     assert err.decode().splitlines()[-1].endswith(saved.name)
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
+async def test_what_cannot_be_written_out_is_a_failure(
+    ends: Ends, tmp_path: Path, run_cli: RunCli
+) -> None:
+    """The copy itself is done, and the next run only tells of it."""
+    wanted = ends.flags("--summary-json", str(FULL))
+    told = one_error(await run_cli("run", *wanted, env=signed()), 1)
+    assert f"Migration completed, but the summary cannot be written to {FULL}" in told
+    summed = await _into_full(tmp_path, "run", *ends.flags("--summary-json", "-"))
+    for result in (summed, await _into_full(tmp_path, "plan", *ends.flags())):
+        told = one_error(result, 1)
+        assert told == "Error: cannot write to standard output: No space left on device"
+    assert len(ends.target.items(TABLE)) == 40
+
+
+async def _into_full(folder: Path, *args: str) -> Result:
+    """How the command ends whose standard output takes nothing."""
+    with FULL.open("w") as out:  # noqa: ASYNC230 # no file
+        process = await asyncio.create_subprocess_exec(
+            *bound([sys.executable, "-m", "alternator_migrate", *args]),
+            cwd=folder,
+            env=environment(folder, signed()),
+            stdout=out,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    _, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return Result(process.returncode, "", err.decode())

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.bench.http1 import Connection
+from tests.bench.source import Source
 from tests.cli.support import (
     ONE_AT_A_TIME,
     TABLE,
@@ -20,6 +22,7 @@ from tests.cli.support import (
     signed,
     text_of,
 )
+from tests.cli.terminal import on_terminal
 from tests.conftest import RunCli
 from tests.servers.client import create_table, fill
 from tests.standin import StandIn
@@ -115,6 +118,44 @@ async def test_quiet_means_quiet_and_the_summary_is_a_file_when_it_is_named(
     assert summary["rejects"] is None
     assert 0 < summary["seconds"] < 60
     assert len(ends.target.items(TABLE)) == 40
+
+
+async def test_a_copy_that_is_done_already_has_no_speed(
+    run_cli: RunCli, ends: Ends, tmp_path: Path
+) -> None:
+    assert (await run_cli("run", *ends.flags(), env=signed())).code == 0
+    async with on_terminal(tmp_path, "run", *ends.flags(), env=signed()) as terminal:
+        assert await terminal.wait(30) == 0
+    assert re.search(r"items read\W+40\W", terminal.text)
+    assert re.search(r"items per second\W+0\W", terminal.text)
+
+
+async def test_json_lines_stand_whole_above_the_bar(ends: Ends, tmp_path: Path) -> None:
+    ends.slow_down_target(0.3)
+    options = ends.flags(*ONE_AT_A_TIME, "--log-format", "json")
+    async with on_terminal(tmp_path, "run", *options, env=signed()) as terminal:
+        await terminal.wait_for(r"[1-9]\d* items ")
+        terminal.press(b"\x03")
+        assert await terminal.wait(20) == 130
+    (line,) = (line for line in terminal.text.splitlines() if "again leaves at once" in line)
+    assert json.loads(line[line.index("{") :])["level"] == "info"
+
+
+async def test_a_plan_guesses_nothing_it_does_not_know(run_cli: RunCli, ends: Ends) -> None:
+    """Alternator counts no items."""
+    out = (await run_cli("plan", *ends.flags(), env=signed())).out
+    assert "how many there are is not known" in out
+    assert re.search(r"^  read units +not known$", out, re.MULTILINE)
+    assert re.search(r"^  write requests +not known of up to 100 items$", out, re.MULTILINE)
+
+
+async def test_a_plan_of_large_items_counts_batches_by_their_size(run_cli: RunCli) -> None:
+    app = Source(60, 300_000)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(app), "127.0.0.1", 0)
+    async with server, StandIn() as target:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        out = (await run_cli("plan", *flags(url, target.url), env=signed())).out
+    assert re.search(r"^  write requests +about 17 of up to 100 items$", out, re.MULTILINE)
 
 
 async def test_a_failed_run_has_a_summary_too(run_cli: RunCli, ends: Ends) -> None:

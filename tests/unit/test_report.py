@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -136,7 +137,16 @@ def test_a_size_is_in_decimal_units(size: float, text: str) -> None:
     assert size_text(size) == text
 
 
-ENDING = Ending("Migration", "completed", 1_800_000_000.9, 12.34567, PROGRESS)
+DONE = replace(PROGRESS, items=Counts(30_713_100, 30_713_000, 90, 10), speed=48_210.4)
+ENDING = Ending("Migration", "completed", 1_800_000_000.9, 12.34567, DONE)
+
+
+def text_of(ending: Ending) -> str:
+    """The closing table as a terminal shows it."""
+    console = Console(file=io.StringIO(), width=100)
+    console.print(report.closing_table(ending))
+    shown: str = console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
+    return shown
 
 
 def test_the_summary_has_the_shape_of_the_interface() -> None:
@@ -145,7 +155,7 @@ def test_the_summary_has_the_shape_of_the_interface() -> None:
         "target": "Copy",
         "segments": {"total": 64, "done": 37},
         "items": {
-            "read": 30_714_000,
+            "read": 30_713_100,
             "written": 30_713_000,
             "skipped_expired": 90,
             "rejected": 10,
@@ -193,9 +203,20 @@ def test_the_closing_line_tells_the_accounts() -> None:
 
 
 def test_the_closing_line_of_a_stopped_run_does_not_claim_that_all_was_written() -> None:
-    (line,) = report.closing_lines(replace(ENDING, status="stopped"))
-    assert "Migration stopped" in line
-    assert "under way when it ended; 37/64 segments" in line
+    stopped = replace(ENDING, status="stopped", progress=PROGRESS)
+    (line,) = report.closing_lines(stopped)
+    assert line == (
+        "Migration stopped: read 30,713,100 = written 30,713,000 + skipped 90 + rejected 10 "
+        "(900 more are to be read again); 37/64 segments in 12s"
+    )
+    assert "900" in text_of(stopped)
+    (table,) = report.summary(stopped)["tables"]
+    assert table["items"] == {
+        "read": 30_713_100,
+        "written": 30_713_000,
+        "skipped_expired": 90,
+        "rejected": 10,
+    }
     (before,) = report.closing_lines(replace(ENDING, status="failed", progress=None))
     assert before == "Migration failed after 12s; nothing was copied"
 
@@ -248,9 +269,9 @@ def test_the_closing_table_of_a_validation_shows_every_count(copied: bool) -> No
 
 
 def test_the_closing_table_shows_every_count() -> None:
-    console = Console(file=io.StringIO(), width=100)
-    console.print(report.closing_table(ENDING))
-    shown = console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
-    for figure in ("Example -> Copy", "30,714,000", "30,713,000", "90", "10", "37/64", "8.0 GB"):
+    shown = text_of(ENDING)
+    for figure in ("Example -> Copy", "30,713,100", "30,713,000", "90", "10", "37/64", "8.0 GB"):
         assert figure in shown
-    console.print(report.closing_table(replace(ENDING, progress=None)))
+    assert re.search(r"items per second\W+48,210\W", shown)
+    assert "again" not in shown
+    assert "12s" in text_of(replace(ENDING, progress=None))
