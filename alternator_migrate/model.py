@@ -121,11 +121,13 @@ class ChangeBatch:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """An item that the target refuses, with the server's reason."""
+    """An item that the target refuses, with the server's reason. As a `change` that puts or
+    deletes it, it was followed; a deletion has but the key as its item."""
 
     item: Item
     error: str
     message: str
+    change: Literal["", "put", "delete"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ class RejectsFile:
 
     What a killed run left half written is overwritten: it was not counted, and comes again.
     A line is `{"key": ..., "error": ..., "message": ..., "item": ...}`, key and item as
-    DynamoDB JSON. The file is readable by its owner only: items may be private.
+    DynamoDB JSON; that of a followed change has `"change": "put"` or `"delete"`, too. The file is
+    readable by its owner only: items may be private.
     """
 
     def __init__(
@@ -75,7 +76,8 @@ class RejectsFile:
             os.close(descriptor)
 
     def _line(self, reject: Reject) -> bytes:
-        head = wire.to_json({"error": reject.error, "message": reject.message})
+        facts = {"error": reject.error, "message": reject.message}
+        head = wire.to_json(facts | ({"change": reject.change} if reject.change else {}))
         key = wire.one_line(wire.key_of(reject.item, self._key_names))
         return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], wire.one_line(reject.item))
 

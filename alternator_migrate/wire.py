@@ -7,7 +7,7 @@ decodes an attribute value, save a TTL where a filter of the user's makes that n
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
@@ -84,6 +84,7 @@ class _Number(msgspec.Struct):
 
 class _RejectLine(msgspec.Struct):
     item: msgspec.Raw
+    change: str = ""
 
 
 class _ErrorAnswer(msgspec.Struct):
@@ -202,13 +203,13 @@ def requests_body(table: str, requests: Sequence[Item], *, ask_capacity: bool) -
     return b"".join((b'{"RequestItems":{%b:[' % to_json(table), b",".join(requests), tail))
 
 
-def item_of_request(request: Item) -> Item:
+def item_of_request(request: Item) -> tuple[Item, Literal["put", "delete"]]:
     """The item that a WriteRequest puts, or the key that it deletes. Raises `BadAnswer`."""
     found = decoded(_BATCH_WRITE, _write_request, request)
     if found.put:
-        return cast("Item", found.put.item)
+        return cast("Item", found.put.item), "put"
     if found.delete:
-        return cast("Item", found.delete.key)
+        return cast("Item", found.delete.key), "delete"
     raise BadAnswer("the answer to BatchWriteItem has neither a put nor a delete")
 
 
@@ -296,12 +297,14 @@ def one_line(item: Item) -> bytes:
     return msgspec.json.format(bytes(item), indent=-1)
 
 
-def item_of_reject(line: bytes) -> Item:
-    """The item of a line of a rejects file. Raises `ValueError` for any other line."""
+def item_of_reject(line: bytes) -> tuple[Item, str]:
+    """The item of a line of a rejects file, and what kind of change it was, or "". Raises
+    `ValueError` for any other line."""
     try:
-        item = cast("Item", _reject.decode(line).item)
+        found = _reject.decode(line)
+        item = cast("Item", found.item)
         _attributes.decode(item)
-        return item
+        return item, found.change
     except _UNREADABLE as error:
         raise ValueError(f"not a rejected item: {error}") from error
 

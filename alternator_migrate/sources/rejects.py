@@ -61,8 +61,16 @@ class RejectsSource:
 
 def _item(path: Path, number: int, line: bytes) -> Item:
     try:
-        return wire.item_of_reject(line)
+        item, change = wire.item_of_reject(line)
     except ValueError as error:
         raise UsageError(
             f"{path}, line {number}: {error}", 'Each line must be like {"item": {...}}.'
         ) from error
+    if change:
+        raise UsageError(
+            f"{path}, line {number}: this is a change ({change}), and what its key holds may have "
+            "changed since",
+            "Mend the item on the source, or delete it there; `validate --repair` then brings the "
+            "target in step.",
+        )
+    return item

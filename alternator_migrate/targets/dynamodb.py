@@ -112,7 +112,7 @@ class DynamoDBTarget:
 
         rejects = await self._write(batch.requests, batch.size, self._retry, send)
         await self._homes.settle(batch.home)
-        return [replace(each, item=wire.item_of_request(each.item)) for each in rejects]
+        return [_of_change(each) for each in rejects]
 
     def _partition(self, change: Change) -> bytes:
         return wire.first_value(change.key) if len(self._key_names) > 1 else change.key
@@ -226,3 +226,9 @@ class DynamoDBTarget:
                 raise Throttled(f"none of {len(back)} items was processed")
             self._retry.note_throttled()
         return back
+
+
+def _of_change(reject: Reject) -> Reject:
+    """A refused WriteRequest as a reject of its item."""
+    item, change = wire.item_of_request(reject.item)
+    return replace(reject, item=item, change=change)
