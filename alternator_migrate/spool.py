@@ -4,6 +4,7 @@ them. Changes are spread over parts by their key, so that each part holds all of
 
 import asyncio
 import shutil
+import threading
 import time
 import zlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -64,15 +65,21 @@ class Spool:
         """Append; durable after the next `sync`. False, with nothing appended, where the spool
         has no room for them even when it is compacted."""
         records = [(zlib.crc32(change.key) % PARTS, encode(change)) for change in changes]
-        size = sum(len(record) for _, record in records)
-        async with self._turn:
-            with self._telling():
-                if not await self._has_room(size):
-                    return False
-                for part, record in records:
-                    self._files[part].append(record)
-        self.count += len(records)
-        return True
+        size, most = sum(len(record) for _, record in records), float(self._most)
+        while True:
+            async with self._turn:  # left after each part, for savepoints
+                held = self.size + size
+                file = self._to_compact(held, most)
+                with self._telling():
+                    if file:
+                        await self._compact(file)
+                    elif held <= most:
+                        self._append(records)
+                        return True
+                    else:
+                        return False
+            if held > most:
+                most = self._most * _ENOUGH
 
     async def sync(self) -> SpoolStanding:
         """Make all that was appended durable; what a savepoint keeps of it."""
@@ -111,21 +118,37 @@ class Spool:
         for file in self._files:
             file.sync()
 
-    async def _has_room(self, size: int) -> bool:
-        """Whether so many bytes more may be held; parts that have grown are compacted first."""
-        held = self.size
-        if held + size <= self._most * _FIRST_SHARE:
-            return True
+    def _append(self, records: Sequence[tuple[int, bytes]]) -> None:
+        for part, record in records:
+            self._files[part].append(record)
+        self.count += len(records)
+
+    def _to_compact(self, held: int, most: float) -> SpoolFile | None:
+        """A part to compact before `held` bytes are held, of at most `most`: one that has grown, if
+        the spool is half full; any that may shrink, if it is full."""
+        if held <= self._most * _FIRST_SHARE:
+            return None
+        much = self._most * _FIRST_SHARE / 2 / PARTS
         for file in self._files:
-            grown = file.length - file.compacted
-            if grown >= file.compacted and grown * PARTS >= self._most * _FIRST_SHARE / 2:
-                self.count -= await asyncio.to_thread(file.compact)
-        if self.size + size <= self._most:
-            return True
-        for file in self._files:
-            if file.length > file.compacted:
-                self.count -= await asyncio.to_thread(file.compact)
-        return self.size + size <= self._most * _ENOUGH
+            if file.length - file.compacted >= max(file.compacted, much):
+                return file
+        if held <= most:
+            return None
+        return next((file for file in self._files if file.length > file.compacted), None)
+
+    async def _compact(self, file: SpoolFile) -> None:
+        """Compact a part; where this is cancelled, it may be left as it was."""
+        abandon = threading.Event()
+        work = asyncio.ensure_future(asyncio.to_thread(file.compact, abandon))
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError:
+            abandon.set()
+            await asyncio.wait({work})
+            if work.exception() is None:
+                self.count -= work.result()
+            raise
+        self.count -= work.result()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

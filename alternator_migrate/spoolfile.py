@@ -6,6 +6,7 @@ a kill tore off at the end is cut when the file is opened again; damage before t
 
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -137,16 +138,24 @@ class SpoolFile:
         if changes:
             yield Stretch(changes, self.length)
 
-    def compact(self) -> int:
-        """Write the last change of each key into a new generation; how many were left out."""
+    def compact(self, abandon: threading.Event) -> int:
+        """Write the last change of each key into a new generation; how many were left out: 0 where
+        it was told to `abandon` that on the way, which leaves all as it was."""
         self._flush()
-        last = {found.change.key: found.start for found in self._records(HEAD_BYTES)}
+        last = {}
+        for found in self._records(HEAD_BYTES):
+            last[found.change.key] = found.start
+            if abandon.is_set():
+                return 0
         following = SpoolFile(self._folder, self._number, self.generation + 1)
         dropped = 0
         temporary = self._folder / f".part{self._number:02}.tmp"
         with temporary.open("wb") as out:
             out.write(_head(0, 0))
             for found in self._records(HEAD_BYTES):
+                if abandon.is_set():
+                    temporary.unlink()
+                    return 0
                 if last[found.change.key] == found.start:
                     out.write(encode(found.change))
                 else:

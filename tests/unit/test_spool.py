@@ -1,6 +1,8 @@
 """The spool: nothing durable is lost, what a kill tore off is cut, damage is told."""
 
+import asyncio
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +228,30 @@ async def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
     with files_of_at_most(1000), pytest.raises(MigrateError, match="cannot keep changes in"):
         await spool.add([change(f"k{n}", "x" * 1000) for n in range(100)])
         await spool.sync()
+
+
+async def test_a_compaction_may_be_abandoned_and_savepoints_pass_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "s", 40_000)
+    taken: list[Change] = []
+    while spool.size < 19_000:
+        taken += (some := [change(f"k{len(taken) % 3}", "x" * 200)])
+        assert await spool.add(some)
+    begun, compact = threading.Event(), SpoolFile.compact
+
+    def slow(file: SpoolFile, abandon: threading.Event) -> int:
+        begun.set()
+        assert abandon.wait(10)
+        return compact(file, abandon)
+
+    monkeypatch.setattr(SpoolFile, "compact", slow)
+    adding = asyncio.create_task(spool.add([change("k0", "y" * 2000)]))
+    assert await asyncio.to_thread(begun.wait, 10)
+    saving = asyncio.create_task(spool.sync())
+    adding.cancel()
+    standing = await asyncio.wait_for(saving, 5)
+    assert adding.cancelled() or isinstance(adding.exception(), asyncio.CancelledError)
+    assert standing.changes == len(taken)
+    assert by_key(await held(Spool(tmp_path / "s", 40_000, standing))) == by_key(taken)
+    assert not list((tmp_path / "s").glob("*.tmp"))
