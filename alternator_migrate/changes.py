@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-StreamPhase: TypeAlias = Literal["spool", "replay", "live", "over"]
+StreamPhase: TypeAlias = Literal["spool", "replay", "live", "ending", "over"]
 """Where changes go: into the spool beside the copy, from there to the target, straight to the
-target, or nowhere any more because the stream was disabled at the end."""
+target, or nowhere any more because the stream is being disabled at the end, or has been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,9 @@ class StreamStanding:
 
     `shards` has the sequence number to go on after for each shard not done (None: from its
     oldest change), `ended` the shards that are done. `enabled_here` says that this tool enabled
-    the stream, `snapshot` that a copy goes with it. `read_at` is when the stream was last being
-    read, epoch seconds, `lag` what the lag was, seconds.
+    the stream, or, with an `arn` of "", that it was about to; `snapshot` that a copy goes with it.
+    Following begins with what was made at `placed_at`, and was dealt with up to `fresh_at` (epoch
+    seconds; both are 0 before the place is known). `lag` was that of live following, seconds.
     """
 
     arn: str
@@ -67,7 +68,8 @@ class StreamStanding:
     phase: StreamPhase = "spool"
     shards: Mapping[str, str | None] = field(default_factory=dict)
     ended: frozenset[str] = frozenset()
-    read_at: float = 0.0
+    placed_at: float = 0.0
+    fresh_at: float = 0.0
     lag: float | None = None
     counts: ChangeCounts = field(default_factory=ChangeCounts)
     spool: SpoolStanding | None = None

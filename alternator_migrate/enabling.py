@@ -45,24 +45,29 @@ async def find_stream(table: Table) -> TableStream | None:
     return found
 
 
-async def prepare_stream(table: Table, lane: Lane, retry: Retry) -> tuple[str, bool]:
-    """Find the stream of `table`, or enable one; its ARN, and whether it was enabled here.
+async def enable_stream(table: Table) -> tuple[str, bool]:
+    """Enable the stream of `table`; its ARN, and False where somebody else was faster.
 
-    Returns when the stream, asked for through `lane`, is ENABLED. Raises `UsageError` where
-    the table's stream does not serve or none can be enabled, `MigrateError` after five minutes.
+    Raises `UsageError` where none can be enabled, `MigrateError` after five minutes.
     """
     give_up = time.monotonic() + _ENABLE_SECONDS
-    enabled_here = False
+    enabled = False
     found = await find_stream(table)
     while found is None:
-        enabled_here = enabled_here or await _enable(table)
+        enabled = enabled or await _enable(table)
         found = await find_stream(table)
         await _wait(table, give_up, until=found is not None)
+    return found.arn, enabled
+
+
+async def ready_stream(table: Table, lane: Lane, retry: Retry, arn: str) -> None:
+    """Return when the stream `arn` of `table`, asked for through `lane`, is ENABLED. Raises
+    `MigrateError` after five minutes."""
+    give_up = time.monotonic() + _ENABLE_SECONDS
     ready = False
     while not ready:
-        ready = await _is_enabled(lane, retry, found.arn)
+        ready = await _is_enabled(lane, retry, arn)
         await _wait(table, give_up, until=ready)
-    return found.arn, enabled_here
 
 
 async def disable_stream(table: Table, arn: str) -> bool:

@@ -164,7 +164,12 @@ class AnswerTooLarge(BadAnswer):
 
 
 class TrimmedData(MigrateError):
-    """The stream no longer holds changes that have not been read: the target lacks them."""
+    """The stream no longer holds changes that have not been read: the target lacks them. `absent`
+    says that their shard is not there any more."""
+
+    def __init__(self, message: str, hint: str = "", *, absent: bool = False) -> None:
+        super().__init__(message, hint)
+        self.absent = absent
 
 
 class WorkerLost(MigrateError):

@@ -44,7 +44,7 @@ async def read_shards(
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 # a coroutine runs in a task
         idle.add(task)
-        pages = source.changes(shard, ledger.position(shard))
+        pages = source.changes(shard, ledger.position(shard), lambda: ledger.fresh(shard))
         async with aclosing(pages):
             async for page in pages:
                 idle.discard(task)

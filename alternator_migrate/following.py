@@ -4,17 +4,17 @@ written as they come, until the target has caught up."""
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from alternator_migrate.changes import ChangeCounts, Following, StreamPhase, StreamStanding
 from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.follow import Applier, read_shards
-from alternator_migrate.interfaces import ChangeSource
-from alternator_migrate.model import ChangePage
+from alternator_migrate.interfaces import Stream
+from alternator_migrate.model import Change, ChangePage
 from alternator_migrate.pacing import Retry
 from alternator_migrate.retention import Retention
 from alternator_migrate.shards import Cutover, ShardLedger
@@ -22,31 +22,18 @@ from alternator_migrate.spool import PARTS, Spool
 
 log = logging.getLogger(__name__)
 
+CaughtUp = Callable[[], Awaitable[bool]]
+"""Tells that the target has caught up; True where something was done meanwhile."""
+
 _LOOK_SECONDS: Final = 0.25
 _PARTS_AT_ONCE: Final = 4
 
 
-class Stream(Protocol):
-    """The stream of the source table."""
-
-    async def prepare(self) -> tuple[str, bool]:
-        """Find or enable it: its ARN, and whether it was enabled here."""
-        ...
-
-    def open(self, arn: str) -> ChangeSource:
-        """A reader of the stream."""
-        ...
-
-    async def disable(self, arn: str) -> bool:
-        """Disable it; False where it is not the table's enabled stream any more."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How to follow: with a `snapshot` or without, keeping up to `spool_bytes` in a folder
-    `spool_...` beside the savepoints meanwhile; when the target counts as caught up (seconds),
-    and what is done then."""
+    """How to follow: with a `snapshot` or without (`whole`: all of it is read after the stream's
+    place is known), keeping up to `spool_bytes` in a folder `spool_...` beside the savepoints
+    meanwhile; when the target counts as caught up (seconds), and what is done then."""
 
     snapshot: bool
     spool: Path
@@ -55,6 +42,7 @@ class Rules:
     caught_up_for: float
     until_caught_up: bool = False
     disable_after: bool = False
+    whole: bool = False
 
 
 class _NoRoom(Exception):
@@ -62,8 +50,8 @@ class _NoRoom(Exception):
 
 
 class Follower:
-    """Follows one table's changes; goes on from `standing`. `caught_up` is called once, when the
-    target has caught up."""
+    """Follows one table's changes; goes on from `standing`. `retry` repeats what the applier
+    writes."""
 
     def __init__(
         self,
@@ -78,7 +66,8 @@ class Follower:
         self._phase: StreamPhase = standing.phase if standing else "spool"
         self._shards = ShardLedger({})
         self._spool: Spool | None = None
-        self._retention = Retention(*(standing.read_at, standing.lag) if standing else (0.0,))
+        self._retention = Retention(self._fresh_at)
+        self._needed_from = 0.0
         self._begun = False
         self._caught_up = False
 
@@ -86,6 +75,11 @@ class Follower:
     def phase(self) -> StreamPhase:
         """What is done with changes now."""
         return self._phase
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to be followed."""
+        return self._phase == "over"
 
     @property
     def copies(self) -> bool:
@@ -120,57 +114,86 @@ class Follower:
         """Batches of changes that are not acknowledged."""
         return self._applier.backlog
 
-    async def begin(self) -> None:
-        """Find or enable the stream, and know its place, before anything is copied."""
+    async def begin(self, save: Callable[[], Awaitable[None]]) -> None:
+        """Find or enable the stream, and know its place, before anything is copied; `save` makes
+        durable what is known so far."""
         known = self._standing
-        if known is None:
-            known = await self._first()
-        self._source = self._stream.open(known.arn)
-        self._shards = ShardLedger(known.shards, known.ended, known.counts)
-        if known.spool:
+        if known is not None and known.phase == "ending" and await self._is_disabled(known):
+            self._phase, self._shards = "over", ShardLedger({}, counts=known.counts)
+            return
+        if known is None or not known.placed_at:
+            known = await self._place(known, save)
+        if known.phase == "ending":
+            self._phase = "live"
+        source = self._source = self._stream.open(known.arn)
+        self._shards = ShardLedger(
+            known.shards, known.ended, known.counts, known.fresh_at, source.delay
+        )
+        if source.delay:
+            log.info(
+                "the source shows changes up to %.0f s late: cutover.maxLagSeconds is taken for %g",
+                source.delay,
+                self._rules.max_lag + source.delay,
+            )
+        if known.spool and self._phase != "live":
             folder = self._rules.spool.parent / known.spool.folder
             self._spool = Spool(folder, self._rules.spool_bytes, known.spool)
         elif self.copies and self._rules.spool_bytes:
             self._spool = Spool(self._rules.spool, self._rules.spool_bytes)
+        if known.snapshot and self._rules.whole:
+            self._needed_from = known.placed_at - source.skew
         self._standing, self._begun = known, True
 
-    async def _first(self) -> StreamStanding:
-        arn, enabled_here = await self._stream.prepare()
-        if enabled_here:
-            log.info("the source's stream was enabled: %s", arn)
-        shards = await self._stream.open(arn).shards()
-        read_at = time.time()
-        self._retention = Retention(read_at)
+    async def _place(
+        self, known: StreamStanding | None, save: Callable[[], Awaitable[None]]
+    ) -> StreamStanding:
+        """Where following begins: the oldest changes that the stream holds now."""
         if not self._rules.snapshot:
             self._phase = "live"
-        return StreamStanding(
-            arn,
-            enabled_here,
-            self._rules.snapshot,
-            self._phase,
-            {shard.id: None for shard in shards},
-            read_at=read_at,
+        unknown = StreamStanding("", False, self._rules.snapshot, self._phase)
+        before = known or unknown
+        arn, ours = await self._stream.find(), False
+        if arn is None:
+            self._standing = replace(unknown, enabled_here=True)
+            await save()
+            arn, ours = await self._stream.enable()
+        ours = ours or (before.enabled_here and before.arn in ("", arn))
+        self._standing = replace(unknown, arn=arn, enabled_here=ours)
+        await save()
+        await self._stream.ready(arn)
+        if ours:
+            log.info("the source's stream was enabled: %s", arn)
+        shards = await self._stream.open(arn).shards()
+        now = time.time()
+        return replace(
+            self._standing,
+            shards={shard.id: None for shard in shards},
+            placed_at=now,
+            fresh_at=now,
         )
+
+    async def _is_disabled(self, known: StreamStanding) -> bool:
+        return await self._stream.find() != known.arn
+
+    def _fresh_at(self) -> float:
+        fresh = self._shards.fresh()
+        return fresh if fresh is not None else self._standing.fresh_at if self._standing else 0.0
 
     async def standing(self) -> StreamStanding | None:
         """What a savepoint keeps; all of it is durable. Before `begin`: what was known then."""
-        known = self._standing
+        known, phase, kept = self._standing, self._phase, self._spool
         if known is None or not self._begun:
-            return known
-        positions, ended = self._shards.positions, self._shards.ended
-        spool = await self._spool.sync() if self._spool else None
-        self._standing = StreamStanding(
-            known.arn,
-            known.enabled_here,
-            known.snapshot,
-            self._phase,
-            positions,
-            ended,
-            self._retention.read_at,
-            self._shards.lag() if self._phase == "live" else None,
-            self._shards.counts,
-            spool,
+            return known and replace(known, phase=phase)
+        now = replace(
+            known,
+            phase=phase,
+            shards=self._shards.positions,
+            ended=self._shards.ended,
+            fresh_at=self._fresh_at(),
+            lag=self._shards.lag() if phase == "live" else None,
+            counts=self._shards.counts,
         )
+        self._standing = replace(now, spool=await kept.sync() if kept else None)
         return self._standing
 
     @asynccontextmanager
@@ -203,7 +226,7 @@ class Follower:
             kept.remove()
         return True
 
-    async def live(self, stop: asyncio.Event, caught_up: Callable[[], Awaitable[None]]) -> bool:
+    async def live(self, stop: asyncio.Event, caught_up: CaughtUp) -> bool:
         """Write changes as they come until `stop` is set (False), or, where that is wanted, until
         the target has caught up (True). `caught_up` is called once when it has."""
         over = asyncio.Event()
@@ -217,8 +240,9 @@ class Follower:
                 watch.cancel()
         return not stop.is_set()
 
-    async def finish(self) -> None:
-        """The migration is over: check the accounts, undo what is to be undone."""
+    async def finish(self, save: Callable[[], Awaitable[None]]) -> None:
+        """The migration is over: check the accounts, undo what is to be undone; `save` makes the
+        intention durable before."""
         counts = self._shards.counts
         if not counts.accounted:
             raise AccountingBroken(
@@ -230,9 +254,12 @@ class Follower:
             return
         if not known.enabled_here:
             log.info("the stream was there before this migration, and stays enabled")
-        elif await self._stream.disable(known.arn):
-            self._phase = "over"
+            return
+        self._phase = "ending"
+        await save()
+        if await self._stream.disable(known.arn):
             log.info("the source's stream was disabled again")
+        self._phase = "over"
 
     async def _read(
         self, deal: Callable[[ChangePage], Awaitable[ChangeCounts]], stop: asyncio.Event
@@ -241,12 +268,24 @@ class Follower:
             await read_shards(self._source, self._shards, deal, stop)
 
     async def _apply(self, page: ChangePage) -> ChangeCounts:
-        return await self._applier(page.changes)
+        changes, counts = self._needed(page)
+        return counts.plus(await self._applier(changes))
 
     async def _keep(self, page: ChangePage) -> ChangeCounts:
-        if self._spool is None or not await self._spool.add(page.changes):
+        changes, counts = self._needed(page)
+        if self._spool is None or not await self._spool.add(changes):
             raise _NoRoom
-        return ChangeCounts()
+        return counts
+
+    def _needed(self, page: ChangePage) -> tuple[Sequence[Change], ChangeCounts]:
+        """The changes of a page without those made before the copy began, which the copy has, and
+        the counts of these."""
+        changes = page.changes
+        if not changes or changes[0].created >= self._needed_from:
+            return changes, ChangeCounts()
+        needed = [change for change in changes if change.created >= self._needed_from]
+        earlier = len(changes) - len(needed)
+        return needed, ChangeCounts(read=earlier, superseded=earlier)
 
     async def _keep_changes(self, done: asyncio.Event) -> None:
         if self._spool is None:
@@ -274,20 +313,26 @@ class Follower:
                 if stop.is_set():
                     return
 
-    async def _watch(self, over: asyncio.Event, caught_up: Callable[[], Awaitable[None]]) -> None:
+    async def _watch(self, over: asyncio.Event, caught_up: CaughtUp) -> None:
         """Look at the rule for having caught up, by the clock."""
-        rule = Cutover(self._rules.max_lag, self._rules.caught_up_for)
-        told = False
+        rule = Cutover(self._rules.max_lag, self._rules.caught_up_for, self._source.delay)
+        told_at: float | None = None
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             repeating = self._retry.repeating > 0
             self._caught_up = rule.reached(self._shards, time.time(), repeating=repeating)
-            if self._caught_up and not told:
-                told = True
+            if self._caught_up and told_at is None:
                 log.info("the target has caught up with the source")
-                await caught_up()
-                if self._rules.until_caught_up:
-                    over.set()
+                told_at = time.time() if await caught_up() else 0.0
+            elif self._caught_up and self._is_finished(told_at):
+                over.set()
+
+    def _is_finished(self, told_at: float | None) -> bool:
+        """Whether following ends: it was told that the target has caught up, and all is there that
+        was made until then, while a hook may have stopped the writers."""
+        if told_at is None or not self._rules.until_caught_up:
+            return False
+        return self._shards.current_since(told_at)
 
 
 async def _pass_on(first: asyncio.Event, second: asyncio.Event) -> None:

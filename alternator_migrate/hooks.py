@@ -24,6 +24,10 @@ class Hooks:
     def __init__(self, commands: Mapping[str, str], seconds: float) -> None:
         self._commands, self._seconds = commands, seconds
 
+    def has(self, event: str) -> bool:
+        """Whether there is a command for an event."""
+        return event in self._commands
+
     async def run(self, event: str, facts: Mapping[str, object]) -> str | None:
         """Run the command of `event`, if there is one; why it failed, None if it did not.
 

@@ -7,7 +7,7 @@ of it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -44,19 +44,54 @@ class Source(Protocol):
 
 
 class ChangeSource(Protocol):
-    """Where changes are read."""
+    """Where changes are read.
+
+    A change is shown up to `delay` seconds after it is made; its time may differ from this
+    machine's by `skew` seconds at the most.
+    """
+
+    delay: float
+    skew: float
 
     async def shards(self) -> Sequence[Shard]:
         """The whole tree of shards as listed now, in any order. Raises `MigrateError`."""
         ...
 
-    def changes(self, shard: str, after: str | None) -> AsyncGenerator[ChangePage, None]:
+    def changes(
+        self, shard: str, after: str | None, fresh: Callable[[], float | None]
+    ) -> AsyncGenerator[ChangePage, None]:
         """The changes of a shard after a sequence number (None: from the oldest kept), until
         the shard has ended; of one that is open, for ever.
 
         At the tip, empty pages come at the source's own pace. Raises `TrimmedData` when what
-        comes after `after` is gone, `MigrateError` when reading fails for good.
+        comes after `after` is gone and may hold a change made after `fresh()` (epoch seconds),
+        `MigrateError` when reading fails for good.
         """
+        ...
+
+
+class Stream(Protocol):
+    """The stream of the source table, which may be enabled and disabled."""
+
+    async def find(self) -> str | None:
+        """The ARN of the enabled stream; None without one. Raises `UsageError` where it does not
+        serve."""
+        ...
+
+    async def enable(self) -> tuple[str, bool]:
+        """Enable one; its ARN, and False where somebody else was faster."""
+        ...
+
+    async def ready(self, arn: str) -> None:
+        """Return when the stream can be read."""
+        ...
+
+    def open(self, arn: str) -> ChangeSource:
+        """A reader of the stream."""
+        ...
+
+    async def disable(self, arn: str) -> bool:
+        """Disable it; False where it is not the table's enabled stream any more."""
         ...
 
 

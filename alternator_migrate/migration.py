@@ -108,7 +108,7 @@ class Migration:
         self._keeper = keeper
         self._conduct = Conduct(self._save, beside, interval)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
-        self._meter = Meter()
+        self._meter, self._saving = Meter(), asyncio.Lock()
         own = frozenset(segment.index for segment in findings.segments)
         standing = replace(standing, done=standing.done & own)
         self._ledger = Ledger(len(own), standing)
@@ -141,12 +141,16 @@ class Migration:
         self._conduct.save_now()
 
     async def _save(self, status: str) -> None:
-        if self._rejects.path:
-            self._keeper.found_rejects(self._rejects.path)
-        standing = self._ledger.standing
-        if self._follower:
-            standing = replace(standing, stream=await self._follower.standing())
-        await self._keeper.save(standing, status)
+        async with self._saving:  # a later savepoint stands for more, the end of the spool too
+            if self._rejects.path:
+                self._keeper.found_rejects(self._rejects.path)
+            standing = self._ledger.standing
+            if self._follower:
+                standing = replace(standing, stream=await self._follower.standing())
+            await self._keeper.save(standing, status)
+
+    async def _save_running(self) -> None:
+        await self._save("running")
 
     async def _hook(self, event: str, status: str) -> str | None:
         """Run a hook; why it failed, which is told as well."""
@@ -192,8 +196,10 @@ class Migration:
     async def _phases(self, stop: asyncio.Event) -> bool:
         follower = self._follower
         if follower:
-            await follower.begin()
-        await self._save("running")
+            await follower.begin(self._save_running)
+        await self._save_running()
+        if follower and follower.over:
+            return True
         if follower is None or follower.copies:
             await self._prepare()
             beside = follower.spooling(lambda: self.progress().fraction) if follower else None
@@ -206,7 +212,7 @@ class Migration:
             self._keeper.found_target(self._findings.existing)
         if follower:
             self._state = "replaying"
-            if not await follower.replay(lambda: self._save("running"), stop):
+            if not await follower.replay(self._save_running, stop):
                 return False
         if follower is None or follower.snapshot:
             await self._enable_ttl()
@@ -214,7 +220,7 @@ class Migration:
             self._state = "following"
             if not await follower.live(stop, self._caught_up):
                 return False
-            await follower.finish()
+            await follower.finish(self._save_running)
         self._state = "done"
         return True
 
@@ -222,7 +228,7 @@ class Migration:
         plan, existing = self._findings.plan, self._findings.existing
         target = await tables.prepare_target(self._table, plan, existing)
         self._keeper.found_target(target)
-        await self._save("running")
+        await self._save_running()
 
     async def _copy(self, stop: asyncio.Event) -> None:
         """Copy what is left, and build the indexes that come after the data."""
@@ -247,7 +253,9 @@ class Migration:
             self._state = "enabling TTL"
             await self._table.enable_ttl(attribute)
 
-    async def _caught_up(self) -> None:
+    async def _caught_up(self) -> bool:
+        """Run the hook for it; whether there is one."""
         failure = await self._hook("onCaughtUp", "running")
         if failure and self._follower and self._follower.ends_caught_up:
             raise MigrateError(failure, "The target has caught up: mend the hook, run again.")
+        return self._hooks.has("onCaughtUp")

@@ -158,6 +158,7 @@ class Retry:
         self.retries = 0
         self.throttled = 0
         self.repeating = 0
+        self._also: Retry | None = None
         self._wait = tenacity.wait_random_exponential(multiplier=first_wait, max=longest_wait)
 
     async def __call__(
@@ -197,15 +198,26 @@ class Retry:
         finally:
             self.repeating -= 1
 
+    def apart(self) -> "Retry":
+        """Another one with the same budget, whose attempts count here too; what it repeats does
+        not."""
+        other = Retry(self.budget)
+        other._also, other._wait = self, self._wait
+        return other
+
     def note_throttled(self) -> None:
         """Part of a request was throttled and has to be sent again."""
-        self.retries += 1
-        self.throttled += 1
+        self._count(throttled=True)
 
     def _note(self, state: tenacity.RetryCallState) -> None:
-        if state.outcome and isinstance(state.outcome.exception(), Throttled):
-            self.throttled += 1
+        failure = state.outcome.exception() if state.outcome else None
+        self._count(throttled=isinstance(failure, Throttled))
+
+    def _count(self, *, throttled: bool) -> None:
         self.retries += 1
+        self.throttled += throttled
+        if self._also:
+            self._also._count(throttled=throttled)
 
     def _give_up(self, state: tenacity.RetryCallState) -> None:
         cause = state.outcome.exception() if state.outcome else None

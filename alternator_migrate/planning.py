@@ -27,6 +27,7 @@ _PHASES: Final = {
     "spool": "changes are kept until the copy is complete",
     "replay": "kept changes are being written",
     "live": "live",
+    "ending": "over, the stream is being disabled",
     "over": "over, the stream was disabled",
 }
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alternator_migrate.changes import StreamStanding
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.config.settings import Side
 from alternator_migrate.description import TableState
@@ -113,6 +114,17 @@ def check_tables(
         raise unfit(path, "the target table is gone, and with it what was written")
     if target and _other(savepoint.target_id, target.id):
         raise unfit(path, f"the target table {target.spec.name} was made anew since then")
+
+
+def enabled_before(settings: Settings, store: Store) -> StreamStanding | None:
+    """What a migration that begins anew has to know of the one before it: the stream that it
+    enabled, if it did and changes are to be followed."""
+    newest = next(store.readable(), None)
+    stream = newest[1].standing.stream if newest else None
+    if stream is None or not stream.enabled_here or not settings.target.stream_changes:
+        return None
+    snapshot = not settings.target.skip_initial_snapshot_transfer
+    return StreamStanding(stream.arn, enabled_here=True, snapshot=snapshot)
 
 
 class Keeper:

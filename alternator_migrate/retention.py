@@ -8,33 +8,21 @@ from contextlib import contextmanager
 from typing import Final
 
 from alternator_migrate.errors import TrimmedData
+from alternator_migrate.shards import KEPT_SECONDS
 
 log = logging.getLogger(__name__)
 
-KEPT_SECONDS: Final = 86_400.0
 _WARNINGS: Final = (0.5, 0.75, 0.9)
 _LOOK_SECONDS: Final = 10.0
 
 
 class Retention:
-    """When a stream was last read: at `read_at` (epoch seconds), when it was `lag` seconds ahead
-    of what had been dealt with. `clock` gives epoch seconds."""
+    """How long the changes have waited that are not dealt with: `fresh()` is when the oldest of
+    them may have been made. `clock`, too, gives epoch seconds."""
 
-    def __init__(
-        self,
-        read_at: float,
-        lag: float | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._read_at, self._lag, self._clock = read_at, lag or 0.0, clock
+    def __init__(self, fresh: Callable[[], float], clock: Callable[[], float] = time.time) -> None:
+        self._fresh, self._clock = fresh, clock
         self._reading = False
-
-    @property
-    def read_at(self) -> float:
-        """When the stream was last being read, epoch seconds."""
-        if self._reading:
-            self._read_at = self._clock()
-        return self._read_at
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -43,7 +31,7 @@ class Retention:
         Raises `TrimmedData` where it was left alone for too long: not every stream says that it has
         dropped changes. Alternator does not, nor does any for a shard read from its beginning.
         """
-        waited = self._clock() - self._read_at + self._lag
+        waited = self._clock() - self._fresh()
         if waited >= KEPT_SECONDS:
             raise TrimmedData(
                 f"changes have waited {waited / 3600:.1f} hours in the stream, which keeps them "
@@ -51,11 +39,11 @@ class Retention:
                 "The target lacks changes: take a new snapshot with --fresh, or follow anew "
                 "with `follow --fresh` and then mend the rest with `validate --repair`.",
             )
-        self._reading, self._lag = True, 0.0
+        self._reading = True
         try:
             yield
         finally:
-            self._read_at, self._reading = self._clock(), False
+            self._reading = False
 
     async def warn(self, fraction: Callable[[], float]) -> None:
         """Warn, until cancelled, when work that is done by `fraction` (0 to 1) will have used up
@@ -68,7 +56,7 @@ class Retention:
                 continue
             now, done = self._clock(), fraction()
             left = (1 - done) * (now - began) / (done - first) if done > first else 0.0
-            used = (now - self._read_at + left) / KEPT_SECONDS
+            used = (now - self._fresh() + left) / KEPT_SECONDS
             reached = max((level for level in _WARNINGS if used >= level), default=0.0)
             if reached > warned:
                 warned = reached

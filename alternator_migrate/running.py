@@ -240,6 +240,9 @@ class Run:
                     earlier and earlier[1],
                     self._store.migration,
                 )
+                if earlier is None:
+                    stream = resume.enabled_before(settings, self._store)
+                    first = replace(first, standing=replace(first.standing, stream=stream))
                 remove_old_spools(self._store.folder, self._store.migration, first.standing)
                 return await self._migrate(sides, first, until, stop)
 

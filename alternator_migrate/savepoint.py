@@ -161,6 +161,10 @@ class Store:
             )
         return None
 
+    def readable(self) -> Iterator[tuple[Path, Savepoint]]:
+        """All savepoints of this migration that can be read, newest first."""
+        return (each for each in found(self.folder) if each[1].migration == self.migration)
+
     def write(self, savepoint: Savepoint) -> Path:
         """Write a savepoint durably; the older ones of this migration, save two, are removed.
 
@@ -189,8 +193,7 @@ class Store:
         return f"savepoint_{self._millis:013}_{self._counter:010}.yaml"
 
     def _prune(self) -> None:
-        own = [path for path, point in found(self.folder) if point.migration == self.migration]
-        for path in own[_KEPT:]:
+        for path, _ in [*self.readable()][_KEPT:]:
             path.unlink(missing_ok=True)
 
 

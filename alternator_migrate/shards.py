@@ -14,14 +14,17 @@ from typing import Final
 from alternator_migrate.changes import ChangeCounts
 from alternator_migrate.model import ChangePage, Shard
 
+KEPT_SECONDS: Final = 86_400.0
+"""For how long a stream keeps a change, and lists a shard."""
+
 _CHILDLESS_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
 class _Reading:
-    """One shard. Of its changes the target has all up to `fresh` (epoch seconds, None while that
-    is unknown); the tip was last seen at `tip`, the newest change is of `newest`. `pending`
-    changes, read at `read_at`, are not dealt with."""
+    """One shard. Of its changes all made up to `fresh` (epoch seconds, None while that is unknown)
+    are dealt with, as seen at its tip up to `tip`; the newest one is of `newest`. `pending`
+    changes, read at `read_at`, are not dealt with. Lists have lacked it since `gone_at`."""
 
     shard: Shard
     position: str | None = None
@@ -32,23 +35,29 @@ class _Reading:
     newest: float = -math.inf
     read_at: float = -math.inf
     pending: int = 0
+    gone_at: float | None = None
 
 
 class ShardLedger:
-    """The shards of one stream, going on from `positions` and `ended`. `clock` gives epoch
-    seconds."""
+    """The shards of one stream, going on from `positions` and `ended`, when all changes made up to
+    `fresh` (epoch seconds) were dealt with. The stream shows a change up to `delay` seconds after
+    it is made. `clock` gives epoch seconds."""
 
     def __init__(
         self,
         positions: Mapping[str, str | None],
         ended: Iterable[str] = (),
         counts: ChangeCounts | None = None,
+        fresh: float | None = None,
+        delay: float = 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.counts = counts or ChangeCounts()
-        self._clock = clock
+        self._clock, self._delay = clock, delay
+        self._fresh = fresh
         self._known = {
-            name: _Reading(Shard(name), position) for name, position in positions.items()
+            name: _Reading(Shard(name), position, fresh=fresh)
+            for name, position in positions.items()
         }
         self._known |= {name: _Reading(Shard(name), ended=True) for name in ended}
         self._listed_at = -math.inf
@@ -60,7 +69,7 @@ class ShardLedger:
 
     @property
     def ended(self) -> frozenset[str]:
-        """Shards wholly dealt with that the stream still lists."""
+        """Shards wholly dealt with that the stream may still list."""
         return frozenset(name for name, each in self._known.items() if each.ended)
 
     @property
@@ -88,14 +97,19 @@ class ShardLedger:
         return self._known[shard].position
 
     def listed(self, shards: Sequence[Shard]) -> None:
-        """Take the stream's own list into account; done shards that it lacks are forgotten."""
-        self._listed_at = self._clock()
+        """Take the stream's own list into account. Done shards that lists have lacked for a day
+        are forgotten; a single list may be cut short, where a shard expired while it was read."""
+        now = self._listed_at = self._clock()
         for shard in shards:
-            reading = self._known.setdefault(shard.id, _Reading(shard))
-            reading.shard = shard
+            reading = self._known.setdefault(shard.id, _Reading(shard, fresh=self._fresh))
+            reading.shard, reading.gone_at = shard, None
         names = {shard.id for shard in shards}
         for name in [n for n, each in self._known.items() if each.ended and n not in names]:
-            del self._known[name]
+            gone_at = self._known[name].gone_at
+            if gone_at is None:
+                self._known[name].gone_at = now
+            elif now - gone_at > KEPT_SECONDS:
+                del self._known[name]
 
     def begin(self) -> list[str]:
         """The shards that may be read from now on, each told once."""
@@ -108,8 +122,8 @@ class ShardLedger:
             if each.ended or each.begun or waits or each.shard.generation > oldest:
                 continue
             each.begun = True
-            if parent is not None and each.fresh is None:
-                each.fresh = parent.fresh
+            if parent is not None and parent.fresh is not None:
+                each.fresh = max(parent.fresh, each.fresh or -math.inf)
             found.append(name)
         return found
 
@@ -131,24 +145,34 @@ class ShardLedger:
         if page.changes:
             reading.newest = page.changes[-1].created
             reading.fresh = max(reading.newest, reading.fresh or -math.inf)
-        if page.at_tip or page.ended:
-            reading.fresh = reading.tip = reading.read_at
+        if page.ended:  # its children may hold changes made long before this was seen
+            reading.tip = reading.read_at
+        elif page.at_tip:
+            reading.tip = reading.read_at - self._delay
+            reading.fresh = max(reading.tip, reading.fresh or -math.inf)
         self.counts = self.counts.plus(counts)
 
-    def lag(self) -> float | None:
-        """By how many seconds the target may be behind; None while that cannot be told.
+    def fresh(self, shard: str | None = None) -> float | None:
+        """Up to when (epoch seconds) all changes are dealt with, of a shard or of the stream; None
+        while that cannot be told.
 
-        Of a shard at its tip: the time since that was seen; of another: the age of its newest
-        change that was dealt with. That of the stream is the largest of these.
+        A shard at its tip: when that was seen, less the delay of the stream; another: when its
+        newest change was made that is dealt with. The stream: the earliest of these.
         """
+        if shard is not None:
+            return self._known[shard].fresh
         if self._listed_at == -math.inf:
-            return None
-        now = self._clock()
+            return self._fresh
         fresh = [each.fresh for each in self._known.values() if each.begun and not each.ended]
         if not fresh:
-            return now - self._listed_at
+            return self._listed_at - self._delay
         known = [each for each in fresh if each is not None]
-        return max(0.0, now - min(known)) if len(known) == len(fresh) else None
+        return min(known) if len(known) == len(fresh) else None
+
+    def lag(self) -> float | None:
+        """By how many seconds the target may be behind; None while that cannot be told."""
+        fresh = self.fresh()
+        return None if fresh is None else max(0.0, self._clock() - fresh)
 
     def current_since(self, moment: float) -> bool:
         """Whether since then the list of shards was read, and every shard to its tip or to a
@@ -162,10 +186,11 @@ class ShardLedger:
 
 class Cutover:
     """Tells whether the target has caught up: the lag was at most `max_lag` seconds for `seconds`
-    on end, no request waited to be repeated, and every shard was read to its tip meanwhile."""
+    on end, no write waited to be repeated, and every shard was read to its tip meanwhile. A stream
+    that shows changes `delay` seconds late may lag by that much more."""
 
-    def __init__(self, max_lag: float, seconds: float) -> None:
-        self._max_lag, self._seconds = max_lag, seconds
+    def __init__(self, max_lag: float, seconds: float, delay: float = 0.0) -> None:
+        self._max_lag, self._seconds = max_lag + delay, seconds
         self._since: float | None = None
 
     def reached(self, shards: ShardLedger, now: float, *, repeating: bool) -> bool:
@@ -177,5 +202,5 @@ class Cutover:
         if self._since is None:
             self._since = now
         return now - self._since >= self._seconds and shards.current_since(
-            max(self._since, now - max(self._seconds, 1.0))
+            max(self._since, now - max(self._seconds, self._max_lag, 1.0))
         )

@@ -6,7 +6,7 @@ from typing import Final
 
 from alternator_migrate.config import Settings
 from alternator_migrate.description import TableSpec
-from alternator_migrate.enabling import disable_stream, prepare_stream
+from alternator_migrate.enabling import disable_stream, enable_stream, find_stream, ready_stream
 from alternator_migrate.following import Rules
 from alternator_migrate.hooks import Hooks
 from alternator_migrate.interfaces import ChangeSource
@@ -37,14 +37,24 @@ class SourceStream:
     lane: Lane
     table: TableSpec
     retry: Retry
+    idle_seconds: float
 
-    async def prepare(self) -> tuple[str, bool]:
-        """Find or enable it: its ARN, and whether it was enabled here."""
-        return await prepare_stream(self.control, self.lane, self.retry)
+    async def find(self) -> str | None:
+        """The ARN of the enabled stream; None without one."""
+        found = await find_stream(self.control)
+        return found.arn if found else None
+
+    async def enable(self) -> tuple[str, bool]:
+        """Enable one; its ARN, and False where somebody else was faster."""
+        return await enable_stream(self.control)
+
+    async def ready(self, arn: str) -> None:
+        """Return when the stream can be read."""
+        await ready_stream(self.control, self.lane, self.retry, arn)
 
     def open(self, arn: str) -> ChangeSource:
         """A reader of the stream."""
-        return StreamSource(self.lane, arn, self.table, self.retry)
+        return StreamSource(self.lane, arn, self.table, self.retry, self.idle_seconds)
 
     async def disable(self, arn: str) -> bool:
         """Disable it; False where it is not the table's enabled stream any more."""
@@ -61,6 +71,7 @@ def rules(settings: Settings, until: Until) -> Rules:
         caught_up_for=settings.cutover.for_seconds,
         until_caught_up=until.caught_up,
         disable_after=until.disable_stream,
+        whole=not settings.skip_segments,
     )
 
 

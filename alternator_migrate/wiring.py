@@ -145,7 +145,13 @@ def _follower(
     """What follows the source's changes, where that is wanted."""
     if sides.streams is None:
         return None
-    stream = SourceStream(sides.source.table, sides.streams, sides.findings.source.spec, retry)
+    stream = SourceStream(
+        sides.source.table,
+        sides.streams,
+        sides.findings.source.spec,
+        retry.apart(),
+        idle_seconds=settings.cutover.max_lag_seconds / 2,
+    )
     given = settings.source.filter
     wanted = matcher(given.expression, given.names, given.values) if given else None
     applier = Applier(target, rejects, sides.crew.writers, _renamer(settings), wanted)

@@ -8,8 +8,11 @@ times are whole minutes. Alternator shows a change ten seconds after it is made.
 """
 
 import asyncio
+import random
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final, TypeVar
 
 from alternator_migrate import records, wire
@@ -18,6 +21,7 @@ from alternator_migrate.errors import AnswerTooLarge, MigrateError, ServerRefuse
 from alternator_migrate.lane import Lane
 from alternator_migrate.model import ChangePage, Shard
 from alternator_migrate.pacing import Retry
+from alternator_migrate.shards import KEPT_SECONDS
 
 T = TypeVar("T")
 
@@ -28,10 +32,14 @@ _FULL_BYTES: Final = 500_000
 _LIST_SECONDS: Final = 0.1
 _READ_SECONDS: Final = 0.2
 _IDLE_READS_PER_SECOND: Final = 100
+_IDLE_SECONDS: Final = 2.5
 _EXPIRIES: Final = 5
+_SLACK_SECONDS: Final = 60.0
 _EMPTY_ONCE_AT_TIP: Final = 3
 _EXPIRED: Final = "ExpiredIteratorException"
-_GONE: Final = ("TrimmedDataAccessException", "ResourceNotFoundException")
+_TRIMMED: Final = "TrimmedDataAccessException"
+_ABSENT: Final = "ResourceNotFoundException"
+_GONE: Final = (_TRIMMED, _ABSENT)
 _REMEDY: Final = (
     "The target lacks these changes: run `alternator-migrate validate --repair`, or take a new "
     "snapshot with `alternator-migrate run --fresh`. Streams keep changes for 24 hours."
@@ -40,33 +48,50 @@ _REMEDY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How a server's streams are read: `limited` to five reads a second and shard, and ten of
-    the list; how many empty answers in a row are the tip (0: any answer that was not cut is);
-    the lowest Limit for answers that would be too large."""
+    """How a server's streams are read: `limited` to five reads a second and shard, which all its
+    readers share, and ten of the list; how many empty answers in a row are the tip (0: any answer
+    that was not cut is); the lowest Limit for answers that would be too large; seconds between
+    reads of an idle shard; for how many seconds changes are `kept`, where that can be relied on;
+    delay and skew as in `ChangeSource`."""
 
     limited: bool
     empty_at_tip: int
     fewest: int
+    idle: float = _READ_SECONDS
+    kept: float = 0.0
+    delay: float = 0.0
+    skew: float = 900.0
 
 
-_DYNAMODB: Final = _Manner(limited=True, empty_at_tip=10, fewest=_RECORDS)
+_DYNAMODB: Final = _Manner(
+    limited=True, empty_at_tip=10, fewest=_RECORDS, idle=0.5, kept=KEPT_SECONDS
+)
 _DYNAMODB_LOCAL: Final = _Manner(limited=False, empty_at_tip=0, fewest=50)
 # Alternator hands out no part of a batch of 100 changes: a lower Limit would stand still.
-_ALTERNATOR: Final = _Manner(limited=False, empty_at_tip=10, fewest=128)
+_ALTERNATOR: Final = _Manner(limited=False, empty_at_tip=10, fewest=128, delay=10.0, skew=inf)
 
 
 class StreamSource:
     """The stream `arn` of `table`, read through a lane to the streams API.
 
-    A shard is read five times a second, the most that DynamoDB allows; where many are idle, less
-    often, so that these reads stay near a hundred a second. Servers without that limit are asked
-    again at once after a full answer.
+    A shard is read five times a second, the most that DynamoDB allows, and an idle one twice, to
+    leave something for other readers; where many are idle, less often, so that these reads stay
+    near a hundred a second, but every `idle_seconds` at least. Servers without that limit are
+    asked again at once after a full answer.
     """
 
-    def __init__(self, lane: Lane, arn: str, table: TableSpec, retry: Retry) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        arn: str,
+        table: TableSpec,
+        retry: Retry,
+        idle_seconds: float = _IDLE_SECONDS,
+    ) -> None:
         self._calls = _Calls(lane, arn, retry)
-        self._arn = arn
+        self._arn, self._idle_seconds = arn, idle_seconds
         self._manner = _manner(arn)
+        self.delay, self.skew = self._manner.delay, self._manner.skew
         self._read = records.record_reader(table)
         self._open = 0
 
@@ -87,7 +112,9 @@ class StreamSource:
             if self._manner.limited:
                 await asyncio.sleep(_LIST_SECONDS)
 
-    async def changes(self, shard: str, after: str | None) -> AsyncGenerator[ChangePage, None]:
+    async def changes(
+        self, shard: str, after: str | None, fresh: Callable[[], float | None]
+    ) -> AsyncGenerator[ChangePage, None]:
         """The changes of `shard` after the sequence number `after`; see `ChangeSource`."""
         clock = asyncio.get_running_loop().time
         reader = _Reader(self._calls, self._manner, self._read, shard, after)
@@ -95,7 +122,10 @@ class StreamSource:
         try:
             while True:
                 began = clock()
-                page = await reader.next()
+                try:
+                    page = await reader.next()
+                except TrimmedData as error:
+                    page = await self._nothing_needed(shard, reader, error, fresh())
                 yield page
                 if page.ended:
                     return
@@ -108,8 +138,24 @@ class StreamSource:
         if full and not self._manner.limited:
             return 0.0
         if page.at_tip and not page.changes:
-            return max(_READ_SECONDS, self._open / _IDLE_READS_PER_SECOND)
+            often = min(self._open / _IDLE_READS_PER_SECOND, self._idle_seconds)
+            return max(self._manner.idle, often * random.uniform(0.8, 1.0))  # noqa: S311 # spreads reads
         return _READ_SECONDS
+
+    async def _nothing_needed(
+        self, shard: str, reader: "_Reader", error: TrimmedData, fresh: float | None
+    ) -> ChangePage:
+        """An empty page in the place of changes that are gone, where the time for which changes
+        are kept says that all were made before `fresh`; the next one begins with what is left.
+        Raises the error where they may be needed."""
+        if fresh is None or time.time() - fresh > self._manner.kept - _SLACK_SECONDS:
+            raise error
+        ended = False
+        if error.absent:
+            ended = all(each.id != shard for each in await self.shards())
+            if not ended:
+                raise error
+        return reader.begin_anew(ended=ended)
 
 
 class _Reader:
@@ -126,8 +172,9 @@ class _Reader:
         self._calls, self._manner, self._read = calls, manner, read
         self._shard, self._position = shard, position
         self._iterator: str | None = None
+        self._from_oldest = False
         self._limit = _RECORDS
-        self._empty = self._expiries = 0
+        self._empty = self._expiries = self._trimmings = 0
         self._closed = self._was_at_tip = False
         self.full = False
 
@@ -146,12 +193,23 @@ class _Reader:
                     raise self._told(error) from error
                 self._iterator = None
 
+    def begin_anew(self, *, ended: bool) -> ChangePage:
+        """Go on with the oldest change that is left; an empty page, the last one if the shard has
+        `ended`. Raises `MigrateError` where nothing is ever left."""
+        self._trimmings += 1
+        if self._trimmings > _EXPIRIES:
+            raise MigrateError(f"shard {self._shard} is trimmed whenever it is read")
+        self._iterator, self._from_oldest = None, True
+        return ChangePage([], self._position, at_tip=ended, ended=ended)
+
     async def _page(self) -> ChangePage:
         if self._iterator is None:
-            self._iterator = await self._calls.iterator(self._shard, self._position)
+            after = None if self._from_oldest else self._position
+            self._iterator = await self._calls.iterator(self._shard, after)
         asked = self._iterator
         answer, size = await self._calls.records(asked, self._limit, self._read)
-        self._expiries = 0
+        self._expiries = self._trimmings = 0
+        self._from_oldest = False
         self._iterator = answer.iterator
         self._note(len(answer.changes), size)
         if answer.changes:
@@ -186,6 +244,7 @@ class _Reader:
         return TrimmedData(
             f"the changes of shard {self._shard} {where} are no longer there: {error.words}",
             _REMEDY,
+            absent=error.code == _ABSENT,
         )
 
 

@@ -35,8 +35,14 @@ class Served:
     arn: str
     retry: Retry
 
-    async def prepare(self) -> tuple[str, bool]:
+    async def find(self) -> str | None:
+        return self.arn
+
+    async def enable(self) -> tuple[str, bool]:
         return self.arn, False
+
+    async def ready(self, arn: str) -> None:
+        pass
 
     def open(self, arn: str) -> StreamSource:
         return StreamSource(self.lane, arn, SPEC, self.retry)
@@ -57,6 +63,7 @@ async def pursuit(
     caught_up_for: float = 0.5,
     spool_bytes: int = 10_000_000,
     snapshot: bool = False,
+    whole: bool = True,
 ) -> AsyncIterator[Follower]:
     """A follower that ends when the target has caught up; nodes are watched meanwhile."""
     retry = Retry(BUDGET, first_wait=0.005, longest_wait=0.1)
@@ -70,7 +77,8 @@ async def pursuit(
             lane, TABLE, SPEC.key_names, retry, Pace(), limits=Limits(batch), ask_capacity=False
         )
         applier = Applier(writer, RejectsFile(folder, SPEC.key_names, 0), 32)
-        rules = Rules(snapshot, folder / "spool_m_1", spool_bytes, 5.0, caught_up_for, True)
+        spool = folder / "spool_m_1"
+        rules = Rules(snapshot, spool, spool_bytes, 5.0, caught_up_for, True, whole=whole)
         yield Follower(Served(streams, arn, retry), applier, retry, rules, standing)
 
 

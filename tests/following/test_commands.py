@@ -241,7 +241,7 @@ async def test_what_waited_for_too_long_is_an_error(table: Table, run_cli: RunCl
     assert (await run_cli("run", "config.yaml", *UNTIL)).code == 0
     newest = max((table.folder / "savepoints").glob("savepoint_*.yaml"))
     point = json.loads(newest.read_text())
-    point["progress"]["stream"]["readAt"] -= 86_400
+    point["progress"]["stream"]["freshAt"] -= 86_400
     newest.write_text(json.dumps(point))
     code, _, err = await run_cli("run", "config.yaml")
     assert code == 1
@@ -291,5 +291,9 @@ async def test_renames_and_rejects(table: Table, run_cli: RunCli) -> None:
         table.name
     )
     (rejects,) = (table.folder / "savepoints").glob("rejects_*.jsonl")
-    assert json.loads(rejects.read_text())["item"]["city"] == {"N": "1"}
+    refused = json.loads(rejects.read_text())
+    assert (refused["item"]["city"], refused["change"]) == ({"N": "1"}, "put")
     assert summary(table)["changes"]["rejected"] == 1
+    code, _, err = await run_cli("run", "config.yaml", "--rejects", str(rejects))
+    assert code == 2, "what came later would be overwritten"
+    assert "line 1: this is a change" in err and "validate --repair" in err

@@ -94,13 +94,13 @@ async def follow_to_the_end(
         scripted_streams(script) as url,
         pursuit(url, script.arn, target, folder, batch=batch) as follower,
     ):
-        await follower.begin()
-        following = asyncio.create_task(follower.live(asyncio.Event(), _nothing))
+        await follower.begin(_nothing)
+        following = asyncio.create_task(follower.live(asyncio.Event(), _told))
         for _ in range(10):
             await asyncio.sleep(0.05)
             author.work(40, author.chance.randint(0, 1))
         assert await following
-        await follower.finish()
+        await follower.finish(_nothing)
     author.check.check()
     assert versions(target.items(TABLE)) == author.check.final()
     counts = follower.progress.counts
@@ -111,6 +111,10 @@ async def follow_to_the_end(
 
 async def _nothing() -> None:
     pass
+
+
+async def _told() -> bool:
+    return False
 
 
 @pytest.mark.parametrize("seed", range(6))

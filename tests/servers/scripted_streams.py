@@ -95,6 +95,11 @@ class StreamScript:
         """A change that stores an item; its sequence number."""
         return self._write(shard, "MODIFY", key, {"NewImage": key | attributes})
 
+    def age(self, shard: str, seconds: float) -> None:
+        """The changes that a shard has were made so much earlier."""
+        for record in self.shards[shard].records:
+            record["dynamodb"]["ApproximateCreationDateTime"] -= seconds
+
     def remove(self, shard: str, key: Item, *, by_service: bool = False) -> str:
         """A change that removes an item; its sequence number."""
         author = {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}

@@ -1,7 +1,7 @@
 """Reading with the port under test: open it on a server, and take what a shard gives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 import msgspec
@@ -41,10 +41,20 @@ async def reading(
         yield StreamSource(lane, arn, table, retry or Retry(5.0, first_wait=0.001))
 
 
-async def to_tip(source: StreamSource, shard: str, after: str | None = None) -> list[ChangePage]:
+def all_needed() -> float | None:
+    """Nothing is known to be dealt with."""
+    return None
+
+
+async def to_tip(
+    source: StreamSource,
+    shard: str,
+    after: str | None = None,
+    fresh: Callable[[], float | None] = all_needed,
+) -> list[ChangePage]:
     """The pages of a shard up to the first that is at the tip, or has ended."""
     pages = []
-    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after)) as found:
+    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after, fresh)) as found:
         async for page in found:
             pages.append(page)
             if page.at_tip:
@@ -54,7 +64,10 @@ async def to_tip(source: StreamSource, shard: str, after: str | None = None) -> 
 
 async def to_end(source: StreamSource, shard: str, after: str | None = None) -> list[ChangePage]:
     """All pages of a closed shard."""
-    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after)) as found:
+    async with (
+        asyncio.timeout(SECONDS),
+        aclosing(source.changes(shard, after, all_needed)) as found,
+    ):
         return [page async for page in found]
 
 

@@ -9,7 +9,7 @@ import pytest
 from alternator_migrate.model import Change
 from tests.servers.client import Item
 from tests.streams.conftest import SPEC, Served
-from tests.streams.reading import changes, everything, image, reading, to_end, to_tip
+from tests.streams.reading import all_needed, changes, everything, image, reading, to_end, to_tip
 
 BIG = {"text": {"S": "x" * 300_000}}
 DEEP: Item = {
@@ -106,7 +106,7 @@ async def test_an_open_shard_shows_what_is_written_later(served: Served) -> None
         [shard] = [
             shard.id for shard in await source.shards() if changes(await to_tip(source, shard.id))
         ]
-        async with asyncio.timeout(20), aclosing(source.changes(shard, None)) as pages:
+        async with asyncio.timeout(20), aclosing(source.changes(shard, None, all_needed)) as pages:
             async for page in pages:
                 if page.at_tip:
                     break

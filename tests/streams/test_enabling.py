@@ -8,7 +8,7 @@ import pytest
 
 from alternator_migrate.aws import Login, open_control, sign_in
 from alternator_migrate.description import TableStream
-from alternator_migrate.enabling import disable_stream, find_stream, prepare_stream
+from alternator_migrate.enabling import disable_stream, enable_stream, find_stream, ready_stream
 from alternator_migrate.errors import UsageError
 from alternator_migrate.lane import Lane
 from alternator_migrate.pacing import Retry
@@ -37,6 +37,14 @@ async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
         return
     async with StandIn(stream_delay=0, old=request.param == "alternator-old") as server:
         yield server.url
+
+
+async def prepare_stream(table: Table, lane: Lane, retry: Retry) -> tuple[str, bool]:
+    """Find or enable the stream, and wait for it; its ARN, and whether it was enabled here."""
+    found = await find_stream(table)
+    arn, enabled_here = (found.arn, False) if found else await enable_stream(table)
+    await ready_stream(table, lane, retry, arn)
+    return arn, enabled_here
 
 
 async def status(url: str, name: str) -> Any:

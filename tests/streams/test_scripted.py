@@ -1,6 +1,7 @@
 """What streams do to their readers, each thing on purpose."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import pytest
 from alternator_migrate.errors import MigrateError, OutOfTime, ServerRefused, TrimmedData
 from alternator_migrate.model import Shard
 from alternator_migrate.pacing import Retry
+from tests.servers.client import Item
 from tests.servers.scripted_streams import (
     ALTERNATOR_ARN,
     ARN,
@@ -16,7 +18,7 @@ from tests.servers.scripted_streams import (
     StreamScript,
     scripted_streams,
 )
-from tests.streams.reading import changes, reading, sequences, to_end, to_tip
+from tests.streams.reading import all_needed, changes, reading, sequences, to_end, to_tip
 
 KEY = {"id": {"S": "a"}}
 
@@ -68,7 +70,10 @@ async def test_a_closed_shard_ends_after_its_last_change(script: StreamScript, u
 
 
 async def test_an_open_shard_goes_on_after_its_tip(script: StreamScript, url: str) -> None:
-    async with reading(url, script.arn) as source, aclosing(source.changes("shard-1", None)) as on:
+    async with (
+        reading(url, script.arn) as source,
+        aclosing(source.changes("shard-1", None, all_needed)) as on,
+    ):
         assert (await anext(on)).position is None
         made = script.put("shard-1", KEY)
         page = await anext(on)
@@ -128,7 +133,10 @@ async def test_expired_iterators_are_replaced(
     """An iterator of lifetime 0 is good for the next request only."""
     script.lifetime = lifetime + 1
     made = [script.put("shard-1", KEY) for _ in range(3000)]
-    async with reading(url, script.arn) as source, aclosing(source.changes("shard-1", None)) as on:
+    async with (
+        reading(url, script.arn) as source,
+        aclosing(source.changes("shard-1", None, all_needed)) as on,
+    ):
         found = sequences([await anext(on)])
         script.expire_iterators()
         found += sequences([await anext(on), await anext(on)])
@@ -153,7 +161,10 @@ async def test_a_chain_that_ends_with_its_iterator_is_no_end(
 ) -> None:
     """Some releases of DynamoDB Local are reported to give no next iterator of an open shard."""
     made = [script.put("shard-1", KEY)]
-    async with reading(url, script.arn) as source, aclosing(source.changes("shard-1", None)) as on:
+    async with (
+        reading(url, script.arn) as source,
+        aclosing(source.changes("shard-1", None, all_needed)) as on,
+    ):
         await anext(on)
         script.shards["shard-1"].closed = True
         assert not (await anext(on)).ended
@@ -203,7 +214,7 @@ async def test_trimmed_changes_are_an_error_with_a_remedy(
     shard = script.shards["shard-1"]
     async with (
         reading(url, script.arn) as source,
-        aclosing(source.changes(shard.id, made[0])) as on,
+        aclosing(source.changes(shard.id, made[0], all_needed)) as on,
     ):
         if when == "while reading":
             assert sequences([await anext(on)]) == made[1:]
@@ -216,6 +227,82 @@ async def test_trimmed_changes_are_an_error_with_a_remedy(
     assert f"the changes of shard shard-1 after {last} are no longer there" in str(failure.value)
     assert "validate --repair" in failure.value.hint
     assert failure.value.exit_code == 1
+
+
+@pytest.fixture
+async def of_aws(script: StreamScript) -> AsyncIterator[str]:
+    """The server of the script as one that keeps changes for a day without fail."""
+    script.arn = ARN
+    async with scripted_streams(script) as url:
+        yield url
+
+
+def hours_ago(hours: float) -> Callable[[], float]:
+    """All changes that were made until then are dealt with."""
+    return lambda: time.time() - hours * 3600
+
+
+async def test_what_was_dealt_with_may_be_trimmed(script: StreamScript, of_aws: str) -> None:
+    """What is gone is a day old: that is no loss where all is known up to a later time."""
+    made = [script.put("shard-1", KEY) for _ in range(5)]
+    shard = script.shards["shard-1"]
+    shard.trimmed = 3
+    async with reading(of_aws, script.arn) as source:
+        for fresh in (None, hours_ago(24)()):
+            with pytest.raises(TrimmedData):
+                await to_tip(source, "shard-1", made[0], lambda fresh=fresh: fresh)  # type: ignore[misc] # bound now
+        pages = await to_tip(source, "shard-1", made[0], hours_ago(23))
+        assert sequences(pages) == made[3:]
+        shard.trimmed, shard.closed = 5, True
+        pages = await to_tip(source, "shard-1", made[-1], hours_ago(1))
+        assert (pages[-1].ended, pages[-1].position) == (True, made[-1])
+
+
+async def test_a_shard_that_is_trimmed_as_it_is_read(script: StreamScript, of_aws: str) -> None:
+    """Between the iterator and the read; one that is at it for ever is an error."""
+    for _ in range(9):
+        script.put("shard-1", KEY)
+    shard, asked = script.shards["shard-1"], script._iterator
+    left = 2
+
+    def trims(body: Item) -> Item:
+        nonlocal left
+        answer = asked(body)
+        shard.trimmed += left > 0
+        left -= 1
+        return answer
+
+    script._iterator = trims  # type: ignore[method-assign] # as the script says
+    async with reading(of_aws, script.arn) as source:
+        assert len(changes(await to_tip(source, "shard-1", None, hours_ago(0)))) == 7
+        left = 100
+        with pytest.raises(MigrateError, match="trimmed whenever it is read"):
+            await to_tip(source, "shard-1", None, hours_ago(0))
+
+
+async def test_a_shard_that_expired_before_it_was_read(script: StreamScript, of_aws: str) -> None:
+    """It was closed long ago. A stream that is gone is another matter."""
+    async with reading(of_aws, script.arn) as source:
+        (page,) = await to_tip(source, "gone", None, hours_ago(1))
+        assert (page.ended, page.changes) == (True, [])
+        script.fail("GetShardIterator", "ResourceNotFoundException")
+        with pytest.raises(TrimmedData):
+            await to_tip(source, "shard-1", None, hours_ago(1))
+        script.arn = f"{ARN}-of-another-table"
+        with pytest.raises(TrimmedData, match="is no longer there"):
+            await to_tip(source, "gone", None, hours_ago(1))
+
+
+async def test_idle_shards_leave_reads_to_others(script: StreamScript, of_aws: str) -> None:
+    """All readers of a shard share five reads a second."""
+    async with (
+        reading(of_aws, script.arn) as source,
+        aclosing(source.changes("shard-1", None, all_needed)) as on,
+    ):
+        for _ in range(14):
+            await anext(on)
+    times = script.reads["shard-1"]
+    assert min(later - one for one, later in pairwise(times[10:])) > 0.45
 
 
 async def test_from_the_trim_horizon_nothing_is_missing(script: StreamScript, url: str) -> None:
@@ -277,7 +364,7 @@ async def test_dynamodb_is_read_five_times_a_second(script: StreamScript) -> Non
     async with (
         scripted_streams(script) as url,
         reading(url, script.arn, retry=retry) as source,
-        aclosing(source.changes("shard-1", None)) as on,
+        aclosing(source.changes("shard-1", None, all_needed)) as on,
     ):
         found = [await anext(on) for _ in range(8)]
     assert len(changes(found)) == 7000
@@ -299,7 +386,10 @@ async def test_the_list_of_dynamodb_is_read_ten_times_a_second(script: StreamScr
 async def test_servers_without_that_limit_are_read_at_once(script: StreamScript, url: str) -> None:
     for _ in range(20_000):
         script.put("shard-1", KEY)
-    async with reading(url, script.arn) as source, aclosing(source.changes("shard-1", None)) as on:
+    async with (
+        reading(url, script.arn) as source,
+        aclosing(source.changes("shard-1", None, all_needed)) as on,
+    ):
         found = [await anext(on) for _ in range(20)]
     assert len(changes(found)) == 20_000
     times = script.reads["shard-1"]

@@ -162,3 +162,21 @@ def test_only_throttled_and_unavailable_are_retryable() -> None:
     for kind in list(kinds):
         kinds.update(kind.__subclasses__())
     assert kinds == {Retryable, Throttled, Unavailable}
+
+
+async def test_attempts_that_are_counted_elsewhere_too() -> None:
+    """Those of a stream count, but are no writes that wait to be repeated."""
+    all_of_them = Retry(5.0, first_wait=0.001)
+    reads = all_of_them.apart()
+    failures = [Throttled("slower"), Unavailable("again")]
+    seen = []
+
+    async def attempt(_: str) -> None:
+        seen.append((all_of_them.repeating, reads.repeating))
+        if failures:
+            raise failures.pop()
+
+    await reads(attempt)
+    assert seen == [(0, 0), (0, 1), (0, 1)]
+    assert (reads.retries, reads.throttled) == (2, 1)
+    assert (all_of_them.retries, all_of_them.throttled) == (2, 1)

@@ -93,12 +93,22 @@ def _begun(ledger: ShardLedger, shard: str) -> bool:
     return ledger._known[shard].begun
 
 
-def test_ended_shards_are_forgotten_when_they_are_no_longer_listed() -> None:
-    ledger = ShardLedger({"old": "5"})
+def test_ended_shards_are_forgotten_when_no_list_has_had_them_for_a_day() -> None:
+    """A list that is cut short must not make a shard new, to be read from its beginning."""
+    clock = Clock()
+    ledger = ShardLedger({"old": "5"}, clock=clock)
     ledger.listed([Shard("old"), Shard("new", "old")])
     assert ledger.begin() == ["old"]
     deal(ledger, "old", page("9", ended=True))
     assert ledger.begin() == ["new"]
+    ledger.listed([Shard("new", "old")])
+    clock.now += 80_000
+    ledger.listed([Shard("old"), Shard("new", "old")])
+    ledger.listed([Shard("new", "old")])
+    clock.now += 80_000
+    ledger.listed([Shard("new", "old")])
+    assert (ledger.ended, ledger.positions) == (frozenset({"old"}), {"new": None})
+    clock.now += 10_000
     ledger.listed([Shard("new", "old")])
     assert (ledger.ended, ledger.positions) == (frozenset(), {"new": None})
 
@@ -170,9 +180,52 @@ def test_a_child_begins_with_the_lag_of_its_parent() -> None:
     ledger.begin()
     deal(ledger, "a", page("1", clock.now - 3, ended=True))
     ledger.begin()
-    assert ledger.lag() == 0
+    assert ledger.lag() == 3
     clock.now += 4
-    assert ledger.lag() == 4
+    assert ledger.lag() == 7
+
+
+def test_the_place_that_is_known_is_where_lag_begins() -> None:
+    """Also that of shards that are listed later."""
+    clock = Clock()
+    ledger = ShardLedger({"a": "5"}, fresh=clock.now - 500, clock=clock)
+    assert ledger.lag() == 500
+    ledger.listed([Shard("a"), Shard("b")])
+    ledger.begin()
+    assert (ledger.lag(), ledger.fresh("b")) == (500, clock.now - 500)
+    deal(ledger, "a", page("6", clock.now - 900))
+    assert ledger.lag() == 500
+    for name in "ab":
+        deal(ledger, name, page("7", at_tip=True))
+    assert (ledger.lag(), ledger.fresh("b")) == (0, clock.now)
+
+
+def test_a_shard_that_has_ended_says_nothing_of_its_children() -> None:
+    """They may hold changes of the hours since it was closed."""
+    clock = Clock()
+    ledger = ShardLedger({"a": None}, fresh=clock.now - 5000, clock=clock)
+    ledger.listed([Shard("a"), Shard("b", "a")])
+    ledger.begin()
+    deal(ledger, "a", page("6", clock.now - 4000))
+    deal(ledger, "a", page("6", at_tip=True, ended=True))
+    assert ledger.begin() == ["b"]
+    assert ledger.lag() == 4000
+
+
+def test_a_stream_that_shows_changes_late_has_caught_up_when_they_are_there() -> None:
+    clock = Clock()
+    ledger = ShardLedger({}, delay=10, clock=clock)
+    ledger.listed([Shard("a")])
+    ledger.begin()
+    rule, asked = Cutover(5, 3, delay=10), clock.now + 1
+    for _ in range(40):
+        clock.now += 1
+        ledger.listed([Shard("a")])
+        deal(ledger, "a", page("1", at_tip=True))
+        assert ledger.lag() == 10
+        if caught_up(clock, ledger, rule):
+            break
+    assert clock.now - asked >= 10
 
 
 def caught_up(clock: Clock, ledger: ShardLedger, rule: Cutover, *, repeating: bool = False) -> bool:

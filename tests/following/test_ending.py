@@ -1,0 +1,116 @@
+"""How following begins and ends when things happen in between."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+from tests.cli.support import until
+from tests.conftest import RunCli
+from tests.e2e.jobs import alternator, job, write_config
+from tests.following.conftest import OFTEN, RULE, Table
+from tests.servers.cli import running
+from tests.servers.client import call, create_table, fill
+from tests.shapes import same_items
+from tests.standin import StandIn
+
+TABLE = "Example"
+UNTIL = "--until-caught-up"
+DISABLE = "--disable-stream-after"
+
+
+def configure(folder: Path, source: StandIn, target: StandIn, **more: Any) -> None:
+    ends = alternator(source.url, TABLE), alternator(target.url, TABLE, streamChanges=True)
+    kept = {"path": str(folder / "savepoints"), "intervalSeconds": OFTEN}
+    write_config(folder, job(*ends, savepoints=kept, cutover=RULE, **more))
+
+
+async def made(source: StandIn, count: int = 20) -> None:
+    """A table of so many items."""
+    await create_table(source.url, TABLE)
+    await fill(source.url, TABLE, [{"pk": {"S": f"i{n}"}} for n in range(count)])
+
+
+def is_enabled(source: StandIn) -> bool:
+    stream = source.table(TABLE).stream
+    return stream is not None and stream.enabled
+
+
+async def test_a_hook_may_stop_the_writers(table: Table) -> None:
+    """What they write until the hook is over is on the target when the run has ended."""
+    table.configure(hooks={"onCaughtUp": "touch stopping; sleep 1.5"})
+    async with running(table.folder, "run", "config.yaml", UNTIL) as cli:
+        await until((table.folder / "stopping").exists)
+        for version in range(1, 26):  # a part of them after the hook, had it been quicker
+            await table.put(1, version)
+            await asyncio.sleep(0.055)
+        result = await cli.wait(30)
+    assert result.code == 0, result
+    assert await table.equal()
+
+
+async def test_what_alternator_does_not_show_yet_is_waited_for(tmp_path: Path) -> None:
+    """Its streams are ten seconds late; these changes are shown after six."""
+    async with StandIn(stream_delay=6, stream_shards=4) as source, StandIn() as target:
+        await made(source)
+        configure(tmp_path, source, target)
+        async with running(tmp_path, "run", "config.yaml", "--progress", "none") as cli:
+            await until(lambda: TABLE in target.store.tables and len(target.items(TABLE)) == 20)
+            cli.send_signal(signal.SIGINT)
+            await cli.wait(20)
+        await fill(source.url, TABLE, [{"pk": {"S": f"late{n}"}} for n in range(20)])
+        async with running(tmp_path, "run", "config.yaml", UNTIL) as cli:
+            result = await cli.wait(60)
+        assert result.code == 0, result
+        assert "up to 10 s late" in result.err
+        assert same_items(target.items(TABLE), source.items(TABLE))
+
+
+async def test_a_stream_that_was_being_enabled_at_a_stop_is_disabled_at_the_end(
+    tmp_path: Path, run_cli: RunCli
+) -> None:
+    async with StandIn(stream_delay=0, enabling_polls=12) as source, StandIn() as target:
+        await made(source)
+        configure(tmp_path, source, target)
+        async with running(tmp_path, "run", "config.yaml") as cli:
+            await until(lambda: source.requests["DescribeStream"] > 1)
+            cli.send_signal(signal.SIGINT)
+            assert (await cli.wait(20)).code == 130
+        code, _, err = await run_cli("run", "config.yaml", UNTIL, DISABLE, seconds=90)
+        assert code == 0, err
+        assert "was disabled again" in err
+        assert not is_enabled(source)
+
+
+async def test_a_new_start_remembers_whose_the_stream_is(tmp_path: Path, run_cli: RunCli) -> None:
+    async with StandIn(stream_delay=0) as source, StandIn() as target:
+        await made(source)
+        configure(tmp_path, source, target)
+        async with running(tmp_path, "run", "config.yaml") as cli:
+            await cli.wait_for("was enabled", 30)
+            cli.send_signal(signal.SIGTERM)
+            await cli.wait(20)
+        anew = ("--fresh", "--into-existing", UNTIL, DISABLE)
+        code, _, err = await run_cli("run", "config.yaml", *anew, seconds=90)
+        assert code == 0, err
+        assert not is_enabled(source)
+
+
+async def test_killed_when_the_stream_had_just_been_disabled(
+    tmp_path: Path, run_cli: RunCli
+) -> None:
+    """All is done then, and nothing is missing: the run is killed as it asks, and gets its way."""
+    async with StandIn(stream_delay=0) as source, StandIn() as target:
+        await made(source)
+        configure(tmp_path, source, target)
+        async with running(tmp_path, "run", "config.yaml", UNTIL, DISABLE) as cli:
+            await cli.wait_for("was enabled", 30)
+            source.faults.next("UpdateTable", "slow", seconds=5)
+            await until(lambda: source.requests["UpdateTable"] == 2)
+            await cli.kill()
+        off = {"StreamSpecification": {"StreamEnabled": False}}
+        await call(source.url, "UpdateTable", {"TableName": TABLE, **off})
+        code, _, err = await run_cli("run", "config.yaml", UNTIL, DISABLE)
+        assert code == 0, err
+        assert same_items(target.items(TABLE), source.items(TABLE))
+        assert "over, the stream was disabled" in (await run_cli("status", "config.yaml")).out

@@ -1,0 +1,80 @@
+"""Where following begins, and what of an older stream is needed."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alternator_migrate.changes import StreamStanding
+from alternator_migrate.following import Follower
+from tests.cli.support import until
+from tests.following.pursuit import TABLE, pursuit
+from tests.servers.client import create_table
+from tests.servers.scripted_streams import ALTERNATOR_ARN, ARN, StreamScript, scripted_streams
+from tests.standin import StandIn
+
+HOUR = 3600.0
+
+
+def key(number: int) -> dict[str, dict[str, str]]:
+    return {"pk": {"S": f"i{number}"}, "sk": {"N": "1"}}
+
+
+def script_of(arn: str) -> StreamScript:
+    """A stream with three changes of hours ago and two of now."""
+    script = StreamScript(arn=arn)
+    script.add("shard")
+    for number in range(3):
+        script.put("shard", key(number))
+    script.age("shard", 5 * HOUR)
+    for number in range(3, 5):
+        script.put("shard", key(number))
+    return script
+
+
+async def kept(follower: Follower, count: int) -> StreamStanding:
+    """What a savepoint has when the spool has taken so many changes."""
+    await follower.begin(_nothing)
+    async with follower.spooling(lambda: 0.5):
+        await until(lambda: follower.progress.counts.read + follower.progress.waiting == 5)
+    standing = await follower.standing()
+    assert standing is not None
+    assert standing.spool is not None
+    assert standing.spool.changes == count
+    return standing
+
+
+async def _nothing() -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("arn", "whole", "needed"), [(ARN, True, 2), (ARN, False, 5), (ALTERNATOR_ARN, True, 5)]
+)
+async def test_what_was_made_before_the_copy_is_in_the_copy(
+    tmp_path: Path, arn: str, whole: bool, needed: int
+) -> None:
+    """All of it is kept where segments were copied earlier, and where clocks cannot be trusted."""
+    async with StandIn() as target, scripted_streams(script_of(arn)) as url:
+        await create_table(target.url, TABLE, {"pk": "S", "sk": "N"})
+        options = {"snapshot": True, "whole": whole}
+        async with pursuit(url, arn, target, tmp_path, **options) as follower:  # type: ignore[arg-type] # booleans
+            standing = await kept(follower, needed)
+        counts = standing.counts
+        assert (counts.read, counts.superseded) == (5 - needed, 5 - needed)
+        assert counts.accounted
+
+
+async def test_a_spool_that_was_replayed_is_not_asked_for(tmp_path: Path) -> None:
+    """It is removed when following is live, and a savepoint may still name it."""
+    async with StandIn() as target, scripted_streams(script_of(ARN)) as url:
+        await create_table(target.url, TABLE, {"pk": "S", "sk": "N"})
+        async with pursuit(url, ARN, target, tmp_path, snapshot=True) as follower:
+            standing = await kept(follower, 2)
+            assert await follower.replay(_nothing, asyncio.Event())
+        assert len(target.items(TABLE)) == 2
+        again = replace(standing, phase="live")
+        async with pursuit(url, ARN, target, tmp_path, standing=again) as follower:
+            await follower.begin(_nothing)
+            assert (await follower.standing()).spool is None  # type: ignore[union-attr] # it has begun
