@@ -218,7 +218,9 @@ async def seed(options: argparse.Namespace) -> None:
 @asynccontextmanager
 async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[Lane, Table]]:
     """A lane to the endpoint and the table there. Raises `UsageError` if nothing answers."""
-    account = await sign_in(Login(options.access_key, options.secret_key), options.region)
+    account = await sign_in(
+        Login(options.access_key, options.secret_key), options.region, elsewhere=True
+    )
     async with (
         open_lane(
             Nodes((options.endpoint,)),

@@ -27,6 +27,7 @@ FLOORS: Final = {
     "edges": (
         *(
             "aws",
+            "refusals",
             "answers",
             "lane",
             "nodes",
@@ -62,7 +63,7 @@ DOORS: Final = {
     "tenacity": ("pacing",),
     "aioboto3": ("aws",),
     "aiobotocore": ("aws",),
-    "botocore": ("aws",),
+    "botocore": ("aws", "refusals"),
     "aiohttp": ("lane",),
     "yarl": ("lane",),
     # wire and records leave values undecoded, canonical decodes them
