@@ -13,10 +13,11 @@ from functools import cache
 from typing import Any, Final
 
 import aioboto3
+from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioRefreshableCredentials
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import get_session
 from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
@@ -139,6 +140,13 @@ async def streams_url(account: Account) -> str:
         return str(client.meta.endpoint_url)
 
 
+class _Verifying(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types
+    """aiobotocore's HTTP, which checks no certificate of a server behind a proxy by itself."""
+
+    def _setup_proxy_ssl_context(self, proxy_url: str) -> Any:
+        return super()._setup_proxy_ssl_context(proxy_url) or self._get_ssl_context()
+
+
 @asynccontextmanager
 async def _client(
     account: Account,
@@ -151,7 +159,8 @@ async def _client(
     """A client of botocore; `verify` None is the CA that AWS's settings name, or the usual ones."""
     async with AsyncExitStack() as stack:
         with configuring():
-            config = Config(
+            config = AioConfig(
+                http_session_cls=_Verifying,
                 retries={"mode": "standard", "max_attempts": _ATTEMPTS},
                 connect_timeout=_CONNECT_SECONDS,
                 read_timeout=_READ_SECONDS,

@@ -6,6 +6,7 @@ from typing import Final
 from botocore import exceptions as boto
 
 from alternator_migrate.errors import (
+    NO_CERTIFICATE,
     REMEDIES,
     MigrateError,
     ServerRefused,
@@ -37,8 +38,7 @@ _BY_TYPE: Final[dict[type[boto.BotoCoreError], str]] = {
     boto.UnknownCredentialError: _SETTINGS,
     boto.SSOError: _LOG_IN,
     boto.TokenRetrievalError: _LOG_IN,
-    boto.SSLError: "Set endpoint.caBundle (for AWS itself AWS_CA_BUNDLE) to the CA's PEM file, or "
-    "endpoint.insecureSkipVerify.",
+    boto.SSLError: NO_CERTIFICATE,
     boto.ProxyConnectionError: "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY.",
     boto.ConnectionError: _UNREACHED,
     boto.HTTPClientError: _UNREACHED,

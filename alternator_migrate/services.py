@@ -10,8 +10,9 @@ from typing import Final
 from alternator_migrate.aws import Account, Login, is_public, open_control, sign_in, streams_url
 from alternator_migrate.config.settings import AlternatorOptions, Side
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
+from alternator_migrate.dialing import Transport
 from alternator_migrate.errors import Unavailable, UsageError
-from alternator_migrate.lane import STREAMS_API, Lane, Transport, open_lane
+from alternator_migrate.lane import STREAMS_API, Lane, open_lane
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.tables import Table
 

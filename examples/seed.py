@@ -25,8 +25,9 @@ from alternator_migrate.description import (
     TableSpec,
     Throughput,
 )
+from alternator_migrate.dialing import Transport
 from alternator_migrate.errors import MigrateError, Unavailable, UsageError
-from alternator_migrate.lane import Lane, Transport, open_lane
+from alternator_migrate.lane import Lane, open_lane
 from alternator_migrate.loops import on_loop
 from alternator_migrate.model import Batch, Item, Limits
 from alternator_migrate.nodes import Nodes
