@@ -4,38 +4,34 @@ Credentials come from the configuration or from AWS's default chain, through a r
 named. botocore refreshes what expires; `Account.credentials` asks it before each request.
 """
 
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
 import aioboto3
+from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioRefreshableCredentials
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import get_session
 from botocore import UNSIGNED
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSLError,
-)
+from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
-from alternator_migrate.errors import MigrateError, ServerRefused, Unavailable, UsageError
+from alternator_migrate.config.keys import base_url
+from alternator_migrate.errors import UsageError
 from alternator_migrate.lane import CredentialSource
+from alternator_migrate.refusals import configuring, not_refreshed, refusing
 from alternator_migrate.sigv4 import Credentials
 
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 70
 _ATTEMPTS: Final = 4
-_LONGEST_WORDS: Final = 300
-_SERVER_ERRORS: Final = 500
+_REGION_OF_OTHERS: Final = "us-east-1"
 _PUBLIC: Final = re.compile(r"https?://dynamodb[a-z-]*\.[a-z0-9-]+\.amazonaws\.com\b")
 
 
@@ -53,39 +49,44 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Credentials and region of one side; `credentials` is None for unsigned requests."""
+    """Credentials and region of one side; `credentials` is None for unsigned requests.
+
+    `url` and `streams` are where AWS's own settings, such as AWS_ENDPOINT_URL, put DynamoDB and
+    its streams, `ca_bundle` is the PEM file that they name; None where they do not.
+    """
 
     session: Any
     region: str
-    credentials: CredentialSource | None
+    credentials: CredentialSource | None = None
+    url: str | None = None
+    streams: str | None = None
+    ca_bundle: str | None = None
 
 
-async def sign_in(login: Login | None, region: str | None, *, fallback_region: str = "") -> Account:
-    """The account that `login` names; without a login, one that signs nothing.
+async def sign_in(login: Login | None, region: str | None, *, elsewhere: bool = False) -> Account:
+    """The account that `login` names; without a login, one that signs nothing. `elsewhere` says
+    that the configuration has an endpoint: AWS's settings name none then.
 
-    Raises `UsageError` where there are no credentials, no such profile, no region (and no
-    fallback for it), or where the role cannot be assumed.
+    Raises `UsageError` where AWS's settings are wrong, where there are no credentials, no such
+    profile, no region (which AWS alone needs), or where the role cannot be assumed.
     """
-    try:
-        session = _session(login or Login(), region)
-        where = session.region_name or fallback_region
-    except (ProfileNotFound, PartialCredentialsError) as error:
-        raise UsageError(str(error), "Check credentials.profile and the AWS files.") from error
-    if not where:
-        raise UsageError(
-            "no AWS region is known", "Set `region`, or AWS_REGION, or a region in the profile."
-        )
+    with configuring():
+        account = _account(login or Login(), region, elsewhere=elsewhere)
     if login is None:
-        return Account(session, where, None)
-    with refusing(f"assuming the role {login.role_arn}" if login.role_arn else "signing in"):
+        return account
+    role = f"assuming the role {login.role_arn}" if login.role_arn else "signing in"
+    remedy = "Check credentials.assumeRole: arn:aws:iam::123456789012:role/NAME is an arn."
+    with configuring(), refusing(role, remedy if login.role_arn else ""):
         if login.role_arn:
-            session = await _with_role(session, login, where)
-        found = await session.get_credentials()
+            account = replace(account, session=await _with_role(account, login))
+        found = await account.session.get_credentials()
+        if found:
+            await found.get_frozen_credentials()  # some kinds are looked for only when used
     if found is None:
-        raise UsageError(
-            "no AWS credentials were found",
-            "Set `credentials`, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile.",
-        )
+        anything = "Set `credentials`, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile."
+        local = " DynamoDB Local and its like take any: AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x"
+        hint = f"{anything}{local}" if elsewhere or account.url else anything
+        raise UsageError("no AWS credentials were found", hint)
 
     if any(map(str.isspace, f"{login.access_key}{login.token}")):
         raise UsageError(
@@ -96,11 +97,11 @@ async def sign_in(login: Login | None, region: str | None, *, fallback_region: s
     async def fresh() -> Credentials:
         try:
             frozen = await found.get_frozen_credentials()
-        except (BotoCoreError, ClientError, OSError) as error:
-            raise _not_refreshed(error) from error
+        except (BotoCoreError, ClientError, OSError, ValueError) as error:
+            raise not_refreshed(error) from error
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
-    return Account(session, where, fresh)
+    return replace(account, credentials=fresh)
 
 
 @asynccontextmanager
@@ -113,24 +114,17 @@ async def open_control(
     route: Callable[[], str] | None = None,
 ) -> AsyncIterator[Any]:
     """A DynamoDB client for the control plane, at `url` or at AWS; with `route`, each attempt of
-    a request goes to the URL that it returns."""
+    a request goes to the URL that it returns. Raises `UsageError` where AWS's settings are wrong.
+    """
 
     def to_node(request: Any, **_: object) -> None:
         if route:
             request.url = f"{route()}/"
 
     options: dict[str, Any] = {"signature_version": UNSIGNED} if not account.credentials else {}
-    config = Config(
-        retries={"mode": "standard", "max_attempts": _ATTEMPTS},
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        **options,
-    )
     plain = url is not None and url.startswith("http:")
-    verify: Any = False if insecure or plain else ca_bundle
-    async with account.session.client(
-        "dynamodb", region_name=account.region, endpoint_url=url, verify=verify, config=config
-    ) as client:
+    verify = False if insecure or plain else ca_bundle
+    async with _client(account, "dynamodb", options, url=url, verify=verify) as client:
         client.meta.events.register("request-created.dynamodb", to_node)
         yield client
 
@@ -141,57 +135,79 @@ def is_public(url: str) -> bool:
 
 
 async def streams_url(account: Account) -> str:
-    """Where AWS serves the streams of an account's region."""
-    async with account.session.client("dynamodbstreams", region_name=account.region) as client:
+    """Where AWS serves the streams of an account's region. Raises `UsageError`."""
+    async with _client(account, "dynamodbstreams", {}) as client:
         return str(client.meta.endpoint_url)
 
 
-class refusing:  # noqa: N801 # reads as a statement: `with refusing("CreateTable"):`
-    """A context that tells botocore's errors in the words of this house.
+class _Verifying(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types
+    """aiobotocore's HTTP, which checks no certificate of a server behind a proxy by itself."""
 
-    A server's answer becomes `ServerRefused`, missing credentials and regions `UsageError`,
-    and a service that cannot be reached `MigrateError`.
-    """
+    def _setup_proxy_ssl_context(self, proxy_url: str) -> Any:
+        return super()._setup_proxy_ssl_context(proxy_url) or self._get_ssl_context()
 
-    def __init__(self, operation: str) -> None:
-        self._operation = operation
 
-    def __enter__(self) -> None:
+@asynccontextmanager
+async def _client(
+    account: Account,
+    service: str,
+    options: Mapping[str, Any],
+    *,
+    url: str | None = None,
+    verify: str | bool | None = None,
+) -> AsyncIterator[Any]:
+    """A client of botocore; `verify` None is the CA that AWS's settings name, or the usual ones."""
+    async with AsyncExitStack() as stack:
+        with configuring():
+            config = AioConfig(
+                http_session_cls=_Verifying,
+                retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                **options,
+            )
+            client = account.session.client(
+                service,
+                region_name=account.region,
+                endpoint_url=url,
+                verify=(account.ca_bundle or True) if verify is None else verify,
+                config=config,
+            )
+            opened = await stack.enter_async_context(client)
+        yield opened
+
+
+def _account(login: Login, region: str | None, *, elsewhere: bool) -> Account:
+    """What AWS's settings say, nobody being signed in yet. Raises `UsageError`."""
+    session = _session(login, region)
+    url, streams = None, None
+    if not elsewhere:
+        url, streams = (_named_url(session, name) for name in ("dynamodb", "dynamodbstreams"))
+    where = session.region_name or (_REGION_OF_OTHERS if elsewhere or url else None)
+    if not where:
+        raise UsageError(
+            "no AWS region is known", "Set `region`, or AWS_REGION, or a region in the profile."
+        )
+    bundle = session._session.get_config_variable("ca_bundle")
+    bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE") or None
+    return Account(session, where, url=url, streams=streams, ca_bundle=bundle)
+
+
+def _named_url(session: Any, service: str) -> str | None:
+    """Where AWS's settings put a service, if they do. Raises `UsageError`."""
+    core = session._session
+    if core.get_config_variable("ignore_configured_endpoint_urls"):
         return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, ClientError):
-            raise ServerRefused(self._operation, error_code(error), _words(error)) from error
-        if isinstance(error, NoCredentialsError | NoRegionError | PartialCredentialsError):
-            raise UsageError(f"{self._operation}: {error}", "Check `credentials`.") from error
-        if isinstance(error, SSLError):
-            raise MigrateError(
-                f"{self._operation}: {error}",
-                "Set endpoint.caBundle to the CA's PEM file, or endpoint.insecureSkipVerify.",
-            ) from error
-        if isinstance(error, BotoCoreError | OSError):
-            raise MigrateError(
-                f"{self._operation}: {error}", "Check the endpoint, the region and the network."
-            ) from error
-
-
-def _not_refreshed(error: Exception) -> MigrateError:
-    """What keeps credentials from being refreshed: a refusal is final, anything else may pass."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status < _SERVER_ERRORS and "Throttl" not in error_code(error):
-            return ServerRefused("refreshing the credentials", error_code(error), _words(error))
-    return Unavailable(f"refreshing the credentials: {error}")
-
-
-def error_code(error: ClientError) -> str:
-    """The API's error type of a botocore error."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _words(error: ClientError) -> str:
-    words = str(error.response.get("Error", {}).get("Message", "")) or str(error)
-    return words if len(words) < _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]}..."
+    places = ConfiguredEndpointProvider(core.full_config, core.get_scoped_config(), service)
+    url = places.provide()
+    try:
+        return base_url(url) if url else None
+    except ValueError as error:
+        raise UsageError(
+            f"the endpoint of {service} in AWS's settings {error}",
+            "Check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_DYNAMODB_STREAMS "
+            "and endpoint_url of the AWS profile.",
+        ) from error
 
 
 def _session(login: Login, region: str | None) -> Any:
@@ -214,11 +230,11 @@ def _loader(data_path: str | None) -> Loader:
     return create_loader(data_path)
 
 
-async def _with_role(session: Any, login: Login, region: str) -> Any:
+async def _with_role(account: Account, login: Login) -> Any:
     """A session whose credentials are the role's, assumed again before each expiry."""
 
     async def assume() -> Mapping[str, str]:
-        async with session.client("sts", region_name=region) as sts:
+        async with _client(account, "sts", {}) as sts:
             answer = await sts.assume_role(
                 RoleArn=login.role_arn, RoleSessionName=login.role_session or "alternator-migrate"
             )
@@ -230,8 +246,8 @@ async def _with_role(session: Any, login: Login, region: str) -> Any:
             "expiry_time": role["Expiration"].isoformat(),
         }
 
-    botocore_session = get_session()
-    botocore_session._credentials = AioRefreshableCredentials.create_from_metadata(
+    session = _session(Login(profile=login.profile), account.region)
+    session._session._credentials = AioRefreshableCredentials.create_from_metadata(
         metadata=await assume(), refresh_using=assume, method="sts-assume-role"
     )
-    return aioboto3.Session(region_name=region, botocore_session=botocore_session)
+    return session

@@ -82,8 +82,8 @@ def run(config: Path | None, **options: Any) -> None:
       alternator-migrate run config.yaml --engine processes --workers 8
       alternator-migrate run config.yaml --engine dask --scheduler tcp://scheduler:8786
       alternator-migrate run config.yaml --shard 0/4
-      alternator-migrate run --table Example --source-endpoint http://localhost:8000 \\
-          --target-endpoint http://localhost:8001
+      alternator-migrate run --table Example --source-region eu-west-1 \\
+          --target-endpoint http://scylla:8000
     """
     if options["rejects"] and options["validate"]:
         raise click.UsageError("--rejects and --validate cannot go together")

@@ -101,7 +101,7 @@ def _settings(url: str, folder: str) -> Loaded:
 
 
 async def _fill(url: str, count: int) -> None:
-    account = await sign_in(Login(**_KEYS), _REGIONS["source"])
+    account = await sign_in(Login(**_KEYS), _REGIONS["source"], elsewhere=True)
     async with open_control(account, url=url) as client:
         await client.create_table(**_SPEC)
         await client.update_time_to_live(

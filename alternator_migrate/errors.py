@@ -24,6 +24,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 WRONG_SERVER: Final = "Is this the right endpoint, or is there a proxy in between?"
+NO_CERTIFICATE: Final = (
+    "Set endpoint.caBundle (for AWS itself AWS_CA_BUNDLE) to the CA's PEM file, or "
+    "endpoint.insecureSkipVerify."
+)
 _UNKNOWN_KEYS = "Check the credentials: the server does not know them."
 _NO_KEYS = "Give credentials: the server checks signatures."
 REMEDIES: Final = {

@@ -3,12 +3,10 @@
 import asyncio
 import gzip
 import re
-import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
@@ -19,10 +17,10 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
-from yarl import URL
 
 from alternator_migrate import errors, wire
 from alternator_migrate.answers import LARGEST, SLOWEST, Answer, Receiver, too_large, too_slow
+from alternator_migrate.dialing import Node, Transport, connector_to
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.sigv4 import CONTENT_TYPE, Credentials, Signer
 
@@ -57,24 +55,6 @@ _NO_RETRY_MENDS = re.compile(r"Key size too large|Mutation of \d+ bytes is too l
 _SKEW = re.compile(r"signature expired|not yet current", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Transport:
-    """How to connect: `insecure` skips the certificate check, `ca_bundle` is a PEM file's path;
-    times are in seconds, `live_seconds` is when a connection is given up for its age; `compress`
-    sends request bodies with gzip; `few_headers` leaves out what Alternator does not read."""
-
-    connections: int = 64
-    connect_timeout: float = 5.0
-    read_timeout: float = 30.0
-    idle_timeout: float = 50.0
-    acquire_timeout: float | None = None
-    live_seconds: float | None = None
-    ca_bundle: str | None = None
-    insecure: bool = False
-    compress: bool = False
-    few_headers: bool = False
-
-
 class Lane:
     """`call(operation, body)` against one service, at one or several nodes in turn.
 
@@ -95,12 +75,9 @@ class Lane:
         self.nodes = nodes
         self._api = api
         self._connector = connector
-        self._timeout = aiohttp.ClientTimeout(
-            connect=transport.acquire_timeout, sock_connect=transport.connect_timeout
-        )
         self._transport = transport
         self._compress = transport.compress
-        self._known: dict[str, _Node] = {}
+        self._known: dict[str, Node] = {}
         self._opened: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()
         self._signer = signer
         self._credentials = credentials
@@ -144,7 +121,7 @@ class Lane:
         Raises `Unavailable` where there is no answer.
         """
         node = self._node(url)
-        head = f"GET {path} HTTP/1.1\r\n{node.common}\r\n".encode()
+        head = f"GET {node.root}{path} HTTP/1.1\r\n{node.common}\r\n".encode()
         status, headers, body = await self._exchange("GET", node, head)
         return status, body, _ahead_of(headers.get("date"))
 
@@ -155,16 +132,16 @@ class Lane:
             raise errors.BadAnswer(f"{url}{path} answers with HTTP {status}")
         return body
 
-    def _node(self, url: str) -> "_Node":
+    def _node(self, url: str) -> Node:
         node = self._known.get(url)
         if node is None:
-            node = self._known[url] = _Node(url, few_headers=self._transport.few_headers)
+            node = self._known[url] = Node(url, self._transport)
         return node
 
-    async def _exchange(self, operation: str, node: "_Node", request: bytes) -> Answer:
+    async def _exchange(self, operation: str, node: Node, request: bytes) -> Answer:
         """Send one request; its answer. Raises `Unavailable`."""
         try:
-            connection = await self._connector.connect(node.request, [], self._timeout)
+            connection = await self._connector.connect(node.request, [], node.timeout)
             try:
                 answer = await self._talk(connection, request)
             except BaseException:
@@ -175,19 +152,12 @@ class Lane:
             connection.release()
             return answer
         except aiohttp.ClientConnectorCertificateError as error:
-            why = getattr(error.certificate_error, "verify_message", error.certificate_error)
-            raise errors.MigrateError(
-                f"{node.url} does not prove who it is: {why}",
-                "Set endpoint.caBundle to the CA's PEM file, or endpoint.insecureSkipVerify.",
-            ) from error
+            raise node.untrusted(error) from error
         except aiohttp.ClientConnectorSSLError as error:
-            raise errors.MigrateError(
-                f"{node.url} does not speak TLS as it should: {error.os_error}",
-                "Write http:// for a port without TLS, or name the TLS port.",
-            ) from error
+            raise node.no_tls(error) from error
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
             self.nodes.failed(node.url)
-            raise _unavailable(operation, node.url, error) from error
+            raise node.unavailable(operation, error) from error
 
     def _is_old(self, connection: Connection) -> bool:
         """Whether a connection has outlived its time; its first use counts as its birth."""
@@ -238,20 +208,6 @@ class Lane:
         return message.code, message.headers, b"".join(chunks)
 
 
-class _Node:
-    """What is the same in every request to one node."""
-
-    def __init__(self, address: str, *, few_headers: bool) -> None:
-        url = URL(address).with_path("/")
-        host = f"[{url.host}]" if ":" in (url.host or "") else url.host or ""
-        self.url = address
-        self.host = host if url.is_default_port() else f"{host}:{url.port}"
-        encoding = "" if few_headers else "Accept-Encoding: identity\r\n"
-        self.common = f"Host: {self.host}\r\n{encoding}"
-        self.post = f"POST / HTTP/1.1\r\n{self.common}"
-        self.request = aiohttp.ClientRequest("POST", url, loop=asyncio.get_running_loop())
-
-
 @asynccontextmanager
 async def open_lane(
     nodes: Nodes,
@@ -266,29 +222,10 @@ async def open_lane(
 
     Raises `UsageError` for a CA bundle that cannot be read.
     """
-    secure = any(url.startswith("https:") for url in nodes.contacts)
-    connector = aiohttp.TCPConnector(
-        limit=transport.connections,
-        keepalive_timeout=transport.idle_timeout,
-        ssl=_ssl_context(transport) if secure else True,
-    )
+    connector = connector_to(nodes.contacts, transport)
     signer = Signer(region, with_type=not transport.few_headers) if credentials else None
     async with connector:
         yield Lane(connector, nodes, transport, signer=signer, credentials=credentials, api=api)
-
-
-def _ssl_context(transport: Transport) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=transport.ca_bundle)
-    except (OSError, ssl.SSLError) as error:
-        raise errors.UsageError(
-            f"endpoint.caBundle: {transport.ca_bundle} cannot be used: {error}",
-            "It must be a PEM file with the certificate of the CA.",
-        ) from error
-    if transport.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _ahead_of(date: str | None) -> float | None:
@@ -296,13 +233,6 @@ def _ahead_of(date: str | None) -> float | None:
         return time.time() - parsedate_to_datetime(date).timestamp() if date else None
     except ValueError:
         return None
-
-
-def _unavailable(operation: str, url: str, error: Exception) -> errors.Unavailable:
-    what = str(error) or type(error).__name__
-    if isinstance(error, asyncio.TimeoutError):
-        what = f"no answer in time ({what})"
-    return errors.Unavailable(f"{operation} at {url}: {what}", url)
 
 
 def _failure(operation: str, status: int, body: bytes, url: str) -> errors.MigrateError:

@@ -10,12 +10,12 @@ from typing import Final
 from alternator_migrate.aws import Account, Login, is_public, open_control, sign_in, streams_url
 from alternator_migrate.config.settings import AlternatorOptions, Side
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
+from alternator_migrate.dialing import Transport
 from alternator_migrate.errors import Unavailable, UsageError
-from alternator_migrate.lane import STREAMS_API, Lane, Transport, open_lane
+from alternator_migrate.lane import STREAMS_API, Lane, open_lane
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.tables import Table
 
-_REGION_OF_OTHERS: Final = "us-east-1"
 _SPARE_CONNECTIONS: Final = 4
 
 
@@ -50,12 +50,12 @@ async def open_service(
     """Connect to the source or the target (`role`); no answer is waited for longer than `patience`
     seconds. Raises `UsageError` where that fails."""
     endpoint = side.endpoint
-    account = await sign_in(
-        _login(side), side.region, fallback_region=_REGION_OF_OTHERS if endpoint else ""
-    )
-    transport = _transport(side, connections + _SPARE_CONNECTIONS)
+    account = await sign_in(_login(side), side.region, elsewhere=endpoint is not None)
+    transport = _transport(side, account, connections + _SPARE_CONNECTIONS)
     transport = replace(transport, read_timeout=min(transport.read_timeout, patience))
-    nodes = _nodes(side, endpoint.contacts) if endpoint else None
+    named = (account.url,) if account.url else ()
+    contacts = endpoint.contacts if endpoint else named
+    nodes = _nodes(side, contacts) if contacts else None
     async with open_control(
         account,
         url=nodes.contacts[0] if nodes else None,
@@ -69,17 +69,20 @@ async def open_service(
             if options:
                 await _know_nodes(role, side, lane)
             table = Table(client, side.table, f"{role} {nodes.contacts[0]}")
-            streams = partial(_open_streams, lane.nodes, transport, account)
-            yield Service(table, lane, options, endpoint is None, skew, streams)
+            own = not contacts
+            streams = partial(_open_streams, lane.nodes, transport, account, own=own)
+            yield Service(table, lane, options, own, skew, streams)
 
 
 @asynccontextmanager
 async def _open_streams(
-    nodes: Nodes, transport: Transport, account: Account
+    nodes: Nodes, transport: Transport, account: Account, *, own: bool
 ) -> AsyncIterator[Lane]:
-    """A lane to the streams API: at the table's nodes, or at AWS's own address for it."""
-    if is_public(nodes.contacts[0]):
+    """A lane to the streams API: at the table's nodes, or where AWS or its settings have it."""
+    if own or is_public(nodes.contacts[0]):
         nodes = Nodes((await streams_url(account),))
+    elif account.streams and account.streams != account.url:
+        nodes = Nodes((account.streams,))
     async with open_lane(
         nodes,
         transport,
@@ -166,13 +169,13 @@ def _nodes(side: Side, contacts: tuple[str, ...]) -> Nodes:
     )
 
 
-def _transport(side: Side, connections: int) -> Transport:
+def _transport(side: Side, account: Account, connections: int) -> Transport:
     options = side.alternator or AlternatorOptions()
     transport = Transport(
         connections=connections,
         acquire_timeout=_seconds(options.connection_acquisition_timeout_ms),
         live_seconds=_seconds(options.connection_time_to_live_ms),
-        ca_bundle=side.endpoint.ca_bundle if side.endpoint else None,
+        ca_bundle=(side.endpoint and side.endpoint.ca_bundle) or account.ca_bundle,
         insecure=bool(side.endpoint and side.endpoint.insecure_skip_verify),
         compress=options.compression,
         few_headers=options.optimize_headers,

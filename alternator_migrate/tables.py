@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from alternator_migrate import schema
-from alternator_migrate.aws import refusing
 from alternator_migrate.circle import Circle
 from alternator_migrate.description import (
     Index,
@@ -23,6 +22,7 @@ from alternator_migrate.errors import (
     ServerRefused,
     UsageError,
 )
+from alternator_migrate.refusals import refusing
 
 _ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
 _UNSUPPORTED: Final = ("UnknownOperationException", "AccessDeniedException")

@@ -25,8 +25,9 @@ from alternator_migrate.description import (
     TableSpec,
     Throughput,
 )
+from alternator_migrate.dialing import Transport
 from alternator_migrate.errors import MigrateError, Unavailable, UsageError
-from alternator_migrate.lane import Lane, Transport, open_lane
+from alternator_migrate.lane import Lane, open_lane
 from alternator_migrate.loops import on_loop
 from alternator_migrate.model import Batch, Item, Limits
 from alternator_migrate.nodes import Nodes
@@ -218,7 +219,9 @@ async def seed(options: argparse.Namespace) -> None:
 @asynccontextmanager
 async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[Lane, Table]]:
     """A lane to the endpoint and the table there. Raises `UsageError` if nothing answers."""
-    account = await sign_in(Login(options.access_key, options.secret_key), options.region)
+    account = await sign_in(
+        Login(options.access_key, options.secret_key), options.region, elsewhere=True
+    )
     async with (
         open_lane(
             Nodes((options.endpoint,)),

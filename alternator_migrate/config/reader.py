@@ -158,7 +158,10 @@ def _of_side(name: str, side: Side) -> Iterable[tuple[str, str]]:
     endpoint, credentials = side.endpoint, side.credentials
     if endpoint:
         ways = [bool(endpoint.host), bool(endpoint.url), bool(endpoint.urls)]
-        if sum(ways) != 1:
+        if not any(ways) and side.type == "dynamodb":
+            words = "needs a host or a url (for AWS itself leave it out; AWS_CA_BUNDLE names a CA)"
+            yield f"{name}.endpoint", words
+        elif sum(ways) != 1:
             yield f"{name}.endpoint", "needs exactly one of host (and port), url, urls"
         elif endpoint.port and not endpoint.host:
             yield f"{name}.endpoint.port", "goes with host; a URL has its own port"

@@ -11,7 +11,8 @@ import asyncio
 import uvloop
 
 from alternator_migrate import wire
-from alternator_migrate.lane import Lane, Transport, open_lane
+from alternator_migrate.dialing import Transport
+from alternator_migrate.lane import Lane, open_lane
 from alternator_migrate.model import Position
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.sigv4 import Credentials

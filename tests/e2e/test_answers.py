@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 
 from alternator_migrate.answers import Receiver
+from alternator_migrate.dialing import Transport
 from alternator_migrate.errors import AnswerTooLarge, MigrateError, Unavailable
-from alternator_migrate.lane import Lane, Transport, open_lane
+from alternator_migrate.lane import Lane, open_lane
 from alternator_migrate.loops import loop_factory
 from alternator_migrate.nodes import Nodes
 from tests.servers.tls import self_signed

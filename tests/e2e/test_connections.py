@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from alternator_migrate.dialing import Transport
 from alternator_migrate.errors import Unavailable
-from alternator_migrate.lane import Transport, open_lane
+from alternator_migrate.lane import open_lane
 from alternator_migrate.nodes import Nodes
 from tests.e2e.jobs import alternator, job, migrate
 from tests.e2e.stage import TABLE, rows

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from alternator_migrate.changes import StreamStanding
 from alternator_migrate.description import KeyElement, TableSpec
+from alternator_migrate.dialing import Transport
 from alternator_migrate.follow import Applier
 from alternator_migrate.following import Follower, Rules
-from alternator_migrate.lane import Lane, Transport, open_lane
+from alternator_migrate.lane import Lane, open_lane
 from alternator_migrate.model import Limits
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.pacing import Pace, Retry

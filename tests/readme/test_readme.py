@@ -11,6 +11,8 @@ import yaml
 from alternator_migrate.cli import cli
 from alternator_migrate.config.document import Document
 from alternator_migrate.config.reader import read_settings
+from tests.cli.support import two_ends
+from tests.conftest import RunCli
 from tests.readme.reference import reference
 
 ROOT = Path(__file__).parents[2]
@@ -24,9 +26,7 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[str]:
     shell = "".join(blocks("sh")).replace("\\\n", " ")
     lines = [line.split(" #")[0].strip() for line in shell.splitlines()]
-    return [
-        line for line in lines if re.match(r"(docker .* )?alternator-migrate |.* migrate ", line)
-    ]
+    return [line for line in lines if re.match(r"(.* )?(alternator-migrate|migrate) ", line)]
 
 
 def test_the_reference_of_keys_is_that_of_the_settings() -> None:
@@ -43,6 +43,18 @@ def test_every_command_parses(line: str) -> None:
         assert arguments[0] in ("--version", "-h", "completion")
         return
     command.make_context(command.name, arguments[1:], parent=context)
+
+
+async def test_the_command_without_a_file_works_on_a_clean_machine(run_cli: RunCli) -> None:
+    (line,) = (line for line in commands() if "http://localhost:8001" in line)
+    async with two_ends(60) as ends:
+        line = line.replace("http://localhost:8000", ends.source.url)
+        words = shlex.split(line.replace("http://localhost:8001", ends.target.url))
+        program = words.index("alternator-migrate")
+        given = dict(word.split("=") for word in words[:program])
+        result = await run_cli(*words[program + 1 :], env=given)
+        assert result.code == 0, result.err
+        assert len(ends.target.items("Example")) == 60
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))

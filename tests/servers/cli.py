@@ -107,7 +107,7 @@ async def running(
 
 
 def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the caller's environment without HOME and AWS_*, and with `extra`.
+    """Return the caller's environment without HOME, AWS_* and proxies, and with `extra`.
 
     Without HOME botocore finds the home directory in the user database, so it is pointed at files
     that do not exist, and kept from asking for the metadata of a cloud instance.
@@ -115,7 +115,9 @@ def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name != "HOME" and not name.startswith("AWS_")
+        if name not in ("HOME", "REQUESTS_CA_BUNDLE")
+        and not name.startswith("AWS_")
+        and not name.lower().endswith("_proxy")
     }
     nothing = str(folder / "no-such-file")
     hermetic = {

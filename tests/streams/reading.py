@@ -7,7 +7,8 @@ from contextlib import aclosing, asynccontextmanager
 import msgspec
 
 from alternator_migrate.description import KeyElement, TableSpec
-from alternator_migrate.lane import STREAMS_API, Lane, Transport, open_lane
+from alternator_migrate.dialing import Transport
+from alternator_migrate.lane import STREAMS_API, Lane, open_lane
 from alternator_migrate.model import Change, ChangePage
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.pacing import Retry

@@ -27,7 +27,10 @@ FLOORS: Final = {
     "edges": (
         *(
             "aws",
+            "refusals",
             "answers",
+            "proxies",
+            "dialing",
             "lane",
             "nodes",
             "homes",
@@ -62,9 +65,9 @@ DOORS: Final = {
     "tenacity": ("pacing",),
     "aioboto3": ("aws",),
     "aiobotocore": ("aws",),
-    "botocore": ("aws",),
-    "aiohttp": ("lane",),
-    "yarl": ("lane",),
+    "botocore": ("aws", "refusals"),
+    "aiohttp": ("lane", "dialing"),
+    "yarl": ("dialing",),
     # wire and records leave values undecoded, canonical decodes them
     "msgspec": ("wire", "records", "canonical"),
     "yaml": ("config.document", "savepoint"),

@@ -49,3 +49,9 @@ def test_an_address_that_no_client_could_use_is_a_mistake(key: str, url: str) ->
 
 def test_a_host_with_a_port_takes_no_other_port() -> None:
     refused(changed("target.endpoint", {"host": "http://h:8000", "port": 8000}))
+
+
+def test_a_ca_for_aws_itself_is_named_elsewhere() -> None:
+    (mistake,) = refused(changed("source.endpoint", {"caBundle": "ca.pem"})).mistakes
+    assert mistake.path == "source.endpoint"
+    assert "AWS_CA_BUNDLE" in mistake.message

@@ -1,0 +1,125 @@
+"""botocore's errors in the words of this house, each with the remedy that fits it."""
+
+import json
+from typing import Final
+
+from botocore import exceptions as boto
+
+from alternator_migrate.errors import (
+    NO_CERTIFICATE,
+    REMEDIES,
+    MigrateError,
+    ServerRefused,
+    Unavailable,
+    UsageError,
+)
+
+_LONGEST_WORDS: Final = 300
+_SERVER_ERRORS: Final = 500
+_SETTINGS: Final = "Check the AWS_... variables of the environment, and the profile in AWS's files."
+_FILES: Final = "AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE are to name INI files."
+_LOG_IN: Final = "Log in anew: `aws sso login`, with --profile where one is used."
+_UNREACHED: Final = "Check the endpoint, the region and the network."
+_PROCESS: Final = (
+    "Run the credential_process of the AWS profile by hand: it is to print credentials as JSON."
+)
+_NAMED_FILE: Final = (
+    "It is named by AWS_WEB_IDENTITY_TOKEN_FILE, or by web_identity_token_file or "
+    "credential_process of the AWS profile."
+)
+_BY_TYPE: Final[dict[type[boto.BotoCoreError], str]] = {
+    boto.InvalidRegionError: "Check `region`: letters, digits and hyphens, such as eu-west-1.",
+    boto.ConfigParseError: _FILES,
+    boto.ProfileNotFound: "Check credentials.profile, AWS_PROFILE and the AWS files.",
+    boto.PartialCredentialsError: "Check `credentials`, the environment and the AWS profile.",
+    boto.NoCredentialsError: "Check `credentials`.",
+    boto.NoRegionError: "Check `region`.",
+    boto.InvalidConfigError: _SETTINGS,
+    boto.UnknownCredentialError: _SETTINGS,
+    boto.SSOError: _LOG_IN,
+    boto.TokenRetrievalError: _LOG_IN,
+    boto.SSLError: NO_CERTIFICATE,
+    boto.ProxyConnectionError: "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY.",
+    boto.ConnectionError: _UNREACHED,
+    boto.HTTPClientError: _UNREACHED,
+}
+
+
+class refusing:  # noqa: N801 # reads as a statement: `with refusing("CreateTable"):`
+    """A context that tells botocore's errors in the words of this house.
+
+    A server's answer becomes `ServerRefused`, missing credentials and regions `UsageError`,
+    and a service that cannot be reached `MigrateError`. `remedy` is for what has none of its own.
+    """
+
+    def __init__(self, operation: str, remedy: str = "") -> None:
+        self._operation, self._given = operation, remedy
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, boto.ClientError):
+            code = error_code(error)
+            hint = "" if code in REMEDIES else self._given
+            raise ServerRefused(self._operation, code, _words(error), hint) from error
+        if isinstance(error, boto.BotoCoreError | OSError):
+            absent = boto.NoCredentialsError | boto.NoRegionError | boto.PartialCredentialsError
+            told = UsageError if isinstance(error, absent) else MigrateError
+            remedy = _remedy(error) or self._given or _UNREACHED
+            raise told(f"{self._operation}: {_text(error)}", remedy) from error
+
+
+class configuring:  # noqa: N801 # reads as a statement: `with configuring():`
+    """A context in which AWS's settings are read: what is wrong with them is a `UsageError`."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, boto.BotoCoreError):
+            raise UsageError(_text(error), _remedy(error) or _SETTINGS) from error
+        if isinstance(error, ValueError):
+            words = f"AWS's settings cannot be used: {_text(error)}"
+            raise UsageError(words, _remedy(error) or _SETTINGS) from error
+
+
+def not_refreshed(error: Exception) -> MigrateError:
+    """What keeps credentials from being refreshed: a refusal is final, anything else may pass."""
+    if isinstance(error, boto.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status < _SERVER_ERRORS and "Throttl" not in error_code(error):
+            return ServerRefused("refreshing the credentials", error_code(error), _words(error))
+    return Unavailable(f"refreshing the credentials: {error}")
+
+
+def error_code(error: boto.ClientError) -> str:
+    """The API's error type of a botocore error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _remedy(error: Exception) -> str:
+    """What mends an error of a known kind."""
+    if isinstance(error, boto.CredentialRetrievalError):
+        by_process = error.kwargs.get("provider") == "custom-process"
+        return _PROCESS if by_process else _SETTINGS
+    if isinstance(error, json.JSONDecodeError):
+        return _PROCESS
+    if isinstance(error, OSError) and error.filename:
+        return _NAMED_FILE
+    return next((hint for kind, hint in _BY_TYPE.items() if isinstance(error, kind)), "")
+
+
+def _text(error: Exception) -> str:
+    """An error's own words, on one line."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.strerror}: {error.filename}"
+    return _short(" ".join(str(error).split()))
+
+
+def _words(error: boto.ClientError) -> str:
+    return _short(str(error.response.get("Error", {}).get("Message", "")) or str(error))
+
+
+def _short(words: str) -> str:
+    return words if len(words) < _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]}..."
