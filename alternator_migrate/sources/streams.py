@@ -76,8 +76,8 @@ class StreamSource:
 
     A shard is read five times a second, the most that DynamoDB allows, and an idle one twice, to
     leave something for other readers; where many are idle, less often, so that these reads stay
-    near a hundred a second, but every `idle_seconds` at least. Servers without that limit are
-    asked again at once after a full answer.
+    near a hundred a second, but every `idle_seconds` (and half the delay) at least. Servers
+    without that limit are asked again at once after a full answer.
     """
 
     def __init__(
@@ -89,9 +89,9 @@ class StreamSource:
         idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
         self._calls = _Calls(lane, arn, retry)
-        self._arn, self._idle_seconds = arn, idle_seconds
-        self._manner = _manner(arn)
+        self._arn, self._manner = arn, _manner(arn)
         self.delay, self.skew = self._manner.delay, self._manner.skew
+        self._idle_seconds = idle_seconds + self.delay / 2
         self._read = records.record_reader(table)
         self._open = 0
 
