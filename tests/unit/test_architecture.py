@@ -21,7 +21,7 @@ FLOORS: Final = {
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "circle", "shards", "config", "decimals"),
-        *("untyped", "canonical", "equality", "digests", "expressions", "conditions"),
+        *("untyped", "canonical", "equality", "digests", "clauses", "expressions", "conditions"),
         *("plain", "judging", "looking", "reading", "confidence"),
     ),
     "edges": (
