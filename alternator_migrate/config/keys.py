@@ -7,6 +7,8 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
+from alternator_migrate.config.variables import Filled, meant
+
 _HOST = re.compile(
     r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*\.?"
 )
@@ -54,6 +56,7 @@ def text(value: Any) -> str:
 
 def flag(value: Any) -> bool:
     """true or false."""
+    value = meant(value)
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
     return value
@@ -63,6 +66,7 @@ def integer(lowest: int, highest: int = 2**31 - 1) -> Kind:
     """A whole number within bounds, both inclusive."""
 
     def check(value: Any) -> int:
+        value = meant(value)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
             bounds = (
                 f"from {lowest} to {highest}" if highest < 2**31 - 1 else f"of at least {lowest}"
@@ -77,6 +81,7 @@ def number(lowest: float, highest: float = float("inf")) -> Kind:
     """A number within bounds, both inclusive."""
 
     def check(value: Any) -> float:
+        value = meant(value)
         wrong_type = isinstance(value, bool) or not isinstance(value, int | float)
         if wrong_type or not lowest <= value <= min(highest, sys.float_info.max):
             bounds = f"from {lowest:g} to {highest:g}" if highest < float("inf") else ""
@@ -134,12 +139,17 @@ def mapping(kind: Kind) -> Kind:
 
 def attribute_value(value: Any) -> Mapping[str, Any]:
     """A value in DynamoDB JSON, such as {N: "5"}; a plain text, number or boolean is wrapped."""
+    if isinstance(value, Filled) and isinstance(value.meant, bool | int | float):
+        kind = "BOOL" if isinstance(value.meant, bool) else "N"
+        raise ValueError(
+            f'must name its type, as it is a variable: {{S: "..."}} or {{{kind}: ...}}'
+        )
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, int | float):
         return {"N": text(value)}
     if isinstance(value, str):
-        return {"S": value}
+        return {"S": str(value)}
     if isinstance(value, dict) and len(value) == 1:
         return {str(name): _typed(str(name), each) for name, each in value.items()}
     raise ValueError('must be a text, a number, true, false, or DynamoDB JSON such as {N: "5"}')

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from alternator_migrate.conditions import matcher
 from alternator_migrate.config.document import Document
 from alternator_migrate.config.settings import AlternatorOptions, Settings, Side
+from alternator_migrate.config.variables import Filled
 from alternator_migrate.errors import ConfigError, Mistake
 from alternator_migrate.expressions import ExpressionError
 
@@ -100,6 +101,8 @@ class _Reader:
     def _field(self, field: Any, name: str, value: Mapping[str, Any], path: str) -> Any:
         metadata, inner = field.metadata, _join(path, name)
         given = value.get(name)
+        if isinstance(given, Filled) and not given:
+            given = None
         if metadata.get("ignored"):
             if name in value:
                 place = self._document.place(inner)

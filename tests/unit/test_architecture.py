@@ -67,7 +67,7 @@ DOORS: Final = {
     "yarl": ("lane",),
     # wire and records leave values undecoded, canonical decodes them
     "msgspec": ("wire", "records", "canonical"),
-    "yaml": ("config.document", "savepoint"),
+    "yaml": ("config.document", "config.nodes", "savepoint"),
     "moto": ("demo",),
     "uvloop": ("loops",),
     "distributed": ("engines.cluster",),
