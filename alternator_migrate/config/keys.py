@@ -2,12 +2,12 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
-from alternator_migrate.config.variables import Filled, meant
+from alternator_migrate.config.variables import meant
 
 _HOST = re.compile(
     r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*\.?"
@@ -15,6 +15,33 @@ _HOST = re.compile(
 
 Kind = Callable[[Any], Any]
 """Takes a plain YAML value, returns the checked one; raises `ValueError` with what is wanted."""
+
+
+class Wrong(ValueError):
+    """What is wrong with parts of a value: of each its path within the value, and what is
+    wanted."""
+
+    def __init__(self, parts: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path} {message}" for path, message in parts))
+        self.parts = parts
+
+
+def wrong_parts(error: ValueError) -> Sequence[tuple[str, str]]:
+    """Every part that a kind refused, with what is wrong; the path of the whole value is ""."""
+    return error.parts if isinstance(error, Wrong) else [("", str(error))]
+
+
+def each_of(kind: Kind, parts: Iterable[tuple[str, Any]]) -> list[Any]:
+    """What a kind makes of each part of a value, given with its path. Raises `Wrong`."""
+    found, wrong = [], []
+    for path, value in parts:
+        try:
+            found.append(kind(value))
+        except ValueError as error:
+            wrong += [(path + inner, message) for inner, message in wrong_parts(error)]
+    if wrong:
+        raise Wrong(wrong)
+    return found
 
 
 def key(
@@ -45,13 +72,18 @@ def ignored(doc: str = "") -> Any:
     return field(default=None, metadata={"ignored": True, "doc": doc}, repr=False)
 
 
-def text(value: Any) -> str:
-    """A string that is not empty; YAML's numbers count as the text that was written."""
+def any_text(value: Any) -> str:
+    """A string; YAML's numbers count as the text that was written."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("must be a text")  # one error type for every kind
+    return str(getattr(value, "written", value))
+
+
+def text(value: Any) -> str:
+    """A string that is not empty."""
     if value == "":
         raise ValueError("must not be empty")
-    return str(getattr(value, "written", value))
+    return any_text(value)
 
 
 def flag(value: Any) -> bool:
@@ -121,7 +153,7 @@ def list_of(kind: Kind) -> Kind:
     def check(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise ValueError("must be a list")
-        return tuple(kind(element) for element in value)
+        return tuple(each_of(kind, ((f"[{i}]", element) for i, element in enumerate(value))))
 
     return check
 
@@ -132,27 +164,15 @@ def mapping(kind: Kind) -> Kind:
     def check(value: Any) -> Mapping[str, Any]:
         if not isinstance(value, dict):
             raise ValueError("must be a mapping of names to values")
-        return {text(name): kind(each) for name, each in value.items()}
+        if "" in value:
+            raise ValueError("must have no name that is empty")
+        names = [text(name) for name in value]
+        elements = zip(names, value.values(), strict=True)
+        return dict(
+            zip(names, each_of(kind, ((f".{n}", each) for n, each in elements)), strict=True)
+        )
 
     return check
-
-
-def attribute_value(value: Any) -> Mapping[str, Any]:
-    """A value in DynamoDB JSON, such as {N: "5"}; a plain text, number or boolean is wrapped."""
-    if isinstance(value, Filled) and isinstance(value.meant, bool | int | float):
-        kind = "BOOL" if isinstance(value.meant, bool) else "N"
-        raise ValueError(
-            f'must name its type, as it is a variable: {{S: "..."}} or {{{kind}: ...}}'
-        )
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, int | float):
-        return {"N": text(value)}
-    if isinstance(value, str):
-        return {"S": str(value)}
-    if isinstance(value, dict) and len(value) == 1:
-        return {str(name): _typed(str(name), each) for name, each in value.items()}
-    raise ValueError('must be a text, a number, true, false, or DynamoDB JSON such as {N: "5"}')
 
 
 def base_url(value: Any) -> str:
@@ -174,16 +194,3 @@ def host_name(value: Any) -> str:
     address = text(value).rstrip("/")
     base_url(address if "://" in address else f"http://{address}")
     return address
-
-
-def _typed(kind: str, value: Any) -> Any:
-    """Numbers of DynamoDB JSON are texts, with or without quotes in YAML."""
-    if kind == "N":
-        return text(value)
-    if kind == "NS" and isinstance(value, list):
-        return [text(each) for each in value]
-    if kind == "L" and isinstance(value, list):
-        return [attribute_value(each) for each in value]
-    if kind == "M" and isinstance(value, dict):
-        return {str(name): attribute_value(each) for name, each in value.items()}
-    return value

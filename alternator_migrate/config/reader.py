@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from alternator_migrate.conditions import matcher
 from alternator_migrate.config.document import Document
+from alternator_migrate.config.keys import wrong_parts
 from alternator_migrate.config.settings import AlternatorOptions, Settings, Side
 from alternator_migrate.config.variables import Filled
 from alternator_migrate.errors import ConfigError, Mistake
@@ -114,19 +115,19 @@ class _Reader:
             return self.section(metadata["section"], given, inner)
         if "sections" in metadata:
             return self._sections(metadata["sections"], given, inner)
-        if any(mistake.path == inner for mistake in self._document.mistakes):
-            return field.default
+        if self._is_told(inner):
+            return _default(field)
         if given is None:
             if metadata["required"]:
                 self._mistake(inner, "is missing")
-            return (
-                field.default_factory() if field.default is dataclasses.MISSING else field.default
-            )
+            return _default(field)
         try:
             return metadata["kind"](given)
         except ValueError as error:
-            self._mistake(inner, str(error))
-            return field.default
+            for within, message in wrong_parts(error):
+                if not self._is_told(inner + within):
+                    self._mistake(inner + within, message)
+            return _default(field)
 
     def _sections(self, settings: type, value: Any, path: str) -> tuple[Any, ...]:
         if value is None:
@@ -141,9 +142,17 @@ class _Reader:
         meant = f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}"
         self._mistake(path, f"is not a known key{meant}")
 
+    def _is_told(self, path: str) -> bool:
+        """Whether the document itself has a mistake there, so that the value says nothing."""
+        return any(mistake.path == path for mistake in self._document.mistakes)
+
     def _mistake(self, path: str, message: str) -> None:
         path = self._written_as.get(path, path)
         self.mistakes.append(Mistake(path, self._document.place(path), message))
+
+
+def _default(field: Any) -> Any:
+    return field.default_factory() if field.default is dataclasses.MISSING else field.default
 
 
 def _join(path: str, name: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from alternator_migrate.config.attributes import attribute_value
 from alternator_migrate.config.keys import (
-    attribute_value,
+    any_text,
     base_url,
     flag,
     host_name,
@@ -153,7 +154,7 @@ class Target(Side):
     )
     copy_ttl: bool = key(flag, "enable TTL on the target, after the data", default=True)
     copy_tags: bool = key(flag, "copy the table's tags", default=True)
-    tags: Mapping[str, str] = key(mapping(text), "tags to add", default={})
+    tags: Mapping[str, str] = key(mapping(any_text), "tags to add", default={})
     indexes: Literal["before", "after", "skip"] = key(
         one_of("before", "after", "skip"), "when global indexes are created", default="before"
     )

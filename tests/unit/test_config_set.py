@@ -48,6 +48,7 @@ def test_an_expression_needs_no_quotes() -> None:
         ("source.table=!!python/object:a b", "source.table"),
         ("target.tags={a: '${NOPE_NOT_SET}'}", "target.tags.a"),
         ("target.endpoint={url: http://h, port: x, a: 1}", "target.endpoint.a"),
+        ("target.tags={a: {b: c}}", "target.tags.a"),
     ],
 )
 def test_a_mistake_of_a_value_is_told_at_its_assignment(assignment: str, path: str) -> None:
@@ -68,3 +69,12 @@ def test_what_an_assignment_replaces_has_no_line_any_more() -> None:
     found = mistake(text, "target.endpoint={host: h, port: x}")
     assert (found.path, found.place) == ("target.endpoint.port", "--set target.endpoint=...")
     assert NAME in mistake(text).place
+
+
+def test_what_was_wrong_with_a_replaced_value_is_no_mistake() -> None:
+    text = changed("target.tags", {"a": "${NOPE_NOT_SET}"})
+    assert mistake(text).path == "target.tags.a"
+    assert dict(loaded(text, "target.tags={b: c}")[0].target.tags) == {"b": "c"}
+    assert dict(loaded(text, "target.tags.a=c")[0].target.tags) == {"a": "c"}
+    wrong = refused(text, "target.tags", "target.tags={a: '${NOPE_NOT_SET}'}")
+    assert {each.place for each in wrong.mistakes} == {"--set target.tags", "--set target.tags=..."}

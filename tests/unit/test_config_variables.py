@@ -7,7 +7,7 @@ import pytest
 
 from alternator_migrate.config import load, recipe
 from tests.unit.begun import begun
-from tests.unit.configs import NAME, TEXT, at, attribute, changed, loaded, mistake
+from tests.unit.configs import NAME, TEXT, at, attribute, changed, loaded, mistake, paths
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ("target.table", "$Q${AM_DIGITS}$Q", "0123"),
         ("target.table", "$Q${AM_FLAG}$Q", "true"),
         ("target.table", "$Q${AM_NOTHING}$Q", "null"),
-        ("target.tags", "{a: $Q${AM_DIGITS}$Q}", {"a": "0123"}),
+        ("target.tags", "{a: $Q${AM_DIGITS}$Q, b: $Q${AM_EMPTY}$Q}", {"a": "0123", "b": ""}),
         ("target.indexes", "$Q${AM_ABSENT:-after}$Q", "after"),
     ],
 )
@@ -109,6 +109,11 @@ def test_a_variable_of_another_type_is_told_as_what_it_stands_for() -> None:
     assert "whole number" in found.message and "'scylla'" in found.message
 
 
+def test_a_variable_of_a_list_that_is_not_set_is_one_mistake() -> None:
+    text = changed("target.endpoint", "HERE").replace("HERE", "{urls: [http://a, '${AM_ABSENT}']}")
+    assert paths([mistake(text)]) == {"target.endpoint.urls[1]"}
+
+
 def test_a_savepoint_and_a_worker_read_variables_as_the_file_has_them(tmp_path: Path) -> None:
     text = changed("target.endpoint", "HERE", changed("source.filter", "FILTER"))
     text = text.replace("HERE", "{host: 'http://${AM_HOST}', port: ${AM_PORT}}")
@@ -128,6 +133,7 @@ def test_a_savepoint_and_a_worker_read_variables_as_the_file_has_them(tmp_path: 
 def test_a_variable_that_may_be_text_or_number_must_be_said_to_be_one(value: str) -> None:
     text = changed("source.filter", "FILTER")
     found = mistake(text.replace("FILTER", f"{{expression: 'a > :v', values: {{':v': {value}}}}}"))
+    assert found.path == "source.filter.values.:v"
     assert '{S: "..."} or {N: ...}' in found.message
     found = mistake(text.replace("FILTER", "{expression: a = :v, values: {':v': '${AM_FLAG}'}}"))
     assert '{S: "..."} or {BOOL: ...}' in found.message
