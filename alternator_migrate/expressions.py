@@ -49,6 +49,10 @@ class ExpressionError(ValueError):
     """What is wrong with an expression, its names or its values: the second half of a sentence."""
 
 
+class TooDeepError(ExpressionError):
+    """Parentheses that a server may take, but that are not followed here."""
+
+
 def parse(expression: str, names: Mapping[str, str], values: Mapping[str, Any]) -> Condition:
     """The condition that an expression is, with these names and values (canonical, decoded).
 
@@ -143,7 +147,7 @@ class _Parser:
         self._take("(")
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise ExpressionError(f"its parentheses are more than {_DEEPEST} deep")
+            raise TooDeepError(f"its parentheses are more than {_DEEPEST} deep")
         found = read()
         self._depth -= 1
         self._take(")")

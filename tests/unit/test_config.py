@@ -234,24 +234,6 @@ def test_following_goes_with_a_stream() -> None:
     assert "streamChanges" in found.message
 
 
-@pytest.mark.parametrize(
-    ("expression", "words"),
-    [
-        ("v >", "ends too early"),
-        ("v = :five", ":five is not defined"),
-        ("attribute_exists(#v)", "#v is not"),
-    ],
-)
-def test_a_filter_of_changes_is_read_here_and_others_by_the_server(
-    expression: str, words: str
-) -> None:
-    wrong = f"source.filter.expression={expression}"
-    loaded(changed("target.streamChanges", False), wrong)
-    found = mistake(changed("target.streamChanges", True), wrong)
-    assert found.path == "source.filter"
-    assert "cannot be applied to changes" in found.message and words in found.message
-
-
 @pytest.mark.parametrize("side", ["source", "target"])
 def test_an_s3_export_is_told_in_one_sentence(side: str) -> None:
     text = changed(f"{side}.type", "dynamodb-s3-export")

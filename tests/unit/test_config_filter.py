@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.configs import changed, line_of, loaded, mistake, refused
+from tests.unit.test_conditions import EXPRESSIONS, REFUSED, given
 
 FINE: dict[str, Any] = {
     "S": ("", "x"),
@@ -80,3 +81,45 @@ def test_every_value_that_is_none_is_told() -> None:
     assert found.keys() == {f"source.filter.values.{path}" for path in (":x.Q", ":y.SS[1]", ":z.N")}
     wrong = "source.filter.values.:z.N"
     assert found[wrong] == line_of(text, wrong)
+
+
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize("expression", REFUSED, ids=lambda text: str(text)[:30])
+def test_an_expression_that_servers_refuse_is_a_mistake(expression: str, follow: bool) -> None:
+    names, values = given(expression)
+    text = filtered(expression, names=names, values=values)
+    found = mistake(changed("target.streamChanges", follow, text))
+    if expression:
+        assert (found.path, found.place) == ("source.filter", line_of(text, "source.filter"))
+        assert REFUSED[expression] in found.message
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_expression_that_servers_take_is_none(expression: str) -> None:
+    names, values = given(expression)
+    loaded(filtered(expression, names=names, values=values))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"values": {}}, ":v is not defined"),
+        ({"values": {":v": 1, ":w": 2}}, ":w is given, but stands nowhere"),
+        ({"values": {":v": 1}, "names": {"#n": "a"}}, "#n is given, but stands nowhere"),
+    ],
+)
+def test_what_is_undefined_or_unused_is_a_mistake(more: dict[str, Any], told: str) -> None:
+    found = mistake(filtered("a = :v", **more))
+    assert found.path == "source.filter"
+    assert told in found.message
+
+
+def test_an_expression_that_a_comment_cuts_off_is_told_as_it_is_read() -> None:
+    text = filtered("HERE", names={"#b": "b"}).replace("HERE", "attribute_exists(a) AND #b = a")
+    assert "it reads 'attribute_exists(a) AND'" in mistake(text).message
+
+
+def test_what_is_only_not_followed_here_is_left_to_the_server_of_a_copy() -> None:
+    deep = filtered("NOT (" * 51 + "attribute_exists(a)" + ")" * 51)
+    loaded(deep)
+    assert "more than 50 deep" in mistake(changed("target.streamChanges", True, deep)).message

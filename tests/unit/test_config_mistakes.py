@@ -1,16 +1,78 @@
-"""All mistakes at once: those of single elements."""
+"""All mistakes at once: those of single elements, and those that only the whole shows."""
 
 from typing import Any
 
 import pytest
 
 from tests.unit.configs import (
+    ALTERNATOR_SOURCE,
     NAME,
+    TEXT,
     changed,
     line_of,
     loaded,
+    mistake,
+    paths,
     refused,
 )
+
+WHOLE = """\
+source:
+  type: dynamodb
+  table: Same
+  colour: blue
+  credentials: {accessKey: a}
+  filter: {expression: a = :v}
+target:
+  type: dynamodb
+  table: Same
+  credentials: {sessionToken: t}
+renames:
+  - {from: a, to: b}
+  - {from: a, to: c}
+  - {from: 1}
+skipSegments: [1]
+"""
+
+
+def test_one_unknown_key_hides_no_contradiction() -> None:
+    found = paths(refused(WHOLE).mistakes)
+    assert found == {
+        "source.colour",
+        "source.credentials",
+        "source.filter",
+        "target.credentials.sessionToken",
+        "target.table",
+        "renames",
+        "renames[2].to",
+        "skipSegments",
+    }
+
+
+def test_a_missing_endpoint_is_told_beside_an_unknown_key() -> None:
+    text = changed("target", {"type": "alternator", "table": "To", "colour": "blue"})
+    assert paths(refused(text).mistakes) == {"target.colour", "target.endpoint"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "found"),
+    [
+        ("source.scanSegments", "many", {"source.scanSegments", "target.table"}),
+        ("skipSegments", ["x"], {"skipSegments[0]", "target.table"}),
+        ("source.table", True, {"source.table", "skipSegments"}),
+        ("target.endpoint", 5, {"target.endpoint", "skipSegments"}),
+        ("target.endpoint", {"url": "x"}, {"target.endpoint.url", "skipSegments"}),
+        ("source.type", "cassandra", {"source.type"}),
+        ("source.type", "dynamdb", {"source.type", "skipSegments"}),
+        ("source", 5, {"source"}),
+        ("target", [], {"target", "skipSegments"}),
+    ],
+)
+def test_what_rests_on_a_mistake_is_not_told(path: str, value: object, found: set[str]) -> None:
+    text = changed("skipSegments", [7], changed("source.scanSegments", 4))
+    text = changed("target", {"type": "dynamodb", "table": "From", "region": "eu-west-1"}, text)
+    assert paths(refused(text).mistakes) == {"skipSegments", "target.table"}
+    assert paths(refused(changed(path, value, text)).mistakes) == found
 
 
 @pytest.mark.parametrize(
@@ -45,3 +107,40 @@ def test_every_bad_tag_is_told_with_its_key_and_line() -> None:
 
 def test_a_tag_may_be_empty() -> None:
     assert dict(loaded(changed("target.tags", {"a": ""}))[0].target.tags) == {"a": ""}
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_the_rest_of_a_later_type_is_checked(side: str) -> None:
+    text = changed(f"{side}.type", "dynamodb-s3-export")
+    for path, value in {
+        "bucket": "b",
+        "path": "s3://b",
+        "usePathStyleAccess": True,
+        "colour": "blue",
+        "region": True,
+        "endpoint": {"host": "h", "port": "x"},
+        "credentials": {"accessKey": "a"},
+    }.items():
+        text = changed(f"{side}.{path}", value, text)
+    wrong = ("type", "colour", "region", "endpoint.port", "credentials")
+    assert paths(refused(text).mistakes) == {f"{side}.{path}" for path in wrong}
+
+
+def test_a_table_is_not_missed_where_an_export_has_none() -> None:
+    text = changed("target", {"type": "dynamodb-s3-export", "path": "s3://b"})
+    assert mistake(text).path == "target.type"
+
+
+@pytest.mark.parametrize("key", ["datacenter", "maxItemsPerBatch"])
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_an_option_of_alternator_says_which_type_it_is_for(side: str, key: str) -> None:
+    text = changed(f"{side}.type", "dynamodb", ALTERNATOR_SOURCE)
+    found = mistake(changed(f"{side}.{key}", "x", text))
+    assert found.path == f"{side}.{key}"
+    assert found.message == "is only for type: alternator"
+
+
+def test_a_document_that_has_mistakes_in_a_section_is_told_whole() -> None:
+    text = TEXT.replace("table: To", "? [a]\n  : b\n  tabel: To") + "skipSegments: [1]\n"
+    found = paths(refused(text).mistakes)
+    assert {"target", "target.tabel", "target.table", "skipSegments"} <= found
