@@ -64,7 +64,7 @@ class Transport:
     sends request bodies with gzip; `few_headers` leaves out what Alternator does not read."""
 
     connections: int = 64
-    connect_timeout: float = 5.0
+    connect_timeout: float | None = 5.0
     read_timeout: float = 30.0
     idle_timeout: float = 50.0
     acquire_timeout: float | None = None

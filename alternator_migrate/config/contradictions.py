@@ -35,9 +35,6 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
             yield from _of_side(name, side)
     if source and target:
         yield from _of_tables(source, target)
-    if target and target.skip_initial_snapshot_transfer and not target.stream_changes:
-        path, stream = "target.skipInitialSnapshotTransfer", "target.streamChanges"
-        yield Contradiction(path, f"without {stream} there is no work", (path, stream))
     if source:
         yield from _of_segments(settings)
         if source.filter:

@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from alternator_migrate.config.variables import meant
@@ -12,6 +12,10 @@ from alternator_migrate.config.variables import meant
 _HOST = re.compile(
     r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*\.?"
 )
+
+_STREAMS: Final = ("dynamodb-streams", "dynamodb", "ddb")
+_NO_STREAM: Final = ("disabled", "none", "off")
+_KINESIS: Final = ("kinesis", "kinesis-data-streams")
 
 Kind = Callable[[Any], Any]
 """Takes a plain YAML value, returns the checked one; raises `ValueError` with what is wanted."""
@@ -92,6 +96,18 @@ def flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
     return value
+
+
+def follows(value: Any) -> bool:
+    """Whether changes are followed: true or false, or {type: ...} as ScyllaDB Migrator has it."""
+    if not isinstance(value, dict):
+        return flag(value)
+    kind = value.get("type")
+    if kind in _STREAMS or kind in _NO_STREAM:
+        return kind in _STREAMS
+    if kind in _KINESIS:
+        raise Wrong([(".type", f"{kind}: following from Kinesis is not in this version")])
+    raise Wrong([(".type", f"must be {_STREAMS[0]} or {_NO_STREAM[0]}, not {kind!r}")])
 
 
 def integer(lowest: int, highest: int = 2**31 - 1) -> Kind:

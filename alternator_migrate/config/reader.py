@@ -32,7 +32,8 @@ _OPTIONS: Final = tuple(yaml_name(field.name) for field in dataclasses.fields(Al
 
 
 def read_settings(document: Document) -> tuple[Settings, list[str]]:
-    """The settings of a document, and one warning for each key that means nothing here.
+    """The settings of a document, and a warning that names the keys that mean nothing here, if
+    there are any.
 
     Raises `ConfigError` with all mistakes.
     """
@@ -43,13 +44,14 @@ def read_settings(document: Document) -> tuple[Settings, list[str]]:
     if reader.mistakes:
         hint = "Nothing was changed. The README lists every key; `-h` shows the flags."
         raise ConfigError(reader.mistakes, hint)
-    return settings, reader.warnings
+    named = ", ".join(reader.ignored)
+    return settings, [f"ignored, for they mean nothing here: {named}"] if named else []
 
 
 class _Reader:
     def __init__(self, document: Document) -> None:
         self.mistakes = list(document.mistakes)
-        self.warnings: list[str] = []
+        self.ignored: list[str] = []
         self._document = document
         self._written_as: dict[str, str] = {}
 
@@ -60,7 +62,12 @@ class _Reader:
         for found in contradictions(settings):
             if found.is_sure(wrong):
                 self._mistake(found.path, found.message)
-        return settings
+        target = settings.target
+        if not target or target.stream_changes or not target.skip_initial_snapshot_transfer:
+            return settings
+        self._ignore("target.skipInitialSnapshotTransfer", "; it goes with streamChanges")
+        target = dataclasses.replace(target, skip_initial_snapshot_transfer=False)
+        return dataclasses.replace(settings, target=target)
 
     def section(self, settings: type, value: Any, path: str) -> Any:
         """An instance of `settings`; its fields are only reliable without mistakes."""
@@ -124,8 +131,7 @@ class _Reader:
             given = None
         if metadata.get("ignored"):
             if name in value:
-                place = self._document.place(inner)
-                self.warnings.append(f"{inner} ({place}) means nothing here and is ignored")
+                self._ignore(inner)
             return None
         if "section" in metadata:
             if given is None and metadata["optional"] and name not in value:
@@ -164,6 +170,9 @@ class _Reader:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         meant = f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}"
         self._mistake(path, f"is not a known key{meant}")
+
+    def _ignore(self, path: str, why: str = "") -> None:
+        self.ignored.append(f"{path} ({self._document.place(path)}{why})")
 
     def _is_told(self, path: str) -> bool:
         """Whether the document itself has a mistake there, so that the value says nothing."""

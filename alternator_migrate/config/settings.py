@@ -13,6 +13,7 @@ from alternator_migrate.config.keys import (
     any_text,
     base_url,
     flag,
+    follows,
     host_name,
     ignored,
     integer,
@@ -99,10 +100,18 @@ class AlternatorOptions:
     compression: bool = key(flag, "send request bodies with gzip", default=False)
     optimize_headers: bool = key(flag, "send no header that Alternator ignores", default=False)
     max_connections: int | None = key(integer(1, 10_000), "most connections open at once")
-    connection_max_idle_time_ms: int | None = key(integer(1), "close idle connections after")
-    connection_time_to_live_ms: int | None = key(integer(0), "close connections after")
-    connection_acquisition_timeout_ms: int | None = key(integer(1), "wait for a free connection")
-    connection_timeout_ms: int | None = key(integer(1), "wait for a connection to be made")
+    connection_max_idle_time_ms: int | None = key(
+        integer(0), "close idle connections after; 0 keeps none"
+    )
+    connection_time_to_live_ms: int | None = key(
+        integer(0), "close connections after; 0 sets no limit"
+    )
+    connection_acquisition_timeout_ms: int | None = key(
+        integer(0), "wait for a free connection; 0 sets no limit"
+    )
+    connection_timeout_ms: int | None = key(
+        integer(0), "wait for a connection to be made; 0 sets no limit but the system's"
+    )
     max_items_per_batch: int = key(integer(1, 10_000), "most items a BatchWriteItem", default=100)
     remove_consumed_capacity: bool = key(
         flag, "never ask for consumed capacity (it is never asked of Alternator)", default=True
@@ -143,8 +152,10 @@ class Source(Side):
 class Target(Side):
     """The table to write."""
 
-    stream_changes: bool = key(flag, "follow the changes after the copy", default=False)
-    skip_initial_snapshot_transfer: bool = key(flag, "follow changes only", default=False)
+    stream_changes: bool = key(follows, "follow the changes after the copy", default=False)
+    skip_initial_snapshot_transfer: bool = key(
+        flag, "follow changes only; ignored without streamChanges", default=False
+    )
     write_throughput: float | None = key(number(0.1), "write units per second for the whole run")
     throughput_write_percent: float = key(
         number(0.1, 1.5), "share of a provisioned table's write units", default=0.5
@@ -174,6 +185,7 @@ class Savepoints:
 
     path: str = key(text, "folder of savepoints and rejected items", default="./savepoints")
     interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
+    enable_parquet_file_tracking: object = ignored()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,10 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "compression": (True, True),
     "optimizeHeaders": (True, True),
     "maxConnections": (64, 64),
-    "connectionMaxIdleTimeMs": (1, 1),
+    "connectionMaxIdleTimeMs": (0, 0),
     "connectionTimeToLiveMs": (0, 0),
-    "connectionAcquisitionTimeoutMs": (1, 1),
-    "connectionTimeoutMs": (1, 1),
+    "connectionAcquisitionTimeoutMs": (0, 0),
+    "connectionTimeoutMs": (0, 0),
     "maxItemsPerBatch": (1, 1),
     "removeConsumedCapacity": (False, False),
 }

@@ -140,6 +140,34 @@ def test_an_option_of_alternator_says_which_type_it_is_for(side: str, key: str) 
     assert found.message == "is only for type: alternator"
 
 
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ({"type": "disabled"}, False),
+        ({"type": "none"}, False),
+        ({"type": "dynamodb-streams"}, True),
+        ({"type": "ddb", "more": 1}, True),
+    ],
+)
+def test_changes_are_followed_as_newer_migrators_say_it(value: object, meant: bool) -> None:
+    assert loaded(changed("target.streamChanges", value))[0].target.stream_changes is meant
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"type": "kinesis", "streamArn": "arn"}, "Kinesis is not in this version"),
+        ({"type": "kinesis-data-streams"}, "Kinesis is not in this version"),
+        ({"type": "dynamo-stream"}, "must be dynamodb-streams or disabled"),
+        ({}, "must be dynamodb-streams or disabled"),
+    ],
+)
+def test_changes_from_elsewhere_are_refused_in_a_sentence(value: object, told: str) -> None:
+    found = mistake(changed("target.streamChanges", value))
+    assert found.path == "target.streamChanges.type"
+    assert told in found.message
+
+
 def test_a_document_that_has_mistakes_in_a_section_is_told_whole() -> None:
     text = TEXT.replace("table: To", "? [a]\n  : b\n  tabel: To") + "skipSegments: [1]\n"
     found = paths(refused(text).mistakes)

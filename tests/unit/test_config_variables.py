@@ -38,6 +38,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ("source.throughputReadPercent", "$Q${AM_SHARE}$Q", 0.25),
         ("target.copyTags", "$Q${AM_ABSENT:-false}$Q", False),
         ("target.streamChanges", "$Q${AM_FLAG}$Q", True),
+        ("target.streamChanges", "{type: $Q${AM_ABSENT:-disabled}$Q}", False),
         ("skipSegments", "[$Q${AM_ABSENT:-1}$Q, 2]", None),
         ("target.table", "$Q${AM_DIGITS}$Q", "0123"),
         ("target.table", "$Q${AM_FLAG}$Q", "true"),
