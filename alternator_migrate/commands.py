@@ -14,7 +14,7 @@ from alternator_migrate.errors import UsageError
 from alternator_migrate.loops import on_loop
 from alternator_migrate.parts import Part, check_settings
 from alternator_migrate.progress import Mode
-from alternator_migrate.report import print_out
+from alternator_migrate.report import check_destination, print_out
 from alternator_migrate.running import Run
 from alternator_migrate.staffing import Wish
 from alternator_migrate.streaming import Until
@@ -41,7 +41,7 @@ def run(
 ) -> int:
     """Copy the table, follow its changes, compare the two then if that is asked for. Returns 0, 3
     (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
-    console = _ready(loaded, log_format, log_level)
+    console = _ready(loaded, log_format, log_level, summary_json)
     follows = loaded.settings.target.stream_changes
     if until_caught_up and not follows:
         raise UsageError(
@@ -83,7 +83,7 @@ def validate(
 ) -> int:
     """Compare both sides. Returns 0, 3 (differences are left), 130 or 143; raises
     `MigrateError`."""
-    console = _ready(loaded, log_format, log_level)
+    console = _ready(loaded, log_format, log_level, summary_json)
     wishes = Wishes(mode, sample, repair, delete_extra, show_values)
     check = Check(loaded, wishes, fresh=fresh, wish=wish)
     return Run(loaded, console, progress).to_the_end(summary_json, check=check, copying=False)
@@ -117,10 +117,13 @@ def status(loaded: Loaded, *, shard: Part | None) -> int:
     return 0
 
 
-def _ready(loaded: Loaded, log_format: logs.Format, log_level: str) -> Console:
+def _ready(
+    loaded: Loaded, log_format: logs.Format, log_level: str, summary_json: str | None
+) -> Console:
     """The console, after what may be said before anything is begun."""
     console = Console(stderr=True)
     logs.configure(console, log_format, log_level)
+    check_destination(summary_json)
     _with_warnings(loaded)
     return console
 

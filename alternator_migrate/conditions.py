@@ -13,8 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from alternator_migrate import wire
 from alternator_migrate.canonical import canonical, decoded
-from alternator_migrate.errors import BadAnswer
-from alternator_migrate.expressions import (
+from alternator_migrate.clauses import (
     ORDERED,
     Among,
     Call,
@@ -26,10 +25,9 @@ from alternator_migrate.expressions import (
     Operand,
     Path,
     Some,
-    octets,
-    parse,
-    sortable,
 )
+from alternator_migrate.errors import BadAnswer
+from alternator_migrate.expressions import octets, parse, sortable
 from alternator_migrate.model import Item
 
 Values: TypeAlias = Mapping[str, Any]

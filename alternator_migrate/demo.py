@@ -19,6 +19,7 @@ from alternator_migrate.config import Loaded, load
 from alternator_migrate.errors import UsageError
 from alternator_migrate.loops import on_loop
 from alternator_migrate.progress import Mode
+from alternator_migrate.report import check_destination
 from alternator_migrate.running import Run
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def run(
     """Fill, migrate, validate. Returns 0, or 3 where the sides differ; raises `MigrateError`."""
     console = Console(stderr=True)
     logs.configure(console, log_format, log_level)
+    check_destination(summary_json)
     with _embedded_servers() as url:
         log.info("embedded source and target: two regions of a moto server at %s", url)
         on_loop(lambda: _fill(url, items))

@@ -21,7 +21,7 @@ class Transport:
     sends request bodies with gzip; `few_headers` leaves out what Alternator does not read."""
 
     connections: int = 64
-    connect_timeout: float = 5.0
+    connect_timeout: float | None = 5.0
     read_timeout: float = 30.0
     idle_timeout: float = 50.0
     acquire_timeout: float | None = None
@@ -52,7 +52,7 @@ class Node:
             if url.scheme == "https":
                 tunnel = URL(proxy.url)
                 # nothing else limits how long the proxy may take to make the tunnel
-                patience = patience or transport.connect_timeout + transport.read_timeout
+                patience = patience or (transport.connect_timeout or 0.0) + transport.read_timeout
             else:
                 self.root, url = f"http://{self.host}", URL(proxy.shown)
                 self.common += proxy.header

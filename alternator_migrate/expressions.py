@@ -6,13 +6,26 @@ also refuses are let pass, for they have a meaning: reserved words, redundant pa
 
 import re
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeVar
 
-TYPES: Final = ("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS")
-ORDERED: Final = ("S", "N", "B")
+from alternator_migrate.clauses import (
+    ORDERED,
+    TYPES,
+    Among,
+    Call,
+    Comparison,
+    Condition,
+    Every,
+    Literal,
+    Not,
+    Operand,
+    Path,
+    Size,
+    Some,
+)
+
 _SIZED: Final = ("S", "B", "SS", "NS", "BS", "L", "M")
 _SIGNS: Final = ("=", "<>", "<", "<=", ">", ">=")
 _WORDS: Final = ("AND", "OR", "NOT", "IN", "BETWEEN")
@@ -25,6 +38,7 @@ _OPERANDS: Final = {
 }
 _DEEPEST: Final = 50
 _LONGEST: Final = 4096
+_Read = TypeVar("_Read")
 _token: Final = re.compile(
     r"[#:]?[A-Za-z][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|0|[1-9][0-9]*|<>|<=|>=|[][=<>(),.]"
 ).match
@@ -35,78 +49,8 @@ class ExpressionError(ValueError):
     """What is wrong with an expression, its names or its values: the second half of a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
-    """A place in an item: attribute names, and indexes of lists."""
-
-    parts: Sequence[str | int]
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A value that was given: one of `TYPES`, and its content."""
-
-    kind: str
-    content: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """The size of what is at a place, or was given."""
-
-    of: Path | Literal
-
-
-Operand: TypeAlias = Path | Literal | Size
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`left sign right`, the sign one of = <> < <= > >=."""
-
-    sign: str
-    left: Operand
-    right: Operand
-
-
-@dataclass(frozen=True, slots=True)
-class Among:
-    """`operand IN (options)`."""
-
-    operand: Operand
-    options: Sequence[Operand]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function that is true or false."""
-
-    function: str
-    operands: Sequence[Operand]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """True where the condition is not."""
-
-    condition: "Condition"
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """Conditions joined by AND."""
-
-    conditions: Sequence["Condition"]
-
-
-@dataclass(frozen=True, slots=True)
-class Some:
-    """Conditions joined by OR."""
-
-    conditions: Sequence["Condition"]
-
-
-Condition: TypeAlias = Comparison | Among | Call | Not | Every | Some
+class TooDeepError(ExpressionError):
+    """Parentheses that a server may take, but that are not followed here."""
 
 
 def parse(expression: str, names: Mapping[str, str], values: Mapping[str, Any]) -> Condition:
@@ -194,18 +138,33 @@ class _Parser:
         while self._word == "NOT":
             self._take()
             negated = not negated
-        found = self._parenthesised() if self._seen == "(" else self._simple()
+        inner = self._holds_a_condition
+        found = self._deeper(self._either) if inner else self._simple()
         return Not(found) if negated else found
 
-    def _parenthesised(self) -> Condition:
+    def _deeper(self, read: Callable[[], _Read]) -> _Read:
+        """What is read within parentheses."""
         self._take("(")
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise ExpressionError(f"its parentheses are more than {_DEEPEST} deep")
-        found = self._either()
+            raise TooDeepError(f"its parentheses are more than {_DEEPEST} deep")
+        found = read()
         self._depth -= 1
         self._take(")")
         return found
+
+    @property
+    def _holds_a_condition(self) -> bool:
+        """Whether a condition in parentheses is next, not an operand in them."""
+        if self._seen != "(":
+            return False
+        depth, place = 0, self._next
+        for place in range(self._next, len(self._tokens)):
+            depth += {"(": 1, ")": -1}.get(self._tokens[place][0], 0)
+            if not depth:
+                break
+        after = self._tokens[min(place + 1, len(self._tokens) - 1)][0]
+        return after.upper() not in (*_SIGNS, "BETWEEN", "IN")
 
     def _simple(self) -> Condition:
         if self._calls and self._seen != "size":
@@ -273,6 +232,8 @@ class _Parser:
             self._take(")")
             _check_kinds("size", [found], _SIZED)
             return Size(found)
+        if self._seen == "(":
+            return self._deeper(self._operand)
         return self._place_or_value()
 
     def _place_or_value(self) -> Path | Literal:

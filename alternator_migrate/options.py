@@ -1,6 +1,5 @@
 """The options that commands have in common, and the settings that they amount to."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -110,24 +109,11 @@ def engine(command: F) -> F:
     )(command)
 
 
-def _destination(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A file that can be written, or `-`."""
-    if value and value != "-":
-        folder = os.path.dirname(value) or "."  # noqa: PTH120 # pathlib is not needed for -h
-        where = value if os.path.exists(value) else folder  # noqa: PTH110 # see above
-        if not os.path.isdir(folder):  # noqa: PTH112 # see above
-            raise click.BadParameter(f"there is no folder {folder}", ctx, param)
-        if not os.access(where, os.W_OK):
-            raise click.BadParameter(f"{where} cannot be written", ctx, param)
-    return value
-
-
 def progress(command: F) -> F:
     """Add --progress and --summary-json."""
     command = click.option(
         "--summary-json",
         type=click.Path(dir_okay=False, allow_dash=True),
-        callback=_destination,
         metavar="PATH",
         help="write a summary of the run as JSON; - is standard output",
     )(command)

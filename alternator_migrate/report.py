@@ -15,7 +15,7 @@ from rich.table import Table
 
 from alternator_migrate import __version__
 from alternator_migrate.changes import Following
-from alternator_migrate.errors import MigrateError
+from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.model import Counts, Progress
 
 Status = Literal["completed", "rejects", "differences", "stopped", "failed"]
@@ -275,6 +275,17 @@ def _changes_summary(changes: Following | None) -> Mapping[str, Any] | None:
         "waiting": changes.waiting,
         "lag_seconds": None if changes.lag is None else round(changes.lag, 3),
     }
+
+
+def check_destination(path: str | None) -> None:
+    """Raise `UsageError` where a summary could not be written to `path`."""
+    if path is None or path == "-":
+        return
+    file = Path(path)
+    if not file.parent.is_dir():
+        raise UsageError(f"--summary-json: there is no folder {file.parent}")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise UsageError(f"--summary-json: {path} cannot be written")
 
 
 def write_summary(path: str, ending: Ending) -> None:

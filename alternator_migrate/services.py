@@ -180,12 +180,13 @@ def _transport(side: Side, account: Account, connections: int) -> Transport:
         compress=options.compression,
         few_headers=options.optimize_headers,
     )
-    if options.connection_timeout_ms:
-        transport = replace(transport, connect_timeout=options.connection_timeout_ms / 1000)
-    if options.connection_max_idle_time_ms:
+    if options.connection_timeout_ms is not None:
+        transport = replace(transport, connect_timeout=_seconds(options.connection_timeout_ms))
+    if options.connection_max_idle_time_ms is not None:
         transport = replace(transport, idle_timeout=options.connection_max_idle_time_ms / 1000)
     return transport
 
 
 def _seconds(milliseconds: int | None) -> float | None:
+    """None where there is no limit, which 0 says too."""
     return milliseconds / 1000 if milliseconds else None

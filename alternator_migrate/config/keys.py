@@ -2,17 +2,50 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+from alternator_migrate.config.variables import meant
 
 _HOST = re.compile(
     r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*\.?"
 )
 
+_STREAMS: Final = ("dynamodb-streams", "dynamodb", "ddb")
+_NO_STREAM: Final = ("disabled", "none", "off")
+_KINESIS: Final = ("kinesis", "kinesis-data-streams")
+
 Kind = Callable[[Any], Any]
 """Takes a plain YAML value, returns the checked one; raises `ValueError` with what is wanted."""
+
+
+class Wrong(ValueError):
+    """What is wrong with parts of a value: of each its path within the value, and what is
+    wanted."""
+
+    def __init__(self, parts: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path} {message}" for path, message in parts))
+        self.parts = parts
+
+
+def wrong_parts(error: ValueError) -> Sequence[tuple[str, str]]:
+    """Every part that a kind refused, with what is wrong; the path of the whole value is ""."""
+    return error.parts if isinstance(error, Wrong) else [("", str(error))]
+
+
+def each_of(kind: Kind, parts: Iterable[tuple[str, Any]]) -> list[Any]:
+    """What a kind makes of each part of a value, given with its path. Raises `Wrong`."""
+    found, wrong = [], []
+    for path, value in parts:
+        try:
+            found.append(kind(value))
+        except ValueError as error:
+            wrong += [(path + inner, message) for inner, message in wrong_parts(error)]
+    if wrong:
+        raise Wrong(wrong)
+    return found
 
 
 def key(
@@ -43,26 +76,45 @@ def ignored(doc: str = "") -> Any:
     return field(default=None, metadata={"ignored": True, "doc": doc}, repr=False)
 
 
-def text(value: Any) -> str:
-    """A string that is not empty; YAML's numbers count as the text that was written."""
+def any_text(value: Any) -> str:
+    """A string; YAML's numbers count as the text that was written."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("must be a text")  # one error type for every kind
+    return str(getattr(value, "written", value))
+
+
+def text(value: Any) -> str:
+    """A string that is not empty."""
     if value == "":
         raise ValueError("must not be empty")
-    return str(getattr(value, "written", value))
+    return any_text(value)
 
 
 def flag(value: Any) -> bool:
     """true or false."""
+    value = meant(value)
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
     return value
+
+
+def follows(value: Any) -> bool:
+    """Whether changes are followed: true or false, or {type: ...} as ScyllaDB Migrator has it."""
+    if not isinstance(value, dict):
+        return flag(value)
+    kind = value.get("type")
+    if kind in _STREAMS or kind in _NO_STREAM:
+        return kind in _STREAMS
+    if kind in _KINESIS:
+        raise Wrong([(".type", f"{kind}: following from Kinesis is not in this version")])
+    raise Wrong([(".type", f"must be {_STREAMS[0]} or {_NO_STREAM[0]}, not {kind!r}")])
 
 
 def integer(lowest: int, highest: int = 2**31 - 1) -> Kind:
     """A whole number within bounds, both inclusive."""
 
     def check(value: Any) -> int:
+        value = meant(value)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
             bounds = (
                 f"from {lowest} to {highest}" if highest < 2**31 - 1 else f"of at least {lowest}"
@@ -77,6 +129,7 @@ def number(lowest: float, highest: float = float("inf")) -> Kind:
     """A number within bounds, both inclusive."""
 
     def check(value: Any) -> float:
+        value = meant(value)
         wrong_type = isinstance(value, bool) or not isinstance(value, int | float)
         if wrong_type or not lowest <= value <= min(highest, sys.float_info.max):
             bounds = f"from {lowest:g} to {highest:g}" if highest < float("inf") else ""
@@ -116,7 +169,7 @@ def list_of(kind: Kind) -> Kind:
     def check(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise ValueError("must be a list")
-        return tuple(kind(element) for element in value)
+        return tuple(each_of(kind, ((f"[{i}]", element) for i, element in enumerate(value))))
 
     return check
 
@@ -127,22 +180,15 @@ def mapping(kind: Kind) -> Kind:
     def check(value: Any) -> Mapping[str, Any]:
         if not isinstance(value, dict):
             raise ValueError("must be a mapping of names to values")
-        return {text(name): kind(each) for name, each in value.items()}
+        if "" in value:
+            raise ValueError("must have no name that is empty")
+        names = [text(name) for name in value]
+        elements = zip(names, value.values(), strict=True)
+        return dict(
+            zip(names, each_of(kind, ((f".{n}", each) for n, each in elements)), strict=True)
+        )
 
     return check
-
-
-def attribute_value(value: Any) -> Mapping[str, Any]:
-    """A value in DynamoDB JSON, such as {N: "5"}; a plain text, number or boolean is wrapped."""
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, int | float):
-        return {"N": text(value)}
-    if isinstance(value, str):
-        return {"S": value}
-    if isinstance(value, dict) and len(value) == 1:
-        return {str(name): _typed(str(name), each) for name, each in value.items()}
-    raise ValueError('must be a text, a number, true, false, or DynamoDB JSON such as {N: "5"}')
 
 
 def base_url(value: Any) -> str:
@@ -164,16 +210,3 @@ def host_name(value: Any) -> str:
     address = text(value).rstrip("/")
     base_url(address if "://" in address else f"http://{address}")
     return address
-
-
-def _typed(kind: str, value: Any) -> Any:
-    """Numbers of DynamoDB JSON are texts, with or without quotes in YAML."""
-    if kind == "N":
-        return text(value)
-    if kind == "NS" and isinstance(value, list):
-        return [text(each) for each in value]
-    if kind == "L" and isinstance(value, list):
-        return [attribute_value(each) for each in value]
-    if kind == "M" and isinstance(value, dict):
-        return {str(name): attribute_value(each) for name, each in value.items()}
-    return value

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from alternator_migrate.config.attributes import attribute_value
 from alternator_migrate.config.keys import (
-    attribute_value,
+    any_text,
     base_url,
     flag,
+    follows,
     host_name,
     ignored,
     integer,
@@ -98,10 +100,18 @@ class AlternatorOptions:
     compression: bool = key(flag, "send request bodies with gzip", default=False)
     optimize_headers: bool = key(flag, "send no header that Alternator ignores", default=False)
     max_connections: int | None = key(integer(1, 10_000), "most connections open at once")
-    connection_max_idle_time_ms: int | None = key(integer(1), "close idle connections after")
-    connection_time_to_live_ms: int | None = key(integer(0), "close connections after")
-    connection_acquisition_timeout_ms: int | None = key(integer(1), "wait for a free connection")
-    connection_timeout_ms: int | None = key(integer(1), "wait for a connection to be made")
+    connection_max_idle_time_ms: int | None = key(
+        integer(0), "close idle connections after; 0 keeps none"
+    )
+    connection_time_to_live_ms: int | None = key(
+        integer(0), "close connections after; 0 sets no limit"
+    )
+    connection_acquisition_timeout_ms: int | None = key(
+        integer(0), "wait for a free connection; 0 sets no limit"
+    )
+    connection_timeout_ms: int | None = key(
+        integer(0), "wait for a connection to be made; 0 sets no limit but the system's"
+    )
     max_items_per_batch: int = key(integer(1, 10_000), "most items a BatchWriteItem", default=100)
     remove_consumed_capacity: bool = key(
         flag, "never ask for consumed capacity (it is never asked of Alternator)", default=True
@@ -142,8 +152,10 @@ class Source(Side):
 class Target(Side):
     """The table to write."""
 
-    stream_changes: bool = key(flag, "follow the changes after the copy", default=False)
-    skip_initial_snapshot_transfer: bool = key(flag, "follow changes only", default=False)
+    stream_changes: bool = key(follows, "follow the changes after the copy", default=False)
+    skip_initial_snapshot_transfer: bool = key(
+        flag, "follow changes only; ignored without streamChanges", default=False
+    )
     write_throughput: float | None = key(number(0.1), "write units per second for the whole run")
     throughput_write_percent: float = key(
         number(0.1, 1.5), "share of a provisioned table's write units", default=0.5
@@ -153,7 +165,7 @@ class Target(Side):
     )
     copy_ttl: bool = key(flag, "enable TTL on the target, after the data", default=True)
     copy_tags: bool = key(flag, "copy the table's tags", default=True)
-    tags: Mapping[str, str] = key(mapping(text), "tags to add", default={})
+    tags: Mapping[str, str] = key(mapping(any_text), "tags to add", default={})
     indexes: Literal["before", "after", "skip"] = key(
         one_of("before", "after", "skip"), "when global indexes are created", default="before"
     )
@@ -173,6 +185,7 @@ class Savepoints:
 
     path: str = key(text, "folder of savepoints and rejected items", default="./savepoints")
     interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
+    enable_parquet_file_tracking: object = ignored()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from tests.standin import StandIn
 
 RUN_SECONDS = 90.0
 LAST_RUNS = 4
+COPIED = "copied"
 READS = ("Scan", "GetRecords", "DescribeStream", "GetShardIterator")
 
 
@@ -27,7 +28,7 @@ async def pursue(pursuit: Pursuit, source: str, folder: Path) -> Outcome:
     """Raises `LostError` unless the target equals the source when all has come to rest, and every
     key's changes arrived in order. `source` is the URL of a DynamoDB Local."""
     table = f"Chaos_{pursuit.seed}_{time.time_ns()}"
-    check = OrderCheck()
+    check = OrderCheck(folder / COPIED)
     skew = dict(enumerate(pursuit.skew))
     async with (
         StandIn(nodes=len(pursuit.skew), skew=skew) as target,
@@ -99,6 +100,7 @@ class Stage:
             "savepoints": {"path": "savepoints", "intervalSeconds": pursuit.interval},
             "spool": {"maxBytes": pursuit.spool_bytes},
             "cutover": {"maxLagSeconds": 5, "forSeconds": 1.5},
+            "hooks": {"onSnapshotDone": f"touch {COPIED}"},
             "retryBudgetSeconds": 30,
         }
         (self._folder / "config.yaml").write_text(json.dumps(content))

@@ -126,7 +126,10 @@ async def test_connections_are_renewed_when_their_time_has_come(
     assert together > len(listener.connections), "a connection serves more than one request"
 
 
-@pytest.mark.parametrize(("options", "fewest"), [({}, 1), ({"connectionMaxIdleTimeMs": 100}, 4)])
+@pytest.mark.parametrize(
+    ("options", "fewest"),
+    [({}, 1), ({"connectionMaxIdleTimeMs": 100}, 4), ({"connectionMaxIdleTimeMs": 0}, 4)],
+)
 async def test_a_connection_is_not_used_again_after_its_idle_time(
     source: StandIn,
     target: StandIn,
@@ -145,6 +148,15 @@ async def test_a_connection_is_not_used_again_after_its_idle_time(
     assert ending.done.items.written == len(ITEMS)
     pages = len(listener.headers)
     assert fewest <= len(listener.connections) <= (pages if options else 2)
+
+
+async def test_a_time_of_zero_is_no_limit(
+    source: StandIn, target: StandIn, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    proxy.latency = 0.02
+    times = ("connectionTimeToLiveMs", "connectionAcquisitionTimeoutMs", "connectionTimeoutMs")
+    listener = await copied(source, target, proxy, tmp_path, **dict.fromkeys(times, 0))
+    assert len(listener.connections) <= 3, "they are kept"
 
 
 async def test_a_connection_is_waited_for_as_long_as_allowed(proxy: FaultProxy) -> None:

@@ -21,7 +21,7 @@ FLOORS: Final = {
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "circle", "shards", "config", "decimals"),
-        *("untyped", "canonical", "equality", "digests", "expressions", "conditions"),
+        *("untyped", "canonical", "equality", "digests", "clauses", "expressions", "conditions"),
         *("plain", "judging", "looking", "reading", "confidence"),
     ),
     "edges": (
@@ -70,7 +70,7 @@ DOORS: Final = {
     "yarl": ("dialing",),
     # wire and records leave values undecoded, canonical decodes them
     "msgspec": ("wire", "records", "canonical"),
-    "yaml": ("config.document", "savepoint"),
+    "yaml": ("config.document", "config.nodes", "savepoint"),
     "moto": ("demo",),
     "uvloop": ("loops",),
     "distributed": ("engines.cluster",),

@@ -100,6 +100,9 @@ EXPRESSIONS = (
     "NOT NOT a = :five",
     "not(a=:five)AND\n\tb<>:x",
     "pk < a",
+    "(a) = :five",
+    "NOT (a.b) IN ((:five), b) AND (size(a)) < (:two)",
+    "((a) BETWEEN (:low) AND (:huge)) OR contains(a, (:x))",
 )
 REFUSED = {
     "": "too early",
@@ -115,6 +118,9 @@ REFUSED = {
     "a IN ()": "cannot stand",
     "a IN (:five), :x": "cannot stand",
     "(a = :five": "too early",
+    "(a) (b) = :five": "cannot stand",
+    "(a = :five) = :five": "cannot stand",
+    "() = :five": "cannot stand",
     "a = :five)": "cannot stand",
     "and = :five": "cannot stand",
     "a[b] = :five": "cannot stand",

@@ -211,6 +211,7 @@ def test_a_key_like_no_other_is_told_with_all_known_ones() -> None:
     [
         ("skipTokenRanges", [[1, 2]]),
         ("skipParquetFiles", ["a"]),
+        ("savepoints.enableParquetFileTracking", False),
         ("validation.compareTimestamps", True),
         ("validation.ttlToleranceMillis", 60000),
         ("validation.writetimeToleranceMillis", 1000),
@@ -228,28 +229,25 @@ def test_a_key_of_the_migrator_that_means_nothing_here_warns_and_is_named(
     assert "\n" not in warning
 
 
-def test_following_goes_with_a_stream() -> None:
-    found = mistake(changed("target.skipInitialSnapshotTransfer", True))
-    assert found.path == "target.skipInitialSnapshotTransfer"
-    assert "streamChanges" in found.message
+def test_one_warning_names_all_ignored_keys() -> None:
+    ignored = {
+        "skipTokenRanges": [],
+        "savepoints.enableParquetFileTracking": True,
+        "target.skipInitialSnapshotTransfer": True,
+    }
+    text = TEXT
+    for path, value in ignored.items():
+        text = changed(path, value, text)
+    settings, (warning,) = loaded(text)
+    assert all(f"{path} ({line_of(text, path)}" in warning for path in ignored)
+    assert settings.target.skip_initial_snapshot_transfer is False, "the table is copied"
 
 
-@pytest.mark.parametrize(
-    ("expression", "words"),
-    [
-        ("v >", "ends too early"),
-        ("v = :five", ":five is not defined"),
-        ("attribute_exists(#v)", "#v is not"),
-    ],
-)
-def test_a_filter_of_changes_is_read_here_and_others_by_the_server(
-    expression: str, words: str
-) -> None:
-    wrong = f"source.filter.expression={expression}"
-    loaded(changed("target.streamChanges", False), wrong)
-    found = mistake(changed("target.streamChanges", True), wrong)
-    assert found.path == "source.filter"
-    assert "cannot be applied to changes" in found.message and words in found.message
+def test_following_alone_is_no_warning() -> None:
+    text = changed("target.skipInitialSnapshotTransfer", True)
+    settings, warnings = loaded(changed("target.streamChanges", True, text))
+    assert settings.target.skip_initial_snapshot_transfer is True
+    assert warnings == []
 
 
 @pytest.mark.parametrize("side", ["source", "target"])

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from alternator_migrate.config import nodes
 from alternator_migrate.errors import UsageError
-from tests.unit.configs import TEXT, loaded
+from tests.unit.configs import TEXT, changed, loaded, mistake
 
 HOSTILE = (
     "[" * 600,
@@ -40,7 +41,19 @@ HOSTILE = (
     f"maxRejects: 1{'0' * 5000}",
     f"retryBudgetSeconds: 1{'0' * 400}",
     f"maxRejects: 0x{'f' * 9000}",
+    "renames: &a [*a]",
+    "<<: &a {<<: *a}",
 )
+BOMBS = {
+    "lists": "a0: &a0 [x]\n"
+    + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)),
+    "mappings": "a0: &a0 {x: y}\n"
+    + "".join(
+        f"a{n}: &a{n} {{{', '.join(f'k{i}: *a{n - 1}' for i in range(10))}}}\n" for n in range(1, 9)
+    ),
+    "merges": "a0: &a0 {x: y}\n"
+    + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 9)),
+}
 
 
 def survives(text: str, *assignments: str) -> None:
@@ -56,6 +69,56 @@ def survives(text: str, *assignments: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:40])
 def test_no_hostile_text_ends_in_a_traceback(text: str) -> None:
     survives(text)
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_aliases_that_stand_for_very_much_are_refused_at_once(bomb: str) -> None:
+    found = mistake(BOMBS[bomb] + TEXT)
+    assert "its aliases stand for more than 100,000 values" in found.message
+    found = mistake(TEXT, f"target.tags={{{', '.join(BOMBS[bomb].splitlines())}}}")
+    assert found.path == "target.tags"
+
+
+def test_a_long_text_without_aliases_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "_MOST_BY_ALIASES", 10)
+    text = changed("skipSegments", list(range(20)), changed("source.scanSegments", 20))
+    assert len(loaded(text)[0].skip_segments) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "told"),
+    [
+        ("? [a, b]\n: c\n", "", "has a key that is no text"),
+        ("? {a: b}\n: c\n", "", "has a key that is no text"),
+        ("maxRejects: !!timestamp 5\n", "maxRejects", "as the type it has in YAML, timestamp"),
+        ("maxRejects: !!int x\n", "maxRejects", "as the type it has in YAML, int"),
+        ("maxRejects: !!nothing x\n", "maxRejects", "as the type it has in YAML, nothing"),
+        ("renames: &a [*a]\n", "", "an alias stands within what it names"),
+    ],
+)
+def test_odd_yaml_is_told_in_one_sentence(text: str, path: str, told: str) -> None:
+    found = mistake(TEXT + text)
+    assert found.path == path
+    assert told in found.message
+    assert "Node" not in found.message and "object" not in found.message
+
+
+def test_a_mapping_that_merges_may_be_used_again() -> None:
+    text = """\
+source:
+  type: dynamodb
+  table: From
+  credentials: &login
+    <<: {accessKey: a, secretKey: b}
+    secretKey: c
+target:
+  type: dynamodb
+  table: To
+  credentials: *login
+"""
+    settings, _ = loaded(text)
+    assert settings.source.credentials == settings.target.credentials
+    assert settings.target.credentials and settings.target.credentials.secret_key == "c"
 
 
 PIECES = st.sampled_from(

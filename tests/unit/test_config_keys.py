@@ -56,10 +56,10 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "compression": (True, True),
     "optimizeHeaders": (True, True),
     "maxConnections": (64, 64),
-    "connectionMaxIdleTimeMs": (1, 1),
+    "connectionMaxIdleTimeMs": (0, 0),
     "connectionTimeToLiveMs": (0, 0),
-    "connectionAcquisitionTimeoutMs": (1, 1),
-    "connectionTimeoutMs": (1, 1),
+    "connectionAcquisitionTimeoutMs": (0, 0),
+    "connectionTimeoutMs": (0, 0),
     "maxItemsPerBatch": (1, 1),
     "removeConsumedCapacity": (False, False),
 }
@@ -117,13 +117,14 @@ def test_renames_filter_and_skipped_segments_are_taken_over() -> None:
     text = changed("renames", [{"from": "a", "to": "b"}, {"from": "b", "to": "a"}])
     text = changed("skipSegments", [0, 3], changed("source.scanSegments", 4, text))
     values = {":a": "x", ":b": 5, ":c": True, ":d": {"N": "1.50"}, ":e": {"SS": ["a"]}}
-    filtered = {"expression": "#a = :a", "names": {"#a": "at"}, "values": values}
+    expression = "#a = :a OR #a IN (:b, :c, :d, :e)"
+    filtered = {"expression": expression, "names": {"#a": "at"}, "values": values}
     settings, _ = loaded(changed("source.filter", filtered, text))
     assert [(each.from_, each.to) for each in settings.renames] == [("a", "b"), ("b", "a")]
     assert settings.skip_segments == (0, 3)
     found = settings.source.filter
     assert found
-    assert (found.expression, dict(found.names)) == ("#a = :a", {"#a": "at"})
+    assert (found.expression, dict(found.names)) == (expression, {"#a": "at"})
     assert dict(found.values) == {
         ":a": {"S": "x"},
         ":b": {"N": "5"},
@@ -139,7 +140,9 @@ def test_a_number_in_dynamodb_json_needs_no_quotes() -> None:
         ":b": {"NS": [1, 2.5]},
         ":c": {"L": [{"N": 1}, {"M": {"x": {"N": 2}}}]},
     }
-    settings, _ = loaded(changed("source.filter", {"expression": "a = :a", "values": values}))
+    settings, _ = loaded(
+        changed("source.filter", {"expression": "a IN (:a, :b, :c)", "values": values})
+    )
     assert wire.from_json(wire.to_json(at(settings, "source.filter.values"))) == {
         ":a": {"N": "5"},
         ":b": {"NS": ["1", "2.5"]},
@@ -166,14 +169,14 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "target.billingMode": ("ON_DEMAND", 5, {}),
     "target.copyTtl": ("no", 0),
     "target.copyTags": ("no", 0),
-    "target.tags": (["a"], "a=b", {"a": None}, {"a": True}, {"": "x"}),
+    "target.tags": (["a"], "a=b", {"": "x"}),
     "target.indexes": ("later", False),
     "target.endpoint.url": ("scylla:8000", "ftp://h", "http://", "http://h/path", 5),
-    "target.endpoint.urls": ("http://h:1", ["h:1"], [["http://h"]]),
+    "target.endpoint.urls": ("http://h:1", {"a": "http://h"}),
     "savepoints.path": ("", True),
     "savepoints.intervalSeconds": (0, "60s"),
     "savepoints": ("./savepoints", []),
-    "skipSegments": (5, ["0"], [-1]),
+    "skipSegments": (5, "0", {0: 1}),
     "renames": ({"a": "b"}, "a:b"),
     "validation": (True, [1]),
     "validation.failuresToFetch": (-1, "all"),
@@ -195,7 +198,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
 def test_a_wrong_value_is_one_mistake_at_its_path_and_line(path: str, value: object) -> None:
     text = changed(path, value)
     found = mistake(text)
-    assert found.path.partition("[")[0] == path
+    assert found.path == path
     assert found.place == line_of(text, path)
     assert found.message.startswith("must ")
 

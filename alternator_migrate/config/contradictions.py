@@ -1,0 +1,135 @@
+"""Keys that are right one by one and wrong together."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from alternator_migrate.conditions import matcher
+from alternator_migrate.config.document import within
+from alternator_migrate.config.settings import Credentials, Endpoint, Filter, Settings, Side, Source
+from alternator_migrate.expressions import ExpressionError, TooDeepError
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What is wrong at a path; it is sure where the keys of `about` have no mistake of their
+    own."""
+
+    path: str
+    message: str
+    about: tuple[str, ...]
+
+    def is_sure(self, wrong: Collection[str]) -> bool:
+        """Whether it holds beside mistakes at the paths of `wrong`."""
+        return not any(
+            within(mistake, key) or within(key, mistake) for mistake in wrong for key in self.about
+        )
+
+
+def contradictions(settings: Settings) -> Iterator[Contradiction]:
+    """All contradictions of settings, in which a section that has no sense at all is None and a
+    key with a mistake has its default."""
+    source, target = settings.source, settings.target
+    for name, side in (("source", source), ("target", target)):
+        if side:
+            yield from _of_side(name, side)
+    if source and target:
+        yield from _of_tables(source, target)
+    if source:
+        yield from _of_segments(settings)
+        if source.filter:
+            yield from _of_filter(source.filter, judged=bool(target and target.stream_changes))
+    for end in ("from_", "to"):
+        names = [getattr(rename, end) for rename in settings.renames if rename]
+        for name in {name for name in names if name and names.count(name) > 1}:
+            yield Contradiction("renames", f"{name!r} stands twice as `{end.rstrip('_')}`", ())
+
+
+def _of_side(name: str, side: Side) -> Iterator[Contradiction]:
+    endpoint = f"{name}.endpoint"
+    if side.endpoint:
+        yield from _of_endpoint(endpoint, side.endpoint, is_aws=side.type == "dynamodb")
+        if side.endpoint.urls and side.type != "alternator" and not side.alternator:
+            about = (f"{name}.type", f"{endpoint}.urls", f"{name}.alternator")
+            yield Contradiction(f"{endpoint}.urls", "several nodes are for type: alternator", about)
+    elif side.type == "alternator":
+        yield Contradiction(
+            endpoint, "is missing: where does Alternator listen?", (f"{name}.type", endpoint)
+        )
+    if side.credentials:
+        yield from _of_credentials(f"{name}.credentials", side.credentials)
+
+
+def _of_endpoint(path: str, endpoint: Endpoint, *, is_aws: bool) -> Iterator[Contradiction]:
+    host, port = f"{path}.host", f"{path}.port"
+    ways = [bool(endpoint.host), bool(endpoint.url), bool(endpoint.urls)]
+    if sum(ways) != 1:
+        words = "needs exactly one of host (and port), url, urls"
+        if not any(ways) and is_aws:
+            words = "needs a host or a url (for AWS itself leave it out; AWS_CA_BUNDLE names a CA)"
+        yield Contradiction(path, words, (host, f"{path}.url", f"{path}.urls"))
+    elif endpoint.port and not endpoint.host:
+        yield Contradiction(port, "goes with host; a URL has its own port", (host, port))
+    elif endpoint.port and _has_port(str(endpoint.host)):
+        yield Contradiction(port, "stands beside a host that has a port already", (host, port))
+
+
+def _of_credentials(path: str, credentials: Credentials) -> Iterator[Contradiction]:
+    access, secret, token = (f"{path}.{key}" for key in ("accessKey", "secretKey", "sessionToken"))
+    if bool(credentials.access_key) != bool(credentials.secret_key):
+        yield Contradiction(
+            path, "needs both accessKey and secretKey, or neither", (access, secret)
+        )
+    if credentials.access_key and credentials.profile:
+        profile = f"{path}.profile"
+        yield Contradiction(
+            profile, "stands beside accessKey: give one of the two", (access, profile)
+        )
+    if credentials.session_token and not credentials.access_key:
+        yield Contradiction(token, "needs accessKey and secretKey", (access, token))
+
+
+def _has_port(host: str) -> bool:
+    return urlsplit(host if "://" in host else f"//{host}").port is not None
+
+
+def _of_tables(source: Source, target: Side) -> Iterator[Contradiction]:
+    places = [
+        (side.table, side.region, side.endpoint.contacts if side.endpoint else ())
+        for side in (source, target)
+    ]
+    if places[0] == places[1]:
+        keys = ("type", "table", "region", "endpoint")
+        about = tuple(f"{side}.{key}" for side in ("source", "target") for key in keys)
+        yield Contradiction("target.table", "source and target are the same table", about)
+
+
+def _of_segments(settings: Settings) -> Iterator[Contradiction]:
+    path, about = "skipSegments", ("skipSegments", "source.scanSegments")
+    segments, skipped = settings.source.scan_segments, settings.skip_segments
+    if skipped and segments is None:
+        why = "needs source.scanSegments: the numbers mean nothing without it"
+        yield Contradiction(path, why, about)
+    elif segments is not None and max(skipped, default=0) >= segments:
+        why = f"source.scanSegments is {segments}, so the last is {segments - 1}"
+        yield Contradiction(path, why, about)
+
+
+def _of_filter(given: Filter, *, judged: bool) -> Iterator[Contradiction]:
+    """What any server would refuse; where items are `judged` here, also what is not done here."""
+    path = "source.filter"
+    signs = [
+        Contradiction(f"{path}.{key}.{name}", f"must begin with {sign}", (path,))
+        for key, sign, names in (("names", "#", given.names), ("values", ":", given.values))
+        for name in names
+        if not name.startswith(sign)
+    ]
+    yield from signs
+    if given.expression and not signs:
+        try:
+            matcher(given.expression, given.names, given.values)
+        except ExpressionError as error:
+            if isinstance(error, TooDeepError) and not judged:
+                return
+            read = f"{given.expression[:200]!r}"
+            yield Contradiction(path, f"cannot be applied: {error}; it reads {read}", (path,))
