@@ -72,11 +72,13 @@ ALTERNATOR: Final = Dialect(
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to create, and what a person should know: `notes` tells each thing that is dropped
-    or widened; `late` are the indexes to build after the data."""
+    or widened; `late` are the indexes to build after the data; `expires` is the attribute by
+    which the source expires items, under the target's name, whether that is copied or not."""
 
     spec: TableSpec
     late: tuple[Index, ...] = ()
     notes: tuple[str, ...] = ()
+    expires: str | None = None
 
 
 def plan_target(
@@ -109,14 +111,15 @@ def plan_target(
     kept = [index if index.local else _with_capacity(index, throughput) for index in kept]
     if spec.ttl_attribute and not copy_ttl:
         notes.append("TTL: not enabled on the target (target.copyTtl: false)")
+    expires = spec.ttl_attribute
     spec = replace(
         spec.with_indexes(kept),
         throughput=throughput,
         tags=tags,
-        ttl_attribute=spec.ttl_attribute if copy_ttl else None,
+        ttl_attribute=expires if copy_ttl else None,
     )
     late = tuple(index for index in kept if not index.local and indexes == "after")
-    return Plan(spec, late, tuple(notes))
+    return Plan(spec, late, tuple(notes), expires)
 
 
 def _renamed(spec: TableSpec, renames: Mapping[str, str]) -> TableSpec:
