@@ -122,6 +122,14 @@ def test_a_table_name_that_is_too_long_is_refused(dialect: Dialect, most: int) -
     assert "target.table" in refused.value.hint
 
 
+def test_a_table_name_that_alternator_keeps_to_itself_is_refused() -> None:
+    name = ".scylla.alternator.foo"
+    with pytest.raises(UsageError, match="keeps table names") as refused:
+        planned(state(), name=name)
+    assert "target.table" in refused.value.hint
+    assert planned(state(), DYNAMODB, name=name).spec.name == name
+
+
 def test_alternator_has_no_key_attribute_called_attrs() -> None:
     with pytest.raises(UsageError, match=":attrs") as refused:
         planned(state(described(":attrs")))
