@@ -114,9 +114,8 @@ def plan_target(
     _check_name_and_keys(spec, dialect)
     kept, index_notes = _indexes_for(spec, dialect)
     notes += index_notes
-    if indexes == "skip":
-        notes += [f"index {index.name}: not created (target.indexes: skip)" for index in kept]
-        kept = []
+    kept, wish_notes = _indexes_wished(kept, indexes)
+    notes += wish_notes
     tags, tag_notes = _tags_for(spec.tags if copy_tags else {}, extra_tags, dialect)
     notes += tag_notes
     throughput = _throughput_for(spec, billing_mode)
@@ -202,6 +201,26 @@ def _indexes_for(spec: TableSpec, dialect: Dialect) -> tuple[list[Index], list[s
             index = replace(index, projection={"ProjectionType": "ALL"})  # noqa: PLW2901 # widened
         kept.append(index)
     return kept, notes
+
+
+def _indexes_wished(
+    indexes: list[Index], wish: Literal["before", "after", "skip"]
+) -> tuple[list[Index], list[str]]:
+    """What a user's wish leaves of them. It is for global indexes: a local one is made with its
+    table or never."""
+    if wish == "before":
+        return indexes, []
+    notes = [
+        f"index {index.name}: local, created with the table (target.indexes: {wish} is for global "
+        "indexes; a local one cannot be added later)"
+        for index in indexes
+        if index.local
+    ]
+    if wish == "after":
+        return indexes, notes
+    skipped = [index for index in indexes if not index.local]
+    notes += [f"index {index.name}: not created (target.indexes: skip)" for index in skipped]
+    return [index for index in indexes if index.local], notes
 
 
 def _index_refused(spec: TableSpec, index: Index, dialect: Dialect) -> str:

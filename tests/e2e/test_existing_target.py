@@ -17,6 +17,9 @@ BY_CITY: dict[str, Any] = {
     "GlobalSecondaryIndexes": [index("by-city", "city")],
 }
 
+ANEW = "Delete it, or choose another target.table."
+BY_INDEXES = "Delete it, choose another target.table, or set target.indexes to {}."
+
 
 @pytest.fixture
 async def source(dynamodb_local: str, table_name: str) -> dict[str, Any]:
@@ -49,12 +52,12 @@ async def test_one_without_an_index_is_used_when_indexes_come_after(
 
 
 @pytest.mark.parametrize(
-    ("keys", "spec", "told"),
+    ("keys", "spec", "told", "remedy"),
     [
-        ({"id": "S", "sk": "N"}, {}, "id HASH"),
-        ({"pk": "S"}, {}, "sk RANGE"),
-        ({"pk": "S", "sk": "S"}, {}, "sk: wanted type N, found S"),
-        (KEYS, {}, "by-city: missing"),
+        ({"id": "S", "sk": "N"}, {}, "id HASH", ANEW),
+        ({"pk": "S"}, {}, "sk RANGE", ANEW),
+        ({"pk": "S", "sk": "S"}, {}, "sk: wanted type N, found S", ANEW),
+        (KEYS, {}, "by-city: missing", BY_INDEXES.format("after or skip")),
         (
             KEYS,
             {
@@ -62,6 +65,7 @@ async def test_one_without_an_index_is_used_when_indexes_come_after(
                 "GlobalSecondaryIndexes": [index("by-city", "town")],
             },
             "town",
+            BY_INDEXES.format("skip"),
         ),
     ],
     ids=["another key", "no range key", "another type", "no index", "another index key"],
@@ -74,12 +78,34 @@ async def test_one_that_differs_is_refused(
     keys: dict[str, str],
     spec: dict[str, Any],
     told: str,
+    remedy: str,
 ) -> None:
     await create_table(standin.url, table_name, keys, **spec)
     standin.log.clear()
     failure = (await migrate(job(source, alternator(standin.url, table_name)))).failure
     assert failure.exit_code == 2
     assert told in str(failure)
+    assert failure.hint == remedy
+    assert changes(standin) == []
+
+
+@pytest.mark.parametrize("indexes", ["before", "after", "skip"])
+async def test_one_without_a_local_index_is_refused(
+    dynamodb_local: str, standin: StandIn, table_name: str, migrate: Migrate, indexes: str
+) -> None:
+    local: dict[str, Any] = {
+        "AttributeDefinitions": definitions(pk="S", sk="N", at="N"),
+        "LocalSecondaryIndexes": [index("by-at", "pk at")],
+    }
+    await create_table(dynamodb_local, table_name, KEYS, **local)
+    await create_table(standin.url, table_name, KEYS)
+    standin.log.clear()
+    source = dynamodb(dynamodb_local, table_name)
+    target = alternator(standin.url, table_name, indexes=indexes)
+    failure = (await migrate(job(source, target))).failure
+    assert failure.exit_code == 2
+    assert "index by-at: missing" in str(failure)
+    assert failure.hint == ANEW
     assert changes(standin) == []
 
 

@@ -222,12 +222,15 @@ def test_indexes_come_before_or_after_the_data_or_not_at_all(dialect: Dialect) -
     assert (before.late, before.notes) == ((), ())
     assert after.spec == before.spec
     assert [each.name for each in after.late] == ["g"]
-    assert (skip.spec.indexes, skip.late) == ((), ())
-    assert defined(skip) == {"id", "at"}
-    assert skip.notes == (
-        "index g: not created (target.indexes: skip)",
-        "index l: not created (target.indexes: skip)",
-    )
+    assert ([each.name for each in skip.spec.indexes], skip.late) == (["l"], ())
+    assert defined(skip) == {"id", "at", "size"}
+    for plan, wish in ((after, "after"), (skip, "skip")):
+        assert plan.notes[0] == (
+            f"index l: local, created with the table (target.indexes: {wish} is for global "
+            "indexes; a local one cannot be added later)"
+        )
+    assert skip.notes[1:] == ("index g: not created (target.indexes: skip)",)
+    assert after.notes[1:] == ()
 
 
 def test_ttl_is_left_out_on_request_and_told() -> None:
