@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from alternator_migrate import comparing, resume
+from alternator_migrate import comparing, planning, resume
 from alternator_migrate.checkjob import check_job
 from alternator_migrate.comparing import Wishes
 from alternator_migrate.conduct import Show
@@ -60,6 +60,8 @@ class Check:
                 first = comparing.first_savepoint(
                     self._loaded, wishes, sides, target, earlier and earlier[1]
                 )
+                if sides.findings.foreign_ttl:
+                    log.warning("warning: %s", planning.ttl_text(sides))
                 log.info("comparing by %s", comparing.mode_text(settings, wishes, sides, begun))
                 return await self._compare(sides, first, stop, show, begins)
 

@@ -6,7 +6,7 @@ one sentence.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from alternator_migrate.description import (
@@ -20,8 +20,17 @@ from alternator_migrate.errors import UsageError
 
 Tags = Mapping[str, str]
 
-_USER_SYSTEM_TAGS: Final = frozenset({"system:write_isolation", "system:initial_tablets"})
+_SCYLLADB_TAGS: Final = "system:"
+_USER_SYSTEM_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "system:write_isolation": (
+        *("a", "always", "always_use_lwt", "f", "forbid", "forbid_rmw"),
+        *("o", "only_rmw_uses_lwt", "u", "unsafe", "unsafe_rmw"),
+    ),
+    "system:initial_tablets": (),
+}
 _ALTERNATOR_TAG = re.compile(r"[A-Za-z0-9\s+\-=._:/]*\Z", re.ASCII)
+_TAG_KEY: Final = 128
+_TAG_VALUE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,8 @@ class Dialect:
 
     `table_name` is the longest name; `view_name` bounds table name + index name together (0:
     unbounded); `keys_per_type` the most HASH or RANGE elements of an index key; `tags` the
-    most tags that fit.
+    most tags that fit; `own_tags` those of a reserved name that a user may set, with the values
+    that they may have (none: any).
     """
 
     name: str
@@ -41,8 +51,9 @@ class Dialect:
     tags: int
     tag_text: re.Pattern[str] | None
     reserved_tags: tuple[str, ...]
-    kept_tags: frozenset[str] = frozenset()
+    own_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reserved_keys: frozenset[str] = frozenset()
+    reserved_names: tuple[str, ...] = ()
 
 
 DYNAMODB: Final = Dialect(
@@ -53,7 +64,7 @@ DYNAMODB: Final = Dialect(
     keys_per_type=4,
     tags=50,
     tag_text=None,
-    reserved_tags=("aws:", "system:"),
+    reserved_tags=("aws:",),
 )
 ALTERNATOR: Final = Dialect(
     name="Alternator",
@@ -63,20 +74,23 @@ ALTERNATOR: Final = Dialect(
     keys_per_type=1,
     tags=46,
     tag_text=_ALTERNATOR_TAG,
-    reserved_tags=("system:",),
-    kept_tags=_USER_SYSTEM_TAGS,
+    reserved_tags=(_SCYLLADB_TAGS,),
+    own_tags=_USER_SYSTEM_TAGS,
     reserved_keys=frozenset({":attrs"}),
+    reserved_names=(".scylla.alternator.",),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to create, and what a person should know: `notes` tells each thing that is dropped
-    or widened; `late` are the indexes to build after the data."""
+    or widened; `late` are the indexes to build after the data; `expires` is the attribute by
+    which the source expires items, under the target's name, whether that is copied or not."""
 
     spec: TableSpec
     late: tuple[Index, ...] = ()
     notes: tuple[str, ...] = ()
+    expires: str | None = None
 
 
 def plan_target(
@@ -100,23 +114,23 @@ def plan_target(
     _check_name_and_keys(spec, dialect)
     kept, index_notes = _indexes_for(spec, dialect)
     notes += index_notes
-    if indexes == "skip":
-        notes += [f"index {index.name}: not created (target.indexes: skip)" for index in kept]
-        kept = []
+    kept, wish_notes = _indexes_wished(kept, indexes)
+    notes += wish_notes
     tags, tag_notes = _tags_for(spec.tags if copy_tags else {}, extra_tags, dialect)
     notes += tag_notes
     throughput = _throughput_for(spec, billing_mode)
     kept = [index if index.local else _with_capacity(index, throughput) for index in kept]
     if spec.ttl_attribute and not copy_ttl:
         notes.append("TTL: not enabled on the target (target.copyTtl: false)")
+    expires = spec.ttl_attribute
     spec = replace(
         spec.with_indexes(kept),
         throughput=throughput,
         tags=tags,
-        ttl_attribute=spec.ttl_attribute if copy_ttl else None,
+        ttl_attribute=expires if copy_ttl else None,
     )
     late = tuple(index for index in kept if not index.local and indexes == "after")
-    return Plan(spec, late, tuple(notes))
+    return Plan(spec, late, tuple(notes), expires)
 
 
 def _renamed(spec: TableSpec, renames: Mapping[str, str]) -> TableSpec:
@@ -158,6 +172,12 @@ def _check_name_and_keys(spec: TableSpec, dialect: Dialect) -> None:
             f"{spec.name!r} has {len(spec.name)}",
             "Choose another name with target.table.",
         )
+    if spec.name.startswith(dialect.reserved_names):
+        raise UsageError(
+            f"{dialect.name} keeps table names that begin with {dialect.reserved_names[0]!r} to "
+            f"itself, and {spec.name!r} is one",
+            "Choose another name with target.table.",
+        )
     for name in dialect.reserved_keys.intersection(spec.key_names):
         raise UsageError(
             f"{dialect.name} cannot have a key attribute named {name!r}",
@@ -183,6 +203,26 @@ def _indexes_for(spec: TableSpec, dialect: Dialect) -> tuple[list[Index], list[s
     return kept, notes
 
 
+def _indexes_wished(
+    indexes: list[Index], wish: Literal["before", "after", "skip"]
+) -> tuple[list[Index], list[str]]:
+    """What a user's wish leaves of them. It is for global indexes: a local one is made with its
+    table or never."""
+    if wish == "before":
+        return indexes, []
+    notes = [
+        f"index {index.name}: local, created with the table (target.indexes: {wish} is for global "
+        "indexes; a local one cannot be added later)"
+        for index in indexes
+        if index.local
+    ]
+    if wish == "after":
+        return indexes, notes
+    skipped = [index for index in indexes if not index.local]
+    notes += [f"index {index.name}: not created (target.indexes: skip)" for index in skipped]
+    return [index for index in indexes if index.local], notes
+
+
 def _index_refused(spec: TableSpec, index: Index, dialect: Dialect) -> str:
     for kind in ("HASH", "RANGE"):
         if sum(element.type == kind for element in index.keys) > dialect.keys_per_type:
@@ -199,23 +239,47 @@ def _index_refused(spec: TableSpec, index: Index, dialect: Dialect) -> str:
 
 
 def _tags_for(tags: Tags, extra: Tags, dialect: Dialect) -> tuple[dict[str, str], list[str]]:
+    _check_asked(extra, dialect)
     kept: dict[str, str] = {}
     notes: list[str] = []
     for key, value in sorted(tags.items()):
-        if key.startswith(dialect.reserved_tags) and key not in dialect.kept_tags:
-            if not key.startswith("system:"):
-                notes.append(f"tag {key}: dropped, the name is reserved")
-        elif dialect.tag_text and not (
-            dialect.tag_text.match(key) and dialect.tag_text.match(value)
-        ):
-            notes.append(
-                f"tag {key}: dropped, {dialect.name} takes letters, digits and +-=._:/ only"
-            )
+        if key.startswith(_SCYLLADB_TAGS) and key not in dialect.own_tags:
+            continue
+        if reason := _tag_refused(key, value, dialect):
+            notes.append(f"tag {key}: dropped, {reason}")
         elif key not in extra and len({*kept, *extra}) >= dialect.tags:
             notes.append(f"tag {key}: dropped, {dialect.name} has room for {dialect.tags} tags")
         else:
             kept[key] = value
     return {**kept, **extra}, notes
+
+
+def _check_asked(extra: Tags, dialect: Dialect) -> None:
+    """Raise `UsageError` for tags that the user asked for and the target would refuse."""
+    refused = [
+        f"tag {key!r}: {reason}"
+        for key, value in sorted(extra.items())
+        if (reason := _tag_refused(key, value, dialect))
+    ]
+    if len(extra) > dialect.tags:
+        refused.append(f"{len(extra)} tags: {dialect.name} has room for {dialect.tags}")
+    if refused:
+        lines = "".join(f"\n  {line}" for line in refused)
+        raise UsageError(f"target.tags cannot be set:{lines}", "Change them, or leave them out.")
+
+
+def _tag_refused(key: str, value: str, dialect: Dialect) -> str:
+    """Why the target would refuse a tag; "" if it takes it."""
+    if key.startswith(dialect.reserved_tags) and key not in dialect.own_tags:
+        return "the name is reserved"
+    if dialect.tag_text and not (dialect.tag_text.match(key) and dialect.tag_text.match(value)):
+        return f"{dialect.name} takes letters, digits and +-=._:/ only"
+    if not 1 <= len(key) <= _TAG_KEY or len(value) > _TAG_VALUE:
+        return f"a key has 1 to {_TAG_KEY} characters, a value at most {_TAG_VALUE}"
+    allowed = dialect.own_tags.get(key)
+    if allowed and value not in allowed:
+        return f"its value must be one of {', '.join(allowed)}"
+    return ""
 
 
 def _throughput_for(spec: TableSpec, billing_mode: str | None) -> Throughput | None:

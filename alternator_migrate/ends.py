@@ -41,17 +41,12 @@ class Ends:
 
     def __init__(self, settings: Settings, sides: Sides, now: int) -> None:
         self._settings, self._open, self._now = settings, sides, now
-        found, existing = sides.findings, existing_target(sides)
+        found = sides.findings
         renames = {rename.from_: rename.to for rename in settings.renames}
-        back = {new: old for old, new in renames.items()}
         self._rename = wire.renamer(renames) if renames else None
         self.source_keys = found.source.spec.key_names
         self.target_keys = found.plan.spec.key_names
-        on_source, on_target = found.source.spec.ttl_attribute, existing.spec.ttl_attribute
-        if on_source:
-            on_target = renames.get(on_source, on_source)
-        elif on_target:
-            on_source = back.get(on_target, on_target)
+        on_source, on_target = found.source.spec.ttl_attribute, found.plan.expires
         skips = settings.source.expired_items == "skip"
         self._expiry: dict[Role, Expiry | None] = {
             "source": Expiry.at(on_source, now) if on_source and skips else None,

@@ -45,6 +45,12 @@ class Findings:
     existing: TableState | None
     segments: tuple[Segment, ...]
 
+    @property
+    def foreign_ttl(self) -> str | None:
+        """The attribute by which an existing target expires items, where the source does not."""
+        attribute = self.existing.spec.ttl_attribute if self.existing else None
+        return None if attribute == self.plan.expires else attribute
+
 
 def choose_segments(size: int, cores: int, wanted: int | None) -> tuple[Segment, ...]:
     """The segments of a Scan: `wanted` exactly, else about 100 MB each for a table of `size`
@@ -75,6 +81,18 @@ async def look(
     if existing:
         tables.check_existing(plan, existing)
     return Findings(state, plan, existing, chosen(state))
+
+
+def check_ttl(findings: Findings, *, copied: bool) -> None:
+    """Raise `UsageError` for an existing target that would delete what the source keeps, unless
+    its TTL is the user's own affair (not `copied` from the source)."""
+    if copied and (attribute := findings.foreign_ttl):
+        raise UsageError(
+            f"the target table {findings.plan.spec.name} expires items by {attribute!r}, which the "
+            "source does not: it would delete items that the source keeps",
+            "Disable TTL on the target, or set target.copyTtl: false to write into it all the "
+            "same.",
+        )
 
 
 class Migration:

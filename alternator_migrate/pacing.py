@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 import tenacity
 
@@ -147,7 +147,8 @@ def part_of(cap: float | None, share: float) -> float | None:
 
 
 class Retry:
-    """Repeat what is `Retryable`, with exponential waits and full jitter, for `budget` seconds.
+    """Repeat what is `Retryable`, with exponential waits and full jitter, for `budget` seconds: the
+    last attempt begins when they are over.
 
     `retries` and `throttled` count repeated attempts and throttled answers over the run;
     `repeating` requests have failed and are being repeated now.
@@ -185,12 +186,15 @@ class Retry:
                 failed = failure
                 raise
 
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        end = began + self.budget
         policy = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Retryable),
-            wait=self._wait,
-            stop=tenacity.stop_before_delay(self.budget),
+            wait=lambda state: max(min(self._wait(state), end - clock()), 0.0),
+            stop=lambda _: clock() >= end,
             before_sleep=self._note,
-            retry_error_callback=self._give_up,
+            retry_error_callback=lambda state: _give_up(state, clock() - began),
         )
         self.repeating += 1
         try:
@@ -219,10 +223,10 @@ class Retry:
         if self._also:
             self._also._count(throttled=throttled)
 
-    def _give_up(self, state: tenacity.RetryCallState) -> None:
-        cause = state.outcome.exception() if state.outcome else None
-        raise OutOfTime(
-            f"gave up after {state.attempt_number} attempts in "
-            f"{state.seconds_since_start or 0:.0f} s: {cause}",
-            "Raise retryBudgetSeconds if the server needs longer to recover.",
-        ) from cause
+
+def _give_up(state: tenacity.RetryCallState, seconds: float) -> NoReturn:
+    cause = state.outcome.exception() if state.outcome else None
+    raise OutOfTime(
+        f"gave up after {state.attempt_number} attempts in {seconds:.0f} s: {cause}",
+        "Raise retryBudgetSeconds if the server needs longer to recover.",
+    ) from cause

@@ -36,12 +36,22 @@ def notes(sides: Sides) -> Iterator[str]:
     """What a person should know before a run: what is dropped or widened, and the pace."""
     for note in sides.findings.plan.notes:
         yield f"note: {note}"
+    if sides.findings.foreign_ttl:
+        yield f"warning: {ttl_text(sides)}"
     for side, cap, units in (
         ("source", sides.read_cap, "read"),
         ("target", sides.write_cap, "write"),
     ):
         if cap is not None:
             yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
+
+
+def ttl_text(sides: Sides) -> str:
+    """What comes of a TTL that only the target has."""
+    return (
+        f"the target expires items by {sides.findings.foreign_ttl!r}, which the source does not: "
+        "it deletes items that the source keeps"
+    )
 
 
 async def plan_text(settings: Settings, sides: Sides) -> str:
@@ -203,6 +213,9 @@ async def _warnings(settings: Settings, sides: Sides) -> list[str]:
         warnings.append("the target table exists")
         if await sides.target.table.holds_items():
             warnings.append("the target holds items: run refuses it without --into-existing")
+    if found.foreign_ttl:
+        refused = "; run refuses it unless target.copyTtl is false" * settings.target.copy_ttl
+        warnings.append(f"{ttl_text(sides)}{refused}")
     for name, service in (("source", sides.source), ("target", sides.target)):
         if service.skew is not None and abs(service.skew) > _SKEW_SECONDS:
             warnings.append(

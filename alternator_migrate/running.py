@@ -17,7 +17,7 @@ from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.jobs import copy_job
 from alternator_migrate.loops import on_loop, spare_the_collector
-from alternator_migrate.migration import Migration
+from alternator_migrate.migration import Migration, check_ttl
 from alternator_migrate.model import Progress, Standing
 from alternator_migrate.parts import Part
 from alternator_migrate.progress import Display, Mode
@@ -205,8 +205,10 @@ class Run:
 
     async def _resend(self, file: Path, stop: asyncio.Event) -> bool:
         items = RejectsSource(file)
-        async with open_sides(self._loaded.settings) as sides:
-            migration, rejects = build_resend(self._loaded.settings, sides, items)
+        settings = self._loaded.settings
+        async with open_sides(settings) as sides:
+            check_ttl(sides.findings, copied=settings.target.copy_ttl)
+            migration, rejects = build_resend(settings, sides, items)
             return await self._show(migration, rejects, stop)
 
     async def _from(
@@ -221,6 +223,7 @@ class Run:
             if earlier:
                 resume.check_tables(*earlier, found.source, found.existing)
                 log.info("going on from %s", earlier[0])
+            check_ttl(found, copied=settings.target.copy_ttl)
             alone = settings.target.skip_initial_snapshot_transfer
             if alone and found.existing is None:
                 raise UsageError(
@@ -259,6 +262,7 @@ class Run:
             log.info("there is no savepoint of shard %s here: it is taken to be done", each)
         async with open_sides(settings) as whole:
             sides = parts.part_of(whole, part, self._whole)
+            check_ttl(sides.findings, copied=settings.target.copy_ttl)
             await self._check_target(sides)
             migration, rejects = build_migration(settings, sides, resume.NoKeeper(), Standing())
             finished = await self._show(migration, rejects, stop)

@@ -258,5 +258,17 @@ def check_existing(plan: Plan, existing: TableState) -> None:
         lines = "".join(f"\n  {line}" for line in different)
         raise UsageError(
             f"the target table {existing.spec.name} exists and does not fit:{lines}",
-            "Delete it, choose another target.table, or set target.indexes to after or skip.",
+            _remedy(plan, existing),
         )
+
+
+def _remedy(plan: Plan, existing: TableState) -> str:
+    """What to do about an existing table that does not fit: indexes may be left out where only
+    global ones are at fault, and made later where they are absent."""
+    spec = plan.spec
+    local = [index for index in spec.indexes if index.local]
+    if schema.differences(spec.with_indexes(local), existing.spec):
+        return "Delete it, or choose another target.table."
+    absent = not schema.differences(spec, existing.spec, spec.indexes)
+    wishes = "after or skip" if absent else "skip"
+    return f"Delete it, choose another target.table, or set target.indexes to {wishes}."

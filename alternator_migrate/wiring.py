@@ -26,7 +26,7 @@ from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.resume import NoKeeper
 from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
-from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter
+from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, check_filter
 from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.streaming import FOR_EVER, SourceStream, Until, hooks, rules
 from alternator_migrate.targets.dynamodb import DynamoDBTarget
@@ -77,6 +77,7 @@ async def open_sides(
                     segments or settings.source.scan_segments,
                 ),
             )
+            await _check_filter(settings, source)
             follows = settings.target.stream_changes
             streams = await stack.enter_async_context(source.streams()) if follows else None
         except UsageError:
@@ -284,6 +285,14 @@ def item_filter(settings: Settings) -> Filter | None:
     """The filter of the user's, if there is one."""
     given = settings.source.filter
     return Filter(given.expression, given.names, given.values) if given else None
+
+
+async def _check_filter(settings: Settings, source: Service) -> None:
+    given = item_filter(settings)
+    # following alone scans nothing, and need not be allowed to
+    if given and not settings.target.skip_initial_snapshot_transfer:
+        retry = Retry(settings.retry_budget_seconds)
+        await check_filter(source.lane, settings.source.table, given, retry)
 
 
 def _expiry(settings: Settings, found: Findings, now: float) -> Expiry | None:

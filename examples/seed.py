@@ -26,7 +26,7 @@ from alternator_migrate.description import (
     Throughput,
 )
 from alternator_migrate.dialing import Transport
-from alternator_migrate.errors import MigrateError, Unavailable, UsageError
+from alternator_migrate.errors import MigrateError, OutOfTime, Unavailable, UsageError
 from alternator_migrate.lane import Lane, open_lane
 from alternator_migrate.loops import on_loop
 from alternator_migrate.model import Batch, Item, Limits
@@ -231,11 +231,25 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[Lane, Ta
         ) as lane,
         open_control(account, url=options.endpoint) as client,
     ):
-        try:
-            await lane.get(options.endpoint, "/")
-        except Unavailable as error:
-            raise UsageError(f"nothing answers: {error}") from error
+        await answering(lane, options)
         yield lane, Table(client, options.table)
+
+
+async def answering(lane: Lane, options: argparse.Namespace) -> None:
+    """Return when the endpoint answers: a server that was just started may need some seconds.
+    Raises `UsageError` after --wait seconds."""
+
+    async def ask(_: str) -> None:
+        await lane.get(options.endpoint, "/")
+
+    with suppress(Unavailable):
+        await ask("")
+        return
+    say(f"waiting up to {options.wait} s for {options.endpoint}")
+    try:
+        await Retry(options.wait, longest_wait=1.0)(ask)
+    except OutOfTime as error:
+        raise UsageError(f"nothing answers: {error.args[0]}") from error
 
 
 async def create(table: Table, spec: TableSpec) -> None:
@@ -323,6 +337,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add("--workers", default=32, help="requests at once; default: %(default)s")
     add("--batch", default=25, help="items a request (Alternator takes 100); default: %(default)s")
+    add("--wait", default=30, help="most seconds until the server answers; default: %(default)s")
     text("--region", default="us-west-1", help="default: %(default)s")
     text("--access-key", default="dummy", help="default: %(default)s")
     text("--secret-key", default="dummy", help="default: %(default)s")

@@ -7,7 +7,13 @@ from typing import Final
 
 from alternator_migrate import wire
 from alternator_migrate.circle import Circle
-from alternator_migrate.errors import WRONG_SERVER, MigrateError, Throttled
+from alternator_migrate.errors import (
+    WRONG_SERVER,
+    ItemsRefused,
+    MigrateError,
+    Throttled,
+    UsageError,
+)
 from alternator_migrate.lane import Lane
 from alternator_migrate.model import (
     Item,
@@ -72,6 +78,21 @@ class Expiry:
     def sparing(self) -> Filter:
         """The server-side form: all other items, those without the attribute included."""
         return replace(self.matching, expression=f"NOT ({self.matching.expression})")
+
+
+async def check_filter(lane: Lane, table: str, item_filter: Filter, retry: Retry) -> None:
+    """Let the server judge a user's filter, by a Scan of one item.
+
+    Raises `UsageError` with the server's words where it refuses the filter.
+    """
+    body = wire.to_json({"TableName": table, "Limit": 1, **item_filter.parameters})
+    try:
+        await retry(lambda avoid: lane.call("Scan", body, avoid))
+    except ItemsRefused as error:
+        raise UsageError(
+            f"the source refuses source.filter: {error.words}",
+            "Mend its expression, names or values.",
+        ) from error
 
 
 class DynamoDBSource:

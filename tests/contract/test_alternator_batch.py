@@ -77,9 +77,11 @@ async def test_an_empty_request(alternator: Client) -> None:
     assert answer.error == (*INVALID, "RequestItems can't be empty")
 
 
-async def test_an_empty_list(alternator: Client) -> None:
+@pytest.mark.parametrize("requests", [[], 5, "x", {}], ids=str)
+async def test_an_empty_list_and_what_is_none(alternator: Client, requests: Any) -> None:
     await alternator.skip_if_old()
-    answer = await alternator.write(await alternator.table())
+    body = {"RequestItems": {await alternator.table(): requests}}
+    answer = await alternator.call("BatchWriteItem", body)
     expected = "Member of RequestItems must be a non-empty array of WriteRequest objects"
     assert answer.error == (*INVALID, expected)
 

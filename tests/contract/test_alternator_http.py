@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from typing import Any
 
 import pytest
 
@@ -96,6 +97,32 @@ async def test_bad_json_is_a_validation_error(alternator: Client, raw: bytes, me
     status, kind, text = (await alternator.call("ListTables", raw=raw)).error
     assert (status, kind) == (400, "ValidationException")
     assert text.startswith(message)
+
+
+KEYS = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
+
+
+@pytest.mark.stand_in
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("Scan", {"Limit": "x"}),
+        ("Scan", {"ExclusiveStartKey": 5}),
+        ("Scan", {"Segment": "a", "TotalSegments": 2}),
+        ("CreateTable", {"AttributeDefinitions": [], "KeySchema": [{"KeyType": "HASH"}]}),
+        ("CreateTable", {"AttributeDefinitions": [3], **KEYS}),
+        ("BatchGetItem", {"RequestItems": {"TABLE": {}}}),
+        ("ListTables", {"Limit": "a"}),
+    ],
+)
+async def test_an_unexpected_shape_is_an_internal_error_in_json(
+    alternator: Client, operation: str, body: dict[str, Any]
+) -> None:
+    table = alternator.name() if operation == "CreateTable" else await alternator.table()
+    raw = json.dumps({"TableName": table, **body}).replace("TABLE", table).encode()
+    status, kind, text = (await alternator.call(operation, raw=raw)).error
+    assert (status, kind) == (500, "InternalServerError")
+    assert text.startswith("Internal server error: ")
 
 
 @pytest.mark.parametrize(("levels", "accepted"), [(32, True), (39, False)])

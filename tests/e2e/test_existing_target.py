@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import RunCli
 from tests.e2e.jobs import Command, Migrate, alternator, dynamodb, job
 from tests.e2e.tables import KEYS, changes, definitions, enable_ttl, index
 from tests.servers.client import Item, create_table, fill
@@ -15,6 +16,9 @@ BY_CITY: dict[str, Any] = {
     "AttributeDefinitions": definitions(pk="S", sk="N", city="S"),
     "GlobalSecondaryIndexes": [index("by-city", "city")],
 }
+
+ANEW = "Delete it, or choose another target.table."
+BY_INDEXES = "Delete it, choose another target.table, or set target.indexes to {}."
 
 
 @pytest.fixture
@@ -48,12 +52,12 @@ async def test_one_without_an_index_is_used_when_indexes_come_after(
 
 
 @pytest.mark.parametrize(
-    ("keys", "spec", "told"),
+    ("keys", "spec", "told", "remedy"),
     [
-        ({"id": "S", "sk": "N"}, {}, "id HASH"),
-        ({"pk": "S"}, {}, "sk RANGE"),
-        ({"pk": "S", "sk": "S"}, {}, "sk: wanted type N, found S"),
-        (KEYS, {}, "by-city: missing"),
+        ({"id": "S", "sk": "N"}, {}, "id HASH", ANEW),
+        ({"pk": "S"}, {}, "sk RANGE", ANEW),
+        ({"pk": "S", "sk": "S"}, {}, "sk: wanted type N, found S", ANEW),
+        (KEYS, {}, "by-city: missing", BY_INDEXES.format("after or skip")),
         (
             KEYS,
             {
@@ -61,6 +65,7 @@ async def test_one_without_an_index_is_used_when_indexes_come_after(
                 "GlobalSecondaryIndexes": [index("by-city", "town")],
             },
             "town",
+            BY_INDEXES.format("skip"),
         ),
     ],
     ids=["another key", "no range key", "another type", "no index", "another index key"],
@@ -73,12 +78,34 @@ async def test_one_that_differs_is_refused(
     keys: dict[str, str],
     spec: dict[str, Any],
     told: str,
+    remedy: str,
 ) -> None:
     await create_table(standin.url, table_name, keys, **spec)
     standin.log.clear()
     failure = (await migrate(job(source, alternator(standin.url, table_name)))).failure
     assert failure.exit_code == 2
     assert told in str(failure)
+    assert failure.hint == remedy
+    assert changes(standin) == []
+
+
+@pytest.mark.parametrize("indexes", ["before", "after", "skip"])
+async def test_one_without_a_local_index_is_refused(
+    dynamodb_local: str, standin: StandIn, table_name: str, migrate: Migrate, indexes: str
+) -> None:
+    local: dict[str, Any] = {
+        "AttributeDefinitions": definitions(pk="S", sk="N", at="N"),
+        "LocalSecondaryIndexes": [index("by-at", "pk at")],
+    }
+    await create_table(dynamodb_local, table_name, KEYS, **local)
+    await create_table(standin.url, table_name, KEYS)
+    standin.log.clear()
+    source = dynamodb(dynamodb_local, table_name)
+    target = alternator(standin.url, table_name, indexes=indexes)
+    failure = (await migrate(job(source, target))).failure
+    assert failure.exit_code == 2
+    assert "index by-at: missing" in str(failure)
+    assert failure.hint == ANEW
     assert changes(standin) == []
 
 
@@ -97,6 +124,53 @@ async def test_one_whose_ttl_is_on_another_attribute_is_refused(
     assert failure.exit_code == 2, "it would fail after hours of copying"
     assert "other" in str(failure)
     assert changes(standin) == []
+
+
+@pytest.mark.parametrize("on_source", [None, "expires"])
+async def test_one_that_deletes_what_the_source_keeps_is_refused_unless_it_is_meant(
+    dynamodb_local: str,
+    source: dict[str, Any],
+    standin: StandIn,
+    table_name: str,
+    command: Command,
+    run_cli: RunCli,
+    on_source: str | None,
+) -> None:
+    if on_source:
+        await enable_ttl(dynamodb_local, table_name, on_source)
+    await create_table(standin.url, table_name, KEYS, **BY_CITY)
+    await enable_ttl(standin.url, table_name, "other")
+    standin.log.clear()
+    refused = await command(job(source, alternator(standin.url, table_name)))
+    assert refused.code == 2
+    assert "other" in refused.err and changes(standin) == []
+    target = alternator(standin.url, table_name, copyTtl=False)
+    accepted = await command(job(source, target))
+    assert (accepted.code, accepted.table["items"]["written"]) == (0, 30)
+    told = "warning: the target expires items by 'other', which the source does not"
+    assert told in accepted.err
+    planned = await run_cli("plan", "config.yaml")
+    assert planned.code == 0
+    assert told in planned.out and "run refuses it unless" not in planned.out
+    if not on_source:
+        planned = await run_cli("plan", "config.yaml", "--set", "target.copyTtl=true")
+        assert told in planned.out and "run refuses it unless target.copyTtl" in planned.out
+
+
+async def test_one_that_expires_items_as_the_source_does_is_taken_without_a_word(
+    dynamodb_local: str,
+    source: dict[str, Any],
+    standin: StandIn,
+    table_name: str,
+    command: Command,
+) -> None:
+    await enable_ttl(dynamodb_local, table_name, "expires")
+    await create_table(standin.url, table_name, KEYS, **BY_CITY)
+    await enable_ttl(standin.url, table_name, "ends")
+    renames = [{"from": "expires", "to": "ends"}]
+    report = await command(job(source, alternator(standin.url, table_name), renames=renames))
+    assert report.code == 0
+    assert "expires items" not in report.err
 
 
 async def test_one_with_items_is_refused_unless_it_is_meant(

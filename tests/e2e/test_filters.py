@@ -1,12 +1,14 @@
 """Which items are read: filters, expired items, consistency."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.jobs import Job, Migrate, alternator, by_key, dynamodb, job
-from tests.e2e.tables import enable_ttl
+from tests.conftest import RunCli
+from tests.e2e.jobs import Job, Migrate, alternator, by_key, dynamodb, job, write_config
+from tests.e2e.tables import changes, enable_ttl
 from tests.servers.client import Item, create_table, fill
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
@@ -115,6 +117,58 @@ async def test_a_filter_and_expired_items_are_counted_apart(
     assert {item["pk"]["S"] for item in standin.items(table_name)} == {
         f"{name}, red" for name in (*LIVE, WITHOUT)
     }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"expression": "colour == :c", "values": {":c": "red"}}, "xpression"),
+        ({"expression": "colour = :c", "values": {":other": "red"}}, ":c"),
+        ({"expression": "#c = :c", "names": {"#x": "y"}, "values": {":c": "red"}}, "#c"),
+    ],
+    ids=["not an expression", "a value that is not there", "a name that is not there"],
+)
+@pytest.mark.parametrize("server", ["DynamoDB", "Alternator"])
+@pytest.mark.parametrize("command", ["run", "plan", "validate"])
+async def test_a_filter_that_the_source_refuses_is_told_before_anything_is_made(
+    dynamodb_local: str,
+    standin: StandIn,
+    table_name: str,
+    tmp_path: Path,
+    run_cli: RunCli,
+    command: str,
+    server: str,
+    wanted: Job,
+    told: str,
+) -> None:
+    async with StandIn() as other:
+        url = dynamodb_local if server == "DynamoDB" else other.url
+        side = dynamodb if server == "DynamoDB" else alternator
+        await create_table(url, table_name)
+        await fill(url, table_name, items(LIVE))
+        content = job(side(url, table_name, filter=wanted), alternator(standin.url, table_name))
+        write_config(tmp_path, content)
+        result = await run_cli(command, "config.yaml")
+    assert result.code == 2
+    assert "source.filter: " in result.err and told in result.err
+    assert changes(standin) == []
+    assert not standin.store.tables
+
+
+async def test_a_filter_is_judged_by_one_scan_of_one_item(
+    standin: StandIn, table_name: str, migrate: Migrate
+) -> None:
+    async with StandIn(record=True) as server:
+        await create_table(server.url, table_name)
+        await fill(server.url, table_name, items(LIVE))
+        for filtered in (True, False):
+            server.log.clear()
+            wanted = {"filter": {"expression": "attribute_exists(pk)"}} if filtered else {}
+            source = alternator(server.url, table_name, scanSegments=2, **wanted)
+            target = alternator(standin.url, table_name)
+            assert (await migrate(job(source, target), into_existing=True)).done
+            scans = [body for name, body in server.log if name == "Scan"]
+            assert [scan["Limit"] for scan in scans if "Segment" not in scan] == [1] * filtered
 
 
 @pytest.mark.parametrize("attribute", ['quo"te', "dotted.name", "\U0001f600", "#ttl", ":v"])

@@ -1,10 +1,12 @@
 """The table that is created on the target, and what is done to it in which order."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.jobs import Migrate, alternator, dynamodb, job
+from tests.conftest import RunCli
+from tests.e2e.jobs import Migrate, alternator, dynamodb, job, write_config
 from tests.e2e.tables import KEYS, changes, definitions, enable_ttl, index
 from tests.servers.client import Item, call, create_table, fill
 from tests.standin import StandIn
@@ -73,7 +75,7 @@ async def test_global_indexes_are_created_after_the_data_on_demand(
     assert "GlobalSecondaryIndexes" not in created
 
 
-async def test_indexes_may_be_skipped(
+async def test_global_indexes_may_be_skipped(
     dynamodb_local: str, standin: StandIn, table_name: str, migrate: Migrate
 ) -> None:
     await create_table(dynamodb_local, table_name, KEYS, **indexed())
@@ -81,8 +83,8 @@ async def test_indexes_may_be_skipped(
     target = alternator(standin.url, table_name, indexes="skip")
     ending = await migrate(job(dynamodb(dynamodb_local, table_name), target))
     assert ending.done.items.written == len(ITEMS)
-    assert standin.table(table_name).indexes == {}
-    assert standin.table(table_name).definitions == {"pk": "S", "sk": "N"}
+    assert set(standin.table(table_name).indexes) == {"by-at"}, "it can never be added later"
+    assert standin.table(table_name).definitions == {"pk": "S", "sk": "N", "at": "N"}
 
 
 async def test_ttl_is_enabled_last(
@@ -153,6 +155,34 @@ async def test_tags_are_copied_and_added_at_creation(
     wanted = {"team": "target", "cost": "42", "system:write_isolation": "only_rmw_uses_lwt"}
     assert wanted.items() <= standin.table(table_name).tags.items()
     assert "TagResource" not in changes(standin), "the isolation must hold from the start"
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize(
+    "wished",
+    [
+        {"tags": {"a@b": "c"}},
+        {"tags": {"system:write_isolation": "nope"}},
+        {"table": ".scylla.alternator.foo"},
+    ],
+    ids=["other characters", "no such isolation", "a reserved name"],
+)
+async def test_what_was_asked_for_and_alternator_refuses_is_told_before_anything_is_made(
+    standin: StandIn,
+    table_name: str,
+    tmp_path: Path,
+    run_cli: RunCli,
+    command: str,
+    wished: dict[str, Any],
+) -> None:
+    await create_table(standin.url, table_name)
+    standin.log.clear()
+    target = alternator(standin.url, "target") | wished
+    write_config(tmp_path, job(alternator(standin.url, table_name), target))
+    result = await run_cli(command, "config.yaml")
+    assert result.code == 2
+    assert "target.tags" in result.err or "target.table" in result.err
+    assert changes(standin) == []
 
 
 async def test_tags_may_be_left_behind(standin: StandIn, table_name: str, migrate: Migrate) -> None:

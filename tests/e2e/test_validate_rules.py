@@ -103,6 +103,23 @@ async def test_expired_items_that_are_copied_are_compared_where_both_are_there(
     assert outcome.told == {("different", '{"pk": {"S": "other"}}', ("n",))}
 
 
+async def test_what_only_the_target_expires_is_missing(
+    ends: Ends, tmp_path: Path, wishes: Wishes
+) -> None:
+    source, target = ends
+    past = [expiring(f"past {n}", time.time() - 1000) for n in range(3)]
+    await source.put(*past[:2])
+    await target.put(*past[1:])
+    await enable_ttl(target.url, target.table, "ttl")
+    for copied in (True, False):
+        target.side["copyTtl"] = copied
+        outcome = await validate(tmp_path, between(ends), wishes)
+        assert outcome.told == {
+            ("missing", '{"pk": {"S": "past 0"}}', ()),
+            ("extra", '{"pk": {"S": "past 2"}}', ()),
+        }
+
+
 async def test_an_item_that_expires_meanwhile_is_no_difference(
     ends: Ends, tmp_path: Path, wishes: Wishes
 ) -> None:

@@ -21,6 +21,7 @@ from examples import seed
 from tests.servers.cli import REPOSITORY, Result, environment
 from tests.servers.client import Item, scan_all
 from tests.servers.process import free_port
+from tests.standin import StandIn
 
 EXAMPLES = REPOSITORY / "examples"
 COMPOSE = REPOSITORY / "compose"
@@ -167,10 +168,33 @@ async def test_seeded_table_holds_items_of_all_types(dynamodb_local: str, table_
 
 
 async def test_seeder_tells_a_wrong_endpoint(tmp_path: Path) -> None:
-    ended = await _seed(tmp_path, "--endpoint", f"http://127.0.0.1:{free_port()}")
+    url = f"http://127.0.0.1:{free_port()}"
+    ended = await _seed(tmp_path, "--endpoint", url, "--wait", "1")
     assert ended.code == 2
-    [line] = ended.err.splitlines()
-    assert line.startswith("Error: nothing answers: ")
+    waiting, error = ended.err.splitlines()
+    assert waiting == f"waiting up to 1 s for {url}"
+    assert error.startswith("Error: nothing answers: ")
+
+
+async def test_seeder_waits_for_a_server_that_starts(tmp_path: Path) -> None:
+    port = free_port()
+    place = ("--endpoint", f"http://127.0.0.1:{port}", "--items", "5")
+    process = await _started(tmp_path, *place)
+    assert process.stderr is not None
+    line = await asyncio.wait_for(process.stderr.readline(), 30)
+    assert line.startswith(b"waiting up to 30 s")
+    async with StandIn(port=port) as server:
+        _, told = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, told
+        assert len(server.items("Example")) == 5
+
+
+def test_the_first_commands_wait_for_what_they_start() -> None:
+    """What was just started is not yet ready; README and the compose file say so alike."""
+    header = (COMPOSE / "compose.yaml").read_text().partition("name:")[0]
+    for text in (header, (REPOSITORY / "README.md").read_text()):
+        [line] = re.findall(r"docker compose.* up .*", text)
+        assert "--detach --wait" in line
 
 
 async def _items(url: str, table: str) -> list[Item]:
@@ -178,7 +202,13 @@ async def _items(url: str, table: str) -> list[Item]:
 
 
 async def _seed(folder: Path, *arguments: str) -> Result:
-    process = await asyncio.create_subprocess_exec(
+    process = await _started(folder, *arguments)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    return Result(process.returncode or 0, out.decode(), err.decode())
+
+
+async def _started(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         str(EXAMPLES / "seed.py"),
         *arguments,
@@ -186,8 +216,6 @@ async def _seed(folder: Path, *arguments: str) -> Result:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    return Result(process.returncode or 0, out.decode(), err.decode())
 
 
 def _loaded(path: Path) -> Settings:

@@ -96,6 +96,7 @@ def test_every_option_is_told_or_in_the_help() -> None:
         "--table-name",
         "--select",
         "--detach",
+        "--wait",
         "--rm",
     }
     assert told - known - foreign == set()

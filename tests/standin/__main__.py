@@ -5,6 +5,9 @@ import asyncio
 import signal
 
 from tests.standin import KINDS, Faults, StandIn
+from tests.standin.operations import OPERATIONS
+
+SLOW = ("slow", "slow_500")
 
 
 def main() -> None:
@@ -28,14 +31,16 @@ def _parser() -> argparse.ArgumentParser:
     kinds = ", ".join(KINDS)
     parser.add_argument(
         *("--next", "-n"),
-        metavar="OP:KIND[:TIMES]",
+        metavar="OP:KIND[:TIMES[:SECONDS]]",
+        type=_next,
         action="append",
         default=[],
-        help=f"the next requests fail; kinds: {kinds}",
+        help=f"the next requests fail; kinds: {kinds}; those that are slow need the seconds",
     )
     parser.add_argument(
         *("--rate", "-r"),
-        metavar="OP:KIND:PROBABILITY",
+        metavar="OP:KIND:PROBABILITY[:SECONDS]",
+        type=_rate,
         action="append",
         default=[],
         help="some requests fail",
@@ -43,14 +48,55 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _next(text: str) -> tuple[str, str, int, float]:
+    """Operation, kind, times (1) and seconds. Raises `ArgumentTypeError`."""
+    operation, kind, times, seconds = _parts(text, "1")
+    if not times.isdecimal() or int(times) < 1:
+        raise argparse.ArgumentTypeError(f"TIMES must be a whole number above 0, not {times!r}")
+    return operation, kind, int(times), seconds
+
+
+def _rate(text: str) -> tuple[str, str, float, float]:
+    """Operation, kind, probability and seconds. Raises `ArgumentTypeError`."""
+    operation, kind, probability, seconds = _parts(text, "")
+    chance = _number(probability)
+    if chance > 1:
+        raise argparse.ArgumentTypeError(f"PROBABILITY must be at most 1, not {probability!r}")
+    return operation, kind, chance, seconds
+
+
+def _parts(text: str, middle: str) -> tuple[str, str, str, float]:
+    """Operation and kind, which must exist, what comes next or `middle`, and seconds."""
+    parts = text.split(":")
+    if len(parts) > 4:
+        raise argparse.ArgumentTypeError(f"too many parts: {text!r}")
+    operation, kind, third, seconds = [*parts, "", "", ""][:4]
+    if operation not in {*OPERATIONS, "*"}:
+        raise argparse.ArgumentTypeError(f"no operation {operation!r}; * is any")
+    if kind not in KINDS:
+        raise argparse.ArgumentTypeError(f"no kind {kind!r}; there are: {', '.join(KINDS)}")
+    wait = _number(seconds or "0")
+    if kind in SLOW and not wait:
+        raise argparse.ArgumentTypeError(f"{kind} needs SECONDS: {text!r}")
+    return operation, kind, third or middle, wait
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {text!r}")
+    return value
+
+
 def _faults(arguments: argparse.Namespace) -> Faults:
     faults = Faults(arguments.latency, arguments.seed)
-    for text in arguments.next:
-        operation, kind, *times = text.split(":")
-        faults.next(operation, kind, int(times[0]) if times else 1)
-    for text in arguments.rate:
-        operation, kind, probability = text.split(":")
-        faults.rate(operation, kind, float(probability))
+    for each in arguments.next:
+        faults.next(*each)
+    for each in arguments.rate:
+        faults.rate(*each)
     return faults
 
 

@@ -19,6 +19,9 @@ def batch_write(call: Call) -> Item:
         raise validation("RequestItems must be an object")
     if not lists:
         raise validation("RequestItems can't be empty")
+    for requests in lists.values():
+        if not isinstance(requests, list) or (not requests and call.dialect.empty_lists_refused):
+            raise validation(NOT_A_LIST)
     _check_length(call, lists)
     report = capacity.wanted(call)
     checked = [
@@ -39,9 +42,7 @@ def _check_length(call: Call, lists: dict[str, Any]) -> None:
         )
 
 
-def _table_writes(call: Call, name: str, requests: Any) -> list[Write]:
-    if not isinstance(requests, list) or (not requests and call.dialect.empty_lists_refused):
-        raise validation(NOT_A_LIST)
+def _table_writes(call: Call, name: str, requests: list[Any]) -> list[Write]:
     table = call.store.table(name)
     seen: set[tuple[Sortable, Sortable]] = set()
     checked = []

@@ -1,6 +1,7 @@
 """The HTTP face of one node: from a request's bytes to an answer's, failing as it is told to."""
 
 import asyncio
+import logging
 import socket
 import struct
 from collections.abc import Callable
@@ -16,12 +17,15 @@ from tests.standin.operations import operation
 from tests.standin.store import Call, Store
 from tests.standin.values import Item
 
+log = logging.getLogger(__name__)
+
 JSON = "application/x-amz-json-1.0"
 STREAMED_ITEMS = 256
 STREAMED_BYTES = 100_000
 PIECE = 32_768
 RESET = struct.pack("ii", 1, 0)
 
+Handler = Callable[[Call], Item | None]
 Heard = Callable[[int, str, Item | None], None]
 """Told (node, operation, None) of every request, and (node, operation, body) once parsed."""
 
@@ -77,8 +81,9 @@ class Front:
             raw = payload.unpacked(raw, encoding, limit)
         body = payload.parsed(raw, self.store.dialect)
         self.heard(self.node, name, body)
-        answer = handler(
-            Call(self.store, self.faults, name, body, self.node, request.headers["Host"], fault)
+        answer = _handled(
+            handler,
+            Call(self.store, self.faults, name, body, self.node, request.headers["Host"], fault),
         )
         if fault and fault.kind == "reset_after_write":
             raise Dropped
@@ -98,6 +103,17 @@ class Front:
         body = overloaded().body()
         response = web.Response(body=body, status=400, content_type=JSON)
         return await _write_and_close(request, response)
+
+
+def _handled(handler: Handler, call: Call) -> Item | None:
+    """What an operation answers. A request of a shape that nobody thought of is an internal error,
+    as unexpected exceptions are to ScyllaDB; it is logged, as it may be a mistake of this house."""
+    try:
+        return handler(call)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        log.exception("%s of an unexpected shape", call.operation)
+        text = f"Internal server error: {type(error).__name__} ({error})"
+        raise internal(text) from error
 
 
 def overloaded() -> ApiError:

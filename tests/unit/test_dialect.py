@@ -122,6 +122,14 @@ def test_a_table_name_that_is_too_long_is_refused(dialect: Dialect, most: int) -
     assert "target.table" in refused.value.hint
 
 
+def test_a_table_name_that_alternator_keeps_to_itself_is_refused() -> None:
+    name = ".scylla.alternator.foo"
+    with pytest.raises(UsageError, match="keeps table names") as refused:
+        planned(state(), name=name)
+    assert "target.table" in refused.value.hint
+    assert planned(state(), DYNAMODB, name=name).spec.name == name
+
+
 def test_alternator_has_no_key_attribute_called_attrs() -> None:
     with pytest.raises(UsageError, match=":attrs") as refused:
         planned(state(described(":attrs")))
@@ -214,12 +222,15 @@ def test_indexes_come_before_or_after_the_data_or_not_at_all(dialect: Dialect) -
     assert (before.late, before.notes) == ((), ())
     assert after.spec == before.spec
     assert [each.name for each in after.late] == ["g"]
-    assert (skip.spec.indexes, skip.late) == ((), ())
-    assert defined(skip) == {"id", "at"}
-    assert skip.notes == (
-        "index g: not created (target.indexes: skip)",
-        "index l: not created (target.indexes: skip)",
-    )
+    assert ([each.name for each in skip.spec.indexes], skip.late) == (["l"], ())
+    assert defined(skip) == {"id", "at", "size"}
+    for plan, wish in ((after, "after"), (skip, "skip")):
+        assert plan.notes[0] == (
+            f"index l: local, created with the table (target.indexes: {wish} is for global "
+            "indexes; a local one cannot be added later)"
+        )
+    assert skip.notes[1:] == ("index g: not created (target.indexes: skip)",)
+    assert after.notes[1:] == ()
 
 
 def test_ttl_is_left_out_on_request_and_told() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
+from alternator_migrate.errors import UsageError
 from tests.unit.descriptions import state
 from tests.unit.test_dialect import BOTH, planned
 
@@ -60,6 +61,52 @@ def test_extra_tags_are_added_and_win(dialect: Dialect) -> None:
     assert dict(plan.spec.tags) == {"x": "1", **extra}
     alone = planned(state(tags={"team": "a"}), dialect, copy_tags=False, extra_tags=extra)
     assert dict(alone.spec.tags) == extra
+
+
+@pytest.mark.parametrize(
+    ("tag", "rule"),
+    [
+        (("a@b", "c"), "letters, digits and"),
+        (("a", "x, y"), "letters, digits and"),
+        (("system:ttl_attribute", "x"), "the name is reserved"),
+        (("system:write_isolation", "nope"), "must be one of a, always, always_use_lwt, f"),
+        (("system:write_isolation", ""), "must be one of"),
+        (("", "x"), "1 to 128 characters"),
+        (("k" * 129, "x"), "1 to 128 characters"),
+        (("k", "v" * 257), "at most 256"),
+    ],
+)
+def test_a_tag_that_was_asked_for_and_alternator_refuses_is_told_with_the_rule(
+    tag: tuple[str, str], rule: str
+) -> None:
+    with pytest.raises(UsageError, match=r"target\.tags") as refused:
+        planned(state(), extra_tags=dict([tag, ("team", "a")]))
+    assert f"tag {tag[0]!r}: " in str(refused.value)
+    assert rule in str(refused.value)
+    assert "team" not in str(refused.value)
+
+
+def test_all_tags_that_were_asked_for_and_are_refused_are_told_at_once() -> None:
+    asked = {"a@b": "c", "aws:x": "1", "system:x": "1"}
+    with pytest.raises(UsageError) as refused:
+        planned(state(), extra_tags=asked)
+    assert "'a@b'" in str(refused.value) and "'system:x'" in str(refused.value)
+    with pytest.raises(UsageError, match="'aws:x': the name is reserved"):
+        planned(state(), DYNAMODB, extra_tags=asked)
+
+
+@BOTH
+def test_tags_that_were_asked_for_must_fit(dialect: Dialect) -> None:
+    asked = {f"tag{number:02}": "x" for number in range(dialect.tags)}
+    assert dict(planned(state(tags={"a": "b"}), dialect, extra_tags=asked).spec.tags) == asked
+    with pytest.raises(UsageError, match=f"room for {dialect.tags}"):
+        planned(state(), dialect, extra_tags={**asked, "one": "more"})
+
+
+@pytest.mark.parametrize("level", ["a", "forbid_rmw", "only_rmw_uses_lwt", "unsafe"])
+def test_tags_of_scylladb_that_a_user_may_set_are_taken(level: str) -> None:
+    asked = {"system:write_isolation": level, "system:initial_tablets": "none"}
+    assert dict(planned(state(), extra_tags=asked).spec.tags) == asked
 
 
 @given(

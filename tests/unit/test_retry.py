@@ -145,6 +145,20 @@ def test_no_wait_reaches_beyond_the_budget() -> None:
     virtual_time.run(scene)
 
 
+@pytest.mark.parametrize("budget", [4.0, 30.0, 300.0])
+def test_the_last_attempt_is_made_when_the_budget_is_spent(budget: float) -> None:
+    async def scene() -> tuple[list[float], str]:
+        service = Service([Unavailable("reset")] * 10_000)
+        with pytest.raises(OutOfTime) as raised:
+            await Retry(budget)(service.ask, "h")
+        return service.asked, str(raised.value)
+
+    for _ in range(30):
+        asked, told = virtual_time.run(scene)
+        assert asked[-1] - asked[0] == pytest.approx(budget, abs=1e-3)
+        assert f"in {budget:.0f} s" in told
+
+
 def test_each_request_has_a_budget_of_its_own() -> None:
     async def scene() -> None:
         retry = Retry(FOREVER)
