@@ -100,11 +100,11 @@ class Follower:
     def progress(self) -> Following:
         """How it stands."""
         kept = self._spool.count if self._spool else 0
-        live = self._phase == "live"
+        kept_back = self._phase in ("spool", "replay")
         return Following(
             counts=self._shards.counts,
             waiting=kept + self._shards.pending,
-            lag=self._shards.lag() if live else None,
+            lag=None if kept_back else self._shards.lag(),
             shards=self._shards.open,
             caught_up=self._caught_up,
         )

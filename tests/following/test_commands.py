@@ -195,6 +195,7 @@ async def test_what_was_enabled_is_disabled_and_then_all_is_over(
     code, _, err = await run_cli("run", "config.yaml", *UNTIL, "--disable-stream-after")
     assert code == 0, err
     assert "was disabled again" in err
+    assert 0 <= summary(table)["changes"]["lag_seconds"] < 5
     assert not (await stream_of(table)).get("StreamEnabled")
     code, _, err = await run_cli("run", "config.yaml")
     assert (code, "done already" in err) == (0, True)
