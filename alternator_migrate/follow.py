@@ -22,8 +22,8 @@ from alternator_migrate.model import (
 )
 from alternator_migrate.shards import ShardLedger
 
-Deal = Callable[[ChangePage], Awaitable[ChangeCounts]]
-"""Deals with a page: returns when its changes are written, or kept."""
+Deal = Callable[[str, ChangePage], Awaitable[ChangeCounts]]
+"""Deals with a page of a shard: returns when its changes are written, or kept."""
 
 _LIST_SECONDS: Final = 5.0
 _LIST_SOON_SECONDS: Final = 1.0
@@ -49,7 +49,7 @@ async def read_shards(
             async for page in pages:
                 idle.discard(task)
                 ledger.arrived(shard, page)
-                ledger.settled(shard, page, await deal(page))
+                ledger.settled(shard, page, await deal(shard, page))
                 if stop.is_set():
                     return
                 idle.add(task)
@@ -81,6 +81,29 @@ async def _first_of(*events: asyncio.Event, seconds: float) -> None:
     finally:
         for each in waiting:
             each.cancel()
+
+
+class Cutoff:
+    """Leaves out the changes made before `needed_from` (epoch seconds), which a copy has. Their
+    times are not exact: what follows a needed one, in its shard or the next, is needed too."""
+
+    def __init__(self, needed_from: float) -> None:
+        self._needed_from = needed_from
+        self._passed: set[str] = set()
+
+    def __call__(
+        self, shard: str, parent: str | None, changes: Sequence[Change]
+    ) -> tuple[Sequence[Change], ChangeCounts]:
+        """The needed ones of a page of `shard`, and the counts of the others."""
+        if not changes:
+            return changes, ChangeCounts()
+        first = 0
+        if self._passed.isdisjoint((shard, parent)):
+            while first < len(changes) and changes[first].created < self._needed_from:
+                first += 1
+        if first < len(changes):
+            self._passed.add(shard)
+        return changes[first:], ChangeCounts(read=first, superseded=first)
 
 
 class Applier:

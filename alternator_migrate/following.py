@@ -3,8 +3,9 @@ written as they come, until the target has caught up."""
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Final
 
 from alternator_migrate.changes import ChangeCounts, Following, StreamPhase, StreamStanding
 from alternator_migrate.errors import AccountingBroken
-from alternator_migrate.follow import Applier, read_shards
+from alternator_migrate.follow import Applier, Cutoff, read_shards
 from alternator_migrate.interfaces import Stream
-from alternator_migrate.model import Change, ChangePage
+from alternator_migrate.model import ChangePage
 from alternator_migrate.pacing import Retry
 from alternator_migrate.retention import Retention
 from alternator_migrate.shards import Cutover, ShardLedger
@@ -26,14 +27,18 @@ CaughtUp = Callable[[], Awaitable[bool]]
 """Tells that the target has caught up; True where something was done meanwhile."""
 
 _LOOK_SECONDS: Final = 0.25
+_AFTER_HOOK: Final = 5.0
+"""For clocks that differ, and answers that were under way."""
+
 _PARTS_AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How to follow: with a `snapshot` or without (`whole`: all of it is read after the stream's
-    place is known), keeping up to `spool_bytes` in a folder `spool_...` beside the savepoints
-    meanwhile; when the target counts as caught up (seconds), and what is done then."""
+    """How to follow: with a `snapshot` or without (`whole`: the target then is what was read after
+    the stream's place was known, and nothing else), keeping up to `spool_bytes` in a folder
+    `spool_...` beside the savepoints meanwhile; when the target counts as caught up (seconds), and
+    what is done then."""
 
     snapshot: bool
     spool: Path
@@ -66,8 +71,8 @@ class Follower:
         self._phase: StreamPhase = standing.phase if standing else "spool"
         self._shards = ShardLedger({})
         self._spool: Spool | None = None
-        self._retention = Retention(self._fresh_at)
-        self._needed_from = 0.0
+        self._retention = Retention(self._waiting_since)
+        self._cutoff = Cutoff(-math.inf)
         self._begun = False
         self._caught_up = False
 
@@ -121,14 +126,17 @@ class Follower:
         if known is not None and known.phase == "ending" and await self._is_disabled(known):
             self._phase, self._shards = "over", ShardLedger({}, counts=known.counts)
             return
-        if known is None or not known.placed_at:
+        begins = known is None or not known.placed_at
+        if known is None or begins:
             known = await self._place(known, save)
         if known.phase == "ending":
             self._phase = "live"
         source = self._source = self._stream.open(known.arn)
         self._shards = ShardLedger(
-            known.shards, known.ended, known.counts, known.fresh_at, source.delay
+            known.shards, known.ended, known.counts, known.fresh_at or None, source.delay
         )
+        if begins and self._rules.whole:
+            self._cutoff = Cutoff(known.placed_at - source.skew)
         if source.delay:
             log.info(
                 "the source shows changes up to %.0f s late: cutover.maxLagSeconds is taken for %g",
@@ -140,8 +148,6 @@ class Follower:
             self._spool = Spool(folder, self._rules.spool_bytes, known.spool)
         elif self.copies and self._rules.spool_bytes:
             self._spool = Spool(self._rules.spool, self._rules.spool_bytes)
-        if known.snapshot and self._rules.whole:
-            self._needed_from = known.placed_at - source.skew
         self._standing, self._begun = known, True
 
     async def _place(
@@ -169,15 +175,19 @@ class Follower:
             self._standing,
             shards={shard.id: None for shard in shards},
             placed_at=now,
-            fresh_at=now,
+            fresh_at=now if self._rules.whole else 0.0,
         )
 
     async def _is_disabled(self, known: StreamStanding) -> bool:
         return await self._stream.find() != known.arn
 
     def _fresh_at(self) -> float:
-        fresh = self._shards.fresh()
-        return fresh if fresh is not None else self._standing.fresh_at if self._standing else 0.0
+        """Up to when all changes are dealt with, as far as that is known."""
+        return self._shards.fresh() or (self._standing.fresh_at if self._standing else 0.0)
+
+    def _waiting_since(self) -> float:
+        """When the oldest change may have been made that must not be lost."""
+        return self._fresh_at() or (self._standing.placed_at if self._standing else 0.0)
 
     async def standing(self) -> StreamStanding | None:
         """What a savepoint keeps; all of it is durable. Before `begin`: what was known then."""
@@ -262,30 +272,20 @@ class Follower:
         self._phase = "over"
 
     async def _read(
-        self, deal: Callable[[ChangePage], Awaitable[ChangeCounts]], stop: asyncio.Event
+        self, deal: Callable[[str, ChangePage], Awaitable[ChangeCounts]], stop: asyncio.Event
     ) -> None:
         with self._retention.reading():
             await read_shards(self._source, self._shards, deal, stop)
 
-    async def _apply(self, page: ChangePage) -> ChangeCounts:
-        changes, counts = self._needed(page)
+    async def _apply(self, shard: str, page: ChangePage) -> ChangeCounts:
+        changes, counts = self._cutoff(shard, self._shards.parent(shard), page.changes)
         return counts.plus(await self._applier(changes))
 
-    async def _keep(self, page: ChangePage) -> ChangeCounts:
-        changes, counts = self._needed(page)
+    async def _keep(self, shard: str, page: ChangePage) -> ChangeCounts:
+        changes, counts = self._cutoff(shard, self._shards.parent(shard), page.changes)
         if self._spool is None or not await self._spool.add(changes):
             raise _NoRoom
         return counts
-
-    def _needed(self, page: ChangePage) -> tuple[Sequence[Change], ChangeCounts]:
-        """The changes of a page without those made before the copy began, which the copy has, and
-        the counts of these."""
-        changes = page.changes
-        if not changes or changes[0].created >= self._needed_from:
-            return changes, ChangeCounts()
-        needed = [change for change in changes if change.created >= self._needed_from]
-        earlier = len(changes) - len(needed)
-        return needed, ChangeCounts(read=earlier, superseded=earlier)
 
     async def _keep_changes(self, done: asyncio.Event) -> None:
         if self._spool is None:
@@ -323,7 +323,7 @@ class Follower:
             self._caught_up = rule.reached(self._shards, time.time(), repeating=repeating)
             if self._caught_up and told_at is None:
                 log.info("the target has caught up with the source")
-                told_at = time.time() if await caught_up() else 0.0
+                told_at = time.time() + _AFTER_HOOK if await caught_up() else 0.0
             elif self._caught_up and self._is_finished(told_at):
                 over.set()
 

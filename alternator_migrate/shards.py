@@ -92,6 +92,10 @@ class ShardLedger:
             for name, each in self._known.items()
         )
 
+    def parent(self, shard: str) -> str | None:
+        """The shard before it, as the stream lists it."""
+        return self._known[shard].shard.parent
+
     def position(self, shard: str) -> str | None:
         """The sequence number to go on after; None at the shard's beginning."""
         return self._known[shard].position
@@ -129,6 +133,7 @@ class ShardLedger:
 
     def start(self) -> None:
         """Reading begins, perhaps again: every shard that has not ended may be begun."""
+        self._fresh, self._listed_at = self.fresh(), -math.inf
         for each in self._known.values():
             each.begun, each.pending, each.tip = False, 0, -math.inf
 
@@ -176,11 +181,15 @@ class ShardLedger:
 
     def current_since(self, moment: float) -> bool:
         """Whether since then the list of shards was read, and every shard to its tip or to a
-        change made since then."""
-        return self._listed_at >= moment and all(
-            each.begun and max(each.tip, each.newest) >= moment
-            for each in self._known.values()
-            if not each.ended
+        change made since then; not while the children of a shard are to be listed."""
+        return (
+            self._listed_at >= moment
+            and not self.expects_children
+            and all(
+                each.begun and max(each.tip, each.newest) >= moment
+                for each in self._known.values()
+                if not each.ended
+            )
         )
 
 

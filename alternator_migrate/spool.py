@@ -7,11 +7,11 @@ import shutil
 import threading
 import time
 import zlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alternator_migrate.changes import SpoolStanding
 from alternator_migrate.durable import sync_folder
@@ -84,11 +84,12 @@ class Spool:
     async def sync(self) -> SpoolStanding:
         """Make all that was appended durable; what a savepoint keeps of it."""
         async with self._turn:
-            with self._telling():
-                await asyncio.to_thread(self._sync)
             files = {n: (each.generation, each.length) for n, each in enumerate(self._files)}
-            self._durable = SpoolStanding(self.folder.name, files, dict(self._replayed), self.count)
-        return self._durable
+            now = SpoolStanding(self.folder.name, files, dict(self._replayed), self.count)
+            with self._telling():
+                await _to_its_end(asyncio.to_thread(self._sync))
+            self._durable = now
+        return now
 
     async def stored(self, part: int) -> AsyncGenerator[Stored, None]:
         """What a part holds and was not replayed yet, some megabytes at a time."""
@@ -139,16 +140,11 @@ class Spool:
     async def _compact(self, file: SpoolFile) -> None:
         """Compact a part; where this is cancelled, it may be left as it was."""
         abandon = threading.Event()
-        work = asyncio.ensure_future(asyncio.to_thread(file.compact, abandon))
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError:
-            abandon.set()
-            await asyncio.wait({work})
-            if work.exception() is None:
-                self.count -= work.result()
-            raise
-        self.count -= work.result()
+
+        async def work() -> None:
+            self.count -= await asyncio.to_thread(file.compact, abandon)
+
+        await _to_its_end(work(), abandon.set)
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -159,6 +155,21 @@ class Spool:
                 f"cannot keep changes in {self.folder}: {error.strerror}",
                 "Give savepoints.path a disk with room, or lower spool.maxBytes.",
             ) from error
+
+
+async def _to_its_end(
+    work: Coroutine[Any, Any, None], cancelled: Callable[[], None] = lambda: None
+) -> None:
+    """Do `work`, and where this is cancelled, call `cancelled` and wait for the end of it: what a
+    thread does cannot be left alone."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        cancelled()
+        await asyncio.wait({task})
+        raise
+    task.result()
 
 
 def _next(stretches: Iterator[Stretch]) -> Stretch | None:

@@ -61,17 +61,18 @@ class SourceStream:
         return await disable_stream(self.control, arn)
 
 
-def rules(settings: Settings, until: Until) -> Rules:
-    """How to follow."""
+def rules(settings: Settings, until: Until, *, target_is_new: bool) -> Rules:
+    """How to follow, into a table that this migration makes, or not."""
+    snapshot = not settings.target.skip_initial_snapshot_transfer
     return Rules(
-        snapshot=not settings.target.skip_initial_snapshot_transfer,
+        snapshot=snapshot,
         spool=spool_folder(Path(settings.savepoints.path), identity(settings)),
         spool_bytes=settings.spool.max_bytes,
         max_lag=settings.cutover.max_lag_seconds,
         caught_up_for=settings.cutover.for_seconds,
         until_caught_up=until.caught_up,
         disable_after=until.disable_stream,
-        whole=not settings.skip_segments,
+        whole=snapshot and target_is_new and not settings.skip_segments,
     )
 
 

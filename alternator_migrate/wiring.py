@@ -156,7 +156,8 @@ def _follower(
     given = settings.source.filter
     wanted = matcher(given.expression, given.names, given.values) if given else None
     applier = Applier(target, rejects, sides.crew.writers, _renamer(settings), wanted)
-    return Follower(stream, applier, retry, rules(settings, until), standing.stream)
+    follow_rules = rules(settings, until, target_is_new=sides.findings.existing is None)
+    return Follower(stream, applier, retry, follow_rules, standing.stream)
 
 
 def _renamer(settings: Settings) -> wire.Reshape | None:

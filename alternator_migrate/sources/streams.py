@@ -76,8 +76,8 @@ class StreamSource:
 
     A shard is read five times a second, the most that DynamoDB allows, and an idle one twice, to
     leave something for other readers; where many are idle, less often, so that these reads stay
-    near a hundred a second, but every `idle_seconds` (and half the delay) at least. Servers
-    without that limit are asked again at once after a full answer.
+    near a hundred a second, but every `idle_seconds` at least. Servers without that limit are
+    asked again at once after a full answer.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class StreamSource:
         self._calls = _Calls(lane, arn, retry)
         self._arn, self._manner = arn, _manner(arn)
         self.delay, self.skew = self._manner.delay, self._manner.skew
-        self._idle_seconds = idle_seconds + self.delay / 2
+        self._idle_seconds = idle_seconds
         self._read = records.record_reader(table)
         self._open = 0
 
@@ -148,7 +148,8 @@ class StreamSource:
         """An empty page in the place of changes that are gone, where the time for which changes
         are kept says that all were made before `fresh`; the next one begins with what is left.
         Raises the error where they may be needed."""
-        if fresh is None or time.time() - fresh > self._manner.kept - _SLACK_SECONDS:
+        kept = self._manner.kept - self._manner.skew - _SLACK_SECONDS
+        if fresh is None or time.time() - fresh > kept:
             raise error
         ended = False
         if error.absent:
@@ -218,7 +219,8 @@ class _Reader:
         most = min(self._manner.empty_at_tip, _EMPTY_ONCE_AT_TIP if self._was_at_tip else _RECORDS)
         enough = self._empty >= most
         ended = self._has_ended(answer)
-        at_tip = stands_still or (enough and not self.full) or ended
+        tip = stands_still or (enough and not self.full)
+        at_tip = ended or (tip and answer.iterator is not None)
         self._was_at_tip = at_tip or (self._was_at_tip and not self.full)
         return ChangePage(answer.changes, self._position, at_tip=at_tip, ended=ended)
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from alternator_migrate.changes import StreamStanding
+from alternator_migrate.follow import Cutoff
 from alternator_migrate.following import Follower
+from alternator_migrate.model import Change
 from tests.cli.support import until
 from tests.following.pursuit import TABLE, pursuit
 from tests.servers.client import create_table
@@ -49,18 +51,39 @@ async def _nothing() -> None:
     pass
 
 
+def test_what_follows_a_needed_change_is_needed_whatever_its_time() -> None:
+    """Times are not exact: the later of two changes must not be left out beside the other."""
+    cutoff = Cutoff(100.0)
+
+    def needed(shard: str, parent: str | None, *times: float) -> tuple[int, int]:
+        changes = [Change(b"{}", None, "1", time) for time in times]
+        kept, counts = cutoff(shard, parent, changes)
+        assert counts.read == counts.superseded
+        return len(kept), counts.read
+
+    assert needed("a", None) == (0, 0)
+    assert needed("a", None, 97, 98) == (0, 2)
+    assert needed("b", None, 98, 100.1, 99.9) == (2, 1)
+    assert needed("b", None, 99.9) == (1, 0)
+    assert needed("c", "b", 99.8, 99.9) == (2, 0)
+    assert needed("d", "c", 99) == (1, 0)
+    assert needed("a", None, 99) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("arn", "whole", "needed"), [(ARN, True, 2), (ARN, False, 5), (ALTERNATOR_ARN, True, 5)]
 )
 async def test_what_was_made_before_the_copy_is_in_the_copy(
     tmp_path: Path, arn: str, whole: bool, needed: int
 ) -> None:
-    """All of it is kept where segments were copied earlier, and where clocks cannot be trusted."""
+    """All of it is kept where the target has more than this copy, and where clocks cannot be
+    trusted."""
     async with StandIn() as target, scripted_streams(script_of(arn)) as url:
         await create_table(target.url, TABLE, {"pk": "S", "sk": "N"})
         options = {"snapshot": True, "whole": whole}
         async with pursuit(url, arn, target, tmp_path, **options) as follower:  # type: ignore[arg-type] # booleans
             standing = await kept(follower, needed)
+        assert bool(standing.fresh_at >= standing.placed_at) is whole
         counts = standing.counts
         assert (counts.read, counts.superseded) == (5 - needed, 5 - needed)
         assert counts.accounted

@@ -65,6 +65,7 @@ async def test_a_closed_shard_ends_after_its_last_change(script: StreamScript, u
     assert sequences(pages) == made
     assert [len(page.changes) for page in pages[:3]] == [1000, 1000, 500]
     assert [page.ended for page in pages] == [False] * (len(pages) - 1) + [True]
+    assert [page.at_tip for page in pages] == [page.ended for page in pages]
     assert pages[-1].at_tip
     assert pages[-1].position == made[-1]
 

@@ -212,6 +212,34 @@ def test_a_shard_that_has_ended_says_nothing_of_its_children() -> None:
     assert ledger.lag() == 4000
 
 
+def test_reading_that_begins_again_knows_no_more_than_before() -> None:
+    """Until it has the list, and has read."""
+    clock = Clock()
+    ledger = ShardLedger({"a": None}, fresh=clock.now - 900, clock=clock)
+    ledger.listed([Shard("a")])
+    ledger.begin()
+    deal(ledger, "a", page("1", clock.now - 800))
+    ledger.start()
+    assert ledger.fresh() == clock.now - 800
+    ledger.listed([Shard("a"), Shard("b")])
+    ledger.begin()
+    assert ledger.lag() == 800
+
+
+def test_nothing_is_current_while_the_children_of_a_shard_are_not_listed() -> None:
+    clock = Clock()
+    ledger = ShardLedger({}, clock=clock)
+    ledger.listed([Shard("a")])
+    ledger.begin()
+    deal(ledger, "a", page("1", at_tip=True, ended=True))
+    assert not ledger.current_since(clock.now)
+    ledger.listed([Shard("a"), Shard("b", "a")])
+    ledger.begin()
+    assert not ledger.current_since(clock.now)
+    deal(ledger, "b", page("1", at_tip=True))
+    assert ledger.current_since(clock.now)
+
+
 def test_a_stream_that_shows_changes_late_has_caught_up_when_they_are_there() -> None:
     clock = Clock()
     ledger = ShardLedger({}, delay=10, clock=clock)

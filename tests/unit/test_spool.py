@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,26 @@ async def test_a_compaction_may_be_abandoned_and_savepoints_pass_it(
     assert standing.changes == len(taken)
     assert by_key(await held(Spool(tmp_path / "s", 40_000, standing))) == by_key(taken)
     assert not list((tmp_path / "s").glob("*.tmp"))
+
+
+async def test_what_is_replayed_while_a_savepoint_is_written_is_in_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "s", ROOMY)
+    await spool.add([change(f"k{number}", "x") for number in range(100)])
+    loop, flush = asyncio.get_running_loop(), spool._sync
+    seen: list[bool] = []
+    stored = [stored for part in range(PARTS) async for stored in spool.stored(part)]
+
+    def meanwhile() -> None:
+        for each in stored:
+            loop.call_soon_threadsafe(spool.replayed, each)
+        loop.call_soon_threadsafe(seen.append, True)
+        time.sleep(0.1)
+        flush()
+
+    monkeypatch.setattr(spool, "_sync", meanwhile)
+    standing = await spool.sync()
+    assert seen
+    assert (standing.changes, standing.replayed) == (100, {})
+    assert spool.count == 0
