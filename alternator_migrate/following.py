@@ -5,7 +5,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from alternator_migrate.changes import ChangeCounts, Following, StreamPhase, Str
 from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.follow import Applier, Cutoff, read_shards
 from alternator_migrate.interfaces import Stream
-from alternator_migrate.model import ChangePage
+from alternator_migrate.model import Change, ChangePage
 from alternator_migrate.pacing import Retry
 from alternator_migrate.retention import Retention
 from alternator_migrate.shards import Cutover, ShardLedger
@@ -278,14 +278,17 @@ class Follower:
             await read_shards(self._source, self._shards, deal, stop)
 
     async def _apply(self, shard: str, page: ChangePage) -> ChangeCounts:
-        changes, counts = self._cutoff(shard, self._shards.parent(shard), page.changes)
+        changes, counts = self._needed(shard, page)
         return counts.plus(await self._applier(changes))
 
     async def _keep(self, shard: str, page: ChangePage) -> ChangeCounts:
-        changes, counts = self._cutoff(shard, self._shards.parent(shard), page.changes)
+        changes, counts = self._needed(shard, page)
         if self._spool is None or not await self._spool.add(changes):
             raise _NoRoom
         return counts
+
+    def _needed(self, shard: str, page: ChangePage) -> tuple[Sequence[Change], ChangeCounts]:
+        return self._cutoff(shard, self._shards.parent(shard), page.changes)
 
     async def _keep_changes(self, done: asyncio.Event) -> None:
         if self._spool is None:

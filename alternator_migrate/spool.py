@@ -45,7 +45,7 @@ class Spool:
         self.folder, self._most = folder, most
         self._turn = asyncio.Lock()
         self.count = standing.changes if standing else 0
-        self._durable = standing or SpoolStanding(folder.name)
+        self._replayed = dict(standing.replayed) if standing else {}
         with self._telling():
             if standing is None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -54,7 +54,6 @@ class Spool:
                 sync_folder(folder)
             else:
                 self._files = [self._reopen(n, *standing.files[n]) for n in range(PARTS)]
-        self._replayed = dict(self._durable.replayed)
 
     @property
     def size(self) -> int:
@@ -88,7 +87,6 @@ class Spool:
             now = SpoolStanding(self.folder.name, files, dict(self._replayed), self.count)
             with self._telling():
                 await _to_its_end(asyncio.to_thread(self._sync))
-            self._durable = now
         return now
 
     async def stored(self, part: int) -> AsyncGenerator[Stored, None]:
