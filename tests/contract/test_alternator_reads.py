@@ -68,6 +68,7 @@ def query(text: str, **values: Item) -> Item:
     [
         (query("id = :p"), list(range(10))),
         (query("id = :p AND #at >= :a", a={"N": "8"}), [8, 9]),
+        (query("id = :p AND #at = :a", a={"N": "80e-1"}), [8]),
         (query("id = :p AND #at BETWEEN :a AND :b", a={"N": "2"}, b={"N": "3"}), [2, 3]),
     ],
 )

@@ -143,14 +143,16 @@ async def test_projection(alternator: Client) -> None:
 
 ROWS: list[Item] = [
     {"id": {"S": "1"}, "n": {"N": "1"}, "s": {"S": "apple"}, "tags": {"SS": ["a", "b"]}},
-    {"id": {"S": "2"}, "n": {"N": "2"}, "s": {"S": "banana"}, "l": {"L": [{"N": "1.0"}]}},
-    {"id": {"S": "3"}, "n": {"N": "10"}, "m": {"M": {"in": {"N": "5"}}}},
+    {"id": {"S": "2"}, "n": {"N": "2.0"}, "s": {"S": "banana"}, "l": {"L": [{"N": "1.0"}]}},
+    {"id": {"S": "3"}, "n": {"N": "1e1"}, "m": {"M": {"in": {"N": "5"}}}, "ns": {"NS": ["1.0"]}},
     {"id": {"S": "4"}, "n": {"S": "2"}},
 ]
 VALUES: dict[str, Item] = {
     ":1": {"N": "1"},
-    ":2": {"N": "2.0"},
+    ":2": {"N": "2"},
     ":9": {"N": "9"},
+    ":one": {"N": "1.0"},
+    ":two": {"N": "2.0"},
     ":a": {"S": "a"},
     ":an": {"S": "an"},
     ":5": {"N": "5"},
@@ -164,10 +166,10 @@ VALUES: dict[str, Item] = {
         ("n = :2", "2"),
         ("n <> :2", "134"),
         ("n < :2", "1"),
-        ("n <= :2", "12"),
-        ("n > :2", "3"),
-        ("n >= :2", "23"),
-        ("n BETWEEN :1 AND :9", "12"),
+        ("n <= :two", "12"),
+        ("n > :two", "3"),
+        ("n >= :two", "23"),
+        ("n BETWEEN :one AND :9", "12"),
         ("n in (:1, :2)", "12"),
         ("attribute_exists(s)", "12"),
         ("attribute_not_exists(s)", "34"),
@@ -175,13 +177,27 @@ VALUES: dict[str, Item] = {
         ("begins_with(s, :a)", "1"),
         ("contains(s, :an)", "2"),
         ("contains(tags, :a)", "1"),
-        ("contains(l, :1)", "2"),
-        ("size(s) > :5", "2"),
+        ("contains(l, :one)", "2"),
+        ("attribute_exists(s) AND size(s) > :5", "2"),
+        ("size(n) > :5", ""),
         ("m.#in = :5", "3"),
-        ("l[0] = :1", "2"),
+        ("l[0] = :one", "2"),
         ("NOT n = :2 AND attribute_exists(s)", "1"),
         ("n = :1 OR n = :2 AND attribute_exists(l)", "12"),
         ("(n = :1 OR n = :2) AND attribute_exists(l)", "2"),
+        *(
+            pytest.param(text, expected, id=f"{text}, by its spelling")
+            for text, expected in (
+                ("n = :two", ""),
+                ("n <> :two", "1234"),
+                ("NOT n = :two", "1234"),
+                ("n IN (:1, :two)", "1"),
+                ("l[0] = :1", ""),
+                ("contains(l, :1)", ""),
+                ("contains(ns, :1)", ""),
+                ("contains(ns, :one)", "3"),
+            )
+        ),
     ],
 )
 async def test_filters(alternator: Client, text: str, expected: str) -> None:
@@ -194,6 +210,14 @@ async def test_filters(alternator: Client, text: str, expected: str) -> None:
     [page] = await alternator.pages("Scan", table, **body)
     assert sorted(ids(page["Items"])) == list(expected)
     assert (page["Count"], page["ScannedCount"]) == (len(expected), 4)
+
+
+async def test_what_is_not_there_has_no_size(alternator: Client) -> None:
+    table = await alternator.table()
+    await alternator.put(table, *ROWS)
+    body = {"FilterExpression": "size(s) > :5", "ExpressionAttributeValues": {":5": VALUES[":5"]}}
+    answer = await alternator.call("Scan", {"TableName": table, **body})
+    assert answer.error == (*INVALID, "invalid object: null")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class Parser:
     """Reads one expression; names and values that it used are checked by `finish`.
 
     `equal` collects `attribute = :value` conditions on top-level attributes: the hash key of a
-    Query is found there.
+    Query is found there. Key conditions are about values, others about their spelling.
     """
 
     def __init__(self, text: str, body: Item, parameter: str) -> None:
@@ -130,6 +130,8 @@ class Parser:
         right = self.operand()
         if sign == "=" and self.place == start + 3 and self.tokens[start + 2].startswith(":"):
             self.equal[self.resolve(self.tokens[start])] = right({})
+        if sign == "=" and self.parameter == "KeyConditionExpression":
+            return lambda item: comparisons.same_key(left(item), right(item))
         return lambda item: comparisons.compare(sign, left(item), right(item))
 
     def operand(self) -> Operand:
