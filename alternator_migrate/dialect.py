@@ -1,6 +1,6 @@
-"""What a kind of target takes, and the target table that comes of it.
+"""What a kind of server takes, and the target table that comes of it.
 
-What a target refuses or widens is a value, `Dialect`; each consequence for a table is told as
+What a server refuses or widens is a value, `Dialect`; each consequence for a table is told as
 one sentence.
 """
 
@@ -35,12 +35,13 @@ _TAG_VALUE: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a kind of target takes.
+    """What a kind of server takes.
 
     `table_name` is the longest name; `view_name` bounds table name + index name together (0:
     unbounded); `keys_per_type` the most HASH or RANGE elements of an index key; `tags` the
     most tags that fit; `own_tags` those of a reserved name that a user may set, with the values
-    that they may have (none: any).
+    that they may have (none: any). `filters_by_value` says that a filter finds a number in any
+    notation.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Dialect:
     own_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reserved_keys: frozenset[str] = frozenset()
     reserved_names: tuple[str, ...] = ()
+    filters_by_value: bool = True
 
 
 DYNAMODB: Final = Dialect(
@@ -78,6 +80,7 @@ ALTERNATOR: Final = Dialect(
     own_tags=_USER_SYSTEM_TAGS,
     reserved_keys=frozenset({":attrs"}),
     reserved_names=(".scylla.alternator.",),
+    filters_by_value=False,
 )
 
 

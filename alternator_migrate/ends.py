@@ -18,7 +18,7 @@ from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry
 from alternator_migrate.sources.lookup import DynamoDBLookup
 from alternator_migrate.stages import Side
 from alternator_migrate.validate import LOOKUPS, Details
-from alternator_migrate.wiring import Sides, item_filter, page_items, target_of
+from alternator_migrate.wiring import Sides, item_filter, page_items, target_of, wanted
 
 
 def existing_target(sides: Sides) -> TableState:
@@ -135,7 +135,8 @@ class Ends:
             service.table.name,
             self.retry,
             self.paces[role],
-            item_filter=item_filter(self._settings) if is_source else None,
+            item_filter=item_filter(self._settings, service) if is_source else None,
+            wanted=wanted(self._settings, service) if is_source else None,
             expiry=self._expiry[role],
             consistent=self._settings.source.consistent_read if is_source else True,
             page_items=page_items(cap, state),

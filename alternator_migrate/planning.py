@@ -136,6 +136,8 @@ def _estimates(settings: Settings, sides: Sides) -> Iterator[str]:
     yield f"  engine          {choice.text}"
     yield f"  segments        {segments}, at most {min(segments, readers)} read at once"
     requests = max(math.ceil(state.items / batch), math.ceil(state.size / Limits(batch).size))
+    if settings.source.filter:
+        yield f"  filter          {_filter(sides.source)}"
     yield f"  read units      {_about(read_units)}"
     yield f"  write requests  {_about(requests)} of up to {batch} items"
     yield f"  write units     {_about(write_units)}"
@@ -155,6 +157,14 @@ def _estimates(settings: Settings, sides: Sides) -> Iterator[str]:
         yield "  time            not known"
     else:
         yield "  time            as fast as both sides and this machine allow"
+
+
+def _filter(source: Service) -> str:
+    """Where a filter is applied, and at what cost."""
+    if source.dialect.filters_by_value:
+        return "judged by the source; what it leaves out costs read units, too"
+    name = source.dialect.name
+    return f"judged here, as {name} compares numbers by their notation: whole pages are read"
 
 
 def _validation(settings: Settings, sides: Sides) -> Iterator[str]:

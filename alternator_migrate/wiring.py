@@ -1,7 +1,7 @@
 """Joinery: from settings to an open source, an open target, and a migration between them."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +15,13 @@ from alternator_migrate.description import TableState
 from alternator_migrate.dialect import Dialect, Plan, plan_target
 from alternator_migrate.engines.local import Local
 from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.expressions import ExpressionError
 from alternator_migrate.follow import Applier
 from alternator_migrate.following import Follower
 from alternator_migrate.interfaces import Engine, SavepointKeeper
 from alternator_migrate.lane import Lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
-from alternator_migrate.model import Limits, Segment, Standing
+from alternator_migrate.model import Item, Limits, Segment, Standing
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.resume import NoKeeper
@@ -153,9 +154,7 @@ def _follower(
         retry.apart(),
         idle_seconds=settings.cutover.max_lag_seconds / 2,
     )
-    given = settings.source.filter
-    wanted = matcher(given.expression, given.names, given.values) if given else None
-    applier = Applier(target, rejects, sides.crew.writers, _renamer(settings), wanted)
+    applier = Applier(target, rejects, sides.crew.writers, _renamer(settings), _matcher(settings))
     follow_rules = rules(settings, until, target_is_new=sides.findings.existing is None)
     return Follower(stream, applier, retry, follow_rules, standing.stream)
 
@@ -218,7 +217,8 @@ def source_of(
         settings.source.table,
         retry,
         pace,
-        item_filter=item_filter(settings),
+        item_filter=item_filter(settings, sides.source),
+        wanted=wanted(settings, sides.source),
         expiry=_expiry(settings, sides.findings, now),
         consistent=settings.source.consistent_read,
         page_items=page_items(pace.cap, sides.findings.source),
@@ -282,14 +282,32 @@ def _plan(settings: Settings, state: TableState, dialect: Dialect) -> Plan:
     )
 
 
-def item_filter(settings: Settings) -> Filter | None:
-    """The filter of the user's, if there is one."""
+def item_filter(settings: Settings, source: Service) -> Filter | None:
+    """The filter of the user's, if there is one that the source is to apply."""
     given = settings.source.filter
-    return Filter(given.expression, given.names, given.values) if given else None
+    if not given or not source.dialect.filters_by_value:
+        return None
+    return Filter(given.expression, given.names, given.values)
+
+
+def wanted(settings: Settings, source: Service) -> Callable[[Item], bool] | None:
+    """The filter of the user's, if there is one that is to be applied here: on a source that
+    compares numbers by their notation it would leave out what it should not."""
+    return None if source.dialect.filters_by_value else _matcher(settings)
+
+
+def _matcher(settings: Settings) -> Callable[[Item], bool] | None:
+    """The filter of the user's, for items at hand. Raises `UsageError` for what is none."""
+    given = settings.source.filter
+    try:
+        return matcher(given.expression, given.names, given.values) if given else None
+    except ExpressionError as error:
+        raise UsageError(f"source.filter cannot be applied: {error}") from error
 
 
 async def _check_filter(settings: Settings, source: Service) -> None:
-    given = item_filter(settings)
+    wanted(settings, source)
+    given = item_filter(settings, source)
     # following alone scans nothing, and need not be allowed to
     if given and not settings.target.skip_initial_snapshot_transfer:
         retry = Retry(settings.retry_budget_seconds)

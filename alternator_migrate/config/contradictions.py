@@ -38,7 +38,9 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     if source:
         yield from _of_segments(settings)
         if source.filter:
-            yield from _of_filter(source.filter, judged=bool(target and target.stream_changes))
+            follows = bool(target and target.stream_changes)
+            judged = follows or source.type == "alternator"
+            yield from _of_filter(source.filter, judged=judged)
     for end in ("from_", "to"):
         names = [getattr(rename, end) for rename in settings.renames if rename]
         for name in {name for name in names if name and names.count(name) > 1}:

@@ -98,8 +98,9 @@ async def check_filter(lane: Lane, table: str, item_filter: Filter, retry: Retry
 class DynamoDBSource:
     """Pages of a table, read at the run's pace.
 
-    With a user's filter, expired items are left out here instead of by the server, because its
-    counts would not tell the two apart; `only` these attributes are then not enough to tell.
+    A user's filter is `item_filter` where the server applies it, and `wanted` where it is applied
+    here, which takes whole pages. With either, expired items are left out here, too, because the
+    server's counts would not tell the two apart; `only` these attributes are then not enough.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class DynamoDBSource:
         pace: Pace,
         *,
         item_filter: Filter | None = None,
+        wanted: Callable[[Item], bool] | None = None,
         expiry: Expiry | None = None,
         consistent: bool = False,
         page_items: int | None = None,
@@ -123,10 +125,11 @@ class DynamoDBSource:
         if pace.cap:
             full = _PAGE_BYTES / self._unit
             self._expected_units = min(full, pace.cap) if page_items else full
-        self._rename = rename
-        self._server_skips = expiry is not None and item_filter is None
+        self._rename, self._wanted = rename, wanted
+        filtered = item_filter is not None or wanted is not None
+        self._server_skips = expiry is not None and not filtered
         self._is_expired: Callable[[Item], bool] | None = None
-        if expiry and item_filter:
+        if expiry and filtered:
             self._is_expired = wire.expired(
                 expiry.attribute, after=expiry.after, before=expiry.before
             )
@@ -170,6 +173,9 @@ class DynamoDBSource:
         return page
 
     def _shaped(self, page: Page) -> Page:
+        if self._wanted:
+            matching = [item for item in page.items if self._wanted(item)]
+            page = replace(page, items=matching, read=len(matching))
         if self._is_expired:
             kept = [item for item in page.items if not self._is_expired(item)]
             page = replace(page, items=kept, skipped=len(page.items) - len(kept))

@@ -151,18 +151,18 @@ async def test_a_filter_that_the_source_refuses_is_told_before_anything_is_made(
 
 
 async def test_a_filter_is_judged_by_one_scan_of_one_item(
-    standin: StandIn, table_name: str, migrate: Migrate
+    dynamodb_local: str, standin: StandIn, table_name: str, migrate: Migrate
 ) -> None:
-    async with StandIn(record=True) as server:
-        await create_table(server.url, table_name)
-        await fill(server.url, table_name, items(LIVE))
+    await create_table(dynamodb_local, table_name)
+    await fill(dynamodb_local, table_name, items(LIVE))
+    async with FaultProxy(dynamodb_local, record=True) as proxy:
         for filtered in (True, False):
-            server.log.clear()
+            proxy.log.clear()
             wanted = {"filter": {"expression": "attribute_exists(pk)"}} if filtered else {}
-            source = alternator(server.url, table_name, scanSegments=2, **wanted)
+            source = dynamodb(proxy.url, table_name, scanSegments=2, **wanted)
             target = alternator(standin.url, table_name)
             assert (await migrate(job(source, target), into_existing=True)).done
-            scans = [body for name, body in server.log if name == "Scan"]
+            scans = [entry.json() for entry in proxy.log if entry.operation == "Scan"]
             assert [scan["Limit"] for scan in scans if "Segment" not in scan] == [1] * filtered
 
 

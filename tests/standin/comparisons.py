@@ -70,7 +70,8 @@ def begins_with(value: Any, prefix: Any) -> bool:
     if value is None or prefix is None:
         return False
     [(kind, content)], [(other, start)] = value.items(), prefix.items()
-    return kind == other and kind in {"S", "B"} and READ[kind](content).startswith(READ[kind](start))
+    texts = kind == other and kind in {"S", "B"}
+    return texts and READ[kind](content).startswith(READ[kind](start))
 
 
 def contains(value: Any, part: Any) -> bool:
