@@ -1,15 +1,18 @@
 """One raw client for all servers.
 
-ALTERNATOR_ENDPOINT: URL of a real server; the tests that take `alternator` run on it as well.
-Tests marked `stand_in` need switches or failures that a real server does not have.
+The tests run on the stand-in as it is and as an old version. With ALTERNATOR_ENDPOINT, the URL of
+a real server, they run on that instead; tests marked `stand_in`, which need switches, failures or
+clocks that a real server does not have, are skipped then. What versions do otherwise a test takes
+either way, or asks for what only one of them has.
 """
 
 import json
 import os
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import pytest
@@ -20,11 +23,21 @@ REAL = os.environ.get("ALTERNATOR_ENDPOINT")
 ERROR = "com.amazonaws.dynamodb.v20120810#"
 Error = tuple[int, str, str]
 Item = dict[str, Any]
+T = TypeVar("T")
+SERVERS = ["real"] if REAL else ["stand-in", "old stand-in"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", "stand_in: needs switches that only the stand-in has")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what a real server cannot be asked for."""
+    if REAL:
+        for item in items:
+            if item.get_closest_marker("stand_in"):
+                item.add_marker(pytest.mark.skip(reason="the stand-in alone can do that"))
 
 
 @dataclass
@@ -53,10 +66,15 @@ class Answer:
 class Client:
     """Unsigned POSTs of raw JSON; makes tables of unique names and deletes them."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, server: str = "stand-in") -> None:
         self.session = session
         self.url = url
+        self.server = server
         self.tables: list[str] = []
+
+    def either(self, current: T, old: T) -> tuple[T, ...]:
+        """What may be answered, where versions differ: whichever, if it is a real server."""
+        return {"stand-in": (current,), "old stand-in": (old,)}.get(self.server, (current, old))
 
     async def call(
         self,
@@ -183,15 +201,24 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield opened
 
 
-@pytest.fixture(params=["stand-in", "real"] if REAL else ["stand-in"])
+@pytest.fixture(params=SERVERS)
 async def alternator(
     request: pytest.FixtureRequest, session: aiohttp.ClientSession
 ) -> AsyncIterator[Client]:
-    """A client of the stand-in, and of the real server if there is one."""
-    if request.param == "stand-in":
-        async with StandIn() as server:
-            yield Client(session, server.url)
+    """A client of each server."""
+    async with client_of(request.param, session) as client:
+        yield client
+
+
+@asynccontextmanager
+async def client_of(
+    server: str, session: aiohttp.ClientSession, **settings: Any
+) -> AsyncIterator[Client]:
+    """A client of one of `SERVERS`; `settings` are of the stand-in."""
+    if server == "real":
+        client = Client(session, str(REAL).rstrip("/"), server)
+        yield client
+        await client.clean()
         return
-    client = Client(session, str(REAL).rstrip("/"))
-    yield client
-    await client.clean()
+    async with StandIn(old=server == "old stand-in", **settings) as standin:
+        yield Client(session, standin.url, server)

@@ -74,7 +74,9 @@ async def test_shapes(alternator: Client, requests: list[Any], message: str) -> 
 
 async def test_an_empty_request(alternator: Client) -> None:
     answer = await alternator.call("BatchWriteItem", {"RequestItems": {}})
-    assert answer.error == (*INVALID, "RequestItems can't be empty")
+    found = answer.body if answer.status == 200 else answer.error
+    current = (*INVALID, "RequestItems can't be empty")
+    assert found in alternator.either(current, {"UnprocessedItems": {}})
 
 
 @pytest.mark.parametrize("requests", [[], 5, "x", {}], ids=str)

@@ -91,18 +91,28 @@ async def test_describe_endpoints_gives_the_host_back(alternator: Client) -> Non
 
 @pytest.mark.parametrize(
     ("raw", "message"),
-    [(b'{"a"', "Parsing JSON failed: "), (b"[]", "Request content must be an object")],
+    [
+        (b'{"a"', ("Parsing JSON failed: ",) * 2),
+        (
+            b"[]",
+            (
+                "Request content must be an object",
+                "JSON error: condition not met: IsObject()",
+            ),
+        ),
+    ],
 )
-async def test_bad_json_is_a_validation_error(alternator: Client, raw: bytes, message: str) -> None:
+async def test_bad_json_is_a_validation_error(
+    alternator: Client, raw: bytes, message: tuple[str, str]
+) -> None:
     status, kind, text = (await alternator.call("ListTables", raw=raw)).error
     assert (status, kind) == (400, "ValidationException")
-    assert text.startswith(message)
+    assert text.startswith(alternator.either(*message))
 
 
 KEYS = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
 
 
-@pytest.mark.stand_in
 @pytest.mark.parametrize(
     ("operation", "body"),
     [
@@ -115,14 +125,18 @@ KEYS = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
         ("ListTables", {"Limit": "a"}),
     ],
 )
-async def test_an_unexpected_shape_is_an_internal_error_in_json(
+async def test_an_unexpected_shape_is_told(
     alternator: Client, operation: str, body: dict[str, Any]
 ) -> None:
     table = alternator.name() if operation == "CreateTable" else await alternator.table()
     raw = json.dumps({"TableName": table, **body}).replace("TABLE", table).encode()
     status, kind, text = (await alternator.call(operation, raw=raw)).error
-    assert (status, kind) == (500, "InternalServerError")
-    assert text.startswith("Internal server error: ")
+    if alternator.server == "real":  # its words depend on what it looks at first
+        assert (status, kind) in {(400, "ValidationException"), (500, "InternalServerError")}
+        return
+    assert (status, kind) == (400, "ValidationException")
+    current, old = "JSON assert failed on condition ", "JSON error: condition not met: "
+    assert text.startswith(alternator.either(current, old))
 
 
 @pytest.mark.parametrize(("levels", "accepted"), [(32, True), (39, False)])
@@ -194,11 +208,13 @@ async def test_nothing_is_compressed_unasked(alternator: Client) -> None:
 
 @pytest.mark.parametrize(("count", "chunked"), [(255, False), (256, True)])
 async def test_many_items_are_chunked(alternator: Client, count: int, chunked: bool) -> None:
+    """Old versions look at bytes alone."""
     table = await alternator.table()
     await alternator.put(table, *text_items(count))
     answer = await alternator.call("Scan", {"TableName": table})
     assert answer.body["Count"] == count
-    assert ("Content-Length" in answer.headers) is not chunked
+    whole = "Content-Length" in answer.headers
+    assert whole in alternator.either(current=not chunked, old=True)
 
 
 async def test_big_items_are_chunked(alternator: Client) -> None:

@@ -42,8 +42,9 @@ async def test_batch_get_refuses_duplicates(alternator: Client) -> None:
 
 async def test_batch_get_of_nothing(alternator: Client) -> None:
     answer = await alternator.call("BatchGetItem", {"RequestItems": {}})
-    expected = "BatchGetItem requires at least one table in RequestItems"
-    assert answer.error == (*INVALID, expected)
+    found = answer.body if answer.status == 200 else answer.error
+    current = (*INVALID, "BatchGetItem requires at least one table in RequestItems")
+    assert found in alternator.either(current, {"Responses": {}, "UnprocessedKeys": {}})
 
 
 async def partition(alternator: Client) -> str:

@@ -29,7 +29,7 @@ def ids(items: list[Item]) -> list[str]:
         ),
         (
             {"Segment": 0, "TotalSegments": 0},
-            "TotalSegments must be non-negative and less or equal to 1000000",
+            "Segment must be non-negative and less than TotalSegments",
         ),
         (
             {"Segment": 0, "TotalSegments": 1_000_001},

@@ -18,13 +18,22 @@ async def listed(alternator: Client, arn: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
 
 
-async def test_tag_and_untag_answer_with_an_empty_body(alternator: Client) -> None:
+async def test_tag_and_untag_have_nothing_to_say(alternator: Client) -> None:
     arn = {"ResourceArn": await alternator.arn(await alternator.table(Tags=tags(a="1")))}
-    answer = await alternator.call("TagResource", {**arn, "Tags": tags(b="2", c="")})
-    assert (answer.status, answer.raw) == (200, b"")
-    answer = await alternator.call("UntagResource", {**arn, "TagKeys": ["a", "none"]})
-    assert (answer.status, answer.raw) == (200, b"")
-    assert await listed(alternator, arn["ResourceArn"]) == {"b": "2", "c": ""}
+    tagged = await alternator.call("TagResource", {**arn, "Tags": tags(b="2", c="3")})
+    untagged = await alternator.call("UntagResource", {**arn, "TagKeys": ["a", "none"]})
+    assert tagged.status == untagged.status == 200
+    for answer in (tagged, untagged):
+        assert (answer.raw == b"") in alternator.either(current=True, old=False)
+    assert await listed(alternator, arn["ResourceArn"]) == {"b": "2", "c": "3"}
+
+
+async def test_a_tag_without_a_value(alternator: Client) -> None:
+    arn = await alternator.arn(await alternator.table())
+    answer = await alternator.call("TagResource", {"ResourceArn": arn, "Tags": tags(a="")})
+    found = "" if answer.status == 200 else answer.error[2]
+    assert found in alternator.either("", "The Tag Value provided is invalid string")
+    assert await listed(alternator, arn) == ({} if found else {"a": ""})
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.standin", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0, the default, is a free one")
     parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--old", action="store_true", help="behave as ScyllaDB 5.1")
+    parser.add_argument("--old", action="store_true", help="behave as ScyllaDB 5.4")
     parser.add_argument("--max-batch", type=int, default=100)
     parser.add_argument("--page-bytes", type=int, default=1 << 20)
     parser.add_argument("--stream-shards", type=int, default=128)

@@ -17,7 +17,7 @@ def batch_write(call: Call) -> Item:
     lists = call.body.get("RequestItems")
     if not isinstance(lists, dict):
         raise validation("RequestItems must be an object")
-    if not lists:
+    if not lists and call.dialect.empty_batches_refused:
         raise validation("RequestItems can't be empty")
     for requests in lists.values():
         if not isinstance(requests, list) or (not requests and call.dialect.empty_lists_refused):

@@ -13,7 +13,7 @@ FIVE_YEARS = 5 * 31_556_952
 
 
 def tag_resource(call: Call) -> None:
-    """TagResource: 200 with an empty body."""
+    """TagResource: 200 with nothing to say."""
     table = tags.of_arn(call.store.tables, call.body.get("ResourceArn"), call.dialect)
     asked = call.body.get("Tags")
     if not isinstance(asked, list):
@@ -24,7 +24,7 @@ def tag_resource(call: Call) -> None:
 
 
 def untag_resource(call: Call) -> None:
-    """UntagResource: 200 with an empty body."""
+    """UntagResource: 200 with nothing to say."""
     keys = call.body.get("TagKeys")
     if not isinstance(keys, list):
         raise validation("Cannot parse tag keys")

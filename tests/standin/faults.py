@@ -15,7 +15,7 @@ KINDS = {
     "reset_before_write": "the connection is reset, nothing done",
     "reset_after_write": "the connection is reset, everything done",
     "truncated": "200, chunked, and the connection closes half way through the body",
-    "schema_500": "CreateTable: the table is made, the answer is the schema agreement's 500",
+    "schema_500": "CreateTable, UpdateTable: all is done, the answer is the schema agreement's 500",
     "empty_page": "Scan or Query: no items, but a LastEvaluatedKey",
 }
 

@@ -11,7 +11,8 @@ import msgspec
 from aiohttp import web
 
 from tests.standin import auth, payload
-from tests.standin.errors import OVERLOADED, UNAVAILABLE, ApiError, Dropped, internal
+from tests.standin.dialect import Dialect
+from tests.standin.errors import OVERLOADED, UNAVAILABLE, ApiError, Dropped, internal, validation
 from tests.standin.faults import Fault, Faults
 from tests.standin.operations import operation
 from tests.standin.store import Call, Store
@@ -106,14 +107,13 @@ class Front:
 
 
 def _handled(handler: Handler, call: Call) -> Item | None:
-    """What an operation answers. A request of a shape that nobody thought of is an internal error,
-    as unexpected exceptions are to ScyllaDB; it is logged, as it may be a mistake of this house."""
+    """What an operation answers. A request of a shape that nobody thought of trips ScyllaDB over
+    the JSON, which it refuses; it is logged, as it may be a mistake of this house."""
     try:
         return handler(call)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         log.exception("%s of an unexpected shape", call.operation)
-        text = f"Internal server error: {type(error).__name__} ({error})"
-        raise internal(text) from error
+        raise validation(call.dialect.odd_shape) from error
 
 
 def overloaded() -> ApiError:
@@ -155,13 +155,14 @@ def reset(request: web.Request) -> web.StreamResponse:
 
 async def send(request: web.Request, body: Item | None, fault: Fault | None) -> web.StreamResponse:
     """A 200; big item lists are streamed in chunks, and cut off if the fault says so."""
-    raw = b"" if body is None else msgspec.json.encode(body)
+    dialect = request.app[DIALECT]
+    raw = dialect.nothing if body is None else msgspec.json.encode(body)
     items = body.get("Items") if body else None
     cut_off = fault is not None and fault.kind == "truncated"
-    big = items is not None and (len(items) >= STREAMED_ITEMS or len(raw) > STREAMED_BYTES)
+    many = dialect.many_are_chunked and items is not None and len(items) >= STREAMED_ITEMS
+    big = many or (items is not None and len(raw) > STREAMED_BYTES)
     headers = {"Content-Type": JSON}
-    compression: bool = request.app[COMPRESSION]
-    if compression:
+    if dialect.compression:
         accepted = request.headers.get("Accept-Encoding", "")
         raw, encoding = payload.packed(raw, accepted, big)
         headers |= {"Content-Encoding": encoding} if encoding else {}
@@ -177,4 +178,4 @@ async def send(request: web.Request, body: Item | None, fault: Fault | None) -> 
     return response
 
 
-COMPRESSION = web.AppKey("compression", bool)
+DIALECT = web.AppKey("dialect", Dialect)

@@ -72,8 +72,7 @@ def _check_condition(call: Call, current: Row | None, used: set[str]) -> None:
         holds, parser = expressions.read(call.body, "ConditionExpression")
         used = used | parser.used
         if not holds(item):
-            text = "The conditional request failed"
-            raise ApiError("ConditionalCheckFailedException", text)
+            raise ApiError("ConditionalCheckFailedException", call.dialect.failed_condition)
     expressions.check_all_used(call.body, used, call.operation)
 
 

@@ -74,10 +74,10 @@ def segment(call: Call) -> tuple[int, int]:
         raise validation(
             "Both Segment and TotalSegments attributes need to be present for a parallel scan"
         )
-    if not 1 <= total <= 1_000_000:
-        raise validation("TotalSegments must be non-negative and less or equal to 1000000")
     if not 0 <= number < total:
         raise validation("Segment must be non-negative and less than TotalSegments")
+    if total > 1_000_000:
+        raise validation("TotalSegments must be non-negative and less or equal to 1000000")
     return LOWEST + RING * number // total, LOWEST + RING * (number + 1) // total
 
 

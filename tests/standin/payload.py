@@ -47,7 +47,8 @@ def parsed(body: bytes, dialect: Dialect) -> Item:
         where = " at 0" if dialect.parse_position else ""
         raise validation(f"Parsing JSON failed: Invalid value.{where}") from None
     if not isinstance(request, dict):
-        raise validation("Request content must be an object")
+        known = dialect.lists_checked
+        raise validation("Request content must be an object" if known else dialect.odd_shape)
     _check_depth(request)
     return request
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from tests.standin import extras
 from tests.standin.dialect import CURRENT, OLD
 from tests.standin.faults import Faults
-from tests.standin.front import COMPRESSION, JSON, Front
+from tests.standin.front import DIALECT, JSON, Front
 from tests.standin.state import Table
 from tests.standin.store import Settings, Store
 from tests.standin.values import Item
@@ -38,7 +38,7 @@ class StandIn:
 
     nodes: how many; they share all data.
     auth: role to secret (what `salted_hash` is to ScyllaDB); None lets unsigned requests pass.
-    old: behave as ScyllaDB 5.1 instead of 2026.x.
+    old: behave as ScyllaDB 5.4 instead of 2026.x.
     faults: what is to go wrong, changeable at any time.
     port: 0 takes a free one.
     tls: serve https with this context.
@@ -167,7 +167,7 @@ class StandIn:
 
     def _app(self, number: int) -> web.Application:
         app = web.Application(client_max_size=HTTP_BODY_LIMIT)
-        app[COMPRESSION] = self.store.dialect.compression
+        app[DIALECT] = self.store.dialect
         front = Front(number, self.store, self.faults, self.auth, self._heard)
 
         async def local_nodes(request: web.Request) -> web.Response:

@@ -169,7 +169,10 @@ def get_records(call: Call) -> Item:
     high, oldest = _high(call.store), call.store.clock() - changelog.RETENTION
     since = max(first, changelog.moment(max(oldest, 0.0)))
     found = _whole(stream.between(shard, since, changelog.moment(high)), limit)
-    answer: Item = {"Records": [_record(call, stream, shard, entry) for entry in found]}
+    records = [_record(call, stream, shard, entry) for entry in found]
+    if found and call.dialect.first_event_id_is_garbage:
+        records[0]["eventID"] = f"E{uuid.uuid4()}"
+    answer: Item = {"Records": records}
     if found:
         answer["NextShardIterator"] = _iterator(stream, found[-1].sequence, shard, after=True)
     elif stream.enabled and not _is_closed(call.store, shard, high):

@@ -3,7 +3,7 @@
 from hashlib import blake2b
 
 from tests.standin import schema, streams, tags
-from tests.standin.describe import stream_fields
+from tests.standin.describe import description, stream_fields
 from tests.standin.errors import SCHEMA_AGREEMENT, ApiError, internal, validation
 from tests.standin.state import Table
 from tests.standin.store import Call
@@ -90,6 +90,8 @@ def update_table(call: Call) -> Item:
         _update_index(call, table, action, index)
     if wanted is not None:
         _update_stream(call, table, wanted)
+    if call.fails_as("schema_500"):
+        raise internal(SCHEMA_AGREEMENT)
     return {"TableDescription": _echo(call, table)}
 
 
@@ -143,22 +145,22 @@ def delete_table(call: Call) -> Item:
     """DeleteTable: gone when this answers."""
     table = call.table()
     del call.store.tables[table.name]
-    return {
-        "TableDescription": {
-            "TableName": table.name,
-            "TableStatus": "DELETING",
-            "TableArn": table.arn,
-            "TableId": table.id,
-        }
-    }
+    shown = description(call, table) if call.dialect.deleted_is_described else {}
+    short = {"TableName": table.name, "TableArn": table.arn, "TableId": table.id}
+    return {"TableDescription": shown | short | {"TableStatus": "DELETING"}}
 
 
 def list_tables(call: Call) -> Item:
-    """ListTables in hash order; after a name that is no table the page is empty."""
+    """ListTables in hash order; after a name that is no table the page is empty. Old versions
+    list the logs of streams as well."""
     limit = call.body.get("Limit", 100)
     if not 1 <= limit <= 100:
         raise validation("Limit must be greater than 0 and no greater than 100")
-    names = sorted(call.store.tables, key=lambda name: blake2b(name.encode()).digest())
+    listed = list(call.store.tables)
+    if call.dialect.logs_are_listed:
+        tables = call.store.tables.values()
+        listed += [f"{table.name}_scylla_cdc_log" for table in tables if table.stream]
+    names = sorted(listed, key=lambda name: blake2b(name.encode()).digest())
     after = call.body.get("ExclusiveStartTableName")
     if after is not None:
         names = names[names.index(after) + 1 :] if after in names else []

@@ -53,7 +53,7 @@ def _check_key(key: str, dialect: Dialect) -> None:
 def _check_value(value: str, dialect: Dialect) -> None:
     if len(value.encode()) > 256:
         raise validation("A tag Value is limited to 256 characters")
-    if not LEGAL.fullmatch(value):
+    if not LEGAL.fullmatch(value) or (not value and dialect.empty_tags_refused):
         raise _illegal("Value", dialect)
 
 

@@ -15,6 +15,8 @@ def put(call: Call, table: Table, item: Item) -> Write:
     dialect = call.dialect
     key, same = table.locate(item, dialect)
     kept = {name: stored(value, dialect) for name, value in item.items()}
+    if "" in kept and dialect.empty_names_refused:
+        raise validation("Empty attribute name")
     if max(map(len, kept)) > ITEM_NAME_BYTES // 4:
         _check_names(kept)
     for column in table.index_columns():
