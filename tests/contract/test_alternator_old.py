@@ -1,4 +1,4 @@
-"""What ScyllaDB 5.1 does otherwise."""
+"""What ScyllaDB 5.1 and 5.4 do otherwise."""
 
 import gzip
 from collections.abc import AsyncIterator
@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from tests.contract.conftest import Client, Item, definitions, index, key_schema, puts, text_items
+from tests.contract.streams import changes, specification, streams_of
 from tests.standin import StandIn
 
 pytestmark = pytest.mark.stand_in
@@ -95,6 +96,46 @@ async def test_tags(old: Client) -> None:
     await old.call("UpdateTimeToLive", {"TableName": table, "TimeToLiveSpecification": ttl})
     listed = (await old.call("ListTagsOfResource", arn)).body["Tags"]
     assert listed == [{"Key": "system:ttl_attribute", "Value": "expires"}]
+
+
+async def test_what_says_nothing_has_a_body(old: Client) -> None:
+    arn = {"ResourceArn": await old.arn(await old.table())}
+    answer = await old.call("TagResource", {**arn, "Tags": [{"Key": "a", "Value": "x"}]})
+    assert (answer.status, answer.raw) == (200, b'""')
+
+
+async def test_a_deleted_table_is_described(old: Client) -> None:
+    name = await old.table("id:S at:N")
+    shown = (await old.call("DeleteTable", {"TableName": name})).body["TableDescription"]
+    assert shown["KeySchema"] == key_schema("id:S at:N")
+    assert shown["TableStatus"] == "DELETING"
+
+
+async def test_the_logs_of_streams_are_listed(old: Client) -> None:
+    plain, streamed = await old.table(), await old.table(**specification())
+    listed = (await old.call("ListTables")).body["TableNames"]
+    assert set(listed) == {plain, streamed, f"{streamed}_scylla_cdc_log"}
+
+
+async def test_an_attribute_without_a_name(old: Client, session: aiohttp.ClientSession) -> None:
+    item: Item = {"id": {"S": "x"}, "": {"S": "y"}}
+    table = await old.table()
+    assert (await old.write(table, item)).status == 200
+    assert await old.scan(table) == [item]
+    async with StandIn() as server:
+        current = Client(session, server.url)
+        answer = await current.write(await current.table(), item)
+        assert answer.error == (*INVALID, "Empty attribute name")
+
+
+async def test_the_first_event_id_is_made_up(session: aiohttp.ClientSession) -> None:
+    async with StandIn(old=True, stream_delay=0, stream_shards=1) as server:
+        streams = await streams_of(Client(session, server.url))
+        await streams.client.put(streams.table, *text_items(3))
+        [first], [second] = [list((await streams.read()).values()) for _ in range(2)]
+        assert first[0]["eventID"] != second[0]["eventID"]
+        assert [one["eventID"] for one in first[1:]] == [one["eventID"] for one in second[1:]]
+        assert changes(first) == changes(second)
 
 
 async def test_headers_and_nodes(old: Client) -> None:
