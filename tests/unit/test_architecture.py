@@ -27,6 +27,7 @@ FLOORS: Final = {
     "edges": (
         *(
             "aws",
+            "credentials",
             "refusals",
             "answers",
             "proxies",
