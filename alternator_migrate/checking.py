@@ -60,6 +60,8 @@ class Check:
                 first = comparing.first_savepoint(
                     self._loaded, wishes, sides, target, earlier and earlier[1]
                 )
+                for note in sides.findings.unknown:
+                    log.info("note: %s", note)
                 if sides.findings.foreign_ttl:
                     log.warning("warning: %s", planning.ttl_text(sides))
                 log.info("comparing by %s", comparing.mode_text(settings, wishes, sides, begun))

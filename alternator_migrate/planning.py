@@ -34,7 +34,7 @@ _PHASES: Final = {
 
 def notes(sides: Sides) -> Iterator[str]:
     """What a person should know before a run: what is dropped or widened, and the pace."""
-    for note in sides.findings.plan.notes:
+    for note in (*sides.findings.plan.notes, *sides.findings.unknown):
         yield f"note: {note}"
     if sides.findings.foreign_ttl:
         yield f"warning: {ttl_text(sides)}"
@@ -111,7 +111,7 @@ def _schema(sides: Sides) -> Iterator[str]:
         yield f"  TTL      {spec.ttl_attribute}, enabled after the data"
     for key, value in sorted(spec.tags.items()):
         yield f"  tag      {key}={value}"
-    for note in plan.notes:
+    for note in (*plan.notes, *sides.findings.unknown):
         yield f"  note     {note}"
 
 

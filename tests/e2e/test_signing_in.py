@@ -46,6 +46,24 @@ def printing(folder: Path, answer: object) -> dict[str, str]:
     return {"credential_process": f"{sys.executable} {program}"}
 
 
+def sso_files(folder: Path, style: str, kept: str | None) -> dict[str, str]:
+    """Write a profile that signs in by SSO, and what an earlier sign-in has `kept`; returns the
+    environment that has both."""
+    own = {"sso_session": "corp"} if style == "session" else {"sso_start_url": START}
+    profile = {**own, "sso_account_id": "123456789012", "sso_role_name": "reader"}
+    environment = with_files(folder, mine={**profile, "sso_region": "eu-west-1"})
+    file = Path(environment["AWS_CONFIG_FILE"])
+    session = f"[sso-session corp]\nsso_start_url = {START}\nsso_region = eu-west-1\n"
+    file.write_text(file.read_text(encoding="utf-8") + session, encoding="utf-8")
+    if kept:
+        name = hashlib.sha1(("corp" if style == "session" else START).encode()).hexdigest()
+        place = folder / ".aws" / "sso" / "cache" / f"{name}.json"
+        place.parent.mkdir(parents=True)
+        place.write_text(kept, encoding="utf-8")
+    environment["HOME"] = str(folder)
+    return environment
+
+
 @pytest.mark.parametrize(
     ("keys", "what"),
     [
@@ -114,18 +132,7 @@ async def test_keys_of_the_environment_that_have_expired(command: Command) -> No
 async def test_an_sso_profile_that_is_not_signed_in(
     command: Command, tmp_path: Path, style: str, kept: str | None
 ) -> None:
-    own = {"sso_session": "corp"} if style == "session" else {"sso_start_url": START}
-    profile = {**own, "sso_account_id": "123456789012", "sso_role_name": "reader"}
-    environment = with_files(tmp_path, mine={**profile, "sso_region": "eu-west-1"})
-    file = Path(environment["AWS_CONFIG_FILE"])
-    session = f"[sso-session corp]\nsso_start_url = {START}\nsso_region = eu-west-1\n"
-    file.write_text(file.read_text(encoding="utf-8") + session, encoding="utf-8")
-    if kept:
-        name = hashlib.sha1(("corp" if style == "session" else START).encode()).hexdigest()
-        place = tmp_path / ".aws" / "sso" / "cache" / f"{name}.json"
-        place.parent.mkdir(parents=True)
-        place.write_text(kept, encoding="utf-8")
-    environment["HOME"] = str(tmp_path)
+    environment = sso_files(tmp_path, style, kept)
     told(await command(from_aws(profile="mine"), env=environment), "'mine'", "aws sso login")
 
 

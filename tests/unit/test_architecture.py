@@ -37,6 +37,8 @@ FLOORS: Final = {
             "homes",
             "pacing",
             "tables",
+            "rights",
+            "absence",
             "enabling",
             "rejects",
             "findings",
