@@ -54,7 +54,17 @@ FLOORS: Final = {
         *("staffing", "parts"),
     ),
     "face": (
-        *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
+        *(
+            "planning",
+            "samples",
+            "progress",
+            "report",
+            "logs",
+            "checking",
+            "running",
+            "commands",
+            "cli",
+        ),
         *("options", "demo", "__main__"),
     ),
 }
