@@ -23,9 +23,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
 from alternator_migrate.config.keys import base_url
+from alternator_migrate.credentials import check_keys, no_keys
 from alternator_migrate.errors import UsageError
 from alternator_migrate.lane import CredentialSource
-from alternator_migrate.refusals import configuring, not_refreshed, refusing
+from alternator_migrate.refusals import ODD, configuring, not_refreshed, obtaining
 from alternator_migrate.sigv4 import Credentials
 
 _CONNECT_SECONDS: Final = 5
@@ -74,30 +75,21 @@ async def sign_in(login: Login | None, region: str | None, *, elsewhere: bool = 
         account = _account(login or Login(), region, elsewhere=elsewhere)
     if login is None:
         return account
-    role = f"assuming the role {login.role_arn}" if login.role_arn else "signing in"
     remedy = "Check credentials.assumeRole: arn:aws:iam::123456789012:role/NAME is an arn."
-    with configuring(), refusing(role, remedy if login.role_arn else ""):
+    with obtaining(_way(login, account), remedy if login.role_arn else ""):
         if login.role_arn:
             account = replace(account, session=await _with_role(account, login))
         found = await account.session.get_credentials()
-        if found:
-            await found.get_frozen_credentials()  # some kinds are looked for only when used
-    if found is None:
-        anything = "Set `credentials`, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile."
-        local = " DynamoDB Local and its like take any: AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x"
-        hint = f"{anything}{local}" if elsewhere or account.url else anything
-        raise UsageError("no AWS credentials were found", hint)
-
-    if any(map(str.isspace, f"{login.access_key}{login.token}")):
-        raise UsageError(
-            "credentials.accessKey and sessionToken must be without spaces and line breaks",
-            "Check how they came into the configuration.",
-        )
+        # some kinds are looked for only when used
+        keys = await found.get_frozen_credentials() if found else None
+    if keys is None:
+        raise no_keys(_profile(login, account), local=elsewhere or account.url is not None)
+    check_keys(keys, _origin(login, account, found.method))
 
     async def fresh() -> Credentials:
         try:
             frozen = await found.get_frozen_credentials()
-        except (BotoCoreError, ClientError, OSError, ValueError) as error:
+        except (BotoCoreError, ClientError, OSError, *ODD) as error:
             raise not_refreshed(error) from error
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
@@ -191,6 +183,30 @@ def _account(login: Login, region: str | None, *, elsewhere: bool) -> Account:
     bundle = session._session.get_config_variable("ca_bundle")
     bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE") or None
     return Account(session, where, url=url, streams=streams, ca_bundle=bundle)
+
+
+def _profile(login: Login, account: Account) -> str | None:
+    """The profile of the AWS files that the credentials are to come from, if one is named."""
+    if login.access_key:
+        return None
+    return login.profile or account.session._session.profile
+
+
+def _way(login: Login, account: Account) -> str:
+    """How credentials are come by, for messages."""
+    role = f"assuming the role {login.role_arn}" if login.role_arn else "signing in"
+    profile = _profile(login, account)
+    return f"{role} with the AWS profile {profile!r}" if profile else role
+
+
+def _origin(login: Login, account: Account, method: str) -> str:
+    """Where keys were found, for messages."""
+    if login.access_key and not login.role_arn:
+        return "`credentials`"
+    profile = _profile(login, account)
+    if method == "env":
+        return "the environment"
+    return f"the AWS profile {profile!r}" if profile else method
 
 
 def _named_url(session: Any, service: str) -> str | None:

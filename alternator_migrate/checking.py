@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from alternator_migrate import comparing, planning, resume
+from alternator_migrate.absence import absent
 from alternator_migrate.checkjob import check_job
 from alternator_migrate.comparing import Wishes
 from alternator_migrate.conduct import Show
 from alternator_migrate.config import Loaded
-from alternator_migrate.ends import existing_target
 from alternator_migrate.findings import FindingsFile
 from alternator_migrate.model import Verdict
 from alternator_migrate.resume import Keeper
@@ -52,7 +52,10 @@ class Check:
         begun = earlier[1].comparison if earlier else None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_sides(settings, segments, self._wish.workers) as sides:
-            target = existing_target(sides)
+            target = sides.findings.existing
+            if target is None:
+                remedy = "Run the migration first: `alternator-migrate run`."
+                raise await absent(sides.target.table, "target", remedy)
             if earlier:
                 resume.check_tables(*earlier, sides.findings.source, target)
                 log.info("going on from %s", earlier[0])
@@ -60,6 +63,8 @@ class Check:
                 first = comparing.first_savepoint(
                     self._loaded, wishes, sides, target, earlier and earlier[1]
                 )
+                for note in sides.findings.unknown:
+                    log.info("note: %s", note)
                 if sides.findings.foreign_ttl:
                     log.warning("warning: %s", planning.ttl_text(sides))
                 log.info("comparing by %s", comparing.mode_text(settings, wishes, sides, begun))

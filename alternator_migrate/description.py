@@ -70,6 +70,7 @@ class TableState:
     `id` tells it from a table of the same name made before or after (its id, or when it was
     created). `items` and `size` (bytes) are the server's own, hours old or absent (0).
     `left_out` names what the table has that no migration copies (encryption settings, ...).
+    `denied` has the operations that the server does not allow, with the right that is lacking.
     """
 
     spec: TableSpec
@@ -78,6 +79,8 @@ class TableState:
     items: int = 0
     size: int = 0
     left_out: tuple[str, ...] = ()
+    arn: str = ""
+    denied: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

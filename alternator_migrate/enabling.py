@@ -6,7 +6,7 @@ from typing import Final
 
 from alternator_migrate import records, wire
 from alternator_migrate.description import TableStream
-from alternator_migrate.errors import REMEDIES, MigrateError, ServerRefused, UsageError
+from alternator_migrate.errors import MigrateError, ServerRefused, UsageError
 from alternator_migrate.lane import Lane
 from alternator_migrate.pacing import Retry
 from alternator_migrate.tables import Table
@@ -89,7 +89,7 @@ async def _enable(table: Table) -> bool:
         hints = [hint for words, hint in _HINTS.items() if words in error.words]
         raise UsageError(
             f"no stream can be enabled on table {table.name}: {error.words}",
-            hints[0] if hints else REMEDIES.get(error.code, ""),
+            hints[0] if hints else error.hint,
         ) from error
     return True
 

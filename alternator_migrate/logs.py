@@ -14,7 +14,11 @@ from alternator_migrate.model import Progress
 
 Format = Literal["text", "json"]
 
-_TOLD_BY_US: Final = ("botocore.credentials", "aiobotocore.credentials")
+_TOLD_BY_US: Final = tuple(
+    f"{library}.{part}"
+    for library in ("botocore", "aiobotocore")
+    for part in ("credentials", "tokens")
+)
 """Loggers that print a traceback for what ends in an error of this tool anyway."""
 
 

@@ -8,7 +8,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from alternator_migrate import tables
+from alternator_migrate import rights, schema, tables
+from alternator_migrate.absence import absent
 from alternator_migrate.concurrency import Limiter
 from alternator_migrate.conduct import Conduct, Meter, Show
 from alternator_migrate.description import TableState
@@ -38,12 +39,13 @@ _UNKNOWN_SIZE_SEGMENTS: Final = 64
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What was found before anything is written: the source, the target's plan, the target
-    table if it exists, and the segments to read."""
+    table if it exists, the segments to read, and what nobody may know (`unknown`)."""
 
     source: TableState
     plan: Plan
     existing: TableState | None
     segments: tuple[Segment, ...]
+    unknown: tuple[str, ...] = ()
 
     @property
     def foreign_ttl(self) -> str | None:
@@ -65,22 +67,29 @@ async def look(
     target: tables.Table,
     planned: Callable[[TableState], Plan],
     chosen: Callable[[TableState], tuple[Segment, ...]],
+    needs: rights.Needs,
 ) -> Findings:
     """Inspect both tables; writes nothing.
 
-    Raises `UsageError` where the source is absent, or where an existing target does not fit.
+    Raises `UsageError` where the source is absent, where an existing target does not fit or is
+    the source itself, or where the right to know what `needs` says is lacking.
     """
     state = await source.inspect()
     if state is None:
-        raise UsageError(
-            f"the source table {source.name} does not exist",
-            "Check source.table, source.region, source.endpoint and the account.",
-        )
+        raise await absent(source, "source")
+    rights.check_source(state, needs)
     plan = planned(state)
     existing = await target.inspect()
     if existing:
+        if schema.same_table(state, existing):
+            raise UsageError(
+                f"source and target are the same table: {state.arn}, id {state.id}",
+                "Check the table, region, endpoint and credentials of both.",
+            )
+        rights.check_target(existing, needs)
         tables.check_existing(plan, existing)
-    return Findings(state, plan, existing, chosen(state))
+    unknown = tuple(rights.notes(state, existing, needs))
+    return Findings(state, plan, existing, chosen(state), unknown)
 
 
 def check_ttl(findings: Findings, *, copied: bool) -> None:

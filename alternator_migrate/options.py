@@ -166,6 +166,7 @@ def wish_of(options: dict[str, Any]) -> Any:
 def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
     """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
     from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
+    from alternator_migrate.config.arns import is_arn  # noqa: PLC0415 # likewise
 
     given = {name: options.pop(name) for name in FLAGS}
     flags = {
@@ -175,7 +176,8 @@ def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
     }
     if flags and config is None:
         defaults = {"source.type": "dynamodb", "target.type": "alternator"}
-        defaults["target.table"] = given["table"]
+        if not is_arn(table := given["table"] or ""):
+            defaults["target.table"] = table
         missing = {path: ("--table", value) for path, value in defaults.items() if value}
         flags = {**missing, **flags}
     return load(config, flags, options.pop("assignments"))

@@ -15,6 +15,7 @@ from alternator_migrate.description import TableSpec, TableState
 from alternator_migrate.errors import UsageError
 from alternator_migrate.migration import Findings
 from alternator_migrate.model import Segment
+from alternator_migrate.rights import TAGS
 from alternator_migrate.savepoint import Store
 from alternator_migrate.tables import Table, check_empty
 from alternator_migrate.wiring import Sides
@@ -119,6 +120,12 @@ async def check_target(table: Table, part: Part, sides: Sides, migration: str) -
         return
     if existing is None:
         return
+    if TAGS in existing.denied:
+        raise UsageError(
+            f"whether other shards fill the target table {table.name} is not known: "
+            f"{existing.denied[TAGS]}",
+            "Grant that right: shards know of each other by a tag on the target table.",
+        )
     tags = existing.spec.tags
     if TAG not in tags and await table.holds_items():
         tags = (await table.inspect() or existing).spec.tags

@@ -14,15 +14,13 @@ from alternator_migrate.description import TableSpec, TableState, Throughput
 from alternator_migrate.enabling import find_stream
 from alternator_migrate.model import Limits, Progress
 from alternator_migrate.report import duration, size_text
+from alternator_migrate.samples import backlog, held
 from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
-from alternator_migrate.sources.dynamodb import expiry_now
 from alternator_migrate.staffing import Wish, choose
 from alternator_migrate.wiring import Sides
 
 _SKEW_SECONDS: Final = 300
-_SAMPLE: Final = 1000
-_BACKLOG_SHARE: Final = 0.1
 _PHASES: Final = {
     "spool": "changes are kept until the copy is complete",
     "replay": "kept changes are being written",
@@ -34,7 +32,7 @@ _PHASES: Final = {
 
 def notes(sides: Sides) -> Iterator[str]:
     """What a person should know before a run: what is dropped or widened, and the pace."""
-    for note in sides.findings.plan.notes:
+    for note in (*sides.findings.plan.notes, *sides.findings.unknown):
         yield f"note: {note}"
     if sides.findings.foreign_ttl:
         yield f"warning: {ttl_text(sides)}"
@@ -111,7 +109,7 @@ def _schema(sides: Sides) -> Iterator[str]:
         yield f"  TTL      {spec.ttl_attribute}, enabled after the data"
     for key, value in sorted(spec.tags.items()):
         yield f"  tag      {key}={value}"
-    for note in plan.notes:
+    for note in (*plan.notes, *sides.findings.unknown):
         yield f"  note     {note}"
 
 
@@ -221,8 +219,7 @@ async def _warnings(settings: Settings, sides: Sides) -> list[str]:
     warnings = []
     if found.existing:
         warnings.append("the target table exists")
-        if await sides.target.table.holds_items():
-            warnings.append("the target holds items: run refuses it without --into-existing")
+        warnings += await held(sides.target)
     if found.foreign_ttl:
         refused = "; run refuses it unless target.copyTtl is false" * settings.target.copy_ttl
         warnings.append(f"{ttl_text(sides)}{refused}")
@@ -235,15 +232,7 @@ async def _warnings(settings: Settings, sides: Sides) -> list[str]:
             )
     attribute = found.source.spec.ttl_attribute
     if attribute:
-        expired, seen = await sides.source.table.sample(
-            expiry_now(attribute).matching.parameters, _SAMPLE
-        )
-        if seen and expired / seen > _BACKLOG_SHARE:
-            fate = "skipped" if settings.source.expired_items == "skip" else "copied"
-            warnings.append(
-                f"{expired} of {seen} sampled items have expired and are not deleted yet: "
-                f"such items are {fate}, so the counts of both sides will differ"
-            )
+        warnings += await backlog(settings, sides.source, attribute)
     return warnings
 
 

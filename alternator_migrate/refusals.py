@@ -4,10 +4,12 @@ import json
 from typing import Final
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from alternator_migrate.errors import (
     NO_CERTIFICATE,
     REMEDIES,
+    WRONG_SERVER,
     MigrateError,
     ServerRefused,
     Unavailable,
@@ -23,10 +25,29 @@ _UNREACHED: Final = "Check the endpoint, the region and the network."
 _PROCESS: Final = (
     "Run the credential_process of the AWS profile by hand: it is to print credentials as JSON."
 )
+_MFA: Final = (
+    "Get keys for a session before (`aws sts get-session-token`, `aws sts assume-role`), and give "
+    "them with AWS_SESSION_TOKEN or credentials.sessionToken."
+)
+_ORIGIN: Final = (
+    "Check what the credentials come from: the AWS profile, its credential_process, what "
+    "`aws sso login` has kept, the AWS_... variables, and a proxy in between."
+)
 _NAMED_FILE: Final = (
     "It is named by AWS_WEB_IDENTITY_TOKEN_FILE, or by web_identity_token_file or "
     "credential_process of the AWS profile."
 )
+ODD: Final = (
+    ResponseParserError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    EOFError,
+)
+"""What botocore lets fall where files, programs and services of credentials hold something else
+than they should."""
 _BY_TYPE: Final[dict[type[boto.BotoCoreError], str]] = {
     boto.InvalidRegionError: "Check `region`: letters, digits and hyphens, such as eu-west-1.",
     boto.ConfigParseError: _FILES,
@@ -61,13 +82,25 @@ class refusing:  # noqa: N801 # reads as a statement: `with refusing("CreateTabl
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, boto.ClientError):
             code = error_code(error)
-            hint = "" if code in REMEDIES else self._given
+            hint = "" if code in REMEDIES or code.isdigit() else self._given
             raise ServerRefused(self._operation, code, _words(error), hint) from error
         if isinstance(error, boto.BotoCoreError | OSError):
             absent = boto.NoCredentialsError | boto.NoRegionError | boto.PartialCredentialsError
             told = UsageError if isinstance(error, absent) else MigrateError
             remedy = _remedy(error) or self._given or _UNREACHED
             raise told(f"{self._operation}: {_text(error)}", remedy) from error
+
+
+class obtaining(refusing):  # noqa: N801 # reads as a statement
+    """`refusing` around the search for credentials: what they come from may hold anything, and
+    that is a `UsageError`."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        super().__exit__(kind, error, traceback)
+        if isinstance(error, ODD):
+            raise UsageError(
+                f"{self._operation}: {_odd(error)}", _remedy(error) or _ORIGIN
+            ) from error
 
 
 class configuring:  # noqa: N801 # reads as a statement: `with configuring():`
@@ -90,12 +123,13 @@ def not_refreshed(error: Exception) -> MigrateError:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status < _SERVER_ERRORS and "Throttl" not in error_code(error):
             return ServerRefused("refreshing the credentials", error_code(error), _words(error))
-    return Unavailable(f"refreshing the credentials: {error}")
+    return Unavailable(f"refreshing the credentials: {_odd(error)}")
 
 
 def error_code(error: boto.ClientError) -> str:
-    """The API's error type of a botocore error."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    """The API's error type of a botocore error; the HTTP status where there is none."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
+    return str(error.response.get("Error", {}).get("Code", "") or status)
 
 
 def _remedy(error: Exception) -> str:
@@ -105,6 +139,10 @@ def _remedy(error: Exception) -> str:
         return _PROCESS if by_process else _SETTINGS
     if isinstance(error, json.JSONDecodeError):
         return _PROCESS
+    if isinstance(error, ResponseParserError):
+        return WRONG_SERVER
+    if isinstance(error, EOFError):
+        return _MFA
     if isinstance(error, OSError) and error.filename:
         return _NAMED_FILE
     return next((hint for kind, hint in _BY_TYPE.items() if isinstance(error, kind)), "")
@@ -115,6 +153,21 @@ def _text(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.strerror}: {error.filename}"
     return _short(" ".join(str(error).split()))
+
+
+def _odd(error: Exception) -> str:
+    """What is wrong with the answers and files that gave an error, on one line."""
+    if isinstance(error, EOFError):
+        return "an MFA code is asked for, and nobody is here to type it"
+    if isinstance(error, ResponseParserError):
+        return "the answer is not in XML, as those of AWS are"
+    if isinstance(error, KeyError):
+        return f"the credentials are not as they should be ({_text(error)} is missing)"
+    if isinstance(error, LookupError | TypeError | AttributeError):
+        return f"the credentials are not as they should be ({_text(error)})"
+    if isinstance(error, ValueError):
+        return f"the credentials cannot be read: {_text(error)}"
+    return _text(error)
 
 
 def _words(error: boto.ClientError) -> str:

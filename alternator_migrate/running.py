@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from rich.console import Console
 
 from alternator_migrate import parts, planning, report, resume
+from alternator_migrate.absence import absent
 from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
@@ -226,10 +227,8 @@ class Run:
             check_ttl(found, copied=settings.target.copy_ttl)
             alone = settings.target.skip_initial_snapshot_transfer
             if alone and found.existing is None:
-                raise UsageError(
-                    f"the target table {settings.target.table} does not exist",
-                    "Changes alone do not make a table: copy it first, with `run`.",
-                )
+                remedy = "Changes alone do not make a table: copy it first, with `run`."
+                raise await absent(sides.target.table, "target", remedy)
             if not into_existing and not alone and not (earlier and earlier[1].target_id):
                 await self._check_target(sides)
             with lock(self._store.folder, self._store.migration):

@@ -28,8 +28,14 @@ _NOT_COPIED: Final = {
 }
 
 
-def read_state(description: Mapping[str, Any], ttl: str | None, tags: Tags) -> TableState:
-    """The state of a table from DescribeTable's `Table`, its TTL attribute and its tags."""
+def read_state(
+    description: Mapping[str, Any],
+    ttl: str | None,
+    tags: Tags,
+    denied: Mapping[str, str] | None = None,
+) -> TableState:
+    """The state of a table from DescribeTable's `Table`, its TTL attribute and its tags, as far
+    as they are not `denied`."""
     indexes = [
         _index(found, local=False) for found in description.get("GlobalSecondaryIndexes", ())
     ]
@@ -51,6 +57,8 @@ def read_state(description: Mapping[str, Any], ttl: str | None, tags: Tags) -> T
         items=description.get("ItemCount", 0),
         size=description.get("TableSizeBytes", 0),
         left_out=tuple(_left_out(description)),
+        arn=str(description.get("TableArn", "")),
+        denied=denied or {},
     )
 
 
@@ -133,6 +141,11 @@ def differences(wanted: TableSpec, existing: TableSpec, late: Sequence[Index] = 
                 f"index {index.name}: wanted {_shown(index.keys)}, found {_shown(there_index.keys)}"
             )
     return found
+
+
+def same_table(one: TableState, other: TableState) -> bool:
+    """Whether both are one table, whatever name, host or account it is given by."""
+    return bool(one.id) and (one.id, one.arn) == (other.id, other.arn)
 
 
 def _keys(key_schema: Iterable[Mapping[str, Any]]) -> tuple[KeyElement, ...]:

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from alternator_migrate import schema
+from alternator_migrate import rights, schema
 from alternator_migrate.circle import Circle
 from alternator_migrate.description import (
     Index,
@@ -25,10 +25,15 @@ from alternator_migrate.errors import (
 from alternator_migrate.refusals import refusing
 
 _ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
-_UNSUPPORTED: Final = ("UnknownOperationException", "AccessDeniedException")
+_UNSUPPORTED: Final = "UnknownOperationException"
+_MOST_LISTED: Final = 10
 _POLL_SECONDS: Final = 1.0
 _CREATE_SECONDS: Final = 300.0
 _INDEX_SECONDS: Final = 7 * 86_400.0
+_NO_TAGS: Final = "Or set target.copyTags: false, without target.tags."
+_UNSEEN: Final = "Or pass --into-existing, which does not look whether it holds items."
+
+T = TypeVar("T")
 
 
 class Table:
@@ -42,13 +47,39 @@ class Table:
         self._arn = ""
 
     async def inspect(self) -> TableState | None:
-        """The table as the server describes it, with TTL and tags; None where it is absent."""
+        """The table as the server describes it, with TTL and tags as far as it allows; None where
+        it is absent."""
         description = await self._describe()
         if description is None:
             return None
-        ttl, tags = await self._ttl(), await self._tags()
+        denied: dict[str, str] = {}
+        ttl = await self._unless_denied(rights.TTL, self._ttl(), denied)
+        tags = await self._unless_denied(rights.TAGS, self._tags(), denied)
         with self._asking(f"DescribeTable {self.name}"):
-            return schema.read_state(description, ttl, tags)
+            return schema.read_state(description, ttl, tags or {}, denied)
+
+    @property
+    def place(self) -> str:
+        """Where the table is looked for: the URL, and the region where requests are signed."""
+        meta = self._client.meta
+        signed = isinstance(meta.config.signature_version, str)
+        return f"{meta.endpoint_url}" + (f" in region {meta.region_name}" if signed else "")
+
+    async def others(self) -> tuple[list[str], bool]:
+        """The first thousand names of tables there, and whether it is a DynamoDB Local."""
+        names: list[str] = []
+        start: dict[str, Any] = {}
+        is_local = False
+        for _ in range(_MOST_LISTED):
+            with self._asking("ListTables"):
+                answer = await self._client.list_tables(**start)
+                names += answer["TableNames"]
+                headers = answer["ResponseMetadata"]["HTTPHeaders"]
+            is_local = headers.get("server", "").startswith("Jetty")
+            if not answer.get("LastEvaluatedTableName"):
+                break
+            start = {"ExclusiveStartTableName": answer["LastEvaluatedTableName"]}
+        return names, is_local
 
     async def create(self, spec: TableSpec) -> TableState:
         """Create the table; what it is when it is ACTIVE.
@@ -58,7 +89,8 @@ class Table:
         """
         try:
             with self._asking(f"CreateTable {spec.name}"):
-                await self._client.create_table(**schema.creation(spec))
+                request = {**schema.creation(spec), "TableName": self.name}
+                await self._client.create_table(**request)
         except ServerRefused as error:
             if error.code != "ResourceInUseException":
                 raise
@@ -109,7 +141,7 @@ class Table:
 
     async def untag(self, *keys: str) -> None:
         """Remove tags from the table."""
-        with refusing(f"{self._where}UntagResource {self.name}"):
+        with self._asking(f"UntagResource {self.name}"):
             await self._client.untag_resource(ResourceArn=self._arn, TagKeys=list(keys))
 
     async def stream(self) -> TableStream | None:
@@ -121,7 +153,7 @@ class Table:
 
     async def set_stream(self, specification: Mapping[str, Any]) -> None:
         """Enable or disable the stream. Raises `ServerRefused`."""
-        with refusing(f"{self._where}UpdateTable {self.name}, stream"):
+        with self._asking(f"UpdateTable {self.name}, stream"):
             await self._client.update_table(
                 TableName=self.name, StreamSpecification=dict(specification)
             )
@@ -152,11 +184,16 @@ class Table:
     @contextmanager
     def _asking(self, request: str) -> Iterator[None]:
         """Around a request and the reading of its answer: what goes wrong, in words of ours."""
+        operation = request.partition(" ")[0]
         try:
             with refusing(f"{self._where}{request}"):
                 yield
+        except ServerRefused as error:
+            if rights.is_denied(error):
+                lacking = rights.right(operation, self.name, error.words)
+                error.hint = f"The credentials lack the right {lacking}."
+            raise
         except (LookupError, TypeError, AttributeError) as error:
-            operation = request.partition(" ")[0]
             raise BadAnswer(
                 f"{self._where}the answer to {operation} is not a DynamoDB answer ({error!r})",
                 WRONG_SERVER,
@@ -178,12 +215,25 @@ class Table:
             raise
         return description
 
+    async def _unless_denied(
+        self, operation: str, asked: Awaitable[T], denied: dict[str, str]
+    ) -> T | None:
+        """An answer; None where the right to ask is lacking, which is noted in `denied`."""
+        try:
+            return await asked
+        except ServerRefused as error:
+            if not rights.is_denied(error):
+                raise
+            lacking = rights.right(operation, self.name, error.words)
+            denied[operation] = f"the credentials lack {lacking} ({error.words})"
+            return None
+
     async def _ttl(self) -> str | None:
         try:
             with self._asking(f"DescribeTimeToLive {self.name}"):
                 answer = await self._client.describe_time_to_live(TableName=self.name)
         except ServerRefused as error:
-            if error.code == "UnknownOperationException":
+            if error.code == _UNSUPPORTED:
                 return None
             raise
         found = answer.get("TimeToLiveDescription", {})
@@ -200,7 +250,7 @@ class Table:
                     answer = await self._client.list_tags_of_resource(ResourceArn=self._arn, **more)
                     tags |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
             except ServerRefused as error:
-                if error.code in _UNSUPPORTED:
+                if error.code == _UNSUPPORTED:
                     return {}
                 raise
             if not answer.get("NextToken"):
@@ -233,19 +283,22 @@ class Table:
 
 
 async def prepare_target(table: Table, plan: Plan, existing: TableState | None) -> TableState:
-    """Create the target table, or bring the tags of an existing one up to `plan`."""
-    if existing is None:
-        return await table.create(
-            plan.spec.with_indexes([i for i in plan.spec.indexes if i not in plan.late])
-        )
-    missing = {k: v for k, v in plan.spec.tags.items() if existing.spec.tags.get(k) != v}
-    await table.tag(missing)
+    """Create the target table, or bring the tags of an existing one up to `plan`. Raises
+    `UsageError` where the right to is lacking."""
+    early = plan.spec.with_indexes([i for i in plan.spec.indexes if i not in plan.late])
+    with rights.needing(_NO_TAGS, about="TagResource"):
+        if existing is None:
+            return await table.create(early)
+        missing = {k: v for k, v in plan.spec.tags.items() if existing.spec.tags.get(k) != v}
+        await table.tag(missing)
     return existing
 
 
 async def check_empty(table: Table, existing: TableState | None) -> None:
-    """Raise `UsageError` for a target table that holds items."""
-    if existing and await table.holds_items():
+    """Raise `UsageError` for a target table that holds items, or may hold some."""
+    with rights.needing(_UNSEEN):
+        holds_items = existing is not None and await table.holds_items()
+    if holds_items:
         raise UsageError(
             f"the target table {table.name} already holds items",
             "Choose another target.table, empty it, or pass --into-existing to write into it.",

@@ -25,6 +25,7 @@ from alternator_migrate.model import Item, Limits, Segment, Standing
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.rejects import RejectsFile
 from alternator_migrate.resume import NoKeeper
+from alternator_migrate.rights import Needs
 from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry, Filter, check_filter
@@ -77,6 +78,7 @@ async def open_sides(
                     workers or usable_cores(),
                     segments or settings.source.scan_segments,
                 ),
+                _needs(settings),
             )
             await _check_filter(settings, source)
             follows = settings.target.stream_changes
@@ -267,12 +269,18 @@ def _crew(settings: Settings) -> Crew:
     return crew
 
 
+def _needs(settings: Settings) -> Needs:
+    target = settings.target
+    skips = settings.source.expired_items == "skip"
+    return Needs(copy_ttl=target.copy_ttl, copy_tags=target.copy_tags, skip_expired=skips)
+
+
 def _plan(settings: Settings, state: TableState, dialect: Dialect) -> Plan:
     target = settings.target
     return plan_target(
         state,
         dialect,
-        name=target.table,
+        name=target.name,
         renames={rename.from_: rename.to for rename in settings.renames},
         billing_mode=target.billing_mode,
         copy_ttl=target.copy_ttl,

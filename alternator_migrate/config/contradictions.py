@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from alternator_migrate.conditions import matcher
+from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
 from alternator_migrate.config.settings import Credentials, Endpoint, Filter, Settings, Side, Source
 from alternator_migrate.expressions import ExpressionError, TooDeepError
@@ -60,6 +61,19 @@ def _of_side(name: str, side: Side) -> Iterator[Contradiction]:
         )
     if side.credentials:
         yield from _of_credentials(f"{name}.credentials", side.credentials)
+    if side.table:
+        yield from _of_arn(name, side)
+
+
+def _of_arn(name: str, side: Side) -> Iterator[Contradiction]:
+    arn = table_arn(side.table)
+    table, region = f"{name}.table", f"{name}.region"
+    if arn and side.type == "alternator":
+        words = f"is an ARN, and an Alternator knows names only, such as {arn.name}"
+        yield Contradiction(table, words, (f"{name}.type", table))
+    if arn and side.region not in (None, arn.region):
+        words = f"is {side.region}, and the ARN of the table says {arn.region}"
+        yield Contradiction(region, words, (table, region))
 
 
 def _of_endpoint(path: str, endpoint: Endpoint, *, is_aws: bool) -> Iterator[Contradiction]:
@@ -96,12 +110,18 @@ def _has_port(host: str) -> bool:
 
 
 def _of_tables(source: Source, target: Side) -> Iterator[Contradiction]:
+    """What is sure to be one table; where the accounts may differ, the tables are looked at."""
     places = [
-        (side.table, side.region, side.endpoint.contacts if side.endpoint else ())
+        (
+            side.table,
+            side.region,
+            side.endpoint.contacts if side.endpoint else (),
+            side.credentials,
+        )
         for side in (source, target)
     ]
     if places[0] == places[1]:
-        keys = ("type", "table", "region", "endpoint")
+        keys = ("type", "table", "region", "endpoint", "credentials")
         about = tuple(f"{side}.{key}" for side in ("source", "target") for key in keys)
         yield Contradiction("target.table", "source and target are the same table", about)
 

@@ -5,7 +5,7 @@ Problems are collected, not raised: the reader tells all mistakes of a configura
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import yaml
@@ -31,6 +31,7 @@ class Document:
         self.unreadable = False
         self._environment = os.environ if environment is None else environment
         self._places: dict[str, str] = {}
+        self._options: dict[str, str] = {}
 
     def read(self, text: str) -> None:
         """Take over a YAML text. Wrong YAML is one mistake."""
@@ -54,6 +55,11 @@ class Document:
         if self._is_key(path, place):
             self._put(path, value, value, place)
 
+    def imply(self, path: str, value: object) -> None:
+        """Put a value that follows from others at a path where nothing stands."""
+        for tree in (self.value, self.unexpanded):
+            _put(tree, path.split("."), value)
+
     def set(self, assignment: str) -> None:
         """Apply `PATH=VALUE` of the command line; VALUE is read as YAML, in which # begins no
         comment. Its place is told without the value, which may be a secret."""
@@ -76,6 +82,18 @@ class Document:
             path = path.rpartition("[")[0] if path.endswith("]") else path.rpartition(".")[0]
         return self._places.get(path, self.name if self._places else "")
 
+    def blamed(self, path: str, about: Iterable[str]) -> str:
+        """Where a mistake at `path` stands that comes of the keys of `about` together: at the
+        options of the command line among them, else where `path` is."""
+        if self.place(path) in self._options.values():
+            return self.place(path)
+        options = [
+            option
+            for key, option in self._options.items()
+            if any(within(key, each) or within(each, key) for each in about)
+        ]
+        return ", ".join(dict.fromkeys(options)) or self.place(path)
+
     def _is_key(self, path: str, place: str) -> bool:
         if _PATH.match(path) and "[" not in path:
             return True
@@ -95,7 +113,9 @@ class Document:
             for each in self.mistakes
             if not (within(each.path, path) and each.place.startswith(f"{self.name}, line "))
         ]
-        self._places[path] = place
+        for end in (at for at, sign in enumerate(path) if sign == "."):
+            self._places.setdefault(path[:end], place)
+        self._places[path] = self._options[path] = place
 
     def _assigned(self, value: str, path: str, place: str) -> tuple[Any, Any]:
         """A value of the command line, plain and as it is written."""

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.variables import meant
 
 _HOST = re.compile(
@@ -88,6 +89,13 @@ def text(value: Any) -> str:
     if value == "":
         raise ValueError("must not be empty")
     return any_text(value)
+
+
+def table_name(value: Any) -> str:
+    """The name of a table, or its ARN."""
+    name = text(value)
+    table_arn(name)
+    return name
 
 
 def flag(value: Any) -> bool:
@@ -200,6 +208,11 @@ def base_url(value: Any) -> str:
         fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         fits, rest = False, ()
+    if "_" in str(parts.hostname if fits else ""):
+        raise ValueError(
+            f"has _ in its host name, which no host name may have: {value!r}; use another name of "
+            "the host, or its IP address"
+        )
     if not fits or any(rest) or not _HOST.fullmatch(str(parts.hostname)):
         raise ValueError(f"must be like http://host:8000, not {value!r}")
     return address

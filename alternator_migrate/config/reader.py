@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from alternator_migrate.config.arns import implied
 from alternator_migrate.config.contradictions import contradictions
 from alternator_migrate.config.document import Document
 from alternator_migrate.config.keys import wrong_parts
@@ -37,6 +38,8 @@ def read_settings(document: Document) -> tuple[Settings, list[str]]:
 
     Raises `ConfigError` with all mistakes.
     """
+    for path, value in implied(document.value).items():
+        document.imply(path, value)
     reader = _Reader(document)
     if document.unreadable:
         raise ConfigError(reader.mistakes, "Nothing was changed.")
@@ -61,7 +64,7 @@ class _Reader:
         wrong = {mistake.path for mistake in self.mistakes if mistake.path}
         for found in contradictions(settings):
             if found.is_sure(wrong):
-                self._mistake(found.path, found.message)
+                self._mistake(found.path, found.message, found.about)
         target = settings.target
         if not target or target.stream_changes or not target.skip_initial_snapshot_transfer:
             return settings
@@ -164,7 +167,8 @@ class _Reader:
     def _unknown(self, path: str, name: str, known: list[str], settings: type) -> None:
         if issubclass(settings, Side):
             if name in _OPTIONS:
-                self._mistake(path, "is only for type: alternator")
+                side = path.partition(".")[0]
+                self._mistake(path, "is only for type: alternator", (f"{side}.type",))
                 return
             known += [option for option in _OPTIONS if option not in known]
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
@@ -178,9 +182,9 @@ class _Reader:
         """Whether the document itself has a mistake there, so that the value says nothing."""
         return any(mistake.path == path for mistake in self._document.mistakes)
 
-    def _mistake(self, path: str, message: str) -> None:
+    def _mistake(self, path: str, message: str, about: Iterable[str] = ()) -> None:
         path = self._written_as.get(path, path)
-        self.mistakes.append(Mistake(path, self._document.place(path), message))
+        self.mistakes.append(Mistake(path, self._document.blamed(path, about), message))
 
 
 def _join(path: str, name: str) -> str:

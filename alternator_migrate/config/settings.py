@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.attributes import attribute_value
 from alternator_migrate.config.keys import (
     any_text,
@@ -25,6 +26,7 @@ from alternator_migrate.config.keys import (
     one_of_in_any_case,
     section,
     sections,
+    table_name,
     text,
 )
 
@@ -123,12 +125,18 @@ class Side:
     """What source and target have in common."""
 
     type: str = key(text, "kind of service", required=True)
-    table: str = key(text, "table name", required=True)
+    table: str = key(table_name, "table name, or ARN of a DynamoDB table", required=True)
     region: str | None = key(text, "AWS region; any word for other servers")
     endpoint: Endpoint | None = section(Endpoint, "where to connect, if not AWS")
     credentials: Credentials | None = section(Credentials, "how to sign requests")
     alternator: AlternatorOptions | None = section(AlternatorOptions, "options of an Alternator")
     remove_consumed_capacity: bool | None = key(flag, "accepted; decided by the kind of server")
+
+    @property
+    def name(self) -> str:
+        """The table's name, also where its ARN is given."""
+        arn = table_arn(self.table)
+        return arn.name if arn else self.table
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,12 +56,16 @@ def command(tmp_path: Path, run_cli: RunCli) -> Command:
     """Run a migration as a command in `tmp_path`."""
 
     async def run(
-        job: Job, *args: str, env: Mapping[str, str] | None = None, seconds: float = 60
+        job: Job,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        seconds: float = 60,
+        word: str = "run",
     ) -> Report:
         config, summary = write_config(tmp_path, job), tmp_path / "summary.json"
         summary.unlink(missing_ok=True)
-        options = ("--summary-json", str(summary))
-        result = await run_cli("run", str(config), *options, *args, env=env, seconds=seconds)
+        options = () if word == "plan" else ("--summary-json", str(summary))
+        result = await run_cli(word, str(config), *options, *args, env=env, seconds=seconds)
         return Report(*result, read_summary(summary))
 
     return run

@@ -71,10 +71,15 @@ class Migrate(Protocol):
 
 
 class Command(Protocol):
-    """Runs a job as a command; `args` are added to its command line."""
+    """Runs a job as a command (`word`); `args` are added to its command line."""
 
     async def __call__(
-        self, job: Job, *args: str, env: Mapping[str, str] | None = None, seconds: float = 60
+        self,
+        job: Job,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        seconds: float = 60,
+        word: str = "run",
     ) -> Report: ...
 
 

@@ -150,7 +150,7 @@ def test_a_service_that_cannot_be_reached_is_no_fault_of_the_role() -> None:
     [
         ({"credential_process": "{python} -c exit(1)"}, "custom-process", "credential_process"),
         ({"credential_process": "{python} -c print(1"}, "custom-process", "credential_process"),
-        ({"credential_process": "echo no-json"}, "AWS's settings", "credential_process"),
+        ({"credential_process": "echo no-json"}, "cannot be read", "credential_process"),
         ({"credential_process": "/no/such/program"}, "/no/such/program", "credential_process"),
         ({"role_arn": ROLE, "source_profile": "gone"}, "gone", "profile"),
         (

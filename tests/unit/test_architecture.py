@@ -27,6 +27,7 @@ FLOORS: Final = {
     "edges": (
         *(
             "aws",
+            "credentials",
             "refusals",
             "answers",
             "proxies",
@@ -36,6 +37,8 @@ FLOORS: Final = {
             "homes",
             "pacing",
             "tables",
+            "rights",
+            "absence",
             "enabling",
             "rejects",
             "findings",
@@ -51,7 +54,17 @@ FLOORS: Final = {
         *("staffing", "parts"),
     ),
     "face": (
-        *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
+        *(
+            "planning",
+            "samples",
+            "progress",
+            "report",
+            "logs",
+            "checking",
+            "running",
+            "commands",
+            "cli",
+        ),
         *("options", "demo", "__main__"),
     ),
 }

@@ -26,7 +26,7 @@ source:
 target:
   type: dynamodb
   table: Same
-  credentials: {sessionToken: t}
+  credentials: {accessKey: a}
 renames:
   - {from: a, to: b}
   - {from: a, to: c}
@@ -41,7 +41,7 @@ def test_one_unknown_key_hides_no_contradiction() -> None:
         "source.colour",
         "source.credentials",
         "source.filter",
-        "target.credentials.sessionToken",
+        "target.credentials",
         "target.table",
         "renames",
         "renames[2].to",

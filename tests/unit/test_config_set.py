@@ -78,3 +78,40 @@ def test_what_was_wrong_with_a_replaced_value_is_no_mistake() -> None:
     assert dict(loaded(text, "target.tags.a=c")[0].target.tags) == {"a": "c"}
     wrong = refused(text, "target.tags", "target.tags={a: '${NOPE_NOT_SET}'}")
     assert {each.place for each in wrong.mistakes} == {"--set target.tags", "--set target.tags=..."}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "path"),
+    [
+        ("source.endpoint.url=http://h:1", "source.endpoint"),
+        ("source.credentials.accessKey=a", "source.credentials"),
+        ("source.scanSegments=3", "skipSegments"),
+        ("source.filter.expression=a = :v", "source.filter"),
+        ("target.type=dynamodb", "target.maxConnections"),
+        ("target.table=arn:aws:dynamodb:eu-west-1:123456789012:table/Table", "target.table"),
+        ("source.table=arn:aws:dynamodb:us-east-1:123456789012:table/Table", "source.region"),
+        ("nosuch.key=1", "nosuch"),
+        ("source.region=eu-west-2", "source.region"),
+    ],
+)
+def test_an_assignment_is_blamed_for_what_it_makes_of_the_file(assignment: str, path: str) -> None:
+    text = changed("source.endpoint.host", "h", changed("target.maxConnections", 3))
+    text = changed("skipSegments", [5], changed("source.scanSegments", 9, text))
+    if "region" in assignment:
+        arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/Table"
+        text = changed("source.table", arn, text)
+    found = mistake(text, assignment)
+    assert (found.path, found.place) == (path, f"--set {assignment.partition('=')[0]}=...")
+
+
+def test_a_flag_is_blamed_too() -> None:
+    text = changed("source.endpoint.host", "h")
+    flags = {"source.endpoint.url": ("--source-endpoint", "http://h:1")}
+    (found,) = refused(text, flags=flags).mistakes
+    assert (found.path, found.place) == ("source.endpoint", "--source-endpoint")
+
+
+def test_what_the_file_alone_has_wrong_stays_with_the_file() -> None:
+    text = changed("source.endpoint", {"host": "h", "url": "http://h:1"})
+    found = mistake(text, "source.region=eu-west-2")
+    assert (found.path, found.place) == ("source.endpoint", line_of(text, "source.endpoint"))
