@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -238,9 +238,23 @@ async def prepare_target(table: Table, plan: Plan, existing: TableState | None) 
         return await table.create(
             plan.spec.with_indexes([i for i in plan.spec.indexes if i not in plan.late])
         )
-    missing = {k: v for k, v in plan.spec.tags.items() if existing.spec.tags.get(k) != v}
-    await table.tag(missing)
+    await table.tag(dict(_missing_tags(plan, existing)))
     return existing
+
+
+def lacking(plan: Plan, existing: TableState) -> list[str]:
+    """What `plan` has beyond what makes a table fit, and an existing one has not: what comes after
+    the data, and tags."""
+    there = {index.name for index in existing.spec.indexes}
+    lacks = [f"index {index.name}" for index in plan.late if index.name not in there]
+    wanted = plan.spec.ttl_attribute
+    if wanted and existing.spec.ttl_attribute != wanted:
+        lacks.append(f"TTL on {wanted}")
+    return lacks + [f"tag {key}={value}" for key, value in sorted(_missing_tags(plan, existing))]
+
+
+def _missing_tags(plan: Plan, existing: TableState) -> Iterable[tuple[str, str]]:
+    return plan.spec.tags.items() - existing.spec.tags.items()
 
 
 async def check_empty(table: Table, existing: TableState | None) -> None:

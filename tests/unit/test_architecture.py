@@ -40,7 +40,17 @@ FLOORS: Final = {
             "rejects",
             "findings",
         ),
-        *("durable", "savepoint", "spoolfile", "spool", "hooks", "loops", "cores", "signals"),
+        *(
+            "durable",
+            "foreign",
+            "savepoint",
+            "spoolfile",
+            "spool",
+            "hooks",
+            "loops",
+            "cores",
+            "signals",
+        ),
     ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
@@ -48,7 +58,7 @@ FLOORS: Final = {
     "conduct": ("conduct", "retention", "following", "stages", "migration", "validation"),
     "joinery": (
         *("resume", "services", "streaming", "wiring", "ends", "comparing", "jobs", "checkjob"),
-        *("staffing", "parts"),
+        *("staffing", "completed", "parts"),
     ),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
