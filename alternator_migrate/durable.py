@@ -22,9 +22,13 @@ def sync_folder(folder: Path) -> None:
 @contextmanager
 def written(path: Path, text: bytes) -> Iterator[None]:
     """A whole, fsynced file for its owner only, which is there while the block lasts. Raises
-    `OSError`."""
+    `OSError`.
+
+    One that a crash has left may be linked elsewhere: it is replaced, not written to.
+    """
+    path.unlink(missing_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(text)
             file.flush()

@@ -164,8 +164,7 @@ class Store:
         self.passed_over: list[str] = []
         self.latest: Path | None = None
         self.migration = migration
-        self._counter = 0
-        self._millis = 0
+        self._place = 0, 0
 
     def newest(self) -> tuple[Path, Savepoint] | None:
         """The newest savepoint of this migration that can be read.
@@ -200,7 +199,7 @@ class Store:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            temporary = self.folder / f".{self._next_name()}.{self.migration}.tmp"
+            temporary = self.folder / f".savepoint_{os.getpid()}.{self.migration}.tmp"
             with written(temporary, encode(replace(savepoint, written=time.time()))):
                 path = self._placed(temporary)
             sync_folder(self.folder)
@@ -225,11 +224,12 @@ class Store:
         """A name after all others, even when the clock was set back."""
         last = next(iter(_files(self.folder)), None)
         named = _NAME.fullmatch(last.name) if last else None
-        self._millis = max(int(time.time() * 1000), self._millis, int(named[1]) if named else 0)
-        self._counter = max(self._counter, int(named[2]) if named else 0) + 1
-        if self._counter > _MOST_COUNTED:
-            self._millis, self._counter = self._millis + 1, 1
-        return f"savepoint_{self._millis:013}_{self._counter:010}.yaml"
+        newest = (int(named[1]), int(named[2])) if named else (0, 0)
+        millis, counter = max(self._place, newest)
+        full = counter == _MOST_COUNTED
+        now = max(int(time.time() * 1000), millis + full)
+        self._place = now, 1 if full else counter + 1
+        return "savepoint_{:013}_{:010}.yaml".format(*self._place)
 
     def _prune(self) -> None:
         """Remove what is too old. Raises `MigrateError` where the disk refuses that."""
