@@ -162,7 +162,7 @@ def test_a_savepoint_of_scylladb_migrator_is_a_configuration(tmp_path: Path) -> 
     assert loaded.savepoint is None
     assert goes_on(path) is None
     first = resume.first_savepoint(loaded, SOURCE, 6, None)
-    assert (first.standing, first.skipped) == (Standing(), {1, 4})
+    assert (first.standing, first.skipped) == (Standing(), frozenset({1, 4}))
     assert yaml.safe_load(encode(first))["skipSegments"] == [1, 4]
 
 
@@ -170,7 +170,9 @@ def test_newly_skipped_segments_are_not_done(tmp_path: Path) -> None:
     path = written(tmp_path, changed("source.scanSegments", 4))
     saved = decode(begun(path).read_bytes())
     first = resume.first_savepoint(load(path, {}, ["skipSegments=[0, 1]"]), SOURCE, 4, saved)
-    assert (first.standing, first.skipped) == (STANDING, {1}), "0 is done, whatever is skipped"
+    assert (first.standing, first.skipped) == (STANDING, frozenset({1})), (
+        "0 is done, whatever is skipped"
+    )
     assert resume.left(load(path, {}).settings, first) == {1, 3}
     assert yaml.safe_load(encode(first))["skipSegments"] == [0, 1, 2]
 
@@ -264,7 +266,7 @@ def test_one_that_does_not_tell_has_skipped_what_is_skipped(
     found = resume.earlier(loaded, store_of(loaded), fresh=False)
     assert found
     assert found[1].standing.done == {0, 1}
-    assert found[1].skipped == {2}
+    assert found[1].skipped == frozenset({2})
     assert "--fresh" in caplog.text
     next_one = resume.first_savepoint(loaded, SOURCE, 3, found[1])
     assert resume.left(load(given, {}, ["skipSegments=[]"]).settings, next_one) == {2}

@@ -83,7 +83,8 @@ def test_a_name_that_is_taken_meanwhile_is_left_to_its_owner(
 ) -> None:
     """On a file system without hard links, too."""
     monkeypatch.setattr(time, "time", lambda: 2e9)
-    link, taken = os.link, []
+    link = os.link
+    taken: list[str] = []
 
     def late(path: Path, name: Path) -> None:
         if not taken:
