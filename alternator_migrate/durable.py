@@ -1,7 +1,13 @@
 """What a crash of the machine must not undo."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def sync_folder(folder: Path) -> None:
@@ -11,3 +17,42 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def written(path: Path, text: bytes) -> Iterator[None]:
+    """A whole, fsynced file for its owner only, which is there while the block lasts. Raises
+    `OSError`.
+
+    One that a crash has left may be linked elsewhere: it is replaced, not written to.
+    """
+    path.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def link(file: Path, name: Path) -> None:
+    """Give a file one more name. Raises `FileExistsError` where that is taken, by whatever
+    process, and `OSError`.
+
+    Without hard links on a file system the name is taken by an empty file first, and the file
+    loses its own name.
+    """
+    try:
+        name.hardlink_to(file)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            file.rename(name)
+        except OSError:
+            name.unlink(missing_ok=True)
+            raise

@@ -225,25 +225,29 @@ class Migration:
         if follower:
             await follower.begin(self._save_running)
         await self._save_running()
-        if follower and follower.over:
-            return True
-        if follower is None or follower.copies:
+        whole = follower is None or follower.snapshot
+        if whole:
             await self._prepare()
+        elif self._findings.existing:
+            self._keeper.found_target(self._findings.existing)
+        copies = follower is None or follower.copies
+        if copies:
             beside = follower.spooling(lambda: self.progress().fraction) if follower else None
             async with beside or nullcontext():
                 await self._copy(stop)
             if stop.is_set():
                 return False
+        if whole:
+            await self._build_indexes()
+        if copies:
             await self._hook("onSnapshotDone", "running")
-        elif self._findings.existing:
-            self._keeper.found_target(self._findings.existing)
-        if follower:
+        if follower and not follower.over:
             self._state = "replaying"
             if not await follower.replay(self._save_running, stop):
                 return False
-        if follower is None or follower.snapshot:
+        if whole:
             await self._enable_ttl()
-        if follower:
+        if follower and not follower.over:
             self._state = "following"
             if not await follower.live(stop, self._caught_up):
                 return False
@@ -258,7 +262,7 @@ class Migration:
         await self._save_running()
 
     async def _copy(self, stop: asyncio.Event) -> None:
-        """Copy what is left, and build the indexes that come after the data."""
+        """Copy what is left."""
         self._state = "copying"
         left = [s for s in self._findings.segments if not self._ledger.is_done(s.index)]
         self._meter.begin(self._ledger.counts.handled)
@@ -266,9 +270,11 @@ class Migration:
             await self._engine.run(self._copying, left, stop)
         finally:
             self._meter.end()
-        if stop.is_set():
-            return
-        self._ledger.check()
+        if not stop.is_set():
+            self._ledger.check()
+
+    async def _build_indexes(self) -> None:
+        """Build the indexes that come after the data."""
         plan = self._findings.plan
         for index in plan.late:
             self._state = f"building index {index.name}"

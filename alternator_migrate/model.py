@@ -308,8 +308,9 @@ class Progress:
     @property
     def fraction(self) -> float:
         """How much is done, 0 to 1: by items, or by segments where the expected count is
-        absent or already passed."""
-        if self.segments_total and self.segments_done == self.segments_total:
+        absent or already passed; all of it where only changes are followed."""
+        whole = self.segments_done == self.segments_total
+        if whole and (self.segments_total or self.changes):
             return 1.0
         if self.expected and max(self.items.read, self.examined) <= self.expected:
             return self.handled / self.expected

@@ -4,24 +4,28 @@ Part I copies the segments whose number leaves I when divided by N. The parts kn
 by a tag on the target table only; what comes after the data is left to a closing run.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from alternator_migrate import resume
+from alternator_migrate.completed import DONE
 from alternator_migrate.config import Settings
 from alternator_migrate.description import TableSpec, TableState
 from alternator_migrate.errors import UsageError
 from alternator_migrate.migration import Findings
 from alternator_migrate.model import Segment
 from alternator_migrate.rights import TAGS
-from alternator_migrate.savepoint import Store
+from alternator_migrate.savepoint import Savepoint, Store
 from alternator_migrate.tables import Table, check_empty
 from alternator_migrate.wiring import Sides
 
+log = logging.getLogger(__name__)
+
 TAG: Final = "alternator-migrate:shards"
-_DONE: Final = ("completed", "rejects")
 _WRITTEN = re.compile(r"(\d{1,6}|finish)/(\d{1,6})")
 
 
@@ -55,19 +59,28 @@ class Part:
         return segment.index % self.count == self.index
 
 
-def check_others(part: Part, folder: Path, migration: str) -> Sequence[Part]:
-    """The parts of which `folder` has no savepoint. Raises `UsageError` for one that has a
-    savepoint and is not done."""
-    unknown = []
+def check_others(
+    part: Part, settings: Settings, folder: Path, migration: str
+) -> Sequence[tuple[Path, Savepoint]]:
+    """The newest savepoints of all parts; that there is none of a part in `folder` is told. Raises
+    `UsageError` for one that does not fit the configuration, or is not done."""
+    known = []
     for each in (Part(index, part.count) for index in range(part.count)):
         newest = Store(folder, migration + each.suffix).newest()
         if newest is None:
-            unknown.append(each)
-        elif newest[1].status not in _DONE:
+            log.info("there is no savepoint of shard %s here: it is taken to be done", each)
+            continue
+        path, savepoint = newest
+        resume.check_fit(path, savepoint, settings, migration + each.suffix)
+        left = resume.left(settings, savepoint)
+        if savepoint.status not in DONE or any(index % each.count == each.index for index in left):
             raise UsageError(
-                f"shard {each} is not done, says {newest[0]}", f"Run it again with --shard {each}."
+                f"shard {each} is not done, says {path}", f"Run it again with --shard {each}."
             )
-    return unknown
+        if savepoint.status == "rejects":
+            log.warning("warning: shard %s rejected items: see %s", each, savepoint.rejects)
+        known.append(newest)
+    return known
 
 
 def check_settings(part: Part, settings: Settings) -> None:
@@ -111,22 +124,20 @@ async def check_target(table: Table, part: Part, sides: Sides, migration: str) -
     A part tags the table before it writes, so that where items are, their tag is too.
     """
     existing, mark = sides.findings.existing, _mark(part, sides.findings, migration)
-    if part.index is None:
-        if existing is None or TAG not in existing.spec.tags:
-            raise UsageError(
-                f"the target table {table.name} is not being filled by shards",
-                "Run the shards first; a run without --shard needs no finish.",
-            )
-        return
-    if existing is None:
-        return
-    if TAGS in existing.denied:
+    if existing and TAGS in existing.denied:
         raise UsageError(
             f"whether other shards fill the target table {table.name} is not known: "
             f"{existing.denied[TAGS]}",
             "Grant that right: shards know of each other by a tag on the target table.",
         )
-    tags = existing.spec.tags
+    tags = existing.spec.tags if existing else {}
+    if part.index is None and TAG not in tags:
+        raise UsageError(
+            f"the target table {table.name} is not being filled by shards",
+            "Run the shards first; a run without --shard needs no finish.",
+        )
+    if existing is None:
+        return
     if TAG not in tags and await table.holds_items():
         tags = (await table.inspect() or existing).spec.tags
     if TAG not in tags:

@@ -14,6 +14,7 @@ from alternator_migrate.description import TableSpec, TableState, Throughput
 from alternator_migrate.enabling import find_stream
 from alternator_migrate.model import Limits, Progress
 from alternator_migrate.report import duration, size_text
+from alternator_migrate.resume import skipped_text
 from alternator_migrate.samples import backlog, held
 from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
@@ -133,6 +134,8 @@ def _estimates(settings: Settings, sides: Sides) -> Iterator[str]:
     yield "work"
     yield f"  engine          {choice.text}"
     yield f"  segments        {segments}, at most {min(segments, readers)} read at once"
+    if settings.skip_segments:
+        yield f"  skipped         {skipped_text(settings)}"
     requests = max(math.ceil(state.items / batch), math.ceil(state.size / Limits(batch).size))
     if settings.source.filter:
         yield f"  filter          {_filter(sides.source)}"
@@ -257,7 +260,7 @@ def progress_of(savepoint: Savepoint) -> Progress:
         source=str(sides["source"].get("table", "")),
         target=str(sides["target"].get("table", "")),
         state=savepoint.status,
-        segments_total=savepoint.segments,
+        segments_total=savepoint.segments - len(savepoint.skipped or ()),
         segments_done=len(standing.done),
         items=standing.items,
         changes=_following(standing.stream) if standing.stream else None,

@@ -5,12 +5,13 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alternator_migrate import foreign
 from alternator_migrate.changes import StreamStanding
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.config.settings import Side
@@ -63,13 +64,34 @@ def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoi
         log.warning("warning: an older savepoint is used, this one cannot be read: %s", why)
     if found is None:
         return None
-    path, savepoint = found
-    settings = loaded.settings
+    path, savepoint = found[0], _told_apart(*found, loaded.settings)
     if savepoint.comparison:
         raise UsageError(
             f"{path} is the savepoint of a validation", "`validate` goes on from it, not `run`."
         )
-    if savepoint.migration != store.migration:
+    check_fit(path, savepoint, loaded.settings, store.migration)
+    return path, savepoint
+
+
+def _told_apart(path: Path, savepoint: Savepoint, settings: Settings) -> Savepoint:
+    """A savepoint in which skipped segments do not count as done. One that does not tell has
+    skipped those that the configuration leaves out now."""
+    standing, skips = savepoint.standing, frozenset(settings.skip_segments)
+    if savepoint.skipped is not None:
+        return savepoint
+    if standing.done:
+        log.warning(
+            "warning: %s was written by an earlier version, which did not tell skipped segments "
+            "from copied ones: if skipSegments has changed since then, begin anew with --fresh",
+            path,
+        )
+    return replace(savepoint, skipped=skips, standing=replace(standing, done=standing.done - skips))
+
+
+def check_fit(path: Path, savepoint: Savepoint, settings: Settings, migration: str) -> None:
+    """Raise `UsageError` unless what the configuration asks for is what was done, as far as both
+    tell without a look at the tables."""
+    if savepoint.migration != migration:
         raise unfit(path, "source, target or --shard are others now")
     if savepoint.shape != shape(settings):
         raise unfit(path, "renames, source.filter or source.expiredItems have changed")
@@ -80,7 +102,19 @@ def earlier(loaded: Loaded, store: Store, *, fresh: bool) -> tuple[Path, Savepoi
         raise unfit(path, f"it has {savepoint.segments} segments, skipSegments goes beyond")
     if why := _other_kind(settings, savepoint):
         raise unfit(path, why)
-    return found
+
+
+def skipped(settings: Settings, standing: Standing, segments: int) -> frozenset[int]:
+    """The segments of `segments` that are not copied, nor to be copied."""
+    alone = settings.target.skip_initial_snapshot_transfer
+    left_out = range(segments) if alone else settings.skip_segments
+    return frozenset(left_out) - standing.done
+
+
+def left(settings: Settings, savepoint: Savepoint) -> frozenset[int]:
+    """The segments that are to be copied still."""
+    standing, segments = savepoint.standing, savepoint.segments
+    return frozenset(range(segments)) - standing.done - skipped(settings, standing, segments)
 
 
 def _other_kind(settings: Settings, savepoint: Savepoint) -> str:
@@ -89,19 +123,27 @@ def _other_kind(settings: Settings, savepoint: Savepoint) -> str:
     target, standing, stream = settings.target, savepoint.standing, savepoint.standing.stream
     follows, alone = target.stream_changes, target.skip_initial_snapshot_transfer
     if not follows:
-        over = stream is None or stream.phase == "over"
-        return "" if over else "it follows changes: target.streamChanges was true when it began"
-    copied = len(standing.done) == savepoint.segments
+        if stream and stream.phase != "over":
+            return "it follows changes: target.streamChanges was true when it began"
+        alone = bool(stream and not stream.snapshot)
+        return "it followed changes without a copy" if alone and left(settings, savepoint) else ""
     if stream is None:
         begun = bool(savepoint.target_id)
         if alone:
-            return "its copy is not complete: `run` goes on with it" if begun and not copied else ""
+            incomplete = begun and len(standing.done | _left_out(savepoint)) < savepoint.segments
+            return "its copy is not complete: `run` goes on with it" if incomplete else ""
         return "its copy began before the stream's place was known" if begun else ""
     if stream.snapshot and alone and stream.phase == "spool":
         return "its copy is not complete: `run` goes on with it"
     if not stream.snapshot and not alone:
         return "it follows changes without a copy: `follow` goes on with it"
+    if stream.phase not in ("spool", "live") and left(settings, savepoint):
+        return "its copy is over, and skipSegments leaves out fewer segments now"
     return ""
+
+
+def _left_out(savepoint: Savepoint) -> frozenset[int]:
+    return savepoint.skipped or frozenset()
 
 
 def check_tables(
@@ -110,7 +152,8 @@ def check_tables(
     """Raise `UsageError` unless both tables are those that the savepoint speaks of."""
     if _other(savepoint.source_id, source.id):
         raise unfit(path, f"the source table {source.spec.name} was made anew since then")
-    if savepoint.target_id and target is None:
+    begun = savepoint.target_id or savepoint.standing.done or savepoint.standing.items.read
+    if begun and target is None:
         raise unfit(path, "the target table is gone, and with it what was written")
     if target and _other(savepoint.target_id, target.id):
         raise unfit(path, f"the target table {target.spec.name} was made anew since then")
@@ -125,6 +168,30 @@ def enabled_before(settings: Settings, store: Store) -> StreamStanding | None:
         return None
     snapshot = not settings.target.skip_initial_snapshot_transfer
     return StreamStanding(stream.arn, enabled_here=True, snapshot=snapshot)
+
+
+def beginning(loaded: Loaded, earlier_one: tuple[Path, Savepoint] | None) -> Iterator[str]:
+    """Where a run begins, and what it leaves out, for a person."""
+    settings, file = loaded.settings, loaded.file
+    if earlier_one:
+        yield f"going on from {earlier_one[0]}"
+    elif file and not loaded.savepoint and foreign.is_named_so(file):
+        yield f"note: {file} is a savepoint of ScyllaDB Migrator, taken as a configuration"
+    elif theirs := foreign.savepoints(Path(settings.savepoints.path)):
+        yield (
+            f"note: {theirs[-1].parent} holds savepoints of ScyllaDB Migrator, which are left "
+            f"alone; to go on from the newest of them: `run {theirs[-1]} --into-existing`"
+        )
+    if settings.skip_segments and not settings.target.skip_initial_snapshot_transfer:
+        yield f"note: {skipped_text(settings)}"
+
+
+def skipped_text(settings: Settings) -> str:
+    """What `skipSegments` leaves out."""
+    return (
+        f"{len(set(settings.skip_segments))} of {settings.source.scan_segments} segments are left "
+        "out (skipSegments): they are taken to be written already"
+    )
 
 
 class Keeper:
@@ -194,9 +261,7 @@ def first_savepoint(
     migration: str | None = None,
 ) -> Savepoint:
     """What a run of `migration` (None: of the whole one) saves before it reads anything."""
-    settings = loaded.settings
-    skipped = frozenset(settings.skip_segments)
-    plain = configuration(loaded)
+    settings, plain = loaded.settings, configuration(loaded)
     base = earlier_one or Savepoint(
         configuration=plain,
         migration=migration or identity(settings),
@@ -204,17 +269,24 @@ def first_savepoint(
         segments=segments,
         source_id=source.id,
     )
-    standing = base.standing
-    if settings.target.skip_initial_snapshot_transfer:
-        skipped = frozenset(range(segments))
-    positions = {n: key for n, key in standing.positions.items() if n not in skipped}
     return replace(
         base,
         configuration=plain,
         source_id=source.id,
-        standing=replace(standing, done=standing.done | skipped, positions=positions),
+        standing=_standing(settings, base),
+        skipped=skipped(settings, base.standing, segments),
         config_file=str(loaded.file) if loaded.file else None,
     )
+
+
+def _standing(settings: Settings, savepoint: Savepoint) -> Standing:
+    """Where to go on. Where segments are to be copied after the copy was over, changes are kept
+    again meanwhile."""
+    standing = savepoint.standing
+    stream = standing.stream
+    if stream is None or stream.phase != "live" or not left(settings, savepoint):
+        return standing
+    return replace(standing, stream=replace(stream, phase="spool"))
 
 
 def given(path: Path) -> Savepoint:

@@ -11,14 +11,14 @@ from typing import Final, Protocol
 
 from rich.console import Console
 
-from alternator_migrate import parts, planning, report, resume
+from alternator_migrate import completed, parts, planning, report, resume
 from alternator_migrate.absence import absent
 from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.jobs import copy_job
 from alternator_migrate.loops import on_loop, spare_the_collector
-from alternator_migrate.migration import Migration, check_ttl
+from alternator_migrate.migration import Findings, Migration, check_ttl
 from alternator_migrate.model import Progress, Standing
 from alternator_migrate.parts import Part
 from alternator_migrate.progress import Display, Mode
@@ -110,8 +110,7 @@ class Run:
                 part = self._part
                 status = on_loop(lambda: self._watched(lambda stop: self._finish(part, stop)))
             else:
-                earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
-                status = self._begin(earlier, until, into_existing=into_existing)
+                status = self._begin(until, into_existing=into_existing, fresh=fresh)
         except MigrateError as error:
             failure = error
         self._signals.listen_no_more()
@@ -137,10 +136,8 @@ class Run:
             raise failure
         return _EXIT_CODES.get(status, 128 + self._signals.received)
 
-    def _begin(self, earlier: Earlier, until: Until, *, into_existing: bool) -> report.Status:
-        if earlier and self._is_done(earlier[1]):
-            status = self._already_done(*earlier)
-            return on_loop(lambda: self._watched(self._validate)) if self._check else status
+    def _begin(self, until: Until, *, into_existing: bool, fresh: bool) -> report.Status:
+        earlier = resume.earlier(self._loaded, self._store, fresh=fresh)
         if earlier:
             self._store.latest = earlier[0]
 
@@ -161,13 +158,6 @@ class Run:
             spare_the_collector()
 
         return await self._check.run(stop, self._display.show, begins)
-
-    def _is_done(self, savepoint: Savepoint) -> bool:
-        """Whether nothing is left to do; following goes on whenever it is asked for."""
-        stream = savepoint.standing.stream
-        follows = self._loaded.settings.target.stream_changes
-        over = not follows or (stream is not None and stream.phase == "over")
-        return over and savepoint.status in ("completed", "rejects")
 
     async def _watched(self, work: Callable[[asyncio.Event], Awaitable[bool]]) -> report.Status:
         """Do `work` while listening to signals."""
@@ -209,8 +199,9 @@ class Run:
         settings = self._loaded.settings
         async with open_sides(settings) as sides:
             check_ttl(sides.findings, copied=settings.target.copy_ttl)
-            migration, rejects = build_resend(settings, sides, items)
-            return await self._show(migration, rejects, stop)
+            with lock(self._store.folder, self._store.migration):
+                migration, rejects = build_resend(settings, sides, items)
+                return await self._show(migration, rejects, stop)
 
     async def _from(
         self, earlier: Earlier, until: Until, stop: asyncio.Event, *, into_existing: bool
@@ -223,8 +214,12 @@ class Run:
             found = sides.findings
             if earlier:
                 resume.check_tables(*earlier, found.source, found.existing)
-                log.info("going on from %s", earlier[0])
             check_ttl(found, copied=settings.target.copy_ttl)
+            if earlier and self._is_done(earlier[1], found):
+                self._already_done(*earlier)
+                return True
+            for line in resume.beginning(self._loaded, earlier):
+                log.info(line)
             alone = settings.target.skip_initial_snapshot_transfer
             if alone and found.existing is None:
                 remedy = "Changes alone do not make a table: copy it first, with `run`."
@@ -238,7 +233,7 @@ class Run:
                 first = resume.first_savepoint(
                     self._loaded,
                     found.source,
-                    found.segments[0].total,
+                    whole.findings.segments[0].total,
                     earlier and earlier[1],
                     self._store.migration,
                 )
@@ -248,6 +243,16 @@ class Run:
                 remove_old_spools(self._store.folder, self._store.migration, first.standing)
                 return await self._migrate(sides, first, until, stop)
 
+    def _is_done(self, savepoint: Savepoint, found: Findings) -> bool:
+        """Whether nothing is left to do; what a completed migration lacks now is told."""
+        settings = self._loaded.settings
+        if not completed.is_over(settings, savepoint):
+            return False
+        lacks = completed.lacks(settings, savepoint, found, is_part=self._part is not None)
+        if lacks:
+            log.info("this migration was completed, but now lacks: %s", ", ".join(lacks))
+        return not lacks
+
     async def _check_target(self, sides: Sides) -> None:
         if self._part:
             await parts.check_target(sides.target.table, self._part, sides, self._whole)
@@ -256,18 +261,22 @@ class Run:
 
     async def _finish(self, part: Part, stop: asyncio.Event) -> bool:
         """Do what comes after the data of all parts."""
-        settings = self._loaded.settings
-        for each in parts.check_others(part, self._store.folder, self._whole):
-            log.info("there is no savepoint of shard %s here: it is taken to be done", each)
-        async with open_sides(settings) as whole:
-            sides = parts.part_of(whole, part, self._whole)
-            check_ttl(sides.findings, copied=settings.target.copy_ttl)
-            await self._check_target(sides)
-            migration, rejects = build_migration(settings, sides, resume.NoKeeper(), Standing())
-            finished = await self._show(migration, rejects, stop)
-            if finished:
-                await sides.target.table.untag(parts.TAG)
-            return finished
+        settings, store = self._loaded.settings, self._store
+        known = parts.check_others(part, settings, store.folder, self._whole)
+        segments = settings.source.scan_segments
+        async with open_sides(settings, segments, self._wish.workers) as whole:
+            found = whole.findings
+            for path, savepoint in known:
+                resume.check_tables(path, savepoint, found.source, found.existing)
+            await self._check_target(whole)
+            check_ttl(found, copied=settings.target.copy_ttl)
+            with lock(store.folder, store.migration):
+                sides = parts.part_of(whole, part, self._whole)
+                migration, rejects = build_migration(settings, sides, resume.NoKeeper(), Standing())
+                finished = await self._show(migration, rejects, stop)
+                if finished:
+                    await sides.target.table.untag(parts.TAG)
+                return finished
 
     async def _migrate(
         self, sides: Sides, first: Savepoint, until: Until, stop: asyncio.Event
@@ -302,13 +311,11 @@ class Run:
                 "another run of this migration has just written a savepoint", "Run it again."
             )
 
-    def _already_done(self, path: Path, savepoint: Savepoint) -> report.Status:
+    def _already_done(self, path: Path, savepoint: Savepoint) -> None:
         log.info("this migration is done already, says %s; --fresh copies everything again", path)
         progress = planning.progress_of(savepoint)
         self._progress = lambda: progress
-        self._store.latest = path
         self._rejects = savepoint.rejects
-        return "rejects" if savepoint.status == "rejects" else "completed"
 
     def _save(self) -> None:
         if self._work:

@@ -2,7 +2,8 @@
 
 A savepoint is the configuration (so that ScyllaDB Migrator could go on from it) with
 `source.scanSegments` and `skipSegments` as they stand, and `progress` for what that tool does not
-know. It is JSON, which is YAML.
+know. It is JSON, which is YAML. Files of ScyllaDB Migrator's own may stand beside them: they are
+YAML, are read as configurations, and are left alone here.
 """
 
 import fcntl
@@ -11,17 +12,18 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from alternator_migrate import plain
-from alternator_migrate.durable import sync_folder
+from alternator_migrate import foreign, plain
+from alternator_migrate.durable import link, sync_folder, written
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.model import Comparison, Standing
 
 _NAME = re.compile(r"savepoint_(\d{13})_(\d{10})\.yaml")
+_MOST_COUNTED: Final = 9_999_999_999
 _RAW_IS_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _KEPT: Final = 3
 _LOCK_TRIES: Final = 10
@@ -35,8 +37,10 @@ class Savepoint:
 
     `migration` identifies what is copied where; `shape` what of the configuration decides which
     items arrive, and how. `source_id` and `target_id` are the tables' own identities ("" while
-    unknown). `seconds` is the time all its runs took; `written` is epoch seconds. That of a
-    validation has a `comparison`, and its `standing` says nothing.
+    unknown). `skipped` are the segments that the configuration leaves out and no run of this
+    migration copied; None in savepoints of versions that did not tell these from the ones that are
+    done. `seconds` is the time all its runs took; `written` is epoch seconds. That of a validation
+    has a `comparison`, and its `standing` says nothing.
     """
 
     configuration: Mapping[str, Any]
@@ -52,6 +56,7 @@ class Savepoint:
     config_file: str | None = None
     rejects: str | None = None
     comparison: Comparison | None = None
+    skipped: frozenset[int] | None = frozenset()
 
 
 def encode(savepoint: Savepoint) -> bytes:
@@ -63,7 +68,7 @@ def encode(savepoint: Savepoint) -> bytes:
             **configuration.get("source", {}),
             "scanSegments": savepoint.segments,
         }
-        configuration["skipSegments"] = sorted(standing.done)
+        configuration["skipSegments"] = sorted(standing.done | (savepoint.skipped or frozenset()))
     progress: dict[str, Any] = {
         "version": _VERSION,
         "migration": savepoint.migration,
@@ -71,12 +76,15 @@ def encode(savepoint: Savepoint) -> bytes:
         "status": savepoint.status,
         "sourceTableId": savepoint.source_id,
         "targetTableId": savepoint.target_id,
+        "skipped": None if savepoint.skipped is None else sorted(savepoint.skipped),
         **plain.of_standing(standing),
         "seconds": round(savepoint.seconds, 3),
         "written": round(savepoint.written, 3),
         "configFile": savepoint.config_file,
         "rejects": savepoint.rejects,
     }
+    if lacks := foreign.what_it_lacks(savepoint.configuration):
+        progress = {"scyllaMigrator": lacks, **progress}
     if savepoint.comparison:
         progress["validation"] = plain.of_comparison(savepoint.comparison)
     text = json.dumps({**configuration, "progress": progress}, indent=1, ensure_ascii=False)
@@ -84,7 +92,9 @@ def encode(savepoint: Savepoint) -> bytes:
 
 
 def decode(text: bytes | str) -> Savepoint:
-    """A savepoint from its text. Raises `ValueError` for anything else."""
+    """A savepoint from its text. Raises `ValueError` for anything else, `ForeignFileError` for a
+    savepoint of ScyllaDB Migrator."""
+    foreign.check(text.encode() if isinstance(text, str) else text)
     try:
         whole = json.loads(text)
         progress = whole.pop("progress")
@@ -94,7 +104,7 @@ def decode(text: bytes | str) -> Savepoint:
             )
         compared = progress.get("validation")
         comparison = plain.comparison(compared) if compared else None
-        done = () if comparison else whole["skipSegments"]
+        skipped = _skipped(progress)
         return Savepoint(
             configuration=whole,
             migration=progress["migration"],
@@ -102,16 +112,31 @@ def decode(text: bytes | str) -> Savepoint:
             segments=comparison.segments if comparison else whole["source"]["scanSegments"],
             source_id=progress["sourceTableId"],
             target_id=progress["targetTableId"],
-            standing=plain.standing(progress, done),
+            standing=plain.standing(progress, () if comparison else _done(whole, progress)),
             status=progress["status"],
             seconds=progress["seconds"],
             written=progress["written"],
             config_file=progress["configFile"],
             rejects=progress["rejects"],
             comparison=comparison,
+            skipped=skipped,
         )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a savepoint ({error!r})") from error
+
+
+def _skipped(progress: Mapping[str, Any]) -> frozenset[int] | None:
+    found = progress.get("skipped")
+    return None if found is None else frozenset(found)
+
+
+def _done(whole: Mapping[str, Any], progress: Mapping[str, Any]) -> frozenset[int]:
+    """The segments that are copied. Where what was skipped is not known, and nothing was read in
+    a copy, none is: they were all skipped, or not needed to follow changes alone."""
+    stream, skipped = progress.get("stream"), _skipped(progress)
+    if skipped is None and not progress["items"]["read"] and not (stream and stream["snapshot"]):
+        return frozenset()
+    return frozenset(whole["skipSegments"]) - (skipped or frozenset())
 
 
 def found(folder: Path) -> Iterator[tuple[Path, Savepoint]]:
@@ -139,8 +164,7 @@ class Store:
         self.passed_over: list[str] = []
         self.latest: Path | None = None
         self.migration = migration
-        self._counter = 0
-        self._millis = 0
+        self._place = 0, 0
 
     def newest(self) -> tuple[Path, Savepoint] | None:
         """The newest savepoint of this migration that can be read.
@@ -149,6 +173,8 @@ class Store:
         """
         self.passed_over = []
         for path, point in _read(self.folder):
+            if isinstance(point, foreign.ForeignFileError):
+                continue
             if isinstance(point, Exception):
                 self.passed_over.append(f"{path}: {point}")
             elif point.migration == self.migration:
@@ -166,15 +192,17 @@ class Store:
         return (each for each in found(self.folder) if each[1].migration == self.migration)
 
     def write(self, savepoint: Savepoint) -> Path:
-        """Write a savepoint durably; the older ones of this migration, save two, are removed.
+        """Write a savepoint durably, under a name of its own; the older ones of this migration,
+        save two, are removed.
 
         Raises `MigrateError` where the disk is full or read-only; older savepoints then stand.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / self._next_name()
-            temporary = self.folder / f".{path.name}.{self.migration}.tmp"
-            _write_durably(temporary, path, encode(replace(savepoint, written=time.time())))
+            temporary = self.folder / f".savepoint_{os.getpid()}.{self.migration}.tmp"
+            with written(temporary, encode(replace(savepoint, written=time.time()))):
+                path = self._placed(temporary)
+            sync_folder(self.folder)
         except OSError as error:
             raise MigrateError(
                 f"cannot write a savepoint in {self.folder}: {error.strerror}",
@@ -184,17 +212,35 @@ class Store:
         self._prune()
         return path
 
+    def _placed(self, temporary: Path) -> Path:
+        """Give a whole file its name: the next one that no other migration has taken."""
+        while True:
+            path = self.folder / self._next_name()
+            with suppress(FileExistsError):
+                link(temporary, path)
+                return path
+
     def _next_name(self) -> str:
         """A name after all others, even when the clock was set back."""
         last = next(iter(_files(self.folder)), None)
         named = _NAME.fullmatch(last.name) if last else None
-        self._millis = max(int(time.time() * 1000), self._millis, int(named[1]) if named else 0)
-        self._counter = max(self._counter, int(named[2]) if named else 0) + 1
-        return f"savepoint_{self._millis:013}_{self._counter:010}.yaml"
+        newest = (int(named[1]), int(named[2])) if named else (0, 0)
+        millis, counter = max(self._place, newest)
+        full = counter == _MOST_COUNTED
+        now = max(int(time.time() * 1000), millis + full)
+        self._place = now, 1 if full else counter + 1
+        return "savepoint_{:013}_{:010}.yaml".format(*self._place)
 
     def _prune(self) -> None:
+        """Remove what is too old. Raises `MigrateError` where the disk refuses that."""
         for path, _ in [*self.readable()][_KEPT:]:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise MigrateError(
+                    f"cannot remove the old savepoint {path}: {error.strerror}",
+                    "Set savepoints.path to a folder that this user may write.",
+                ) from error
 
 
 @contextmanager
@@ -270,18 +316,3 @@ def _files(folder: Path) -> list[Path]:
         return sorted((p for p in folder.iterdir() if _NAME.fullmatch(p.name)), reverse=True)
     except OSError:
         return []
-
-
-def _write_durably(temporary: Path, path: Path, text: bytes) -> None:
-    """Write to a temporary file, fsync, rename, fsync the folder."""
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.rename(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -289,9 +289,25 @@ async def prepare_target(table: Table, plan: Plan, existing: TableState | None) 
     with rights.needing(_NO_TAGS, about="TagResource"):
         if existing is None:
             return await table.create(early)
-        missing = {k: v for k, v in plan.spec.tags.items() if existing.spec.tags.get(k) != v}
-        await table.tag(missing)
+        await table.tag(dict(_missing_tags(plan, existing)))
     return existing
+
+
+def lacking(plan: Plan, existing: TableState) -> list[str]:
+    """What `plan` has beyond what makes a table fit, and an existing one has not: what comes after
+    the data, and tags."""
+    there = {index.name for index in existing.spec.indexes}
+    lacks = [f"index {index.name}" for index in plan.late if index.name not in there]
+    wanted = plan.spec.ttl_attribute
+    if wanted and existing.spec.ttl_attribute != wanted:
+        lacks.append(f"TTL on {wanted}")
+    unseen = rights.TAGS in existing.denied
+    tags = () if unseen else sorted(_missing_tags(plan, existing))
+    return lacks + [f"tag {key}={value}" for key, value in tags]
+
+
+def _missing_tags(plan: Plan, existing: TableState) -> Iterable[tuple[str, str]]:
+    return plan.spec.tags.items() - existing.spec.tags.items()
 
 
 async def check_empty(table: Table, existing: TableState | None) -> None:

@@ -24,7 +24,7 @@ from alternator_migrate.migration import Findings, Migration, choose_segments, l
 from alternator_migrate.model import Item, Limits, Segment, Standing
 from alternator_migrate.pacing import Pace, Retry
 from alternator_migrate.rejects import RejectsFile
-from alternator_migrate.resume import NoKeeper
+from alternator_migrate.resume import NoKeeper, skipped
 from alternator_migrate.rights import Needs
 from alternator_migrate.services import Service, open_service
 from alternator_migrate.snapshot import Crew
@@ -107,9 +107,9 @@ def build_migration(
     until: Until = FOR_EVER,
     engine: Engine | None = None,
 ) -> tuple[Migration, RejectsFile]:
-    """A migration that goes on from `standing` on an engine (None: here), and the file that will
-    hold rejected items."""
-    found = sides.findings
+    """A migration that goes on from `standing` on an engine (None: here), without the segments
+    that are skipped, and the file that will hold rejected items."""
+    found = _to_copy(settings, sides.findings, standing)
     retry = Retry(settings.retry_budget_seconds)
     reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
     allowed = settings.max_rejects - standing.rejected
@@ -135,6 +135,12 @@ def build_migration(
         hooks=hooks(settings),
     )
     return migration, rejects
+
+
+def _to_copy(settings: Settings, found: Findings, standing: Standing) -> Findings:
+    total = found.segments[0].total if found.segments else 0
+    left_out = skipped(settings, standing, total)
+    return replace(found, segments=tuple(s for s in found.segments if s.index not in left_out))
 
 
 def _follower(

@@ -16,6 +16,7 @@ __all__ = ["Loaded", "Recipe", "Settings", "literal_secrets", "load", "recipe"]
 
 _SECRETS: Final = ("secretKey", "sessionToken")
 _PROGRESS: Final = "progress"
+_SKIPPED: Final = "skipSegments"
 _ONLY_A_NAME = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
@@ -88,11 +89,12 @@ def load(
     file, savepoint = path, None
     if path:
         document.read(_text(path))
-        document.value.pop(_PROGRESS, None)
+        kept = document.value.pop(_PROGRESS, None)
         progress = document.unexpanded.pop(_PROGRESS, None)
         document.mistakes = [m for m in document.mistakes if not m.path.startswith(_PROGRESS)]
         if isinstance(progress, dict):
             savepoint = path
+            _skip_as_configured(document, kept)
             named = progress.get("configFile")
             file = Path(str(named)) if named else None
             _add_secrets(document, file)
@@ -108,6 +110,18 @@ def load(
     settings, warnings = read_settings(document)
     plain = _without_secrets(document.unexpanded)
     return Loaded(settings, tuple(warnings), plain, file and file.absolute(), savepoint)
+
+
+def _skip_as_configured(document: Document, progress: Mapping[str, Any]) -> None:
+    """Let a savepoint leave out the segments that its configuration does, not those that are done
+    as well. The savepoint of a validation has these as they were."""
+    if "validation" in progress:
+        return
+    skipped = progress.get("skipped")
+    for values in (document.value, document.unexpanded):
+        values.pop(_SKIPPED, None)
+        if skipped:
+            values[_SKIPPED] = skipped
 
 
 def _credentials(values: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:

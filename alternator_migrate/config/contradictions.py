@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from alternator_migrate.conditions import matcher
@@ -9,6 +10,8 @@ from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
 from alternator_migrate.config.settings import Credentials, Endpoint, Filter, Settings, Side, Source
 from alternator_migrate.expressions import ExpressionError, TooDeepError
+
+_REDACTED: Final = "<redacted>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ def _of_endpoint(path: str, endpoint: Endpoint, *, is_aws: bool) -> Iterator[Con
 
 def _of_credentials(path: str, credentials: Credentials) -> Iterator[Contradiction]:
     access, secret, token = (f"{path}.{key}" for key in ("accessKey", "secretKey", "sessionToken"))
+    texts = credentials.access_key, credentials.secret_key, credentials.session_token
+    for key, text in zip((access, secret, token), texts, strict=True):
+        if text == _REDACTED:
+            why = "was left out by ScyllaDB Migrator, which keeps no secret in its savepoints"
+            yield Contradiction(key, f"{why}: write it here, or give it with --set", (key,))
     if bool(credentials.access_key) != bool(credentials.secret_key):
         yield Contradiction(
             path, "needs both accessKey and secretKey, or neither", (access, secret)

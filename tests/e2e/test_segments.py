@@ -118,7 +118,7 @@ async def test_skipped_segments_are_left_out_and_nothing_else(
     assert same_items(standin.items(table_name), left)
     assert {number for number, _ in asked} == {1, 2, 4}
     assert ending.done.items.read == ending.done.items.written == len(left)
-    assert (ending.done.segments_total, ending.done.segments_done) == (SEGMENTS, SEGMENTS)
+    assert (ending.done.segments_total, ending.done.segments_done) == (3, 3), "no skipped ones"
 
 
 async def test_empty_pages_of_dynamodb_are_not_the_end(

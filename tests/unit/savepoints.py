@@ -114,6 +114,7 @@ SAVEPOINTS: st.SearchStrategy[Savepoint] = st.builds(
     written=SECONDS,
     config_file=st.none() | TEXT,
     rejects=st.none() | TEXT,
+    skipped=st.just(frozenset({SEGMENTS})),
 )
 OF_VALIDATIONS = st.builds(
     lambda point, comparison: replace(point, comparison=comparison, standing=Standing()),

@@ -43,7 +43,17 @@ FLOORS: Final = {
             "rejects",
             "findings",
         ),
-        *("durable", "savepoint", "spoolfile", "spool", "hooks", "loops", "cores", "signals"),
+        *(
+            "durable",
+            "foreign",
+            "savepoint",
+            "spoolfile",
+            "spool",
+            "hooks",
+            "loops",
+            "cores",
+            "signals",
+        ),
     ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
@@ -51,7 +61,7 @@ FLOORS: Final = {
     "conduct": ("conduct", "retention", "following", "stages", "migration", "validation"),
     "joinery": (
         *("resume", "services", "streaming", "wiring", "ends", "comparing", "jobs", "checkjob"),
-        *("staffing", "parts"),
+        *("staffing", "completed", "parts"),
     ),
     "face": (
         *(

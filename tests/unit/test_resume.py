@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from alternator_migrate import resume
+from alternator_migrate.changes import StreamPhase, StreamStanding
+from alternator_migrate.comparing import compared_so_far
 from alternator_migrate.config import load
 from alternator_migrate.description import TableState
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.model import Standing
 from alternator_migrate.savepoint import Savepoint, decode, encode
-from tests.unit.begun import SOURCE, STANDING, TARGET, begun, goes_on, written
+from tests.unit.begun import SOURCE, STANDING, TARGET, begun, goes_on, store_of, written
 from tests.unit.configs import TEXT, changed
 
 
@@ -122,6 +124,7 @@ def test_the_order_of_renames_decides_nothing(tmp_path: Path) -> None:
         ({}, replace(SOURCE, id="source-2"), TARGET, "source table From was made anew"),
         ({}, SOURCE, replace(TARGET, id="target-2"), "target table To was made anew"),
         ({}, SOURCE, None, "target table is gone"),
+        ({"target_id": ""}, SOURCE, None, "target table is gone"),
     ],
 )
 def test_tables_made_anew_are_refused(
@@ -138,7 +141,7 @@ def test_tables_made_anew_are_refused(
     ("saved", "source", "target"),
     [
         ({}, SOURCE, TARGET),
-        ({"target_id": ""}, SOURCE, None),
+        ({"target_id": "", "standing": Standing()}, SOURCE, None),
         ({"target_id": ""}, SOURCE, TARGET),
         ({"source_id": ""}, SOURCE, TARGET),
         ({}, replace(SOURCE, id=""), replace(TARGET, id="")),
@@ -159,16 +162,114 @@ def test_a_savepoint_of_scylladb_migrator_is_a_configuration(tmp_path: Path) -> 
     assert loaded.savepoint is None
     assert goes_on(path) is None
     first = resume.first_savepoint(loaded, SOURCE, 6, None)
-    assert first.standing == Standing(done=frozenset({1, 4}))
+    assert (first.standing, first.skipped) == (Standing(), frozenset({1, 4}))
     assert yaml.safe_load(encode(first))["skipSegments"] == [1, 4]
 
 
-def test_newly_skipped_segments_need_no_position(tmp_path: Path) -> None:
+def test_newly_skipped_segments_are_not_done(tmp_path: Path) -> None:
     path = written(tmp_path, changed("source.scanSegments", 4))
     saved = decode(begun(path).read_bytes())
-    loaded = load(path, {}, ["skipSegments=[1]"])
-    first = resume.first_savepoint(loaded, SOURCE, 4, saved)
-    assert first.standing == Standing(done=frozenset({0, 1, 2}))
+    first = resume.first_savepoint(load(path, {}, ["skipSegments=[0, 1]"]), SOURCE, 4, saved)
+    assert (first.standing, first.skipped) == (STANDING, frozenset({1})), (
+        "0 is done, whatever is skipped"
+    )
+    assert resume.left(load(path, {}).settings, first) == {1, 3}
+    assert yaml.safe_load(encode(first))["skipSegments"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("sets", "left"),
+    [((), {3}), (("skipSegments=[3]",), {1}), (("skipSegments=[]",), {1, 3})],
+)
+def test_a_savepoint_skips_what_its_configuration_did(
+    tmp_path: Path, sets: tuple[str], left: set[int]
+) -> None:
+    """Unless the command line says otherwise."""
+    path = written(tmp_path, changed("skipSegments", [1], changed("source.scanSegments", 4)))
+    loaded = load(begun(path), {}, sets)
+    found = resume.earlier(loaded, store_of(loaded), fresh=False)
+    assert found
+    assert resume.left(loaded.settings, found[1]) == left
+    assert found[1].standing.done == {0, 2}
+
+
+def test_following_alone_is_no_copy(tmp_path: Path) -> None:
+    """Neither before the stream is known, nor when it is over."""
+    path = written(tmp_path, TEXT)
+    alone = "target.streamChanges=true", "target.skipInitialSnapshotTransfer=true"
+    loaded = load(path, {}, alone)
+    first = resume.first_savepoint(loaded, SOURCE, 4, None)
+    store_of(loaded).write(replace(first, status="failed"))
+    assert goes_on(path)
+    assert resume.left(load(path, {}).settings, first) == {0, 1, 2, 3}
+    over = StreamStanding("arn", enabled_here=True, snapshot=False, phase="over")
+    ended = replace(first, standing=Standing(stream=over), target_id="t", status="completed")
+    store_of(loaded).write(ended)
+    assert "without a copy" in str(refusal(path))
+    assert goes_on(path, *alone)
+
+
+def following(path: Path, phase: StreamPhase) -> Standing:
+    """Where a run goes on that had copied all but a skipped segment, 3, which is wanted now."""
+    stream = StreamStanding("arn", enabled_here=True, snapshot=True, phase=phase)
+    done = Standing(done=frozenset({0, 1, 2}), stream=stream)
+    begun(path, "target.streamChanges=true", standing=done, skipped=frozenset({3}))
+    loaded = load(path, {}, ["target.streamChanges=true"])
+    found = resume.earlier(loaded, store_of(loaded), fresh=False)
+    assert found
+    return resume.first_savepoint(loaded, SOURCE, 4, found[1]).standing
+
+
+@pytest.mark.parametrize("phase", ["spool", "live"])
+def test_changes_are_kept_while_what_was_skipped_is_copied(
+    tmp_path: Path, phase: StreamPhase
+) -> None:
+    stream = following(written(tmp_path, TEXT), phase).stream
+    assert stream
+    assert stream.phase == "spool"
+
+
+@pytest.mark.parametrize("phase", ["replay", "ending", "over"])
+def test_what_was_skipped_is_not_copied_over_changes(tmp_path: Path, phase: StreamPhase) -> None:
+    with pytest.raises(UsageError, match="skipSegments leaves out fewer"):
+        following(written(tmp_path, TEXT), phase)
+
+
+EARLIER = Path(__file__).parent / "earlier_savepoints"
+
+
+@pytest.mark.parametrize("name", ["completed", "followed", "stopped_skipping", "validated"])
+def test_savepoints_of_earlier_versions_are_read(name: str) -> None:
+    saved = decode((EARLIER / f"{name}.yaml").read_bytes())
+    assert saved.skipped is None
+    assert (saved.segments, saved.configuration["source"]["table"]) == (3, "Example")
+    if saved.comparison:
+        assert compared_so_far(saved.comparison).compared == 60
+        return
+    assert saved.standing.done == {0, 1, 2}
+    assert saved.standing.items.read == {"stopped_skipping": 38}.get(name, 60)
+    assert bool(saved.standing.stream) == (name == "followed")
+
+
+@pytest.mark.parametrize("way", ["configuration", "savepoint"])
+def test_one_that_does_not_tell_has_skipped_what_is_skipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    whole = json.loads((EARLIER / "completed_skipping.yaml").read_text())
+    whole["savepoints"]["path"] = str(tmp_path)
+    path = tmp_path / "savepoint_1795885615284_0000000004.yaml"
+    path.write_text(json.dumps(whole))
+    del whole["progress"]
+    (tmp_path / "config.yaml").write_text(json.dumps({**whole, "skipSegments": [2]}))
+    given = path if way == "savepoint" else tmp_path / "config.yaml"
+    loaded = load(given, {}, ["skipSegments=[2]"])
+    found = resume.earlier(loaded, store_of(loaded), fresh=False)
+    assert found
+    assert found[1].standing.done == {0, 1}
+    assert found[1].skipped == frozenset({2})
+    assert "--fresh" in caplog.text
+    next_one = resume.first_savepoint(loaded, SOURCE, 3, found[1])
+    assert resume.left(load(given, {}, ["skipSegments=[]"]).settings, next_one) == {2}
 
 
 def test_a_savepoint_may_stand_in_place_of_the_configuration(

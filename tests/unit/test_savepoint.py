@@ -192,7 +192,7 @@ def test_damaged_ones_are_passed_over_and_not_counted_among_the_kept(tmp_path: P
     assert written[0].exists()
 
 
-def test_a_power_cut_before_the_rename_leaves_the_older_ones(
+def test_a_power_cut_before_the_name_is_given_leaves_the_older_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path, "m")
@@ -202,6 +202,7 @@ def test_a_power_cut_before_the_rename_leaves_the_older_ones(
         raise PowerCutError
 
     with monkeypatch.context() as patched:
+        patched.setattr(os, "link", cut)
         patched.setattr(Path, "rename", cut)
         patched.setattr(Path, "replace", cut)
         patched.setattr(os, "rename", cut)
@@ -214,24 +215,24 @@ def test_a_power_cut_before_the_rename_leaves_the_older_ones(
     assert len(stored(after).standing.done) == 3
 
 
-def test_data_and_folder_are_synced_around_the_rename(
+def test_data_and_folder_are_synced_around_the_naming(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happened = []
-    sync, rename = os.fsync, Path.rename
+    sync, link = os.fsync, os.link
 
     def noted_sync(descriptor: int) -> None:
         happened.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
         sync(descriptor)
 
-    def noted_rename(path: Path, target: Path) -> Path:
-        happened.append("rename")
-        return rename(path, target)
+    def noted_link(path: Path, name: Path) -> None:
+        happened.append("name")
+        link(path, name)
 
     monkeypatch.setattr(os, "fsync", noted_sync)
-    monkeypatch.setattr(Path, "rename", noted_rename)
+    monkeypatch.setattr(os, "link", noted_link)
     Store(tmp_path, "m").write(point())
-    assert happened == ["file", "rename", "folder"]
+    assert happened == ["file", "name", "folder"]
 
 
 def test_a_disk_that_fills_up_leaves_no_part_of_a_file(tmp_path: Path) -> None:
