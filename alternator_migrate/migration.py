@@ -18,13 +18,13 @@ from alternator_migrate.following import Follower
 from alternator_migrate.hooks import Hooks
 from alternator_migrate.interfaces import (
     Engine,
-    RejectSink,
+    RejectTally,
     SavepointKeeper,
     Source,
     Target,
 )
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Progress, Segment, Standing
+from alternator_migrate.model import Progress, Segment, Standing, settled
 from alternator_migrate.pacing import Pace, Retry, reasons
 from alternator_migrate.snapshot import Copying, Crew
 
@@ -105,7 +105,7 @@ class Migration:
         source: Source,
         target: Target,
         table: tables.Table,
-        rejects: RejectSink,
+        rejects: RejectTally,
         *,
         engine: Engine,
         retry: Retry,
@@ -165,7 +165,7 @@ class Migration:
             standing = self._ledger.standing
             if self._follower:
                 standing = replace(standing, stream=await self._follower.standing())
-            await self._keeper.save(standing, status)
+            await self._keeper.save(standing.settled(self._rejects.count), status)
 
     async def _save_running(self) -> None:
         await self._save("running")
@@ -192,7 +192,11 @@ class Migration:
     def progress(self) -> Progress:
         """How the migration stands now."""
         ledger, found, seen = self._ledger, self._findings, self._engine.glimpse()
-        follower, items = self._follower, ledger.counts.plus(seen.items)
+        follower = self._follower
+        changes = follower.progress if follower else None
+        counted = changes.counts if changes else None
+        items, counts = settled(ledger.counts, counted, self._rejects.count)
+        items = items.plus(seen.items)
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
@@ -208,7 +212,7 @@ class Migration:
             throttled=self._retry.throttled + seen.throttled,
             paced=reasons(self._paces, seen.paced),
             speed=self._meter.speed(items.handled),
-            changes=follower.progress if follower else None,
+            changes=replace(changes, counts=counts) if changes and counts else None,
         )
 
     async def _phases(self, stop: asyncio.Event) -> bool:

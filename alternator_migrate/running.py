@@ -22,6 +22,7 @@ from alternator_migrate.model import Progress, Standing
 from alternator_migrate.parts import Part
 from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
+from alternator_migrate.resending import Resend
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.signals import Signals
 from alternator_migrate.sources.rejects import RejectsSource
@@ -30,7 +31,7 @@ from alternator_migrate.staffing import Wish, open_engine
 from alternator_migrate.streaming import FOR_EVER, Until
 from alternator_migrate.tables import check_empty
 from alternator_migrate.validation import Validation
-from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
+from alternator_migrate.wiring import Sides, build_migration, open_sides
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Run:
         self._check: Check | None = None
         self._work: Saving | None = None
         self._rejects: str | None = None
+        self._left = 0
         self._signals = Signals(self._show_cursor)
 
     def to_the_end(
@@ -183,7 +185,7 @@ class Run:
         verdict = self._check.verdict if self._check else None
         if verdict and verdict.left:
             return "differences"
-        return "rejects" if self._rejected else "completed"
+        return "rejects" if self._rejected or self._left else "completed"
 
     @property
     def _rejected(self) -> int:
@@ -208,8 +210,13 @@ class Run:
         settings = self._loaded.settings
         async with open_sides(settings) as sides:
             check_ttl(sides.findings, copied=settings.target.copy_ttl)
-            migration, rejects = build_resend(settings, sides, items)
-            return await self._show(migration, rejects, stop)
+            resend = Resend(settings, sides, items, self._whole)
+            with resend.alone():
+                finished = await self._show(resend.migration, stop)
+                if finished:
+                    self._store.latest = resend.settle()
+                    self._left, self._rejects = resend.left, resend.path or None
+                return finished
 
     async def _from(
         self, earlier: Earlier, until: Until, stop: asyncio.Event, *, into_existing: bool
@@ -265,7 +272,7 @@ class Run:
             check_ttl(sides.findings, copied=settings.target.copy_ttl)
             await self._check_target(sides)
             migration, rejects = build_migration(settings, sides, resume.NoKeeper(), Standing())
-            finished = await self._show(migration, rejects, stop)
+            finished = await self._show_all(migration, rejects, stop)
             if finished:
                 await sides.target.table.untag(parts.TAG)
             return finished
@@ -284,15 +291,20 @@ class Run:
             migration, rejects = build_migration(
                 settings, sides, keeper, first.standing, first.rejects, until, engine
             )
-            return await self._show(migration, rejects, stop)
+            return await self._show_all(migration, rejects, stop)
 
-    async def _show(self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event) -> bool:
+    async def _show_all(
+        self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event
+    ) -> bool:
+        try:
+            return await self._show(migration, stop)
+        finally:
+            self._rejects = rejects.path if rejects.count else None
+
+    async def _show(self, migration: Migration, stop: asyncio.Event) -> bool:
         self._work, self._progress = migration, migration.progress
         spare_the_collector()
-        try:
-            return await migration.run(stop, self._display.show)
-        finally:
-            self._rejects = rejects.path
+        return await migration.run(stop, self._display.show)
 
     def _check_newest(self, earlier: Earlier) -> None:
         if earlier is None or self._loaded.savepoint:
