@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+PRIVATE: Final = 0o600
 
 
 def sync_folder(folder: Path) -> None:
@@ -21,15 +23,15 @@ def private_folder(folder: Path) -> None:
 
 def open_private(path: Path) -> BinaryIO:
     """A file to write anew, for its owner alone, whatever stood there before. Raises `OSError`."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.fchmod(descriptor, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
+    os.fchmod(descriptor, PRIVATE)
     return os.fdopen(descriptor, "wb")
 
 
-def replace_file(path: Path, text: bytes) -> None:
-    """Put a file of `text` in the place of `path`, whole and durable; it is its owner's alone.
-    Raises `OSError`, and then the file is what it was."""
-    temporary = path.with_name(f".{path.name}.tmp")
+def replace_file(path: Path, text: bytes, temporary: Path | None = None) -> None:
+    """Put a file of `text` in the place of `path`, whole and durable, its owner's alone, by way of
+    a `temporary` one beside it. Raises `OSError`, and then the file is what it was."""
+    temporary = temporary or path.with_name(f".{path.name}.tmp")
     try:
         with open_private(temporary) as file:
             file.write(text)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alternator_migrate import plain
-from alternator_migrate.durable import sync_folder
+from alternator_migrate.durable import private_folder, replace_file
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.model import Comparison, Standing
 
@@ -171,10 +171,11 @@ class Store:
         Raises `MigrateError` where the disk is full or read-only; older savepoints then stand.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
             path = self.folder / self._next_name()
             temporary = self.folder / f".{path.name}.{self.migration}.tmp"
-            _write_durably(temporary, path, encode(replace(savepoint, written=time.time())))
+            text = encode(replace(savepoint, written=time.time()))
+            replace_file(path, text, temporary)
         except OSError as error:
             raise MigrateError(
                 f"cannot write a savepoint in {self.folder}: {error.strerror}",
@@ -206,7 +207,7 @@ def lock(folder: Path, migration: str) -> Iterator[None]:
     """
     path = folder / f"migration_{migration}.lock"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if not _locked(descriptor):
@@ -270,18 +271,3 @@ def _files(folder: Path) -> list[Path]:
         return sorted((p for p in folder.iterdir() if _NAME.fullmatch(p.name)), reverse=True)
     except OSError:
         return []
-
-
-def _write_durably(temporary: Path, path: Path, text: bytes) -> None:
-    """Write to a temporary file, fsync, rename, fsync the folder."""
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.rename(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
