@@ -4,14 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from rich.console import Console
 
-from alternator_migrate import parts, planning, report, resume
+from alternator_migrate import closing, parts, planning, report, resume
 from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
@@ -126,7 +125,8 @@ class Run:
             savepoint=self._savepoint() if self._lasting else None,
             rejects=self._rejects,
         )
-        self._tell(ending)
+        remarks = self._check.remarks() if self._check else ()
+        closing.tell(ending, remarks, self._console, self._display.mode)
         if summary_json:
             try:
                 report.write_summary(summary_json, ending)
@@ -173,7 +173,7 @@ class Run:
     async def _watched(self, work: Callable[[asyncio.Event], Awaitable[bool]]) -> report.Status:
         """Do `work` while listening to signals."""
         stop = asyncio.Event()
-        self._signals.listen(stop, self._save, lambda: self._work is not None)
+        self._signals.listen(stop, self._save, self._tell, lambda: self._work is not None)
         try:
             finished = await work(stop)
         except asyncio.CancelledError:
@@ -327,24 +327,11 @@ class Run:
         if self._work:
             self._work.save_now()
 
+    def _tell(self) -> None:
+        if self._progress:
+            self._display.tell(self._progress())
+
     def _show_cursor(self) -> None:
         if self._console.is_terminal:
             self._console.file.write(_SHOW_CURSOR)
             self._console.file.flush()
-
-    def _tell(self, ending: report.Ending) -> None:
-        with suppress(OSError):
-            self._tell_all(ending)
-
-    def _tell_all(self, ending: report.Ending) -> None:
-        if ending.rejects:
-            log.warning("rejected items are kept in %s", ending.rejects)
-        for remark in self._check.remarks() if self._check else ():
-            log.warning("%s", remark)
-        if self._display.mode == "bar" and ending.progress:
-            self._console.print(report.closing_table(ending))
-        elif self._display.mode == "lines":
-            for line in report.closing_lines(ending):
-                log.info(line)
-        if ending.status == "stopped" and ending.savepoint:
-            self._console.print(ending.savepoint, soft_wrap=True, markup=False, highlight=False)

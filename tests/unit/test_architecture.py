@@ -41,6 +41,7 @@ FLOORS: Final = {
             "findings",
         ),
         *("durable", "savepoint", "spoolfile", "spool", "hooks", "loops", "cores", "signals"),
+        *("outlets", "jsonlog"),
     ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
@@ -52,13 +53,13 @@ FLOORS: Final = {
     ),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
-        *("options", "demo", "__main__"),
+        *("options", "demo", "closing", "__main__"),
     ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}
 FLOOR_OF: Final = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
-FACE_OF_RICH: Final = ("progress", "report", "logs", "running", "commands", "demo")
+FACE_OF_RICH: Final = ("progress", "report", "logs", "running", "commands", "demo", "closing")
 DOORS: Final = {
     "click": ("cli", "options"),
     "rich": FACE_OF_RICH,
