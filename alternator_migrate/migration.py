@@ -131,7 +131,7 @@ class Migration:
         standing = replace(standing, done=standing.done & own)
         self._ledger = Ledger(len(own), standing)
         self._copying = Copying(source, target, self._ledger, rejects, crew, Limiter(crew.writers))
-        self._state = "preparing"
+        self._state, self._stopping = "preparing", asyncio.Event()
 
     async def run(self, stop: asyncio.Event, show: Show) -> bool:
         """Prepare the target, copy, build what comes after the data, follow changes, check the
@@ -143,7 +143,7 @@ class Migration:
         """
         if failure := await self._hook("onStart", "running"):
             raise UsageError(failure, "Nothing was begun: mend the hook, or leave it out.")
-        status = "failed"
+        status, self._stopping = "failed", stop
         try:
             finished = await self._conduct.run(
                 self._phases, stop, lambda: show(self.progress), lambda: self._ending
@@ -200,7 +200,7 @@ class Migration:
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
-            state=self._state,
+            state="stopping" if self._is_stopped else self._state,
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
             items=items,
@@ -210,10 +210,14 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            paced=reasons(self._paces, seen.paced),
+            paced=reasons(self._paces, self._retry, seen.paced),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
         )
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._stopping.is_set() and self._state != "done"
 
     async def _phases(self, stop: asyncio.Event) -> bool:
         follower = self._follower
@@ -221,6 +225,7 @@ class Migration:
             await follower.begin(self._save_running)
         await self._save_running()
         if follower and follower.over:
+            self._state = "done"
             return True
         if follower is None or follower.copies:
             await self._prepare()

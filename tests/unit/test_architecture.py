@@ -41,7 +41,7 @@ FLOORS: Final = {
             "findings",
         ),
         *("durable", "savepoint", "spoolfile", "spool", "hooks", "loops", "cores", "signals"),
-        *("outlets", "jsonlog"),
+        *("outlets", "jsonlog", "trouble"),
     ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
