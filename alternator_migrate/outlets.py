@@ -6,10 +6,7 @@ import os
 import select
 import signal
 import sys
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, Final
 
 _ERR: Final = 2
 _SPARED: Final = (signal.SIGUSR1, signal.SIGUSR2)
@@ -29,8 +26,8 @@ class _Forgiving(io.RawIOBase):
     def isatty(self) -> bool:
         return os.isatty(_ERR)
 
-    def write(self, data: "ReadableBuffer", /) -> int:
-        """Write what is taken at once, or drop it."""
+    def write(self, data: Any, /) -> int:
+        """Write what is taken of bytes at once, or drop them."""
         while True:
             try:
                 return os.write(_ERR, data)
