@@ -1,7 +1,7 @@
 """The words of following: what is counted, kept and shown of changes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 StreamPhase: TypeAlias = Literal["spool", "replay", "live", "ending", "over"]
@@ -22,6 +22,11 @@ class ChangeCounts:
     superseded: int = 0
     rejected: int = 0
     expired: int = 0
+
+    def settled(self, rejects: int) -> "ChangeCounts":
+        """The same, when of the rejected ones `rejects` are left and others have come instead."""
+        gone = self.rejected - rejects
+        return replace(self, superseded=self.superseded + gone, rejected=rejects)
 
     @property
     def accounted(self) -> bool:

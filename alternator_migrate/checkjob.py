@@ -123,7 +123,7 @@ class CheckShift:
             kept=self._stage.checked(self._findings.kept),
             retries=self._ends.retry.retries - self._before[0],
             throttled=self._ends.retry.throttled - self._before[1],
-            paced=reasons(self._ends.paces.items()),
+            paced=reasons(self._ends.paces.items(), self._ends.retry),
         )
 
 

@@ -1,38 +1,58 @@
 """The command line: commands, options, exit codes. Everything heavy is imported when used."""
 
 import gc
-import json
-import os
 import signal
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from alternator_migrate import __version__
+from alternator_migrate import __version__, jsonlog, outlets
 from alternator_migrate import options as common
 from alternator_migrate.errors import MigrateError, UsageError
+
+_NOT_BEGUN: Final = "stopped before anything was begun"
 
 
 class _Group(click.Group):
     """Tells an expected failure as one message and its exit code, without a traceback."""
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _telling_mistakes():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _telling_mistakes():
+                return super().invoke(ctx)
         except MigrateError as error:
-            line = f"Error: {error}"
-            if ctx.obj == "json":
-                now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-                told = {"time": now, "level": "error", "message": error.args[0], "hint": error.hint}
-                line = json.dumps(told, ensure_ascii=False)
-            click.echo(line, err=True)
+            _tell("error", error.args[0], f"Error: {error}", hint=error.hint)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("stopped before anything was begun", err=True)
+            _tell("info", _NOT_BEGUN, _NOT_BEGUN)
             ctx.exit(128 + signal.SIGINT)
+
+
+@contextmanager
+def _telling_mistakes() -> Iterator[None]:
+    """Tell a mistake of the command line as a line of JSON, if that is wanted; else click does."""
+    try:
+        yield
+    except click.ClickException as error:
+        if not jsonlog.wanted(sys.argv):
+            raise
+        jsonlog.tell("error", error.format_message())
+        sys.exit(error.exit_code)
+
+
+def _tell(level: str, message: str, text: str, **more: object) -> None:
+    if jsonlog.wanted(sys.argv):
+        jsonlog.tell(level, message, **more)
+    else:
+        click.echo(text, err=True)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -236,16 +256,11 @@ def demo(**options: Any) -> None:
 def main() -> None:
     """The entry point of `alternator-migrate`."""
     gc.set_threshold(100_000, 20, 50)  # imports make many objects, and next to no garbage
-    _open_standard_streams()
-    cli()
-
-
-def _open_standard_streams() -> None:
-    """Give closed standard streams to the null device: else sockets would get their numbers,
-    and uvloop ends the process when one of these is closed."""
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 # stays open
+    outlets.make_ready()
+    outlets.outlive_signals()
+    if jsonlog.wanted(sys.argv):
+        jsonlog.tell_all()
+    try:
+        cli()
+    finally:
+        outlets.ignore_signals()

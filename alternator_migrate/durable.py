@@ -1,12 +1,13 @@
-"""What a crash of the machine must not undo."""
+"""What a crash of the machine must not undo, and what nobody but its owner may read."""
 
 import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
+PRIVATE: Final = 0o600
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -28,7 +29,7 @@ def written(path: Path, text: bytes) -> Iterator[None]:
     """
     path.unlink(missing_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
         with os.fdopen(descriptor, "wb") as file:
             file.write(text)
             file.flush()
@@ -50,9 +51,30 @@ def link(file: Path, name: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
         try:
             file.rename(name)
         except OSError:
             name.unlink(missing_ok=True)
             raise
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder for the owner alone; one that is there is left as it is. Raises `OSError`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def open_private(path: Path) -> BinaryIO:
+    """A file to write anew, for its owner alone, whatever stood there before. Raises `OSError`."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
+    os.fchmod(descriptor, PRIVATE)
+    return os.fdopen(descriptor, "wb")
+
+
+def replace_file(path: Path, text: bytes, temporary: Path | None = None) -> None:
+    """Put a file of `text` in the place of `path`, whole and durable, its owner's alone, by way of
+    a `temporary` one beside it. Raises `OSError`, and then the file is what it was."""
+    temporary = temporary or path.with_name(f".{path.name}.tmp")
+    with written(temporary, text):
+        temporary.rename(path)
+    sync_folder(path.parent)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alternator_migrate import wire
+from alternator_migrate.durable import private_folder
 from alternator_migrate.errors import MigrateError
 from alternator_migrate.model import Finding
 
@@ -57,7 +58,7 @@ class FindingsFile:
                 yield _told(wire.from_json(line))
 
     def _open(self) -> int:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         descriptor = os.open(self.path, flags, 0o600)
         if not self._is_cut:

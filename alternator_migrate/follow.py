@@ -13,12 +13,13 @@ from alternator_migrate.batching import fold
 from alternator_migrate.changes import ChangeCounts
 from alternator_migrate.concurrency import Limiter
 from alternator_migrate.errors import MigrateError
-from alternator_migrate.interfaces import ChangeSource, RejectSink, Target
+from alternator_migrate.interfaces import ChangeSource, RejectBook, Target
 from alternator_migrate.model import (
     Change,
     ChangeBatch,
     ChangePage,
     Item,
+    Reject,
 )
 from alternator_migrate.shards import ShardLedger
 
@@ -117,7 +118,7 @@ class Applier:
     def __init__(
         self,
         target: Target,
-        rejects: RejectSink,
+        rejects: RejectBook,
         writers: int,
         rename: Callable[[Item], Item] | None = None,
         wanted: Callable[[Item], bool] | None = None,
@@ -134,25 +135,26 @@ class Applier:
         """
         if not changes:
             return ChangeCounts()
-        last = fold(changes)
-        refused = await self._write(self._target.batches(self._shaped(last)))
+        last = self._shaped(fold(changes))
+        refused = await self._write(self._target.batches(last))
+        self._rejects.overtaken(last, refused)
         return ChangeCounts(
             read=len(changes),
-            applied=len(last) - refused,
+            applied=len(last) - len(refused),
             superseded=len(changes) - len(last),
-            rejected=refused,
+            rejected=len(refused),
             expired=sum(change.by_service for change in last),
         )
 
-    async def _write(self, batches: Sequence[ChangeBatch]) -> int:
-        """Write batches at once; how many changes were refused."""
+    async def _write(self, batches: Sequence[ChangeBatch]) -> Sequence[Reject]:
+        """Write batches at once; the changes that were refused."""
         if len(batches) == 1:
             return await self._one(batches[0])
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._one(batch)) for batch in batches]
-        return sum(task.result() for task in tasks)
+        return [reject for task in tasks for reject in task.result()]
 
-    async def _one(self, batch: ChangeBatch) -> int:
+    async def _one(self, batch: ChangeBatch) -> Sequence[Reject]:
         self.backlog += 1
         try:
             async with self._limiter.slot():
@@ -161,7 +163,7 @@ class Applier:
             self.backlog -= 1
         if refused:
             self._rejects.keep(refused)
-        return len(refused)
+        return refused
 
     def _shaped(self, changes: Sequence[Change]) -> Sequence[Change]:
         wanted, rename = self._wanted, self._rename

@@ -171,6 +171,27 @@ class RejectSink(Protocol):
         ...
 
 
+class RejectTally(RejectSink, Protocol):
+    """Where the refused items of a whole migration are kept, and counted."""
+
+    @property
+    def count(self) -> int:
+        """How many items are refused still."""
+        ...
+
+
+class RejectBook(Protocol):
+    """Where refused changes are kept, until newer ones of their keys come."""
+
+    def keep(self, rejects: Sequence[Reject]) -> None:
+        """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
+        ...
+
+    def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:
+        """Note that `changes` are on the target, save those `refused`. Raises `MigrateError`."""
+        ...
+
+
 class SavepointKeeper(Protocol):
     """Where a run keeps what it did."""
 

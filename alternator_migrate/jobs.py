@@ -182,7 +182,7 @@ class CopyShift:
         )
 
     def _paced(self) -> str:
-        return reasons(self._paces)
+        return reasons(self._paces, self._retry)
 
 
 class _KeptRejects:

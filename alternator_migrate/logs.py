@@ -1,8 +1,6 @@
 """Log output on standard error, as text or as one JSON object a line."""
 
-import json
 import logging
-import time
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Final, Literal
@@ -10,6 +8,7 @@ from typing import Final, Literal
 from rich.console import Console
 from rich.logging import RichHandler
 
+from alternator_migrate import jsonlog
 from alternator_migrate.model import Progress
 
 Format = Literal["text", "json"]
@@ -42,8 +41,21 @@ def configure(console: Console, style: Format, level: str) -> None:
     logging.raiseExceptions = False
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("alternator_migrate").setLevel(level.upper())
+    logging.captureWarnings(capture=True)
     for noisy in _TOLD_BY_US:
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
+
+
+def tell_savepoint(console: Console, path: str) -> None:
+    """The last line of a run that was stopped, whatever is logged: where its savepoint is."""
+    if tells_json():
+        path = jsonlog.line("info", f"stopped; going on is possible from {path}", savepoint=path)
+    console.print(path, soft_wrap=True, markup=False, highlight=False, emoji=False)
+
+
+def tells_json() -> bool:
+    """Whether log lines are JSON."""
+    return any(isinstance(each.formatter, _JsonFormatter) for each in logging.getLogger().handlers)
 
 
 class _Above(logging.Handler):
@@ -63,14 +75,11 @@ class _Above(logging.Handler):
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
+        more: dict[str, object] = {}
         progress = getattr(record, "progress", None)
         if isinstance(progress, Progress):
-            line["progress"] = asdict(progress)
+            more["progress"] = asdict(progress)
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+            more["error"] = self.formatException(record.exc_info)
+        level, message = record.levelname.lower(), record.getMessage()
+        return jsonlog.line(level, message, record.created, **more)

@@ -19,13 +19,13 @@ from alternator_migrate.following import Follower
 from alternator_migrate.hooks import Hooks
 from alternator_migrate.interfaces import (
     Engine,
-    RejectSink,
+    RejectTally,
     SavepointKeeper,
     Source,
     Target,
 )
 from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import Progress, Segment, Standing
+from alternator_migrate.model import Progress, Segment, Standing, settled
 from alternator_migrate.pacing import Pace, Retry, reasons
 from alternator_migrate.snapshot import Copying, Crew
 
@@ -114,7 +114,7 @@ class Migration:
         source: Source,
         target: Target,
         table: tables.Table,
-        rejects: RejectSink,
+        rejects: RejectTally,
         *,
         engine: Engine,
         retry: Retry,
@@ -140,7 +140,7 @@ class Migration:
         standing = replace(standing, done=standing.done & own)
         self._ledger = Ledger(len(own), standing)
         self._copying = Copying(source, target, self._ledger, rejects, crew, Limiter(crew.writers))
-        self._state = "preparing"
+        self._state, self._stopping = "preparing", asyncio.Event()
 
     async def run(self, stop: asyncio.Event, show: Show) -> bool:
         """Prepare the target, copy, build what comes after the data, follow changes, check the
@@ -152,7 +152,7 @@ class Migration:
         """
         if failure := await self._hook("onStart", "running"):
             raise UsageError(failure, "Nothing was begun: mend the hook, or leave it out.")
-        status = "failed"
+        status, self._stopping = "failed", stop
         try:
             finished = await self._conduct.run(
                 self._phases, stop, lambda: show(self.progress), lambda: self._ending
@@ -174,7 +174,7 @@ class Migration:
             standing = self._ledger.standing
             if self._follower:
                 standing = replace(standing, stream=await self._follower.standing())
-            await self._keeper.save(standing, status)
+            await self._keeper.save(standing.settled(self._rejects.count), status)
 
     async def _save_running(self) -> None:
         await self._save("running")
@@ -201,11 +201,15 @@ class Migration:
     def progress(self) -> Progress:
         """How the migration stands now."""
         ledger, found, seen = self._ledger, self._findings, self._engine.glimpse()
-        follower, items = self._follower, ledger.counts.plus(seen.items)
+        follower = self._follower
+        changes = follower.progress if follower else None
+        counted = changes.counts if changes else None
+        items, counts = settled(ledger.counts, counted, self._rejects.count)
+        items = items.plus(seen.items)
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
-            state=self._state,
+            state="stopping" if self._is_stopped else self._state,
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
             items=items,
@@ -215,10 +219,14 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            paced=reasons(self._paces, seen.paced),
+            paced=reasons(self._paces, self._retry, seen.paced),
             speed=self._meter.speed(items.handled),
-            changes=follower.progress if follower else None,
+            changes=replace(changes, counts=counts) if changes and counts else None,
         )
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._stopping.is_set() and self._state != "done"
 
     async def _phases(self, stop: asyncio.Event) -> bool:
         follower = self._follower

@@ -1,10 +1,10 @@
 """The words of the house: small frozen values that every other room speaks with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias
 
-from alternator_migrate.changes import Following, StreamStanding
+from alternator_migrate.changes import ChangeCounts, Following, StreamStanding
 
 Position: TypeAlias = bytes
 """Where to go on in a segment: the raw JSON of a LastEvaluatedKey. None means its start."""
@@ -158,6 +158,11 @@ class Counts:
         """Whether read = written + skipped_expired + rejected."""
         return self.read == self.handled
 
+    def settled(self, rejects: int) -> "Counts":
+        """The same, when of the rejected ones `rejects` are left and the others were written."""
+        gone = self.rejected - rejects
+        return replace(self, written=self.written + gone, rejected=rejects)
+
     def plus(self, other: "Counts") -> "Counts":
         """The sum of both."""
         return Counts(
@@ -188,6 +193,24 @@ class Standing:
     def rejected(self) -> int:
         """Items and changes that the target refused."""
         return self.items.rejected + (self.stream.counts.rejected if self.stream else 0)
+
+    def settled(self, rejects: int) -> "Standing":
+        """The same, when no more than `rejects` of the refused are refused still."""
+        changes = self.stream.counts if self.stream else None
+        items, counts = settled(self.items, changes, rejects)
+        stream = self.stream
+        if stream and counts:
+            stream = replace(stream, counts=counts)
+        return replace(self, items=items, stream=stream)
+
+
+def settled(
+    items: Counts, changes: ChangeCounts | None, rejects: int
+) -> tuple[Counts, ChangeCounts | None]:
+    """The counts, when no more than `rejects` items and changes together are refused still."""
+    items = items.settled(min(items.rejected, rejects))
+    left = rejects - items.rejected
+    return items, changes and changes.settled(min(changes.rejected, left))
 
 
 @dataclass(frozen=True, slots=True)

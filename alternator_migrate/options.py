@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from alternator_migrate import jsonlog
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 FLAGS = {
@@ -49,19 +51,12 @@ def logs(command: F) -> F:
         help="least severe message to log",
     )(command)
     return click.option(
-        "--log-format",
+        jsonlog.OPTION,
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        callback=_remember,
         help="log lines as text or as JSON objects",
     )(command)
-
-
-def _remember(ctx: click.Context, _: click.Parameter, value: str) -> str:
-    """Note the log format where the group finds it when it tells an error."""
-    ctx.find_root().obj = value
-    return value
 
 
 def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:

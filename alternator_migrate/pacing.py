@@ -9,6 +9,7 @@ from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 import tenacity
 
 from alternator_migrate.errors import OutOfTime, Retryable, Throttled
+from alternator_migrate.trouble import Repeating, Trouble
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -136,9 +137,10 @@ class Pace:
         return -self._tokens / self._rate
 
 
-def reasons(paces: Iterable[tuple[str, Pace]], elsewhere: str = "") -> str:
-    """Why requests wait, here by side and `elsewhere`; "" if they do not."""
-    return ", ".join(filter(None, (*(pace.reason(side) for side, pace in paces), elsewhere)))
+def reasons(paces: Iterable[tuple[str, Pace]], retry: "Retry", elsewhere: str = "") -> str:
+    """Why requests wait, here by side or to be repeated, and `elsewhere`; "" if they do not."""
+    here = (*(pace.reason(side) for side, pace in paces), retry.reason)
+    return ", ".join(filter(None, (*here, elsewhere)))
 
 
 def part_of(cap: float | None, share: float) -> float | None:
@@ -160,6 +162,7 @@ class Retry:
         self.throttled = 0
         self.repeating = 0
         self._also: Retry | None = None
+        self._trouble = Trouble()
         self._wait = tenacity.wait_random_exponential(multiplier=first_wait, max=longest_wait)
 
     async def __call__(
@@ -189,11 +192,12 @@ class Retry:
         clock = asyncio.get_running_loop().time
         began = clock()
         end = began + self.budget
+        request = self._trouble.begins(self.budget)
         policy = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Retryable),
             wait=lambda state: max(min(self._wait(state), end - clock()), 0.0),
             stop=lambda _: clock() >= end,
-            before_sleep=self._note,
+            before_sleep=lambda _: self._note(request, failed),
             retry_error_callback=lambda state: _give_up(state, clock() - began),
         )
         self.repeating += 1
@@ -201,21 +205,31 @@ class Retry:
             return await policy(again)
         finally:
             self.repeating -= 1
+            self._trouble.ends(request)
 
-    def apart(self) -> "Retry":
-        """Another one with the same budget, whose attempts count here too; what it repeats does
-        not."""
-        other = Retry(self.budget)
-        other._also, other._wait = self, self._wait
+    @property
+    def reason(self) -> str:
+        """Why requests are repeated, for some seconds now, and how long they will be; or ""."""
+        return self._trouble.reason
+
+    def apart(self, budget: float | None = None) -> "Retry":
+        """Another one, with the same budget unless another is given, whose attempts count here too;
+        what it repeats does not."""
+        other = Retry(self.budget if budget is None else budget)
+        other._also, other._wait, other._trouble = self, self._wait, self._trouble
         return other
+
+    def note_repeated(self) -> None:
+        """Something was sent once more, otherwise than by this policy."""
+        self._count(throttled=False)
 
     def note_throttled(self) -> None:
         """Part of a request was throttled and has to be sent again."""
         self._count(throttled=True)
 
-    def _note(self, state: tenacity.RetryCallState) -> None:
-        failure = state.outcome.exception() if state.outcome else None
+    def _note(self, request: Repeating, failure: Retryable) -> None:
         self._count(throttled=isinstance(failure, Throttled))
+        self._trouble.failed(request, failure)
 
     def _count(self, *, throttled: bool) -> None:
         self.retries += 1

@@ -296,7 +296,7 @@ def status_lines(folder: Path, identity: str) -> Iterator[str]:
         yield from _stream_lines(savepoint.standing.stream)
     yield f"  time       {duration(savepoint.seconds)} of running"
     yield f"  savepoint  {path}, written {written} ({duration(age)} ago)"
-    if savepoint.rejects:
+    if savepoint.rejects and savepoint.status != "completed":
         yield f"  rejects    {savepoint.rejects}"
     if savepoint.comparison and savepoint.comparison.findings_size:
         yield f"  findings   {savepoint.comparison.findings}"

@@ -67,11 +67,12 @@ class Display:
         try:
             while True:
                 await asyncio.sleep(_LINE_SECONDS)
-                self._line(snapshot())
+                self.tell(snapshot())
         finally:
-            self._line(snapshot())
+            self.tell(snapshot())
 
-    def _line(self, progress: Progress) -> None:
+    def tell(self, progress: Progress) -> None:
+        """Log the status line."""
         self._rates.note(progress, time.monotonic())
         log.info(status_line(progress, self._rates), extra={"progress": progress})
 

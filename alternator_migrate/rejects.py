@@ -1,85 +1,211 @@
-"""The rejects file: items that the target refuses, kept whole for a person to mend."""
+"""The rejects file: items that the target refuses, kept whole for a person to mend.
+
+A reject is known by its key: it stands in the file once, and leaves it when it is settled, for a
+file of the settled ones beside it.
+"""
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from alternator_migrate import wire
-from alternator_migrate.errors import MigrateError, TooManyRejects
-from alternator_migrate.model import Reject
+from alternator_migrate.canonical import canonical_key
+from alternator_migrate.durable import private_folder, replace_file, sync_folder
+from alternator_migrate.errors import BadAnswer, MigrateError, TooManyRejects
+from alternator_migrate.model import Change, Reject
 
 _LOOK_BACK: Final = 65_536
+_PREFIX: Final = "rejects_"
 
 
 class RejectsFile:
-    """Appends rejects to `path`, or to `rejects_<millis>.jsonl` in `folder`, made when the first
-    one comes.
+    """Adds rejects to `path`, or to `rejects_<millis>.jsonl` in `folder`, made when the first one
+    comes.
 
-    What a killed run left half written is overwritten: it was not counted, and comes again.
     A line is `{"key": ..., "error": ..., "message": ..., "item": ...}`, key and item as
-    DynamoDB JSON; that of a followed change has `"change": "put"` or `"delete"`, too. The file is
-    readable by its owner only: items may be private.
+    DynamoDB JSON; that of a followed change has `"change": "put"` or `"delete"`, too. What a
+    person made of a line of the file stands when its item is refused again; a change that is
+    refused takes the place of what its key had before. What a killed run left half written is
+    overwritten: it was not counted, and comes again. The file is readable by its owner only.
+
+    `counted` rejects are known from before: those that the file lacks now are counted still.
     """
 
     def __init__(
-        self, folder: Path, key_names: Sequence[str], allowed: int, path: str | None = None
+        self,
+        folder: Path,
+        key_names: Sequence[str],
+        allowed: int,
+        path: str | None = None,
+        counted: int = 0,
     ) -> None:
         self.path = path
         self._folder = folder
         self._key_names = key_names
         self._allowed = allowed
-        self._kept = 0
+        self._open = set(self._keys_in(Path(path))) if path else set()
+        self._settled = set(self._keys_in(_beside(Path(path)))) if path else set()
+        self._lost = max(counted - len(self._open), 0)
+        self._unmet = self._open | self._settled
+
+    @property
+    def count(self) -> int:
+        """How many items are refused still."""
+        return len(self._open) + self._lost
 
     @property
     def left(self) -> int:
-        """How many more rejects are allowed."""
-        return max(self._allowed - self._kept, 0)
+        """How many more may be refused, those included that are known and may come again."""
+        return max(self._allowed - self.count, 0) + len(self._unmet)
 
     def keep(self, rejects: Sequence[Reject]) -> None:
-        """Write and fsync. Raises `TooManyRejects` beyond what is allowed, after keeping them,
-        and `MigrateError` where the file cannot be written."""
-        lines = b"".join(self._line(reject) for reject in rejects)
-        try:
-            self._append(lines)
-        except OSError as error:
-            raise MigrateError(
-                f"cannot keep rejected items in {self._folder}: {error.strerror}",
-                "Set savepoints.path to a folder with room that this user may write.",
-            ) from error
-        self._kept += len(rejects)
-        if self._kept > self._allowed:
-            last = rejects[-1]
-            key = wire.key_of(last.item, self._key_names).decode("utf-8", "replace")
+        """Write and fsync what is new. Raises `TooManyRejects` beyond what is allowed, after
+        keeping them, and `MigrateError` where the file cannot be written."""
+        lines, last = {}, None
+        for reject in rejects:
+            key = canonical_key(reject.item, self._key_names)
+            self._unmet.discard(key)
+            if reject.change or key not in self._open | self._settled:
+                lines[key] = self.line(reject)
+            if reject.change or key not in self._settled:
+                last = reject
+        if lines:
+            self._telling(lambda: self._put(lines))
+        if last and self.count > self._allowed:
+            key = wire.key_of(last.item, self._key_names)
             raise TooManyRejects(
-                f"the target refuses item {key}: {last.error}: {last.message}",
+                f"the target refuses item {key.decode('utf-8', 'replace')}: {last.error}: "
+                f"{last.message}",
                 f"It is kept in {self.path}. Raise maxRejects to go on past such items.",
             )
 
-    def _append(self, lines: bytes) -> None:
-        path = self.path
-        if path is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            path = str(self._folder / f"rejects_{int(time.time() * 1000)}.jsonl")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        self.path = path
-        try:
-            size = os.fstat(descriptor).st_size
-            tail = _unended(descriptor, size)
-            if _is_reject(tail):
-                lines = b"\n" + lines
-            else:
-                size -= len(tail)
-            _write_whole(descriptor, lines, size)
-        finally:
-            os.close(descriptor)
+    def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:
+        """These changes are on the target, save the `refused` ones: what their keys had before
+        must not be sent any more. Raises `MigrateError`."""
+        if self._open:
+            again = {canonical_key(each.item, self._key_names) for each in refused}
+            self.settle({canonical_key(each.key, self._key_names) for each in changes} - again)
 
-    def _line(self, reject: Reject) -> bytes:
+    def settle(self, keys: Collection[bytes]) -> None:
+        """Move the rejects of these canonical `keys` to the file of the settled ones. Raises
+        `MigrateError`."""
+        gone = self._open.intersection(keys)
+        if gone:
+            self._telling(lambda: self._move(gone))
+
+    def replace(self, lines: dict[bytes, bytes]) -> Collection[bytes]:
+        """Put `lines` in the place of those of the same canonical keys, as far as there are any.
+        Returns their keys; raises `MigrateError`."""
+        known = {key: line for key, line in lines.items() if key in self._open}
+        if known:
+            self._telling(lambda: self._put(known))
+        return known
+
+    def line(self, reject: Reject, key: bytes | None = None) -> bytes:
+        """A reject as a line, under its own key unless another is given."""
         facts = {"error": reject.error, "message": reject.message}
         head = wire.to_json(facts | ({"change": reject.change} if reject.change else {}))
-        key = wire.one_line(wire.key_of(reject.item, self._key_names))
+        key = wire.one_line(key or wire.key_of(reject.item, self._key_names))
         return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], wire.one_line(reject.item))
+
+    def _put(self, lines: dict[bytes, bytes]) -> None:
+        known = self._open.intersection(lines)
+        if known and self.path:
+            path = Path(self.path)
+            kept = [line for key, line in self._lines_of(path) if key not in known]
+            replace_file(path, b"".join([*kept, *lines.values()]))
+        else:
+            self._append(b"".join(lines.values()))
+        self._open |= lines.keys()
+
+    def _append(self, lines: bytes) -> None:
+        if self.path is None:
+            private_folder(self._folder)
+            path = str(self._folder / f"{_PREFIX}{int(time.time() * 1000)}.jsonl")
+            _append_durably(Path(path), lines)
+            self.path = path
+        else:
+            _append_durably(Path(self.path), lines)
+
+    def _move(self, gone: Collection[bytes]) -> None:
+        """Add lines to the file of the settled ones, then leave them out of their own: a kill in
+        between leaves them in both, and there they are to be settled once more."""
+        assert self.path  # noqa: S101 # there are open ones
+        path = Path(self.path)
+        lines = [*self._lines_of(path)]
+        _append_durably(_beside(path), b"".join(line for key, line in lines if key in gone))
+        replace_file(path, b"".join(line for key, line in lines if key not in gone))
+        self._open.difference_update(gone)
+        self._settled.update(gone)
+
+    def _keys_in(self, path: Path) -> Iterator[bytes]:
+        return (key for key, _ in self._lines_of(path))
+
+    def _lines_of(self, path: Path) -> Iterator[tuple[bytes, bytes]]:
+        """The lines of a file, whole, each with its canonical key; one that nobody can read is
+        its own. What a kill left half written is none, and neither is an absent file."""
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unwritable(error) from error
+        whole, end, tail = text.rpartition(b"\n")
+        for line in [*(whole + end).splitlines(), *([tail] if _is_reject(tail) else [])]:
+            if line.strip():
+                yield key_of_line(line, self._key_names), line + b"\n"
+
+    def _telling(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> MigrateError:
+        return MigrateError(
+            f"cannot keep rejected items in {self._folder}: {error.strerror}",
+            "Set savepoints.path to a folder with room that this user may write.",
+        )
+
+
+def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
+    """The canonical key that a line's item was refused with, whatever became of the item since; of
+    a line that names no such key, that of its item, and of any other line the line itself."""
+    try:
+        item, _, key = wire.read_reject(line)
+    except ValueError:
+        return line
+    for each in (key, item):
+        with suppress(BadAnswer):
+            if each is not None:
+                return canonical_key(each, key_names)
+    return line
+
+
+def _beside(path: Path) -> Path:
+    """Where the settled ones of a rejects file are."""
+    return path.with_name(f"settled_{path.name.removeprefix(_PREFIX)}")
+
+
+def _append_durably(path: Path, lines: bytes) -> None:
+    """Append whole lines to a file, made if need be."""
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        tail = _unended(descriptor, size)
+        if _is_reject(tail):
+            lines = b"\n" + lines
+        else:
+            size -= len(tail)
+        _write_whole(descriptor, lines, size)
+    finally:
+        os.close(descriptor)
+    if is_new:
+        sync_folder(path.parent)
 
 
 def _unended(descriptor: int, size: int) -> bytes:
@@ -93,7 +219,7 @@ def _unended(descriptor: int, size: int) -> bytes:
 
 def _is_reject(line: bytes) -> bool:
     try:
-        wire.item_of_reject(line)
+        wire.read_reject(line)
     except ValueError:
         return False
     return True

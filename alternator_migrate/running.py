@@ -4,14 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from rich.console import Console
 
-from alternator_migrate import completed, parts, planning, report, resume
+from alternator_migrate import closing, completed, parts, planning, report, resume
 from alternator_migrate.absence import absent
 from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
@@ -23,6 +22,7 @@ from alternator_migrate.model import Progress, Standing
 from alternator_migrate.parts import Part
 from alternator_migrate.progress import Display, Mode
 from alternator_migrate.rejects import RejectsFile
+from alternator_migrate.resending import Resend
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.signals import Signals
 from alternator_migrate.sources.rejects import RejectsSource
@@ -31,7 +31,7 @@ from alternator_migrate.staffing import Wish, open_engine
 from alternator_migrate.streaming import FOR_EVER, Until
 from alternator_migrate.tables import check_empty
 from alternator_migrate.validation import Validation
-from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
+from alternator_migrate.wiring import Sides, build_migration, open_sides
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ class Run:
         self._check: Check | None = None
         self._work: Saving | None = None
         self._rejects: str | None = None
+        self._left = 0
         self._signals = Signals(self._show_cursor)
 
     def to_the_end(
@@ -124,7 +125,8 @@ class Run:
             savepoint=self._savepoint() if self._lasting else None,
             rejects=self._rejects,
         )
-        self._tell(ending)
+        remarks = self._check.remarks() if self._check else ()
+        closing.tell(ending, remarks, self._console, self._display.mode)
         if summary_json:
             try:
                 report.write_summary(summary_json, ending)
@@ -162,7 +164,7 @@ class Run:
     async def _watched(self, work: Callable[[asyncio.Event], Awaitable[bool]]) -> report.Status:
         """Do `work` while listening to signals."""
         stop = asyncio.Event()
-        self._signals.listen(stop, self._save, lambda: self._work is not None)
+        self._signals.listen(stop, self._save, self._tell, lambda: self._work is not None)
         try:
             finished = await work(stop)
         except asyncio.CancelledError:
@@ -174,7 +176,7 @@ class Run:
         verdict = self._check.verdict if self._check else None
         if verdict and verdict.left:
             return "differences"
-        return "rejects" if self._rejected else "completed"
+        return "rejects" if self._rejected or self._left else "completed"
 
     @property
     def _rejected(self) -> int:
@@ -199,9 +201,13 @@ class Run:
         settings = self._loaded.settings
         async with open_sides(settings) as sides:
             check_ttl(sides.findings, copied=settings.target.copy_ttl)
-            with lock(self._store.folder, self._store.migration):
-                migration, rejects = build_resend(settings, sides, items)
-                return await self._show(migration, rejects, stop)
+            resend = Resend(settings, sides, items, self._whole)
+            with lock(self._store.folder, self._store.migration), resend.alone():
+                finished = await self._show(resend.migration, stop)
+                if finished:
+                    self._store.latest = resend.settle()
+                    self._left, self._rejects = resend.left, resend.path or None
+                return finished
 
     async def _from(
         self, earlier: Earlier, until: Until, stop: asyncio.Event, *, into_existing: bool
@@ -273,7 +279,7 @@ class Run:
             with lock(store.folder, store.migration):
                 sides = parts.part_of(whole, part, self._whole)
                 migration, rejects = build_migration(settings, sides, resume.NoKeeper(), Standing())
-                finished = await self._show(migration, rejects, stop)
+                finished = await self._show_all(migration, rejects, stop)
                 if finished:
                     await sides.target.table.untag(parts.TAG)
                 return finished
@@ -292,15 +298,20 @@ class Run:
             migration, rejects = build_migration(
                 settings, sides, keeper, first.standing, first.rejects, until, engine
             )
-            return await self._show(migration, rejects, stop)
+            return await self._show_all(migration, rejects, stop)
 
-    async def _show(self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event) -> bool:
+    async def _show_all(
+        self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event
+    ) -> bool:
+        try:
+            return await self._show(migration, stop)
+        finally:
+            self._rejects = rejects.path if rejects.count else None
+
+    async def _show(self, migration: Migration, stop: asyncio.Event) -> bool:
         self._work, self._progress = migration, migration.progress
         spare_the_collector()
-        try:
-            return await migration.run(stop, self._display.show)
-        finally:
-            self._rejects = rejects.path
+        return await migration.run(stop, self._display.show)
 
     def _check_newest(self, earlier: Earlier) -> None:
         if earlier is None or self._loaded.savepoint:
@@ -321,24 +332,11 @@ class Run:
         if self._work:
             self._work.save_now()
 
+    def _tell(self) -> None:
+        if self._progress:
+            self._display.tell(self._progress())
+
     def _show_cursor(self) -> None:
         if self._console.is_terminal:
             self._console.file.write(_SHOW_CURSOR)
             self._console.file.flush()
-
-    def _tell(self, ending: report.Ending) -> None:
-        with suppress(OSError):
-            self._tell_all(ending)
-
-    def _tell_all(self, ending: report.Ending) -> None:
-        if ending.rejects:
-            log.warning("rejected items are kept in %s", ending.rejects)
-        for remark in self._check.remarks() if self._check else ():
-            log.warning("%s", remark)
-        if self._display.mode == "bar" and ending.progress:
-            self._console.print(report.closing_table(ending))
-        elif self._display.mode == "lines":
-            for line in report.closing_lines(ending):
-                log.info(line)
-        if ending.status == "stopped" and ending.savepoint:
-            self._console.print(ending.savepoint, soft_wrap=True, markup=False, highlight=False)

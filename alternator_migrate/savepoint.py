@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alternator_migrate import foreign, plain
-from alternator_migrate.durable import link, sync_folder, written
+from alternator_migrate.durable import link, private_folder, sync_folder, written
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.model import Comparison, Standing
 
@@ -198,7 +198,7 @@ class Store:
         Raises `MigrateError` where the disk is full or read-only; older savepoints then stand.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
             temporary = self.folder / f".savepoint_{os.getpid()}.{self.migration}.tmp"
             with written(temporary, encode(replace(savepoint, written=time.time()))):
                 path = self._placed(temporary)
@@ -252,7 +252,7 @@ def lock(folder: Path, migration: str) -> Iterator[None]:
     """
     path = folder / f"migration_{migration}.lock"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             if not _locked(descriptor):

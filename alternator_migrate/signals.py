@@ -1,16 +1,17 @@
 """The signals that a run hears: the first one to stop it in good order, a second one at once;
-SIGUSR2 for a savepoint."""
+SIGUSR1 for a status line, SIGUSR2 for a savepoint."""
 
 import asyncio
 import logging
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 log = logging.getLogger(__name__)
 
-_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Signals:
@@ -22,7 +23,11 @@ class Signals:
         self.received = 0
 
     def listen(
-        self, stop: asyncio.Event, save: Callable[[], None], is_at_work: Callable[[], bool]
+        self,
+        stop: asyncio.Event,
+        save: Callable[[], None],
+        tell: Callable[[], None],
+        is_at_work: Callable[[], bool],
     ) -> None:
         """Set `stop` when asked to; cancel the current task then, unless it `is_at_work` that
         looks at `stop` itself. Ignored signals, as under nohup, stay so."""
@@ -41,9 +46,24 @@ class Signals:
         for each in _STOPPING:
             if signal.getsignal(each) is not signal.SIG_IGN:
                 loop.add_signal_handler(each, react, int(each))
-        loop.add_signal_handler(signal.SIGUSR2, save)
+        _hear(signal.SIGUSR1, loop, tell)
+        _hear(signal.SIGUSR2, loop, save)
 
     def listen_no_more(self) -> None:
         """The run is over and saved: a signal must not keep its ending from being told."""
         for each in _STOPPING:
             signal.signal(each, signal.SIG_IGN)
+
+
+def _hear(
+    number: signal.Signals, loop: asyncio.AbstractEventLoop, react: Callable[[], None]
+) -> None:
+    """Have the loop `react` to a signal. A handler of the loop's own would be taken away with it,
+    and the signal would kill then."""
+
+    def wake(*_: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(react)
+
+    if signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, wake)

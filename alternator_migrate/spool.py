@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alternator_migrate.changes import SpoolStanding
-from alternator_migrate.durable import sync_folder
+from alternator_migrate.durable import private_folder, sync_folder
 from alternator_migrate.errors import MigrateError
 from alternator_migrate.model import Change, Standing
 from alternator_migrate.spoolfile import SpoolFile, Stretch, encode
@@ -49,7 +49,7 @@ class Spool:
         with self._telling():
             if standing is None:
                 shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir(parents=True)
+                private_folder(folder)
                 self._files = [SpoolFile.create(folder, number) for number in range(PARTS)]
                 sync_folder(folder)
             else:

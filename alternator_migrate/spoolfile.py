@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from alternator_migrate.durable import sync_folder
+from alternator_migrate.durable import PRIVATE, open_private, sync_folder
 from alternator_migrate.errors import MigrateError
 from alternator_migrate.model import Change
 
@@ -79,7 +79,8 @@ class SpoolFile:
     def create(cls, folder: Path, number: int) -> "SpoolFile":
         """A new, empty file."""
         file = cls(folder, number, 0)
-        file.path.write_bytes(_head(HEAD_BYTES, 0))
+        with open_private(file.path) as out:
+            out.write(_head(HEAD_BYTES, 0))
         file._dirty = True
         file.sync()
         return file
@@ -96,6 +97,7 @@ class SpoolFile:
         for older in generations[:-1]:
             (folder / f"part{number:02}.{older}").unlink()
         file = cls(folder, number, generations[-1])
+        file.path.chmod(PRIVATE)  # earlier versions left it to the umask
         file._read_head()
         same = file.generation == generation
         safe = max(length, file.compacted) if same else file.compacted
@@ -150,7 +152,7 @@ class SpoolFile:
         following = SpoolFile(self._folder, self._number, self.generation + 1)
         dropped = 0
         temporary = self._folder / f".part{self._number:02}.tmp"
-        with temporary.open("wb") as out:
+        with open_private(temporary) as out:
             out.write(_head(0, 0))
             for found in self._records(HEAD_BYTES):
                 if abandon.is_set():

@@ -54,7 +54,7 @@ class Validation:
         self._ledgers = {role: Ledger(len(segments), begun.sides.get(role)) for role in sides}
         self._expected = sum(side.expected for side in sides.values())
         self._earlier = Progress(*names)
-        self._state = "preparing"
+        self._state, self._stopping = "preparing", asyncio.Event()
 
     @property
     def verdict(self) -> Verdict:
@@ -79,6 +79,7 @@ class Validation:
         Returns True when all is done, False when `stop` ended it early (within a few seconds of
         being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
         """
+        self._stopping = stop
         return await self._conduct.run(
             self._stages,
             stop,
@@ -95,10 +96,12 @@ class Validation:
         ledgers, earlier = self._ledgers.values(), self._earlier
         seen = self._engine.glimpse()
         doubts = self._details.doubts
+        is_stopped = self._stopping.is_set() and self._state != "done"
+        state = "stopping" if is_stopped else self._state
         read = sum(each.settled.read for each in ledgers) + seen.items.read
         return Progress(
             *self._names,
-            state=f"{self._state}, {doubts:,} in doubt" if doubts else self._state,
+            state=f"{state}, {doubts:,} in doubt" if doubts else state,
             phase="Validate",
             segments_total=earlier.segments_total + sum(each.segments_total for each in ledgers),
             segments_done=earlier.segments_done
@@ -111,7 +114,7 @@ class Validation:
             backlog=sum(each.backlog for each in ledgers) + seen.backlog,
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            paced=reasons(self._paces.items(), seen.paced),
+            paced=reasons(self._paces.items(), self._retry, seen.paced),
             examined=earlier.examined + read,
             speed=self._meter.speed(earlier.examined + read),
             verdict=self.verdict,

@@ -85,6 +85,7 @@ class _Number(msgspec.Struct):
 class _RejectLine(msgspec.Struct):
     item: msgspec.Raw
     change: str = ""
+    key: msgspec.Raw = msgspec.Raw()
 
 
 class _ErrorAnswer(msgspec.Struct):
@@ -297,14 +298,14 @@ def one_line(item: Item) -> bytes:
     return msgspec.json.format(bytes(item), indent=-1)
 
 
-def item_of_reject(line: bytes) -> tuple[Item, str]:
-    """The item of a line of a rejects file, and what kind of change it was, or "". Raises
-    `ValueError` for any other line."""
+def read_reject(line: bytes) -> tuple[Item, str, Item | None]:
+    """The item of a line of a rejects file, what kind of change it was, or "", and the key that it
+    was refused with, if the line has one. Raises `ValueError` for any other line."""
     try:
         found = _reject.decode(line)
-        item = cast("Item", found.item)
+        item, key = cast("Item", found.item), cast("Item", found.key)
         _attributes.decode(item)
-        return item, found.change
+        return item, found.change, key if len(key) else None
     except _UNREADABLE as error:
         raise ValueError(f"not a rejected item: {error}") from error
 

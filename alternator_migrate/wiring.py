@@ -18,7 +18,7 @@ from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.expressions import ExpressionError
 from alternator_migrate.follow import Applier
 from alternator_migrate.following import Follower
-from alternator_migrate.interfaces import Engine, SavepointKeeper
+from alternator_migrate.interfaces import Engine, RejectTally, SavepointKeeper
 from alternator_migrate.lane import Lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
 from alternator_migrate.model import Item, Limits, Segment, Standing
@@ -112,8 +112,7 @@ def build_migration(
     found = _to_copy(settings, sides.findings, standing)
     retry = Retry(settings.retry_budget_seconds)
     reading, writing = Pace(sides.read_cap), Pace(sides.write_cap)
-    allowed = settings.max_rejects - standing.rejected
-    rejects = _rejects_file(settings, found, allowed, earlier_rejects)
+    rejects = rejects_file(settings, found, earlier_rejects, standing.rejected)
     source = source_of(settings, sides, retry, reading, now=time.time())
     target = target_of(settings, sides, retry, writing)
     migration = Migration(
@@ -173,29 +172,27 @@ def _renamer(settings: Settings) -> wire.Reshape | None:
 
 
 def build_resend(
-    settings: Settings, sides: Sides, items: RejectsSource
-) -> tuple[Migration, RejectsFile]:
+    settings: Settings, sides: Sides, items: RejectsSource, refused: RejectTally
+) -> Migration:
     """A migration of the items of a rejects file into the target table that is there.
 
-    Raises `UsageError` where there is no target table, and for an item without its key.
+    Raises `UsageError` where there is no target table.
     """
     found = sides.findings
     if found.existing is None:
         raise UsageError(
             f"the target table {found.plan.spec.name} does not exist", "Run the migration first."
         )
-    items.check_keys(found.plan.spec.key_names)
     plan = replace(found.plan, spec=replace(found.plan.spec, tags={}, ttl_attribute=None), late=())
     state = replace(found.source, items=items.count)
     resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))
     retry, writing = Retry(settings.retry_budget_seconds), Pace(sides.write_cap)
-    rejects = _rejects_file(settings, found, settings.max_rejects)
-    migration = Migration(
+    return Migration(
         resent,
         items,
         target_of(settings, sides, retry, writing),
         sides.target.table,
-        rejects,
+        refused,
         engine=Local(),
         retry=retry,
         reading=Pace(),
@@ -206,13 +203,15 @@ def build_resend(
         beside=[sides.target.watch],
         interval=settings.savepoints.interval_seconds,
     )
-    return migration, rejects
 
 
-def _rejects_file(
-    settings: Settings, found: Findings, allowed: int, path: str | None = None
+def rejects_file(
+    settings: Settings, found: Findings, path: str | None, counted: int
 ) -> RejectsFile:
-    return RejectsFile(Path(settings.savepoints.path), found.plan.spec.key_names, allowed, path)
+    """The file of what the target refuses: that of an earlier run, which `counted` so many, or a
+    new one."""
+    folder, names = Path(settings.savepoints.path), found.plan.spec.key_names
+    return RejectsFile(folder, names, settings.max_rejects, path, counted)
 
 
 def source_of(

@@ -20,7 +20,10 @@ from alternator_migrate.slices import Glimpse, Report, Slice
 
 LONGEST_SECONDS: Final = 16.0
 _LEAVE_SECONDS: Final = 0.5
-_OURS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_OURS: Final = (
+    *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT),
+    *(signal.SIGUSR1, signal.SIGUSR2),
+)
 
 
 @asynccontextmanager

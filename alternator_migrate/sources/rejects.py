@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from alternator_migrate import wire
+from alternator_migrate.canonical import canonical, canonical_key
 from alternator_migrate.errors import UsageError
 from alternator_migrate.model import (
     Item,
@@ -12,6 +13,7 @@ from alternator_migrate.model import (
     Position,
     Segment,
 )
+from alternator_migrate.rejects import key_of_line
 
 _PAGE_ITEMS: Final = 1000
 
@@ -27,26 +29,40 @@ class RejectsSource:
                 f"cannot read {path}: {error.strerror}", "Name a rejects file."
             ) from error
         self._path = path
-        self._lines = {
-            number: _item(path, number, line)
-            for number, line in enumerate(lines, 1)
-            if line.strip()
-        }
-        self._items = list(self._lines.values())
+        self._lines = {number: line for number, line in enumerate(lines, 1) if line.strip()}
+        self._found = {number: _item(path, number, line) for number, line in self._lines.items()}
+        self._items = list(self._found.values())
 
     @property
     def count(self) -> int:
-        """How many items the file holds."""
+        """How many items are to be sent."""
         return len(self._items)
 
-    def check_keys(self, names: Sequence[str]) -> None:
-        """Raise `UsageError` for an item without one of its table's key attributes."""
-        for number, item in self._lines.items():
+    def once_each(self, names: Sequence[str]) -> dict[bytes, set[bytes]]:
+        """Send an item once that stands there twice. Returns the keys that each item was refused
+        with, by the key that it has now, all of them canonical.
+
+        Raises `UsageError` for an item without one of its table's key attributes, and for two
+        items of one key.
+        """
+        numbers: dict[bytes, int] = {}
+        refused_with: dict[bytes, set[bytes]] = {}
+        for number, item in self._found.items():
             if missing := wire.lacks(item, names):
                 raise UsageError(
                     f"{self._path}, line {number}: the item lacks the key attribute {missing[0]}",
                     "Every item needs all attributes of the target table's key.",
                 )
+            key = canonical_key(item, names)
+            first = numbers.setdefault(key, number)
+            if canonical(self._found[first]) != canonical(item):
+                raise UsageError(
+                    f"{self._path}, lines {first} and {number}: two items of one key",
+                    "Only one of them can be on the target: delete the other line.",
+                )
+            refused_with.setdefault(key, set()).add(key_of_line(self._lines[number], names))
+        self._items = [self._found[number] for number in numbers.values()]
+        return refused_with
 
     async def pages(
         self, segment: Segment, position: Position | None
@@ -61,7 +77,7 @@ class RejectsSource:
 
 def _item(path: Path, number: int, line: bytes) -> Item:
     try:
-        item, change = wire.item_of_reject(line)
+        item, change, _ = wire.read_reject(line)
     except ValueError as error:
         raise UsageError(
             f"{path}, line {number}: {error}", 'Each line must be like {"item": {...}}.'
@@ -71,6 +87,6 @@ def _item(path: Path, number: int, line: bytes) -> Item:
             f"{path}, line {number}: this is a change ({change}), and what its key holds may have "
             "changed since",
             "Mend the item on the source, or delete it there; `validate --repair` then brings the "
-            "target in step.",
+            "target in step. Delete the line then: what is not in the file any more is settled.",
         )
     return item

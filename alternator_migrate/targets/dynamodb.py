@@ -62,7 +62,7 @@ class DynamoDBTarget:
     ) -> None:
         self._lane, self._table, self._key_names = lane, table, key_names
         self._retry, self._pace = retry, pace
-        self._retry_pieces = Retry(min(retry.budget, _PIECE_SECONDS))
+        self._retry_pieces = retry.apart(min(retry.budget, _PIECE_SECONDS))
         self._ask_capacity = ask_capacity
         self._succeeded = float("-inf")
         self._homes = Homes(lane.nodes)
@@ -169,6 +169,7 @@ class DynamoDBTarget:
         half = len(items) // 2
         parts = [[witness]] if witness is not None else [items[:half], items[half:]]
         for part in filter(None, parts):
+            self._retry.note_repeated()
             with suppress(Retryable, ServerRefused):
                 await send("", part, sum(map(len, part)))
                 return part[0]

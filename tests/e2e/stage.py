@@ -184,16 +184,18 @@ class Stage:
 
 
 @asynccontextmanager
-async def refusing(stage: Stage, *names: str) -> AsyncIterator[FaultProxy]:
-    """While the block lasts the target refuses these items, and so many rejects are allowed."""
+async def refusing(stage: Stage, *names: str) -> AsyncIterator[set[str]]:
+    """While the block lasts the target refuses these items, and so many rejects are allowed; what
+    is taken out of the set is refused no more."""
+    bad = set(names)
 
     def refused(exchange: Exchange) -> bool:
-        return any(f'"{name}"'.encode() in exchange.body for name in names)
+        return any(f'"{name}"'.encode() in exchange.body for name in bad)
 
     async with FaultProxy(stage.target.url) as proxy:
         proxy.always(refused, faults.validation())
         stage.write(target__endpoint={"url": proxy.url}, maxRejects=len(names))
-        yield proxy
+        yield bad
 
 
 @asynccontextmanager

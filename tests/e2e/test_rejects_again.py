@@ -2,7 +2,8 @@
 
 import json
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from alternator_migrate.errors import OutOfTime
 from tests.cli.support import one_error
 from tests.e2e.jobs import Migrate
 from tests.e2e.stage import TABLE, Stage, refusing, rows, staged, until
+from tests.servers.cli import Result
 from tests.servers.client import create_table
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.proxy import FaultProxy
@@ -102,6 +104,119 @@ async def test_what_is_refused_again_is_kept_again(stage: Stage) -> None:
     (kept,) = stage.rejects()
     assert kept["item"] == stage.items[5]
     assert len(stage.target.items(TABLE)) == 19
+
+
+async def in_order(stage: Stage) -> None:
+    """`status` and `run` say that nothing is left to do."""
+    status = await stage.ended("status", "config.yaml")
+    assert status.code == 0
+    assert ": completed\n" in status.out, status.out
+    assert "+ 0 rejected" in status.out and "\n  rejects " not in status.out
+    whole = await stage.completes()
+    assert whole["rejects"] is None
+
+
+@asynccontextmanager
+async def copied_but_for(stage: Stage, *names: str) -> AsyncIterator[tuple[Path, set[str]]]:
+    """The rejects file of a copy to which the target refused these items, and those that it
+    refuses from now on: none."""
+    async with refusing(stage, *names) as bad:
+        assert (await stage.ended("run", "config.yaml")).code == 3
+        bad.clear()
+        (path,) = stage.savepoints.glob("rejects_*.jsonl")
+        yield path, bad
+
+
+async def sent(stage: Stage, path: Path, *more: str) -> Result:
+    """How sending a rejects file again ended."""
+    return await stage.ended("run", "config.yaml", "--rejects", str(path), *more)
+
+
+async def test_rejects_that_were_sent_are_settled(stage: Stage) -> None:
+    async with copied_but_for(stage, "item 5", "item 77") as (path, _):
+        assert "rejects" in (await stage.ended("status", "config.yaml")).out
+        assert (await sent(stage, path)).code == 0
+        assert path.read_bytes() == b""
+        await in_order(stage)
+        assert (await sent(stage, path)).code == 0
+
+
+async def test_what_is_refused_again_stays_and_the_rest_is_settled(stage: Stage) -> None:
+    async with copied_but_for(stage, "item 5", "item 77", "item 9") as (path, bad):
+        copy = mended(stage, path.read_text().splitlines())
+        summary = stage.folder / "summary.json"
+        bad.add("item 77")
+        result = await sent(stage, copy, "--summary-json", str(summary))
+        assert result.code == 3, result
+        (kept,) = stage.rejects()
+        assert kept["item"] == stage.items[77]
+        assert json.loads(summary.read_text())["rejects"] == str(path)
+        point = stage.newest()
+        assert (point.status, point.standing.items.rejected) == ("rejects", 1)
+        assert point.standing.items.accounted
+        assert (await stage.ended("run", "config.yaml")).code == 3
+        bad.clear()
+        assert (await sent(stage, copy)).code == 0
+        await in_order(stage)
+
+
+async def test_rejects_that_were_not_sent_are_told(stage: Stage) -> None:
+    async with copied_but_for(stage, "item 5", "item 77") as (path, _):
+        result = await sent(stage, mended(stage, path.read_text().splitlines()[:1]))
+    assert result.code == 3, result
+    assert str(path) in result.err
+    assert len(stage.rejects()) == stage.newest().standing.rejected == 1
+
+
+async def test_a_kill_before_the_savepoint_knows_is_made_good_by_a_second_go(stage: Stage) -> None:
+    async with copied_but_for(stage, "item 5") as (path, _):
+        saved = {each: each.read_bytes() for each in stage.saved()}
+        assert (await sent(stage, path)).code == 0
+        for each in stage.saved():
+            each.unlink()
+        for each, text in saved.items():
+            each.write_bytes(text)
+        assert (await stage.ended("run", "config.yaml")).code == 3
+        assert (await sent(stage, path)).code == 0
+        await in_order(stage)
+
+
+async def test_a_file_that_was_moved_to_be_mended_settles_what_it_was(stage: Stage) -> None:
+    async with copied_but_for(stage, "item 5", "item 77") as (path, _):
+        assert (await sent(stage, path.rename(stage.folder / "mine.jsonl"))).code == 0
+        await in_order(stage)
+
+
+async def test_a_key_that_was_mended_settles_the_one_that_was_refused(stage: Stage) -> None:
+    async with copied_but_for(stage, "item 5") as (path, _):
+        line = json.loads(path.read_text())
+        line["item"]["pk"]["S"] = "item 5 with another name"
+        assert (await sent(stage, mended(stage, [line]))).code == 0
+    assert stage.rejects() == []
+    assert stage.newest().status == "completed"
+
+
+async def test_an_item_that_stands_there_twice_is_sent_once(stage: Stage) -> None:
+    async with copied_but_for(stage, "item 5") as (path, _):
+        twice = mended(stage, path.read_text().splitlines() * 2)
+        stage.target.log.clear()
+        assert (await sent(stage, twice)).code == 0
+    writes = [request for name, request in stage.target.log if name == "BatchWriteItem"]
+    assert [len(write["RequestItems"][TABLE]) for write in writes] == [1]
+
+
+async def test_rejects_of_shards_are_settled_too(stage: Stage) -> None:
+    shards = ("0/2", "1/2")
+    async with refusing(stage, *(f"item {n}" for n in range(12))) as bad:
+        codes = [(await stage.ended("run", "config.yaml", "--shard", n)).code for n in shards]
+        assert codes == [3, 3]
+        bad.clear()
+        ended = [await sent(stage, path) for path in stage.savepoints.glob("rejects_*.jsonl")]
+        assert ended[-1].code == 0, ended
+        for shard in (*shards, "finish/2"):
+            result = await stage.ended("run", "config.yaml", "--shard", shard)
+            assert result.code == 0, result
+    stage.is_equal()
 
 
 async def test_a_line_without_a_key_is_named_before_anything_is_sent(stage: Stage) -> None:

@@ -116,6 +116,36 @@ async def test_more_rejects_than_allowed_end_the_run(
     assert len(file.read_text().splitlines()) >= 3
 
 
+async def test_what_was_refused_before_a_failure_is_known_when_a_run_goes_on(
+    engine: str, run: Runs, source: StandIn, target: StandIn
+) -> None:
+    bad = await refused(source, target, 6)
+    write_config(run.folder, between(source, target, maxRejects=2))
+    assert (await run(engine)).code == 1
+    (file,) = (run.folder / "savepoints").glob("rejects_*.jsonl")
+    write_config(run.folder, between(source, target, maxRejects=6))
+    assert (await run(engine)).code == 3
+    kept = [json.loads(line)["item"] for line in file.read_text().splitlines()]
+    assert same_items(kept, bad)
+    assert run.table["items"]["rejected"] == 6
+
+
+async def test_what_was_settled_before_a_run_goes_on_is_no_reject(
+    engine: str, run: Runs, source: StandIn, target: StandIn
+) -> None:
+    await refused(source, target, 1)
+    write_config(run.folder, between(source, target, maxRejects=0))
+    assert (await run(engine)).code == 1
+    (file,) = (run.folder / "savepoints").glob("rejects_*.jsonl")
+    file.write_text(file.read_text().replace('"city":{"N":', '"city":{"S":'))
+    assert (await run(engine, "--rejects", str(file))).code == 0
+    assert file.read_text() == ""
+    result = await run(engine)
+    assert result.code == 0, result
+    assert run.table["items"]["read"] == run.table["items"]["written"] == 601
+    assert {"pk": {"S": "bad 0"}, "city": {"S": "0"}} in target.items(TABLE)
+
+
 async def test_throttling_and_broken_connections_lose_nothing(
     engine: str, run: Runs, source: StandIn, target: StandIn
 ) -> None:

@@ -298,3 +298,12 @@ async def test_renames_and_rejects(table: Table, run_cli: RunCli) -> None:
     code, _, err = await run_cli("run", "config.yaml", "--rejects", str(rejects))
     assert code == 2, "what came later would be overwritten"
     assert "line 1: this is a change" in err and "validate --repair" in err
+    await table.put(1, 6, town={"S": "Lima"})
+    code, _, err = await run_cli("follow", "config.yaml", *UNTIL)
+    assert code == 0, err
+    assert rejects.read_text() == "", "a newer change stands for it"
+    changes = summary(table)["changes"]
+    assert changes["rejected"] == 0
+    assert changes["read"] == changes["applied"] + changes["superseded"]
+    code, out, _ = await run_cli("status", "config.yaml")
+    assert (code, "completed" in out, str(rejects) in out) == (0, True, False)

@@ -54,6 +54,7 @@ FLOORS: Final = {
             "cores",
             "signals",
         ),
+        *("outlets", "jsonlog", "trouble"),
     ),
     "ports": ("sources", "targets"),
     "flows": ("snapshot", "follow", "validate", "mending"),
@@ -61,27 +62,17 @@ FLOORS: Final = {
     "conduct": ("conduct", "retention", "following", "stages", "migration", "validation"),
     "joinery": (
         *("resume", "services", "streaming", "wiring", "ends", "comparing", "jobs", "checkjob"),
-        *("staffing", "completed", "parts"),
+        *("staffing", "completed", "parts", "resending"),
     ),
     "face": (
-        *(
-            "planning",
-            "samples",
-            "progress",
-            "report",
-            "logs",
-            "checking",
-            "running",
-            "commands",
-            "cli",
-        ),
-        *("options", "demo", "__main__"),
+        *("planning", "samples", "progress", "report", "logs", "checking", "running", "commands"),
+        *("cli", "options", "demo", "closing", "__main__"),
     ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}
 FLOOR_OF: Final = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 
-FACE_OF_RICH: Final = ("progress", "report", "logs", "running", "commands", "demo")
+FACE_OF_RICH: Final = ("progress", "report", "logs", "running", "commands", "demo", "closing")
 DOORS: Final = {
     "click": ("cli", "options"),
     "rich": FACE_OF_RICH,

@@ -53,11 +53,29 @@ def test_a_line_that_is_no_rejected_item_is_named(tmp_path: Path, line: str) -> 
 
 def test_an_item_without_a_key_attribute_is_named(tmp_path: Path) -> None:
     read = source(tmp_path, GOOD, '{"item": {"sk": {"N": "1"}}}')
-    read.check_keys([])
     with pytest.raises(UsageError, match=r"mended\.jsonl, line 2: .*\bpk\b"):
-        read.check_keys(["pk"])
+        read.once_each(["pk"])
     with pytest.raises(UsageError, match=r"mended\.jsonl, line 1: .*\bsk\b"):
-        read.check_keys(["pk", "sk"])
+        read.once_each(["pk", "sk"])
+
+
+def test_an_item_that_stands_there_twice_is_sent_once(tmp_path: Path) -> None:
+    twice = '{"key": {"pk": {"N": "1"}}, "item": {"pk": {"N": "1"}, "v": {"NS": ["2", "3"]}}}'
+    again = '{"item": {"v": {"NS": ["3.0", "2"]}, "pk": {"N": "1.0"}}}'
+    moved = '{"key": {"pk": {"N": "7"}}, "item": {"pk": {"N": "8"}}}'
+    read = source(tmp_path, twice, moved, again)
+    assert read.once_each(["pk"]) == {
+        b'{"pk":{"N":"1"}}': {b'{"pk":{"N":"1"}}'},
+        b'{"pk":{"N":"8"}}': {b'{"pk":{"N":"7"}}'},
+    }
+    (page,) = asyncio.run(pages(read))
+    assert len(page.items) == read.count == 2
+
+
+def test_two_items_of_one_key_are_named(tmp_path: Path) -> None:
+    other = '{"item": {"pk": {"S": "a"}, "mended": {"BOOL": true}}}'
+    with pytest.raises(UsageError, match=r"mended\.jsonl, lines 1 and 3: two items of one key"):
+        source(tmp_path, GOOD, '{"item": {"pk": {"S": "b"}}}', other).once_each(["pk"])
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", "."])
