@@ -125,7 +125,8 @@ async def open_control(
     plain = url is not None and url.startswith("http:")
     verify = False if insecure or plain else ca_bundle
     async with _client(account, "dynamodb", options, url=url, verify=verify) as client:
-        client.meta.events.register("request-created.dynamodb", to_node)
+        # before the signer: what it signs has to be what is sent
+        client.meta.events.register_first("request-created.dynamodb", to_node)
         yield client
 
 
