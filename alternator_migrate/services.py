@@ -125,14 +125,21 @@ async def _first_answer(role: str, lane: Lane) -> tuple[int, bytes, float | None
 
 
 async def _know_nodes(role: str, side: Side, lane: Lane) -> None:
-    """Learn the nodes; a datacenter or rack without any is a mistake."""
+    """Learn the nodes; a datacenter or rack where none is, or none answers, is a mistake."""
     await lane.nodes.refresh(lane.ask)
-    options = side.alternator
-    if options and (options.datacenter or options.rack) and not lane.nodes.listed:
+    options, nodes = side.alternator, lane.nodes
+    if options is None or not (options.datacenter or options.rack):
+        return
+    place = f"datacenter {options.datacenter or '(any)'}, rack {options.rack or '(any)'}"
+    if not nodes.listed:
         raise UsageError(
-            f"the {role} has no nodes in datacenter {options.datacenter or '(any)'}, "
-            f"rack {options.rack or '(any)'}",
-            f"Check {role}.datacenter and {role}.rack.",
+            f"the {role} has no nodes in {place}", f"Check {role}.datacenter and {role}.rack."
+        )
+    if not nodes.reached:
+        raise UsageError(
+            f"no node of the {role} in {place} can be reached: {', '.join(nodes.listed)}",
+            f"Check the network. Without {role}.datacenter and {role}.rack the nodes of "
+            f"{role}.endpoint serve, wherever they are.",
         )
 
 
