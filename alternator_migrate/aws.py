@@ -121,7 +121,10 @@ async def open_control(
         if route:
             request.url = f"{route()}/"
 
-    options: dict[str, Any] = {"signature_version": UNSIGNED} if not account.credentials else {}
+    # what is to be repeated is decided elsewhere, see `failures`
+    options: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
+    if not account.credentials:
+        options["signature_version"] = UNSIGNED
     plain = url is not None and url.startswith("http:")
     verify = False if insecure or plain else ca_bundle
     async with _client(account, "dynamodb", options, url=url, verify=verify) as client:
@@ -162,10 +165,9 @@ async def _client(
         with configuring():
             config = AioConfig(
                 http_session_cls=_Verifying,
-                retries={"mode": "standard", "max_attempts": _ATTEMPTS},
                 connect_timeout=_CONNECT_SECONDS,
                 read_timeout=_READ_SECONDS,
-                **options,
+                **{"retries": {"mode": "standard", "max_attempts": _ATTEMPTS}, **options},
             )
             client = account.session.client(
                 service,

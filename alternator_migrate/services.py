@@ -9,11 +9,13 @@ from typing import Final
 
 from alternator_migrate.aws import Account, Login, is_public, open_control, sign_in, streams_url
 from alternator_migrate.config.settings import AlternatorOptions, Side
+from alternator_migrate.control import Control
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dialing import Transport
 from alternator_migrate.errors import Unavailable, UsageError
 from alternator_migrate.lane import STREAMS_API, Lane, open_lane
 from alternator_migrate.nodes import Nodes
+from alternator_migrate.pacing import Retry
 from alternator_migrate.tables import Table
 
 _SPARE_CONNECTIONS: Final = 4
@@ -47,8 +49,9 @@ class Service:
 async def open_service(
     role: str, side: Side, connections: int, patience: float
 ) -> AsyncIterator[Service]:
-    """Connect to the source or the target (`role`); no answer is waited for longer than `patience`
-    seconds. Raises `UsageError` where that fails."""
+    """Connect to the source or the target (`role`); no answer is waited for, and no request of the
+    control plane repeated, for longer than `patience` seconds. Raises `UsageError` where that
+    fails."""
     endpoint = side.endpoint
     account = await sign_in(_login(side), side.region, elsewhere=endpoint is not None)
     transport = _transport(side, account, connections + _SPARE_CONNECTIONS)
@@ -68,7 +71,8 @@ async def open_service(
             options = side.alternator or (AlternatorOptions() if is_alternator else None)
             if options:
                 await _know_nodes(role, side, lane)
-            table = Table(client, side.table, f"{role} {nodes.contacts[0]}")
+            where = f"{role} {nodes.contacts[0]}"
+            table = Table(Control(client, Retry(patience), where), side.table, where)
             own = not contacts
             streams = partial(_open_streams, lane.nodes, transport, account, own=own)
             yield Service(table, lane, options, own, skew, streams)

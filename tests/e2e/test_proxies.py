@@ -174,7 +174,6 @@ async def test_a_proxy_does_not_hide_a_certificate_of_nobody_known(
     secure: tuple[StandIn, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, bundle = secure
-    monkeypatch.setattr("alternator_migrate.aws._ATTEMPTS", 1)
     async with Forwarder() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         account = await sign_in(Login("role", "secret"), "eu-west-1", elsewhere=True)

@@ -20,7 +20,7 @@ FLOORS: Final = {
     "words": ("errors", "changes", "description", "model", "slices"),
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "concurrency", "circle", "shards", "config", "decimals"),
+        *("interleave", "concurrency", "circle", "shards", "config", "decimals", "failures"),
         *("untyped", "canonical", "equality", "digests", "clauses", "expressions", "conditions"),
         *("plain", "judging", "looking", "reading", "confidence"),
     ),
@@ -36,6 +36,7 @@ FLOORS: Final = {
             "homes",
             "pacing",
             "tables",
+            "control",
             "enabling",
             "rejects",
             "findings",
