@@ -5,7 +5,6 @@ named. botocore refreshes what expires; `Account.credentials` asks it before eac
 """
 
 import os
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
 from alternator_migrate.config.keys import base_url
+from alternator_migrate.endpoints import region_at
 from alternator_migrate.errors import UsageError
 from alternator_migrate.lane import CredentialSource
 from alternator_migrate.refusals import configuring, not_refreshed, refusing
@@ -32,7 +32,6 @@ _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 70
 _ATTEMPTS: Final = 4
 _REGION_OF_OTHERS: Final = "us-east-1"
-_PUBLIC: Final = re.compile(r"https?://dynamodb[a-z-]*\.[a-z0-9-]+\.amazonaws\.com\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Account:
     """Credentials and region of one side; `credentials` is None for unsigned requests.
 
     `url` and `streams` are where AWS's own settings, such as AWS_ENDPOINT_URL, put DynamoDB and
-    its streams, `ca_bundle` is the PEM file that they name; None where they do not.
+    its streams (if elsewhere), `ca_bundle` is the PEM file that they name; None where they do not.
     """
 
     session: Any
@@ -63,15 +62,18 @@ class Account:
     ca_bundle: str | None = None
 
 
-async def sign_in(login: Login | None, region: str | None, *, elsewhere: bool = False) -> Account:
-    """The account that `login` names; without a login, one that signs nothing. `elsewhere` says
-    that the configuration has an endpoint: AWS's settings name none then.
+async def sign_in(
+    login: Login | None, region: str | None, *, endpoint: str | None = None
+) -> Account:
+    """The account that `login` names; without a login, one that signs nothing. `endpoint` is what
+    the configuration has: of AWS's settings only that of the streams counts then.
 
     Raises `UsageError` where AWS's settings are wrong, where there are no credentials, no such
-    profile, no region (which AWS alone needs), or where the role cannot be assumed.
+    profile, no region (which AWS alone needs), one that contradicts the endpoint, or where the
+    role cannot be assumed.
     """
     with configuring():
-        account = _account(login or Login(), region, elsewhere=elsewhere)
+        account = _account(login or Login(), region, endpoint)
     if login is None:
         return account
     role = f"assuming the role {login.role_arn}" if login.role_arn else "signing in"
@@ -85,7 +87,7 @@ async def sign_in(login: Login | None, region: str | None, *, elsewhere: bool = 
     if found is None:
         anything = "Set `credentials`, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile."
         local = " DynamoDB Local and its like take any: AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x"
-        hint = f"{anything}{local}" if elsewhere or account.url else anything
+        hint = f"{anything}{local}" if endpoint or account.url else anything
         raise UsageError("no AWS credentials were found", hint)
 
     if any(map(str.isspace, f"{login.access_key}{login.token}")):
@@ -133,11 +135,6 @@ async def open_control(
         yield client
 
 
-def is_public(url: str) -> bool:
-    """Whether `url` is AWS's own address of DynamoDB, where no streams are served."""
-    return _PUBLIC.match(url) is not None
-
-
 async def streams_url(account: Account) -> str:
     """Where AWS serves the streams of an account's region. Raises `UsageError`."""
     async with _client(account, "dynamodbstreams", {}) as client:
@@ -180,13 +177,13 @@ async def _client(
         yield opened
 
 
-def _account(login: Login, region: str | None, *, elsewhere: bool) -> Account:
+def _account(login: Login, region: str | None, endpoint: str | None) -> Account:
     """What AWS's settings say, nobody being signed in yet. Raises `UsageError`."""
     session = _session(login, region)
-    url, streams = None, None
-    if not elsewhere:
-        url, streams = (_named_url(session, name) for name in ("dynamodb", "dynamodbstreams"))
-    where = session.region_name or (_REGION_OF_OTHERS if elsewhere or url else None)
+    url = None if endpoint else _named_url(session, "dynamodb", alone=False)
+    streams = _named_url(session, "dynamodbstreams", alone=bool(endpoint))
+    where = region_at(endpoint or url, region) or session.region_name
+    where = where or (_REGION_OF_OTHERS if endpoint or url else None)
     if not where:
         raise UsageError(
             "no AWS region is known", "Set `region`, or AWS_REGION, or a region in the profile."
@@ -196,12 +193,17 @@ def _account(login: Login, region: str | None, *, elsewhere: bool) -> Account:
     return Account(session, where, url=url, streams=streams, ca_bundle=bundle)
 
 
-def _named_url(session: Any, service: str) -> str | None:
-    """Where AWS's settings put a service, if they do. Raises `UsageError`."""
+def _named_url(session: Any, service: str, *, alone: bool) -> str | None:
+    """Where AWS's settings put a service, if they do: `alone`, or with all others. Raises
+    `UsageError`."""
     core = session._session
     if core.get_config_variable("ignore_configured_endpoint_urls"):
         return None
-    places = ConfiguredEndpointProvider(core.full_config, core.get_scoped_config(), service)
+    profile, environment = dict(core.get_scoped_config()), dict(os.environ)
+    if alone:
+        profile.pop("endpoint_url", None)
+        environment.pop("AWS_ENDPOINT_URL", None)
+    places = ConfiguredEndpointProvider(core.full_config, profile, service, environment)
     url = places.provide()
     try:
         return base_url(url) if url else None

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from alternator_migrate.aws import Account, Login, is_public, open_control, sign_in, streams_url
-from alternator_migrate.config.settings import AlternatorOptions, Side
+from alternator_migrate.aws import Account, Login, open_control, sign_in, streams_url
+from alternator_migrate.config.settings import AlternatorOptions, Side, SourceEndpoint
 from alternator_migrate.control import Control
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dialing import Transport
+from alternator_migrate.endpoints import aws_host
 from alternator_migrate.errors import Unavailable, UsageError
 from alternator_migrate.lane import STREAMS_API, Lane, open_lane
 from alternator_migrate.nodes import Nodes
@@ -24,7 +25,7 @@ _SPARE_CONNECTIONS: Final = 4
 @dataclass(frozen=True, slots=True)
 class Service:
     """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
-    this is AWS itself, not a custom endpoint; `skew` is this clock minus the server's, seconds;
+    this is AWS itself, by whatever host; `skew` is this clock minus the server's, seconds;
     `streams` opens a lane to the streams API."""
 
     table: Table
@@ -53,7 +54,9 @@ async def open_service(
     control plane repeated, for longer than `patience` seconds. Raises `UsageError` where that
     fails."""
     endpoint = side.endpoint
-    account = await sign_in(_login(side), side.region, elsewhere=endpoint is not None)
+    account = await sign_in(
+        _login(side), side.region, endpoint=endpoint.contacts[0] if endpoint else None
+    )
     transport = _transport(side, account, connections + _SPARE_CONNECTIONS)
     transport = replace(transport, read_timeout=min(transport.read_timeout, patience))
     named = (account.url,) if account.url else ()
@@ -73,28 +76,48 @@ async def open_service(
                 await _know_nodes(role, side, lane)
             where = f"{role} {nodes.contacts[0]}"
             table = Table(Control(client, Retry(patience), where), side.table, where)
-            own = not contacts
-            streams = partial(_open_streams, lane.nodes, transport, account, own=own)
+            own = not contacts or aws_host(contacts[0]) is not None
+            streams = partial(
+                _open_streams, side, lane.nodes, transport, account, named=bool(contacts)
+            )
             yield Service(table, lane, options, own, skew, streams)
 
 
 @asynccontextmanager
 async def _open_streams(
-    nodes: Nodes, transport: Transport, account: Account, *, own: bool
+    side: Side, nodes: Nodes, transport: Transport, account: Account, *, named: bool
 ) -> AsyncIterator[Lane]:
-    """A lane to the streams API: at the table's nodes, or where AWS or its settings have it."""
-    if own or is_public(nodes.contacts[0]):
-        nodes = Nodes((await streams_url(account),))
-    elif account.streams and account.streams != account.url:
-        nodes = Nodes((account.streams,))
+    """A lane to the streams API of a side, whose table is at `nodes`: `named` in a configuration
+    or in AWS's settings. Raises `UsageError`."""
+    url = await _streams_url(side, nodes.contacts[0], account, named=named)
     async with open_lane(
-        nodes,
+        Nodes((url,)) if url else nodes,
         transport,
         region=account.region,
         credentials=account.credentials,
         api=STREAMS_API,
     ) as lane:
         yield lane
+
+
+async def _streams_url(side: Side, url: str, account: Account, *, named: bool) -> str | None:
+    """Where the streams of a table at `url` are, if not there: where the configuration or AWS's
+    settings say, else where AWS has them."""
+    given = side.endpoint.streams_url if isinstance(side.endpoint, SourceEndpoint) else None
+    if given or side.type == "alternator":
+        return given
+    if account.streams and account.streams != account.url:
+        return account.streams
+    if not named:
+        return await streams_url(account)
+    host = aws_host(url)
+    if host and not host.streams:
+        raise UsageError(
+            f"where the streams are cannot be known from the VPC endpoint {url}",
+            "Set source.endpoint.streamsUrl: the VPC endpoint of DynamoDB Streams, or "
+            f"https://streams.dynamodb.{host.region}.amazonaws.com where that can be reached.",
+        )
+    return host.streams if host else None
 
 
 @asynccontextmanager

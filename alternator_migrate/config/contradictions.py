@@ -6,7 +6,15 @@ from urllib.parse import urlsplit
 
 from alternator_migrate.conditions import matcher
 from alternator_migrate.config.document import within
-from alternator_migrate.config.settings import Credentials, Endpoint, Filter, Settings, Side, Source
+from alternator_migrate.config.settings import (
+    Credentials,
+    Endpoint,
+    Filter,
+    Settings,
+    Side,
+    Source,
+    SourceEndpoint,
+)
 from alternator_migrate.expressions import ExpressionError, TooDeepError
 
 
@@ -49,6 +57,7 @@ def _of_side(name: str, side: Side) -> Iterator[Contradiction]:
     endpoint = f"{name}.endpoint"
     if side.endpoint:
         yield from _of_endpoint(endpoint, side.endpoint, is_aws=side.type == "dynamodb")
+        yield from _of_streams(name, side)
         if side.endpoint.urls and side.type != "alternator" and not side.alternator:
             about = (f"{name}.type", f"{endpoint}.urls", f"{name}.alternator")
             yield Contradiction(f"{endpoint}.urls", "several nodes are for type: alternator", about)
@@ -58,6 +67,14 @@ def _of_side(name: str, side: Side) -> Iterator[Contradiction]:
         )
     if side.credentials:
         yield from _of_credentials(f"{name}.credentials", side.credentials)
+
+
+def _of_streams(name: str, side: Side) -> Iterator[Contradiction]:
+    path = f"{name}.endpoint.streamsUrl"
+    named = isinstance(side.endpoint, SourceEndpoint) and side.endpoint.streams_url
+    if named and side.type == "alternator":
+        words = "is for type: dynamodb; Alternator has its streams where its tables are"
+        yield Contradiction(path, words, (f"{name}.type", path))
 
 
 def _of_endpoint(path: str, endpoint: Endpoint, *, is_aws: bool) -> Iterator[Contradiction]:

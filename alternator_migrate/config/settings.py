@@ -27,6 +27,7 @@ from alternator_migrate.config.keys import (
     sections,
     text,
 )
+from alternator_migrate.endpoints import aws_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,18 @@ class Endpoint:
             return ()
         host = self.host.rstrip("/")
         if "://" not in host:
-            host = f"{'https' if self.port == 443 else 'http'}://{host}"
+            secure = self.port == 443 or (not self.port and aws_host(f"https://{host}"))
+            host = f"{'https' if secure else 'http'}://{host}"
         return (f"{host}:{self.port}" if self.port else host,)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEndpoint(Endpoint):
+    """Where a service that is read listens."""
+
+    streams_url: str | None = key(
+        base_url, "where DynamoDB Streams are, if not where AWS has them (VPC endpoints)"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,7 @@ class Side:
 class Source(Side):
     """The table to read."""
 
+    endpoint: SourceEndpoint | None = section(SourceEndpoint, "where to connect, if not AWS")
     scan_segments: int | None = key(integer(1, 1_000_000), "segments of the parallel Scan")
     read_throughput: float | None = key(number(0.1), "read units per second for the whole run")
     throughput_read_percent: float = key(

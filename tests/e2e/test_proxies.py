@@ -176,7 +176,7 @@ async def test_a_proxy_does_not_hide_a_certificate_of_nobody_known(
     server, bundle = secure
     async with Forwarder() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        account = await sign_in(Login("role", "secret"), "eu-west-1", elsewhere=True)
+        account = await sign_in(Login("role", "secret"), "eu-west-1", endpoint=server.url)
         async with open_lane(Nodes((server.url,)), Transport(), region="") as lane:
             with pytest.raises(MigrateError, match="does not prove who it is"):
                 await lane.call("Scan", b"{}")

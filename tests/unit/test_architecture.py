@@ -22,7 +22,7 @@ FLOORS: Final = {
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "circle", "shards", "config", "decimals", "failures"),
         *("untyped", "canonical", "equality", "digests", "clauses", "expressions", "conditions"),
-        *("plain", "judging", "looking", "reading", "confidence"),
+        *("plain", "judging", "looking", "reading", "confidence", "endpoints"),
     ),
     "edges": (
         *(
