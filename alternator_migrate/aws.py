@@ -5,6 +5,7 @@ named. botocore refreshes what expires; `Account.credentials` asks it before eac
 """
 
 import os
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
 from alternator_migrate.config.keys import base_url
+from alternator_migrate.dialing import Transport
 from alternator_migrate.endpoints import region_at
 from alternator_migrate.errors import UsageError
 from alternator_migrate.lane import CredentialSource
@@ -111,13 +113,14 @@ async def open_control(
     account: Account,
     *,
     url: str | None,
-    ca_bundle: str | None = None,
-    insecure: bool = False,
+    transport: Transport | None = None,
     route: Callable[[], str] | None = None,
 ) -> AsyncIterator[Any]:
-    """A DynamoDB client for the control plane, at `url` or at AWS; with `route`, each attempt of
-    a request goes to the URL that it returns. Raises `UsageError` where AWS's settings are wrong.
+    """A DynamoDB client for the control plane, at `url` or at AWS, by the TLS of `transport`; with
+    `route`, each attempt of a request goes to the URL that it returns. Raises `UsageError` where
+    AWS's settings are wrong.
     """
+    tls = transport or Transport()
 
     def to_node(request: Any, **_: object) -> None:
         if route:
@@ -127,8 +130,12 @@ async def open_control(
     options: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
     if not account.credentials:
         options["signature_version"] = UNSIGNED
+    if tls.certificate:
+        options["client_cert"] = (tls.certificate, tls.key)
+    if tls.insecure:
+        options["http_session_cls"] = _Lenient
     plain = url is not None and url.startswith("http:")
-    verify = False if insecure or plain else ca_bundle
+    verify = False if plain else tls.insecure or tls.ca_bundle
     async with _client(account, "dynamodb", options, url=url, verify=verify) as client:
         # before the signer: what it signs has to be what is sent
         client.meta.events.register_first("request-created.dynamodb", to_node)
@@ -148,6 +155,15 @@ class _Verifying(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no typ
         return super()._setup_proxy_ssl_context(proxy_url) or self._get_ssl_context()
 
 
+class _Lenient(_Verifying):
+    """HTTP that takes any certificate of a server, and shows that of this client."""
+
+    def _get_ssl_context(self) -> Any:
+        context = super()._get_ssl_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+
+
 @asynccontextmanager
 async def _client(
     account: Account,
@@ -157,14 +173,14 @@ async def _client(
     url: str | None = None,
     verify: str | bool | None = None,
 ) -> AsyncIterator[Any]:
-    """A client of botocore; `verify` None is the CA that AWS's settings name, or the usual ones."""
+    """A client of botocore, with `options` over the usual; `verify` None is the CA that AWS's
+    settings name, or the usual ones."""
     async with AsyncExitStack() as stack:
         with configuring():
             config = AioConfig(
-                http_session_cls=_Verifying,
                 connect_timeout=_CONNECT_SECONDS,
                 read_timeout=_READ_SECONDS,
-                **{"retries": {"mode": "standard", "max_attempts": _ATTEMPTS}, **options},
+                **{**_USUAL, **options},
             )
             client = account.session.client(
                 service,
@@ -175,6 +191,12 @@ async def _client(
             )
             opened = await stack.enter_async_context(client)
         yield opened
+
+
+_USUAL: Final[Mapping[str, Any]] = {
+    "http_session_cls": _Verifying,
+    "retries": {"mode": "standard", "max_attempts": _ATTEMPTS},
+}
 
 
 def _account(login: Login, region: str | None, endpoint: str | None) -> Account:

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from alternator_migrate.aws import Account, Login, open_control, sign_in, streams_url
-from alternator_migrate.config.settings import AlternatorOptions, Side, SourceEndpoint
+from alternator_migrate.config.settings import AlternatorOptions, Endpoint, Side, SourceEndpoint
 from alternator_migrate.control import Control
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dialing import Transport
@@ -57,6 +58,7 @@ async def open_service(
     account = await sign_in(
         _login(side), side.region, endpoint=endpoint.contacts[0] if endpoint else None
     )
+    _check_files(role, endpoint)
     transport = _transport(side, account, connections + _SPARE_CONNECTIONS)
     transport = replace(transport, read_timeout=min(transport.read_timeout, patience))
     named = (account.url,) if account.url else ()
@@ -65,8 +67,7 @@ async def open_service(
     async with open_control(
         account,
         url=nodes.contacts[0] if nodes else None,
-        ca_bundle=transport.ca_bundle,
-        insecure=transport.insecure,
+        transport=transport,
         route=nodes.pick if nodes else None,
     ) as client:
         nodes = nodes or Nodes((str(client.meta.endpoint_url),))
@@ -145,10 +146,13 @@ async def _first_answer(role: str, lane: Lane) -> tuple[int, bytes, float | None
             return await lane.get(url, "/localnodes")
         except Unavailable as error:
             failures.append(str(error.args[0]))
-    raise UsageError(
-        f"cannot reach the {role}: {'; '.join(failures)}",
-        f"Check {role}.endpoint and the network.",
-    )
+    hint = f"Check {role}.endpoint and the network."
+    if lane.nodes.contacts[0].startswith("https:"):
+        hint += (
+            f" A server that demands a client's certificate closes the connection without one "
+            f"that it knows: {role}.endpoint.clientCertificate and clientKey."
+        )
+    raise UsageError(f"cannot reach the {role}: {'; '.join(failures)}", hint)
 
 
 async def _know_nodes(role: str, side: Side, lane: Lane) -> None:
@@ -204,13 +208,15 @@ def _nodes(side: Side, contacts: tuple[str, ...]) -> Nodes:
 
 
 def _transport(side: Side, account: Account, connections: int) -> Transport:
-    options = side.alternator or AlternatorOptions()
+    options, endpoint = side.alternator or AlternatorOptions(), side.endpoint
     transport = Transport(
         connections=connections,
         acquire_timeout=_seconds(options.connection_acquisition_timeout_ms),
         live_seconds=_seconds(options.connection_time_to_live_ms),
-        ca_bundle=(side.endpoint and side.endpoint.ca_bundle) or account.ca_bundle,
-        insecure=bool(side.endpoint and side.endpoint.insecure_skip_verify),
+        ca_bundle=(endpoint and endpoint.ca_bundle) or account.ca_bundle,
+        insecure=bool(endpoint and endpoint.insecure_skip_verify),
+        certificate=endpoint.client_certificate if endpoint else None,
+        key=endpoint.client_key if endpoint else None,
         compress=options.compression,
         few_headers=options.optimize_headers,
     )
@@ -219,6 +225,21 @@ def _transport(side: Side, account: Account, connections: int) -> Transport:
     if options.connection_max_idle_time_ms is not None:
         transport = replace(transport, idle_timeout=options.connection_max_idle_time_ms / 1000)
     return transport
+
+
+def _check_files(role: str, endpoint: Endpoint | None) -> None:
+    """Raise `UsageError` for a client's file that cannot be read."""
+    certificate = endpoint and endpoint.client_certificate
+    key = endpoint and endpoint.client_key
+    for name, path in (("clientCertificate", certificate), ("clientKey", key)):
+        try:
+            if path:
+                Path(path).read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"{role}.endpoint.{name}: {path} cannot be read: {error.strerror}",
+                "It is to be a PEM file that this user may read.",
+            ) from error
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -89,6 +89,16 @@ def _of_endpoint(path: str, endpoint: Endpoint, *, is_aws: bool) -> Iterator[Con
         yield Contradiction(port, "goes with host; a URL has its own port", (host, port))
     elif endpoint.port and _has_port(str(endpoint.host)):
         yield Contradiction(port, "stands beside a host that has a port already", (host, port))
+    yield from _of_client(path, endpoint)
+
+
+def _of_client(path: str, endpoint: Endpoint) -> Iterator[Contradiction]:
+    certificate, secret = f"{path}.clientCertificate", f"{path}.clientKey"
+    about = (certificate, secret, *(f"{path}.{way}" for way in ("host", "port", "url", "urls")))
+    if endpoint.client_key and not endpoint.client_certificate:
+        yield Contradiction(secret, "goes with clientCertificate", about[:2])
+    elif endpoint.client_certificate and any(url.startswith("http:") for url in endpoint.contacts):
+        yield Contradiction(certificate, "is for https://, which the endpoint is not", about)
 
 
 def _of_credentials(path: str, credentials: Credentials) -> Iterator[Contradiction]:

@@ -42,6 +42,10 @@ class Endpoint:
     )
     ca_bundle: str | None = key(text, "PEM file of the CA that signed the server's certificate")
     insecure_skip_verify: bool = key(flag, "do not check the certificate", default=False)
+    client_certificate: str | None = key(
+        text, "PEM file of this client's certificate, for a server that demands one"
+    )
+    client_key: str | None = key(text, "PEM file of its key, where the other has none")
 
     @property
     def contacts(self) -> tuple[str, ...]:

@@ -183,7 +183,8 @@ async def test_a_proxy_does_not_hide_a_certificate_of_nobody_known(
         async with open_control(account, url=server.url) as client:
             with pytest.raises(MigrateError, match="CERTIFICATE_VERIFY_FAILED"), refusing("List"):
                 await client.list_tables()
-        async with open_control(account, url=server.url, ca_bundle=bundle) as client:
+        own = Transport(ca_bundle=bundle)
+        async with open_control(account, url=server.url, transport=own) as client:
             assert await Table(client, "Nowhere").inspect() is None
 
 

@@ -64,6 +64,22 @@ def test_streams_have_an_endpoint_of_their_own_at_aws_alone() -> None:
     assert mistake.path == "target.endpoint.streamsUrl"
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "key", "words"),
+    [
+        ({"url": "https://h", "clientKey": "k"}, "clientKey", "goes with clientCertificate"),
+        ({"url": "http://h", "clientCertificate": "c"}, "clientCertificate", "https"),
+        ({"urls": ["https://h", "http://i"], "clientCertificate": "c"}, "clientCertificate", "is"),
+    ],
+)
+def test_a_certificate_that_would_not_be_shown_is_a_mistake(
+    endpoint: dict[str, Any], key: str, words: str
+) -> None:
+    (mistake,) = refused(changed("source.endpoint", endpoint, ALTERNATOR_SOURCE)).mistakes
+    assert mistake.path == f"source.endpoint.{key}"
+    assert words in mistake.message
+
+
 def test_a_host_with_a_port_takes_no_other_port() -> None:
     refused(changed("target.endpoint", {"host": "http://h:8000", "port": 8000}))
 
