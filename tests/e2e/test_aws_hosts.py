@@ -11,6 +11,7 @@ from tests.e2e.jobs import KEYS, Job, alternator, job, write_config
 from tests.e2e.tables import numbered
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.forwarder import Forwarder
+from tests.servers.proxy import FaultProxy
 from tests.shapes import same_items
 from tests.standin import StandIn
 
@@ -77,23 +78,26 @@ async def test_caps_of_provisioned_tables_hold_on_both_sides(
     assert "5 units/s" in result.out
 
 
-@pytest.mark.xdist_group("second servers")
 @pytest.mark.parametrize("way", ["configuration", "AWS_ENDPOINT_URL"])
 async def test_the_region_is_that_of_the_host(
-    moto_server: str, standin: StandIn, table_name: str, run_cli: RunCli, tmp_path: Any, way: str
+    provisioned: str, standin: StandIn, table_name: str, run_cli: RunCli, tmp_path: Any, way: str
 ) -> None:
-    """moto keeps tables apart by the region of the signature."""
     host = f"dynamodb.{REGION}.amazonaws.com"
-    await create_table(moto_server, table_name, region=REGION)
     side, settings = at(host, table_name), {"AWS_REGION": "us-east-2"}
     if way != "configuration":
         del side["endpoint"]
         settings[way] = f"http://{host}"
     write_config(tmp_path, job(side, alternator(standin.url, table_name)))
-    async with Forwarder(hosts={host: moto_server}) as proxy:
+    async with (
+        FaultProxy(provisioned, record=True) as server,
+        Forwarder(hosts={host: server.url}) as proxy,
+    ):
         result = await run_cli("run", "config.yaml", env=by(proxy, **settings))
+        asked = [each for each in server.log if each.request.method == "POST"]
     assert result.code == 0, result
-    assert table_name in standin.store.tables
+    assert {each.operation for each in asked} >= {"DescribeTable", "Scan"}
+    scope = f"/{REGION}/dynamodb/aws4_request"
+    assert all(scope in each.request.headers["Authorization"] for each in asked)
 
 
 async def test_a_region_that_contradicts_the_host(
