@@ -5,7 +5,7 @@ named. botocore refreshes what expires; `Account.credentials` asks it before eac
 """
 
 import os
-import re
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +24,8 @@ from botocore.loaders import Loader, create_loader
 
 from alternator_migrate.config.keys import base_url
 from alternator_migrate.credentials import check_keys, no_keys
+from alternator_migrate.dialing import Transport
+from alternator_migrate.endpoints import region_at
 from alternator_migrate.errors import UsageError
 from alternator_migrate.lane import CredentialSource
 from alternator_migrate.refusals import ODD, configuring, not_refreshed, obtaining
@@ -33,7 +35,6 @@ _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 70
 _ATTEMPTS: Final = 4
 _REGION_OF_OTHERS: Final = "us-east-1"
-_PUBLIC: Final = re.compile(r"https?://dynamodb[a-z-]*\.[a-z0-9-]+\.amazonaws\.com\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Account:
     """Credentials and region of one side; `credentials` is None for unsigned requests.
 
     `url` and `streams` are where AWS's own settings, such as AWS_ENDPOINT_URL, put DynamoDB and
-    its streams, `ca_bundle` is the PEM file that they name; None where they do not.
+    its streams (if elsewhere), `ca_bundle` is the PEM file that they name; None where they do not.
     """
 
     session: Any
@@ -64,15 +65,18 @@ class Account:
     ca_bundle: str | None = None
 
 
-async def sign_in(login: Login | None, region: str | None, *, elsewhere: bool = False) -> Account:
-    """The account that `login` names; without a login, one that signs nothing. `elsewhere` says
-    that the configuration has an endpoint: AWS's settings name none then.
+async def sign_in(
+    login: Login | None, region: str | None, *, endpoint: str | None = None
+) -> Account:
+    """The account that `login` names; without a login, one that signs nothing. `endpoint` is what
+    the configuration has: of AWS's settings only that of the streams counts then.
 
     Raises `UsageError` where AWS's settings are wrong, where there are no credentials, no such
-    profile, no region (which AWS alone needs), or where the role cannot be assumed.
+    profile, no region (which AWS alone needs), one that contradicts the endpoint, or where the
+    role cannot be assumed.
     """
     with configuring():
-        account = _account(login or Login(), region, elsewhere=elsewhere)
+        account = _account(login or Login(), region, endpoint)
     if login is None:
         return account
     remedy = "Check credentials.assumeRole: arn:aws:iam::123456789012:role/NAME is an arn."
@@ -83,7 +87,7 @@ async def sign_in(login: Login | None, region: str | None, *, elsewhere: bool = 
         # some kinds are looked for only when used
         keys = await found.get_frozen_credentials() if found else None
     if keys is None:
-        raise no_keys(_profile(login, account), local=elsewhere or account.url is not None)
+        raise no_keys(_profile(login, account), local=bool(endpoint or account.url))
     check_keys(keys, _origin(login, account, found.method))
 
     async def fresh() -> Credentials:
@@ -101,29 +105,33 @@ async def open_control(
     account: Account,
     *,
     url: str | None,
-    ca_bundle: str | None = None,
-    insecure: bool = False,
+    transport: Transport | None = None,
     route: Callable[[], str] | None = None,
 ) -> AsyncIterator[Any]:
-    """A DynamoDB client for the control plane, at `url` or at AWS; with `route`, each attempt of
-    a request goes to the URL that it returns. Raises `UsageError` where AWS's settings are wrong.
+    """A DynamoDB client for the control plane, at `url` or at AWS, by the TLS of `transport`; with
+    `route`, each attempt of a request goes to the URL that it returns. Raises `UsageError` where
+    AWS's settings are wrong.
     """
+    tls = transport or Transport()
 
     def to_node(request: Any, **_: object) -> None:
         if route:
             request.url = f"{route()}/"
 
-    options: dict[str, Any] = {"signature_version": UNSIGNED} if not account.credentials else {}
+    # what is to be repeated is decided elsewhere, see `failures`
+    options: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
+    if not account.credentials:
+        options["signature_version"] = UNSIGNED
+    if tls.certificate:
+        options["client_cert"] = (tls.certificate, tls.key)
+    if tls.insecure:
+        options["http_session_cls"] = _Lenient
     plain = url is not None and url.startswith("http:")
-    verify = False if insecure or plain else ca_bundle
+    verify = False if plain else tls.insecure or tls.ca_bundle
     async with _client(account, "dynamodb", options, url=url, verify=verify) as client:
-        client.meta.events.register("request-created.dynamodb", to_node)
+        # before the signer: what it signs has to be what is sent
+        client.meta.events.register_first("request-created.dynamodb", to_node)
         yield client
-
-
-def is_public(url: str) -> bool:
-    """Whether `url` is AWS's own address of DynamoDB, where no streams are served."""
-    return _PUBLIC.match(url) is not None
 
 
 async def streams_url(account: Account) -> str:
@@ -139,6 +147,15 @@ class _Verifying(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no typ
         return super()._setup_proxy_ssl_context(proxy_url) or self._get_ssl_context()
 
 
+class _Lenient(_Verifying):
+    """HTTP that takes any certificate of a server, and shows that of this client."""
+
+    def _get_ssl_context(self) -> Any:
+        context = super()._get_ssl_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+
+
 @asynccontextmanager
 async def _client(
     account: Account,
@@ -148,15 +165,14 @@ async def _client(
     url: str | None = None,
     verify: str | bool | None = None,
 ) -> AsyncIterator[Any]:
-    """A client of botocore; `verify` None is the CA that AWS's settings name, or the usual ones."""
+    """A client of botocore, with `options` over the usual; `verify` None is the CA that AWS's
+    settings name, or the usual ones."""
     async with AsyncExitStack() as stack:
         with configuring():
             config = AioConfig(
-                http_session_cls=_Verifying,
-                retries={"mode": "standard", "max_attempts": _ATTEMPTS},
                 connect_timeout=_CONNECT_SECONDS,
                 read_timeout=_READ_SECONDS,
-                **options,
+                **{**_USUAL, **options},
             )
             client = account.session.client(
                 service,
@@ -169,13 +185,19 @@ async def _client(
         yield opened
 
 
-def _account(login: Login, region: str | None, *, elsewhere: bool) -> Account:
+_USUAL: Final[Mapping[str, Any]] = {
+    "http_session_cls": _Verifying,
+    "retries": {"mode": "standard", "max_attempts": _ATTEMPTS},
+}
+
+
+def _account(login: Login, region: str | None, endpoint: str | None) -> Account:
     """What AWS's settings say, nobody being signed in yet. Raises `UsageError`."""
     session = _session(login, region)
-    url, streams = None, None
-    if not elsewhere:
-        url, streams = (_named_url(session, name) for name in ("dynamodb", "dynamodbstreams"))
-    where = session.region_name or (_REGION_OF_OTHERS if elsewhere or url else None)
+    url = None if endpoint else _named_url(session, "dynamodb", alone=False)
+    streams = _named_url(session, "dynamodbstreams", alone=bool(endpoint))
+    where = region_at(endpoint or url, region) or session.region_name
+    where = where or (_REGION_OF_OTHERS if endpoint or url else None)
     if not where:
         raise UsageError(
             "no AWS region is known", "Set `region`, or AWS_REGION, or a region in the profile."
@@ -209,12 +231,17 @@ def _origin(login: Login, account: Account, method: str) -> str:
     return f"the AWS profile {profile!r}" if profile else method
 
 
-def _named_url(session: Any, service: str) -> str | None:
-    """Where AWS's settings put a service, if they do. Raises `UsageError`."""
+def _named_url(session: Any, service: str, *, alone: bool) -> str | None:
+    """Where AWS's settings put a service, if they do: `alone`, or with all others. Raises
+    `UsageError`."""
     core = session._session
     if core.get_config_variable("ignore_configured_endpoint_urls"):
         return None
-    places = ConfiguredEndpointProvider(core.full_config, core.get_scoped_config(), service)
+    profile, environment = dict(core.get_scoped_config()), dict(os.environ)
+    if alone:
+        profile.pop("endpoint_url", None)
+        environment.pop("AWS_ENDPOINT_URL", None)
+    places = ConfiguredEndpointProvider(core.full_config, profile, service, environment)
     url = places.provide()
     try:
         return base_url(url) if url else None

@@ -103,7 +103,7 @@ def _settings(url: str, folder: str) -> Loaded:
 
 
 async def _fill(url: str, count: int) -> None:
-    account = await sign_in(Login(**_KEYS), _REGIONS["source"], elsewhere=True)
+    account = await sign_in(Login(**_KEYS), _REGIONS["source"], endpoint=url)
     async with open_control(account, url=url) as client:
         await client.create_table(**_SPEC)
         await client.update_time_to_live(

@@ -16,7 +16,8 @@ from alternator_migrate.proxies import proxy_for
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How to connect: `insecure` skips the certificate check, `ca_bundle` is a PEM file's path;
+    """How to connect: `insecure` skips the certificate check, `ca_bundle` is a PEM file's path, as
+    are `certificate` and `key` of this client (None for a key that the certificate's file has);
     times are in seconds, `live_seconds` is when a connection is given up for its age; `compress`
     sends request bodies with gzip; `few_headers` leaves out what Alternator does not read."""
 
@@ -28,6 +29,8 @@ class Transport:
     live_seconds: float | None = None
     ca_bundle: str | None = None
     insecure: bool = False
+    certificate: str | None = None
+    key: str | None = None
     compress: bool = False
     few_headers: bool = False
 
@@ -72,10 +75,11 @@ class Node:
         )
 
     def no_tls(self, error: aiohttp.ClientConnectorSSLError) -> errors.MigrateError:
-        """The error for a server that speaks something else than TLS."""
+        """The error for a server that speaks something else than TLS, or does not let us in."""
         return errors.MigrateError(
             f"{self.url} does not speak TLS as it should{self._way}: {error.os_error}",
-            "Write http:// for a port without TLS, or name the TLS port.",
+            "Write http:// for a port without TLS, or name the TLS port; where the server demands "
+            "a client's certificate, set endpoint.clientCertificate and clientKey.",
         )
 
     def unavailable(self, operation: str, error: Exception) -> errors.Unavailable:
@@ -88,7 +92,7 @@ class Node:
 def connector_to(urls: Iterable[str], transport: Transport) -> aiohttp.TCPConnector:
     """The connections to a service at these URLs.
 
-    Raises `UsageError` for a CA bundle that cannot be read.
+    Raises `UsageError` for a CA bundle or a client's certificate that cannot be used.
     """
     secure = any(url.startswith("https:") for url in urls)
     return aiohttp.TCPConnector(
@@ -107,10 +111,32 @@ def _ssl_context(transport: Transport) -> ssl.SSLContext:
             "It must be a PEM file with the certificate of the CA. It is named by "
             "endpoint.caBundle, else by AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE or the AWS profile.",
         ) from error
+    _show_client(context, transport.certificate, transport.key)
     if transport.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _show_client(context: ssl.SSLContext, certificate: str | None, key: str | None) -> None:
+    """Load the certificate that a server may demand. Raises `UsageError`."""
+    if certificate is None:
+        return
+    both = f"{certificate} and {key}" if key else certificate
+    try:
+        context.load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise errors.UsageError(
+            f"the client certificate {both} cannot be used: {_reason_of_tls(error)}",
+            "endpoint.clientCertificate and endpoint.clientKey are to name PEM files: a "
+            "certificate and its own key, without a password.",
+        ) from error
+
+
+def _reason_of_tls(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or str(error)).replace("_", " ").lower()
+    return _reason(error) if isinstance(error, OSError) else str(error)
 
 
 def _words(error: Exception) -> str:

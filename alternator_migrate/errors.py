@@ -138,8 +138,8 @@ class ItemsRefused(ServerRefused):
 class Retryable(MigrateError):
     """A failed attempt that may succeed when repeated, better at another node than `node`."""
 
-    def __init__(self, message: str, node: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, node: str = "", hint: str = "") -> None:
+        super().__init__(message, hint)
         self.node = node
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import re
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from alternator_migrate import errors, wire
 from alternator_migrate.answers import LARGEST, SLOWEST, Answer, Receiver, too_large, too_slow
 from alternator_migrate.dialing import Node, Transport, connector_to
+from alternator_migrate.failures import failure, is_server_error
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.sigv4 import CONTENT_TYPE, Credentials, Signer
 
@@ -28,31 +28,7 @@ CredentialSource = Callable[[], Awaitable[Credentials]]
 
 API: Final = "DynamoDB_20120810"
 STREAMS_API: Final = "DynamoDBStreams_20120810"
-THROTTLING: Final = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "ProvisionedThroughputExceeded",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-INVALID_ITEMS: Final = frozenset(
-    {
-        "ValidationException",
-        "SerializationException",
-        "ItemCollectionSizeLimitExceededException",
-    }
-)
 _READ_BUFFER: Final = 2**21
-_TOO_LONG = re.compile(r"Invalid length of BatchWriteItem command, got \d+ items, maximum is (\d+)")
-_NO_RETRY_MENDS = re.compile(r"Key size too large|Mutation of \d+ bytes is too large")
-_SKEW = re.compile(r"signature expired|not yet current", re.IGNORECASE)
 
 
 class Lane:
@@ -239,21 +215,9 @@ def _failure(operation: str, status: int, body: bytes, url: str) -> errors.Migra
     """The error that a non-200 answer stands for."""
     code, words = wire.read_error(body)
     words = words or body[:200].decode("utf-8", "replace").strip()
-    if code in THROTTLING or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return errors.Throttled(f"{operation} at {url}: {code}: {words}", url)
-    if _NO_RETRY_MENDS.search(words):
-        return errors.ItemsRefused(operation, code, words)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "InternalServerError":
-        return errors.ServerFault(f"{operation} at {url}: {code or f'HTTP {status}'}: {words}", url)
-    if too_long := _TOO_LONG.search(words):
-        return errors.BatchTooLong(operation, code, words, int(too_long[1]))
-    if code in INVALID_ITEMS:
-        return errors.ItemsRefused(operation, code, words)
-    if not code:
-        return _stranger(f"{operation} at {url}: HTTP {status}", body, words, url)
-    if _SKEW.search(words):
-        return errors.ServerRefused(operation, code, words, "Set the clock of this machine.")
-    return errors.ServerRefused(operation, code, words)
+    if code or is_server_error(status, code) or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return failure(operation, status, code, words, url)
+    return _stranger(f"{operation} at {url}: HTTP {status}", body, words, url)
 
 
 def _stranger(what: str, body: bytes, words: str, url: str) -> errors.MigrateError:

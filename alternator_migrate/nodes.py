@@ -24,7 +24,8 @@ class Nodes:
 
     A node joins it once it has answered, and leaves it with its first failed request, until it
     answers a probe again: a dead node costs one request, and nothing after that. Where no listed
-    node can be reached from here (as behind a forwarded port) the contact nodes serve alone.
+    node can be reached from here (as behind a forwarded port) the contact nodes serve alone, but
+    where a datacenter or rack is chosen: a contact may be elsewhere, so only listed nodes serve.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Nodes:
         self._clock = clock
         chosen = (("dc", datacenter), ("rack", rack))
         query = "&".join(f"{key}={quote(value)}" for key, value in chosen if value)
+        self._is_chosen = bool(query)
         self.path = f"/localnodes?{query}" if query else "/localnodes"
         self._listed: tuple[str, ...] = ()
         self._answering: set[str] = set(contacts)
@@ -59,6 +61,11 @@ class Nodes:
     def listed(self) -> tuple[str, ...]:
         """The URLs of the nodes that the service lists; empty where it lists none."""
         return self._listed
+
+    @property
+    def reached(self) -> bool:
+        """Whether a node of the rotation answered when it was last asked."""
+        return not self._answering.isdisjoint(self._rotation)
 
     def pick(self, avoid: str = "") -> str:
         """The URL whose turn it is; never `avoid` where there is another."""
@@ -118,12 +125,13 @@ class Nodes:
 
     def _turn_anew(self) -> None:
         """Listed nodes that answer; else contacts that answer; else all there are."""
-        for choice in (self._listed, self.contacts):
+        contacts = () if self._is_chosen and self._listed else self.contacts
+        for choice in (self._listed, contacts):
             answering = tuple(url for url in choice if url in self._answering)
             if answering:
                 self._rotation = answering
                 return
-        self._rotation = tuple(dict.fromkeys((*self.contacts, *self._listed)))
+        self._rotation = tuple(dict.fromkeys((*contacts, *self._listed)))
 
 
 def _urls_like(contact: str, addresses: Iterable[object]) -> Iterable[str]:

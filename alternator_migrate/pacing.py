@@ -240,7 +240,8 @@ class Retry:
 
 def _give_up(state: tenacity.RetryCallState, seconds: float) -> NoReturn:
     cause = state.outcome.exception() if state.outcome else None
+    words, hint = (cause.args[0], cause.hint) if isinstance(cause, Retryable) else (cause, "")
     raise OutOfTime(
-        f"gave up after {state.attempt_number} attempts in {seconds:.0f} s: {cause}",
-        "Raise retryBudgetSeconds if the server needs longer to recover.",
+        f"gave up after {state.attempt_number} attempts in {seconds:.0f} s: {words}",
+        hint or "Raise retryBudgetSeconds if the server needs longer to recover.",
     ) from cause

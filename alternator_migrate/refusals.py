@@ -11,13 +11,15 @@ from alternator_migrate.errors import (
     REMEDIES,
     WRONG_SERVER,
     MigrateError,
+    Retryable,
     ServerRefused,
     Unavailable,
     UsageError,
 )
+from alternator_migrate.failures import failure
 
 _LONGEST_WORDS: Final = 300
-_SERVER_ERRORS: Final = 500
+_REFRESHING: Final = "refreshing the credentials"
 _SETTINGS: Final = "Check the AWS_... variables of the environment, and the profile in AWS's files."
 _FILES: Final = "AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE are to name INI files."
 _LOG_IN: Final = "Log in anew: `aws sso login`, with --profile where one is used."
@@ -48,6 +50,7 @@ ODD: Final = (
 )
 """What botocore lets fall where files, programs and services of credentials hold something else
 than they should."""
+_TRANSIENT: Final = boto.ConnectionError | boto.HTTPClientError
 _BY_TYPE: Final[dict[type[boto.BotoCoreError], str]] = {
     boto.InvalidRegionError: "Check `region`: letters, digits and hyphens, such as eu-west-1.",
     boto.ConfigParseError: _FILES,
@@ -103,6 +106,26 @@ class obtaining(refusing):  # noqa: N801 # reads as a statement
             ) from error
 
 
+class repeating:  # noqa: N801 # reads as a statement: `with repeating("CreateTable"):`
+    """A context that tells what may succeed when repeated as `Retryable`, and nothing else."""
+
+    def __init__(self, operation: str) -> None:
+        self._operation = operation
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        told: MigrateError | None = None
+        if isinstance(error, boto.ClientError):
+            told = failure(self._operation, _status(error), error_code(error), _words(error))
+        elif isinstance(error, _TRANSIENT) and not isinstance(error, boto.SSLError):
+            hint = _remedy(error) or _UNREACHED
+            told = Unavailable(f"{self._operation}: {_text(error)}", hint=hint)
+        if isinstance(told, Retryable):
+            raise told from error
+
+
 class configuring:  # noqa: N801 # reads as a statement: `with configuring():`
     """A context in which AWS's settings are read: what is wrong with them is a `UsageError`."""
 
@@ -120,16 +143,20 @@ class configuring:  # noqa: N801 # reads as a statement: `with configuring():`
 def not_refreshed(error: Exception) -> MigrateError:
     """What keeps credentials from being refreshed: a refusal is final, anything else may pass."""
     if isinstance(error, boto.ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status < _SERVER_ERRORS and "Throttl" not in error_code(error):
-            return ServerRefused("refreshing the credentials", error_code(error), _words(error))
-    return Unavailable(f"refreshing the credentials: {_odd(error)}")
+        told = failure(_REFRESHING, _status(error), error_code(error), _words(error))
+        if isinstance(told, ServerRefused):
+            return told
+    return Unavailable(f"{_REFRESHING}: {_odd(error)}")
 
 
 def error_code(error: boto.ClientError) -> str:
     """The API's error type of a botocore error; the HTTP status where there is none."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
     return str(error.response.get("Error", {}).get("Code", "") or status)
+
+
+def _status(error: boto.ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _remedy(error: Exception) -> str:

@@ -5,15 +5,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
-from alternator_migrate.aws import Account, Login, is_public, open_control, sign_in, streams_url
-from alternator_migrate.config.settings import AlternatorOptions, Side
+from alternator_migrate.aws import Account, Login, open_control, sign_in, streams_url
+from alternator_migrate.config.settings import AlternatorOptions, Endpoint, Side, SourceEndpoint
+from alternator_migrate.control import Control
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dialing import Transport
+from alternator_migrate.endpoints import aws_host
 from alternator_migrate.errors import Unavailable, UsageError
 from alternator_migrate.lane import STREAMS_API, Lane, open_lane
 from alternator_migrate.nodes import Nodes
+from alternator_migrate.pacing import Retry
 from alternator_migrate.tables import Table
 
 _SPARE_CONNECTIONS: Final = 4
@@ -22,7 +26,7 @@ _SPARE_CONNECTIONS: Final = 4
 @dataclass(frozen=True, slots=True)
 class Service:
     """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
-    this is AWS itself, not a custom endpoint; `skew` is this clock minus the server's, seconds;
+    this is AWS itself, by whatever host; `skew` is this clock minus the server's, seconds;
     `streams` opens a lane to the streams API."""
 
     table: Table
@@ -47,10 +51,14 @@ class Service:
 async def open_service(
     role: str, side: Side, connections: int, patience: float
 ) -> AsyncIterator[Service]:
-    """Connect to the source or the target (`role`); no answer is waited for longer than `patience`
-    seconds. Raises `UsageError` where that fails."""
+    """Connect to the source or the target (`role`); no answer is waited for, and no request of the
+    control plane repeated, for longer than `patience` seconds. Raises `UsageError` where that
+    fails."""
     endpoint = side.endpoint
-    account = await sign_in(_login(side), side.region, elsewhere=endpoint is not None)
+    account = await sign_in(
+        _login(side), side.region, endpoint=endpoint.contacts[0] if endpoint else None
+    )
+    _check_files(role, endpoint)
     transport = _transport(side, account, connections + _SPARE_CONNECTIONS)
     transport = replace(transport, read_timeout=min(transport.read_timeout, patience))
     named = (account.url,) if account.url else ()
@@ -59,8 +67,7 @@ async def open_service(
     async with open_control(
         account,
         url=nodes.contacts[0] if nodes else None,
-        ca_bundle=transport.ca_bundle,
-        insecure=transport.insecure,
+        transport=transport,
         route=nodes.pick if nodes else None,
     ) as client:
         nodes = nodes or Nodes((str(client.meta.endpoint_url),))
@@ -68,29 +75,50 @@ async def open_service(
             options = side.alternator or (AlternatorOptions() if is_alternator else None)
             if options:
                 await _know_nodes(role, side, lane)
-            table = Table(client, side.table, f"{role} {nodes.contacts[0]}")
-            own = not contacts
-            streams = partial(_open_streams, lane.nodes, transport, account, own=own)
+            where = f"{role} {nodes.contacts[0]}"
+            table = Table(Control(client, Retry(patience), where), side.table, where)
+            own = not contacts or aws_host(contacts[0]) is not None
+            streams = partial(
+                _open_streams, side, lane.nodes, transport, account, named=bool(contacts)
+            )
             yield Service(table, lane, options, own, skew, streams)
 
 
 @asynccontextmanager
 async def _open_streams(
-    nodes: Nodes, transport: Transport, account: Account, *, own: bool
+    side: Side, nodes: Nodes, transport: Transport, account: Account, *, named: bool
 ) -> AsyncIterator[Lane]:
-    """A lane to the streams API: at the table's nodes, or where AWS or its settings have it."""
-    if own or is_public(nodes.contacts[0]):
-        nodes = Nodes((await streams_url(account),))
-    elif account.streams and account.streams != account.url:
-        nodes = Nodes((account.streams,))
+    """A lane to the streams API of a side, whose table is at `nodes`: `named` in a configuration
+    or in AWS's settings. Raises `UsageError`."""
+    url = await _streams_url(side, nodes.contacts[0], account, named=named)
     async with open_lane(
-        nodes,
+        Nodes((url,)) if url else nodes,
         transport,
         region=account.region,
         credentials=account.credentials,
         api=STREAMS_API,
     ) as lane:
         yield lane
+
+
+async def _streams_url(side: Side, url: str, account: Account, *, named: bool) -> str | None:
+    """Where the streams of a table at `url` are, if not there: where the configuration or AWS's
+    settings say, else where AWS has them."""
+    given = side.endpoint.streams_url if isinstance(side.endpoint, SourceEndpoint) else None
+    if given or side.type == "alternator":
+        return given
+    if account.streams and account.streams != account.url:
+        return account.streams
+    if not named:
+        return await streams_url(account)
+    host = aws_host(url)
+    if host and not host.streams:
+        raise UsageError(
+            f"where the streams are cannot be known from the VPC endpoint {url}",
+            "Set source.endpoint.streamsUrl: the VPC endpoint of DynamoDB Streams, or "
+            f"https://streams.dynamodb.{host.region}.amazonaws.com where that can be reached.",
+        )
+    return host.streams if host else None
 
 
 @asynccontextmanager
@@ -118,21 +146,31 @@ async def _first_answer(role: str, lane: Lane) -> tuple[int, bytes, float | None
             return await lane.get(url, "/localnodes")
         except Unavailable as error:
             failures.append(str(error.args[0]))
-    raise UsageError(
-        f"cannot reach the {role}: {'; '.join(failures)}",
-        f"Check {role}.endpoint and the network.",
-    )
+    hint = f"Check {role}.endpoint and the network."
+    if lane.nodes.contacts[0].startswith("https:"):
+        hint += (
+            f" A server that demands a client's certificate closes the connection without one "
+            f"that it knows: {role}.endpoint.clientCertificate and clientKey."
+        )
+    raise UsageError(f"cannot reach the {role}: {'; '.join(failures)}", hint)
 
 
 async def _know_nodes(role: str, side: Side, lane: Lane) -> None:
-    """Learn the nodes; a datacenter or rack without any is a mistake."""
+    """Learn the nodes; a datacenter or rack where none is, or none answers, is a mistake."""
     await lane.nodes.refresh(lane.ask)
-    options = side.alternator
-    if options and (options.datacenter or options.rack) and not lane.nodes.listed:
+    options, nodes = side.alternator, lane.nodes
+    if options is None or not (options.datacenter or options.rack):
+        return
+    place = f"datacenter {options.datacenter or '(any)'}, rack {options.rack or '(any)'}"
+    if not nodes.listed:
         raise UsageError(
-            f"the {role} has no nodes in datacenter {options.datacenter or '(any)'}, "
-            f"rack {options.rack or '(any)'}",
-            f"Check {role}.datacenter and {role}.rack.",
+            f"the {role} has no nodes in {place}", f"Check {role}.datacenter and {role}.rack."
+        )
+    if not nodes.reached:
+        raise UsageError(
+            f"no node of the {role} in {place} can be reached: {', '.join(nodes.listed)}",
+            f"Check the network. Without {role}.datacenter and {role}.rack the nodes of "
+            f"{role}.endpoint serve, wherever they are.",
         )
 
 
@@ -170,13 +208,15 @@ def _nodes(side: Side, contacts: tuple[str, ...]) -> Nodes:
 
 
 def _transport(side: Side, account: Account, connections: int) -> Transport:
-    options = side.alternator or AlternatorOptions()
+    options, endpoint = side.alternator or AlternatorOptions(), side.endpoint
     transport = Transport(
         connections=connections,
         acquire_timeout=_seconds(options.connection_acquisition_timeout_ms),
         live_seconds=_seconds(options.connection_time_to_live_ms),
-        ca_bundle=(side.endpoint and side.endpoint.ca_bundle) or account.ca_bundle,
-        insecure=bool(side.endpoint and side.endpoint.insecure_skip_verify),
+        ca_bundle=(endpoint and endpoint.ca_bundle) or account.ca_bundle,
+        insecure=bool(endpoint and endpoint.insecure_skip_verify),
+        certificate=endpoint.client_certificate if endpoint else None,
+        key=endpoint.client_key if endpoint else None,
         compress=options.compression,
         few_headers=options.optimize_headers,
     )
@@ -185,6 +225,21 @@ def _transport(side: Side, account: Account, connections: int) -> Transport:
     if options.connection_max_idle_time_ms is not None:
         transport = replace(transport, idle_timeout=options.connection_max_idle_time_ms / 1000)
     return transport
+
+
+def _check_files(role: str, endpoint: Endpoint | None) -> None:
+    """Raise `UsageError` for a client's file that cannot be read."""
+    certificate = endpoint and endpoint.client_certificate
+    key = endpoint and endpoint.client_key
+    for name, path in (("clientCertificate", certificate), ("clientKey", key)):
+        try:
+            if path:
+                Path(path).read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"{role}.endpoint.{name}: {path} cannot be read: {error.strerror}",
+                "It is to be a PEM file that this user may read.",
+            ) from error
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -220,7 +220,7 @@ async def seed(options: argparse.Namespace) -> None:
 async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[Lane, Table]]:
     """A lane to the endpoint and the table there. Raises `UsageError` if nothing answers."""
     account = await sign_in(
-        Login(options.access_key, options.secret_key), options.region, elsewhere=True
+        Login(options.access_key, options.secret_key), options.region, endpoint=options.endpoint
     )
     async with (
         open_lane(

@@ -8,7 +8,15 @@ from urllib.parse import urlsplit
 from alternator_migrate.conditions import matcher
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
-from alternator_migrate.config.settings import Credentials, Endpoint, Filter, Settings, Side, Source
+from alternator_migrate.config.settings import (
+    Credentials,
+    Endpoint,
+    Filter,
+    Settings,
+    Side,
+    Source,
+    SourceEndpoint,
+)
 from alternator_migrate.expressions import ExpressionError, TooDeepError
 
 _REDACTED: Final = "<redacted>"
@@ -55,6 +63,7 @@ def _of_side(name: str, side: Side) -> Iterator[Contradiction]:
     endpoint = f"{name}.endpoint"
     if side.endpoint:
         yield from _of_endpoint(endpoint, side.endpoint, is_aws=side.type == "dynamodb")
+        yield from _of_streams(name, side)
         if side.endpoint.urls and side.type != "alternator" and not side.alternator:
             about = (f"{name}.type", f"{endpoint}.urls", f"{name}.alternator")
             yield Contradiction(f"{endpoint}.urls", "several nodes are for type: alternator", about)
@@ -79,6 +88,14 @@ def _of_arn(name: str, side: Side) -> Iterator[Contradiction]:
         yield Contradiction(region, words, (table, region))
 
 
+def _of_streams(name: str, side: Side) -> Iterator[Contradiction]:
+    path = f"{name}.endpoint.streamsUrl"
+    named = isinstance(side.endpoint, SourceEndpoint) and side.endpoint.streams_url
+    if named and side.type == "alternator":
+        words = "is for type: dynamodb; Alternator has its streams where its tables are"
+        yield Contradiction(path, words, (f"{name}.type", path))
+
+
 def _of_endpoint(path: str, endpoint: Endpoint, *, is_aws: bool) -> Iterator[Contradiction]:
     host, port = f"{path}.host", f"{path}.port"
     ways = [bool(endpoint.host), bool(endpoint.url), bool(endpoint.urls)]
@@ -91,6 +108,16 @@ def _of_endpoint(path: str, endpoint: Endpoint, *, is_aws: bool) -> Iterator[Con
         yield Contradiction(port, "goes with host; a URL has its own port", (host, port))
     elif endpoint.port and _has_port(str(endpoint.host)):
         yield Contradiction(port, "stands beside a host that has a port already", (host, port))
+    yield from _of_client(path, endpoint)
+
+
+def _of_client(path: str, endpoint: Endpoint) -> Iterator[Contradiction]:
+    certificate, secret = f"{path}.clientCertificate", f"{path}.clientKey"
+    about = (certificate, secret, *(f"{path}.{way}" for way in ("host", "port", "url", "urls")))
+    if endpoint.client_key and not endpoint.client_certificate:
+        yield Contradiction(secret, "goes with clientCertificate", about[:2])
+    elif endpoint.client_certificate and any(url.startswith("http:") for url in endpoint.contacts):
+        yield Contradiction(certificate, "is for https://, which the endpoint is not", about)
 
 
 def _of_credentials(path: str, credentials: Credentials) -> Iterator[Contradiction]:

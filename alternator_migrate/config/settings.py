@@ -29,6 +29,7 @@ from alternator_migrate.config.keys import (
     table_name,
     text,
 )
+from alternator_migrate.endpoints import aws_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class Endpoint:
     )
     ca_bundle: str | None = key(text, "PEM file of the CA that signed the server's certificate")
     insecure_skip_verify: bool = key(flag, "do not check the certificate", default=False)
+    client_certificate: str | None = key(
+        text, "PEM file of this client's certificate, for a server that demands one"
+    )
+    client_key: str | None = key(text, "PEM file of its key, where the other has none")
 
     @property
     def contacts(self) -> tuple[str, ...]:
@@ -53,8 +58,18 @@ class Endpoint:
             return ()
         host = self.host.rstrip("/")
         if "://" not in host:
-            host = f"{'https' if self.port == 443 else 'http'}://{host}"
+            secure = self.port == 443 or (not self.port and aws_host(f"https://{host}"))
+            host = f"{'https' if secure else 'http'}://{host}"
         return (f"{host}:{self.port}" if self.port else host,)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEndpoint(Endpoint):
+    """Where a service that is read listens."""
+
+    streams_url: str | None = key(
+        base_url, "where DynamoDB Streams are, if not where AWS has them (VPC endpoints)"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,7 @@ class Side:
 class Source(Side):
     """The table to read."""
 
+    endpoint: SourceEndpoint | None = section(SourceEndpoint, "where to connect, if not AWS")
     scan_segments: int | None = key(integer(1, 1_000_000), "segments of the parallel Scan")
     read_throughput: float | None = key(number(0.1), "read units per second for the whole run")
     throughput_read_percent: float = key(

@@ -12,6 +12,7 @@ from tests.conftest import RunCli
 from tests.e2e import jobs
 from tests.e2e.jobs import Command, Ending, Job, Migrate, Report, read_summary, write_config
 from tests.e2e.stage import Stage, staged
+from tests.servers.guarded import Guarded
 from tests.standin import StandIn
 
 
@@ -32,9 +33,10 @@ def _service_models_are_read_once() -> Iterator[None]:
 
 
 @pytest.fixture
-async def standin() -> AsyncIterator[StandIn]:
-    """An Alternator that keeps every request in its log."""
-    async with StandIn(record=True) as server:
+async def standin(request: pytest.FixtureRequest) -> AsyncIterator[StandIn]:
+    """An Alternator that keeps every request in its log; see `EITHER`."""
+    kind = getattr(request, "param", "open")
+    async with Guarded(record=True) if kind == "guarded" else StandIn(record=True) as server:
         yield server
 
 

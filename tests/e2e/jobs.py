@@ -19,6 +19,7 @@ from alternator_migrate.tables import check_empty
 from alternator_migrate.wiring import build_migration, open_sides
 from tests.servers.client import REGION, Item
 from tests.shapes import canonical
+from tests.standin import StandIn
 
 Job = dict[str, Any]
 
@@ -92,6 +93,12 @@ def dynamodb(url: str, table: str, **more: Any) -> Job:
 def alternator(url: str, table: str, **more: Any) -> Job:
     """A side of type alternator, unsigned unless `more` has credentials."""
     return {"type": "alternator", "table": table, "endpoint": {"url": url}, **more}
+
+
+def standing_at(server: StandIn, table: str, **more: Any) -> Job:
+    """A side at a stand-in, signed where it checks signatures."""
+    keys = {"credentials": KEYS} if server.auth else {}
+    return alternator(server.url, table, **keys, **more)
 
 
 def job(source: Job, target: Job, **more: Any) -> Job:

@@ -229,6 +229,34 @@ async def test_a_place_without_nodes_is_a_mistake_before_anything_is_written(
     assert not cluster.store.tables
 
 
+async def test_one_failed_request_at_each_node_sends_none_to_another_datacenter(
+    source: StandIn, cluster: StandIn, tmp_path: Path
+) -> None:
+    for node, dc in enumerate(("dc1", "dc2", "dc2")):
+        cluster.topology[node].dc = dc
+    content = config(source, cluster, datacenter="dc2")
+    content["target"]["activeRefreshIntervalMs"] = 5000
+    cluster.faults.rate("BatchWriteItem", "reset_after_write", 0.2)
+    copied(await migrate(tmp_path, content), cluster)
+    assert cluster.by_node[0] == 0
+    assert cluster.by_node[1] > 0 < cluster.by_node[2]
+
+
+async def test_a_datacenter_that_cannot_be_reached_is_told_before_anything_is_written(
+    source: StandIn, cluster: StandIn, tmp_path: Path
+) -> None:
+    for node, dc in enumerate(("dc1", "dc2", "dc2")):
+        cluster.topology[node].dc = dc
+    for node in (1, 2):
+        await cluster.kill(node)
+    failure = (await migrate(tmp_path, config(source, cluster, datacenter="dc2"))).failure
+    assert isinstance(failure, UsageError)
+    assert "datacenter dc2" in str(failure)
+    assert all(each in str(failure) for each in cluster.urls[1:])
+    assert "target.datacenter" in failure.hint
+    assert not cluster.requests
+
+
 async def test_a_source_of_several_nodes_is_read_through_their_deaths(
     source: StandIn, cluster: StandIn, tmp_path: Path
 ) -> None:

@@ -26,6 +26,9 @@ PASSING = (
     faults.cut_off(),
     faults.cut_off_error(),
     faults.bad_crc(),
+    faults.signature_expired(),
+    faults.replicated_write_conflict(),
+    faults.transaction_in_progress(),
 )
 OF_THE_STANDIN = (
     *("error_500", "partial_500", "slow_500", "overload", "overload_close"),

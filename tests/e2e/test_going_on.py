@@ -11,10 +11,11 @@ import pytest
 
 from tests.cli.support import READS
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, alternator, job, write_config
+from tests.e2e.jobs import Job, alternator, job, standing_at, write_config
 from tests.servers.cli import Result, running
 from tests.servers.client import call, create_table, fill
 from tests.servers.filled import filled
+from tests.servers.guarded import EITHER
 from tests.shapes import same_items
 from tests.standin import StandIn
 
@@ -34,7 +35,7 @@ def slowly(source: StandIn, target: StandIn, seconds: float = 0.03, **more: Any)
     """A migration of one batch at a time, each taking a while."""
     target.faults.rate("BatchWriteItem", "slow", 1.0, seconds)
     options = {"maxItemsPerBatch": 10, "maxConnections": 1}
-    ends = alternator(source.url, TABLE, scanSegments=4), alternator(target.url, TABLE, **options)
+    ends = alternator(source.url, TABLE, scanSegments=4), standing_at(target, TABLE, **options)
     return job(*ends, **more)
 
 
@@ -66,6 +67,7 @@ def saved(folder: Path) -> int:
         return 0
 
 
+@EITHER
 @pytest.mark.parametrize("number", STOPS)
 async def test_a_stopped_run_names_its_savepoint_and_the_next_goes_on(
     source: StandIn, standin: StandIn, tmp_path: Path, run_cli: RunCli, number: signal.Signals

@@ -174,17 +174,17 @@ async def test_a_proxy_does_not_hide_a_certificate_of_nobody_known(
     secure: tuple[StandIn, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, bundle = secure
-    monkeypatch.setattr("alternator_migrate.aws._ATTEMPTS", 1)
     async with Forwarder() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        account = await sign_in(Login("role", "secret"), "eu-west-1", elsewhere=True)
+        account = await sign_in(Login("role", "secret"), "eu-west-1", endpoint=server.url)
         async with open_lane(Nodes((server.url,)), Transport(), region="") as lane:
             with pytest.raises(MigrateError, match="does not prove who it is"):
                 await lane.call("Scan", b"{}")
         async with open_control(account, url=server.url) as client:
             with pytest.raises(MigrateError, match="CERTIFICATE_VERIFY_FAILED"), refusing("List"):
                 await client.list_tables()
-        async with open_control(account, url=server.url, ca_bundle=bundle) as client:
+        own = Transport(ca_bundle=bundle)
+        async with open_control(account, url=server.url, transport=own) as client:
             assert await Table(client, "Nowhere").inspect() is None
 
 

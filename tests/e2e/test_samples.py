@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import pytest
 
 from tests import shapes
-from tests.e2e.jobs import Migrate, alternator, by_key, dynamodb, job
+from tests.e2e.jobs import Migrate, alternator, by_key, dynamodb, job, standing_at
 from tests.servers.client import Item, create_table, exchange, fill, scan_all
+from tests.servers.guarded import EITHER
 from tests.servers.proxy import FaultProxy
 from tests.shapes import KEYS, LOCAL, MOTO, Sample, same_item, same_items
 from tests.standin import StandIn
@@ -41,15 +42,15 @@ def raw_items(answer: bytes) -> list[str]:
     return found
 
 
+@EITHER
 async def test_from_dynamodb_to_alternator(
     dynamodb_local: str, standin: StandIn, table_name: str, migrate: Migrate
 ) -> None:
     samples = for_alternator(LOCAL)
     await create_table(dynamodb_local, table_name)
     await fill(dynamodb_local, table_name, [sample.item() for sample in samples])
-    ending = await migrate(
-        job(dynamodb(dynamodb_local, table_name), alternator(standin.url, table_name))
-    )
+    ends = dynamodb(dynamodb_local, table_name), standing_at(standin, table_name)
+    ending = await migrate(job(*ends))
     assert ending.done.items.written == len(samples)
     assert changed(samples, standin.items(table_name)) == []
     source = by_key(await scan_all(dynamodb_local, table_name))

@@ -15,12 +15,13 @@ from alternator_migrate.checking import Check
 from alternator_migrate.comparing import Wishes
 from alternator_migrate.config import load
 from alternator_migrate.model import Progress, Verdict
-from tests.e2e.jobs import Job, alternator, dynamodb, write_config
+from tests.e2e.jobs import Job, dynamodb, standing_at, write_config
 from tests.servers.client import Item, call, create_table, fill
+from tests.servers.guarded import Guarded
 from tests.standin import StandIn
 
 SERVERS: Final = ("dynamodb_local", "moto", "standin")
-PAIRS: Final = [*itertools.product(SERVERS, SERVERS)]
+PAIRS: Final = [*itertools.product(SERVERS, SERVERS), ("guarded", "guarded")]
 QUICK: Final = [0.01, 0.02]
 REGIONS: Final = {"source": "us-east-1", "target": "us-west-2"}
 
@@ -99,9 +100,10 @@ async def two_tables(
         places = []
         for role, server in zip(("source", "target"), pair, strict=True):
             more = source if role == "source" else {}
-            if server == "standin":
-                url = (await stack.enter_async_context(StandIn(page_bytes=2000))).url
-                side = alternator(url, table, **more)
+            if server in ("standin", "guarded"):
+                kind = Guarded if server == "guarded" else StandIn
+                opened = await stack.enter_async_context(kind(page_bytes=2000))
+                url, side = opened.url, standing_at(opened, table, **more)
             else:
                 second = role == "target" and server == "dynamodb_local"
                 name = {"moto": "moto_server"}.get(server, server)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.jobs import Job, alternator, job
+from tests.e2e.jobs import Job, job, standing_at
 from tests.standin import StandIn
 
 TABLE = "Example"
@@ -16,8 +16,8 @@ Options = Callable[[str], tuple[str, ...]]
 def between(source: StandIn, target: StandIn, segments: int = 8, **more: Any) -> Job:
     """A copy of all items by so many segments, in batches of ten."""
     ends = (
-        alternator(source.url, TABLE, scanSegments=segments),
-        alternator(target.url, TABLE, maxItemsPerBatch=10),
+        standing_at(source, TABLE, scanSegments=segments),
+        standing_at(target, TABLE, maxItemsPerBatch=10),
     )
     return job(*ends, **more)
 

@@ -11,11 +11,12 @@ import pytest
 
 from tests.cli.support import READS
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, alternator, job, read_summary, write_config
+from tests.e2e.jobs import Job, read_summary, write_config
 from tests.e2e.tables import definitions, index
 from tests.engines.ends import ITEMS, TABLE, Options, batches, between, slow_down
 from tests.servers.cli import Result, running
 from tests.servers.client import create_table, fill
+from tests.servers.guarded import NODES, Guarded
 from tests.shapes import LOCAL, MOTO, same_items, samples
 from tests.standin import StandIn
 
@@ -238,14 +239,9 @@ async def test_a_finished_migration_is_known_to_all(
 
 
 async def test_unsigned_and_signed_ends_alike(engine: str, run: Runs, source: StandIn) -> None:
-    async with StandIn(auth={"role": "hunter2"}) as guarded:
-        keys = {"accessKey": "role", "secretKey": "hunter2"}
-        ends = (
-            alternator(source.url, TABLE, scanSegments=4),
-            alternator(guarded.url, TABLE, credentials=keys),
-        )
-        write_config(run.folder, job(*ends))
-        result = await run(engine)
+    async with Guarded() as guarded:
+        write_config(run.folder, between(source, guarded))
+        result = await run(engine, "--validate")
         if engine == "dask":
             assert result.code == 2
             assert "would travel in the clear" in result.err
@@ -253,3 +249,5 @@ async def test_unsigned_and_signed_ends_alike(engine: str, run: Runs, source: St
         else:
             assert result.code == 0, result
             assert same_items(guarded.items(TABLE), ITEMS)
+            assert run.table["validation"]["compared"] == len(ITEMS)
+            assert all(guarded.by_node[node] for node in range(NODES))

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.jobs import Job, alternator, dynamodb, job, write_config
+from tests.e2e.jobs import Job, dynamodb, job, standing_at, write_config
 from tests.servers.client import call, create_table, fill, scan_all
+from tests.servers.guarded import Guarded
 from tests.shapes import same_items
 from tests.standin import StandIn
 
@@ -36,7 +37,7 @@ class Table:
         """Write config.yaml: a copy with following; `more` replaces sections."""
         target: Mapping[str, Any] = more.pop("target", {})
         source = dynamodb(self.url, self.name, scanSegments=2, **more.pop("source", {}))
-        ends = source, alternator(self.target.url, self.name, streamChanges=True, **target)
+        ends = source, standing_at(self.target, self.name, streamChanges=True, **target)
         path = str(self.folder / "savepoints")
         rest = {"savepoints": {"path": path, "intervalSeconds": OFTEN}, "cutover": RULE, **more}
         content: Job = job(*ends, **rest)
@@ -67,7 +68,7 @@ async def table(
 
 
 @pytest.fixture
-async def standin() -> AsyncIterator[StandIn]:
-    """An Alternator of one node."""
-    async with StandIn() as server:
+async def standin(request: pytest.FixtureRequest) -> AsyncIterator[StandIn]:
+    """An Alternator of one node; see `EITHER`."""
+    async with Guarded() if getattr(request, "param", "open") == "guarded" else StandIn() as server:
         yield server

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import alternator, dynamodb, job, write_config
+from tests.e2e.jobs import alternator, dynamodb, job, standing_at, write_config
 from tests.following.conftest import RULE
 from tests.servers import faults
 from tests.servers.cli import running
 from tests.servers.client import Item, call, create_table, fill, scan_all
+from tests.servers.guarded import Guarded
 from tests.servers.proxy import FaultProxy
 from tests.shapes import same_items
 from tests.standin import StandIn
@@ -24,9 +25,11 @@ UNTIL = ("--until-caught-up", "--summary-json", "summary.json")
 
 
 @pytest.fixture
-async def source() -> AsyncIterator[StandIn]:
+async def source(request: pytest.FixtureRequest) -> AsyncIterator[StandIn]:
     """A cluster of three nodes with a stream of several shards, shown soon."""
-    async with StandIn(nodes=3, stream_delay=0.3, stream_shards=8) as server:
+    stream: dict[str, Any] = {"stream_delay": 0.3, "stream_shards": 8}
+    guarded = getattr(request, "param", "open") == "guarded"
+    async with Guarded(**stream) if guarded else StandIn(3, **stream) as server:
         await create_table(server.url, TABLE)
         await fill(server.url, TABLE, [item(n) for n in range(200)])
         yield server
@@ -41,7 +44,7 @@ async def put(source: StandIn, number: int, version: int, **more: Any) -> None:
 
 
 def configure(folder: Path, source: StandIn, target: dict[str, Any], **more: Any) -> None:
-    ends = alternator(source.url, TABLE), target | {"streamChanges": True}
+    ends = standing_at(source, TABLE), target | {"streamChanges": True}
     write_config(folder, job(*ends, cutover=RULE, **more))
 
 
@@ -50,6 +53,7 @@ def changes(folder: Path) -> dict[str, Any]:
     return dict(table["changes"])
 
 
+@pytest.mark.parametrize("source", ["open", "guarded"], indirect=True)
 async def test_from_alternator_to_dynamodb(
     source: StandIn, dynamodb_local: str, table_name: str, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from tests.conftest import RunCli
 from tests.following.conftest import Table
 from tests.servers.cli import running
 from tests.servers.client import call, create_table
+from tests.servers.guarded import EITHER
 
 UNTIL = ("--until-caught-up", "--summary-json", "summary.json")
 
@@ -39,6 +40,7 @@ async def until(what: Any, seconds: float = 30) -> None:
             await asyncio.sleep(0.05)
 
 
+@EITHER
 async def test_a_run_ends_when_the_target_has_caught_up(table: Table) -> None:
     seldom = {"path": str(table.folder / "savepoints"), "intervalSeconds": 600}
     table.configure(savepoints=seldom)

@@ -1,17 +1,23 @@
 """A bare client of the DynamoDB API, independent of the product and of any SDK.
 
-It sends a signature that no server can verify, which servers for tests do not do.
+It signs as the role `local`, whose secret is `local`, which few servers for tests verify.
 """
 
+import hashlib
+import hmac
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import aiohttp
 
 Item = dict[str, dict[str, Any]]
 
 REGION = "us-east-1"
+ROLE = SECRET = "local"
+SIGNED = "host;x-amz-date;x-amz-target"
 BATCH = 25
 ATTEMPTS = 100
 TIMEOUT = aiohttp.ClientTimeout(total=60)
@@ -39,7 +45,7 @@ class Answer(NamedTuple):
 def authorization(operation: str, region: str = REGION) -> dict[str, str]:
     """Return the headers of a DynamoDB request for `operation`, with a dummy signature."""
     service = "DynamoDBStreams" if operation in STREAM_OPERATIONS else "DynamoDB"
-    scope = f"local/20200101/{region}/dynamodb/aws4_request"
+    scope = f"{ROLE}/20200101/{region}/dynamodb/aws4_request"
     return {
         "X-Amz-Target": f"{service}_20120810.{operation}",
         "Content-Type": "application/x-amz-json-1.0",
@@ -47,12 +53,30 @@ def authorization(operation: str, region: str = REGION) -> dict[str, str]:
     }
 
 
+def signed(url: str, operation: str, body: bytes, region: str = REGION) -> dict[str, str]:
+    """Return the headers of a DynamoDB request for `operation` with `body`, signed."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    headers = authorization(operation, region) | {"X-Amz-Date": stamp}
+    scope = f"{stamp[:8]}/{region}/dynamodb/aws4_request"
+    values = urlsplit(url).netloc, stamp, headers["X-Amz-Target"]
+    lines = [f"{name}:{value}" for name, value in zip(SIGNED.split(";"), values, strict=True)]
+    request = ["POST", "/", "", *lines, "", SIGNED, hashlib.sha256(body).hexdigest()]
+    hashed = hashlib.sha256("\n".join(request).encode()).hexdigest()
+    key = f"AWS4{SECRET}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashed])
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    signer = f"Credential={ROLE}/{scope}, SignedHeaders={SIGNED}, Signature={signature}"
+    return headers | {"Authorization": f"AWS4-HMAC-SHA256 {signer}"}
+
+
 async def exchange(
     url: str, operation: str, body: bytes, *, region: str = REGION, **headers: str
 ) -> Answer:
     """Send `body` as it is and return what comes back, whatever the status. Follows nothing."""
     async with _session() as session:
-        return await _send(session, url, body, authorization(operation, region) | headers)
+        return await _send(session, url, body, signed(url, operation, body, region) | headers)
 
 
 async def call(
@@ -140,7 +164,7 @@ async def _call(
     session: aiohttp.ClientSession, url: str, operation: str, body: Any, region: str
 ) -> dict[str, Any]:
     raw = json.dumps(body).encode()
-    return _decoded(operation, await _send(session, url, raw, authorization(operation, region)))
+    return _decoded(operation, await _send(session, url, raw, signed(url, operation, raw, region)))
 
 
 async def _send(

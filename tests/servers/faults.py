@@ -44,6 +44,27 @@ def internal_500() -> Fault:
     return _error("internal_500", 500, f"{DYNAMODB}#InternalServerError", "Internal server error")
 
 
+def signature_expired() -> Fault:
+    """400 InvalidSignatureException, as for a request that was long on its way."""
+    early, now = "20200101T000000Z", "20200101T001500Z"
+    words = f"Signature expired: {early} is now earlier than {now} (20200101T003000Z - 15 min.)"
+    return _error("signature_expired", 400, f"{CORAL}.service#InvalidSignatureException", words)
+
+
+def replicated_write_conflict() -> Fault:
+    """400 ReplicatedWriteConflictException."""
+    words = "One or more items in this request are being modified by a request in another Region."
+    kind = f"{DYNAMODB}#ReplicatedWriteConflictException"
+    return _error("replicated_write_conflict", 400, kind, words)
+
+
+def transaction_in_progress() -> Fault:
+    """400 TransactionInProgressException."""
+    words = "The transaction with the given request token is already in progress."
+    kind = f"{DYNAMODB}#TransactionInProgressException"
+    return _error("transaction_in_progress", 400, kind, words)
+
+
 def validation(message: str = "One or more parameter values were invalid") -> Fault:
     """400 ValidationException with `message`."""
     return _error("validation", 400, f"{CORAL}.validate#ValidationException", message)

@@ -8,6 +8,7 @@ async with Forwarder(login="me:secret") as proxy:
 import asyncio
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Self
 from urllib.parse import urlsplit
@@ -19,13 +20,16 @@ UNREACHED = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 
 class Forwarder:
     """A proxy on loopback. `login` is the user:password that it wants; `mute` takes requests and
-    never answers them. `asked` counts requests by method and target, the latter without its path.
+    never answers them; `hosts` has the URLs of servers that play others, by the name of the other.
+    `asked` counts requests by method and target, the latter without its path.
     """
 
-    def __init__(self, *, login: str = "", mute: bool = False) -> None:
+    def __init__(
+        self, *, login: str = "", mute: bool = False, hosts: Mapping[str, str] | None = None
+    ) -> None:
         self.url = ""
         self.asked: Counter[str] = Counter()
-        self._mute = mute
+        self._mute, self._hosts = mute, hosts or {}
         self._wanted = f"Basic {b64encode(login.encode()).decode()}" if login else ""
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -69,8 +73,10 @@ class Forwarder:
         if self._wanted and headers.get("proxy-authorization") != self._wanted:
             writer.write(DENIED)
             return
+        played = self._hosts.get(parts.hostname or "")
+        reached = urlsplit(played) if played else parts
         try:
-            there = await asyncio.open_connection(parts.hostname, parts.port)
+            there = await asyncio.open_connection(reached.hostname, reached.port)
         except OSError:
             writer.write(UNREACHED)
             return

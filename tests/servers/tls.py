@@ -8,6 +8,21 @@ from pathlib import Path
 import pytest
 
 
+async def mutual(folder: Path, version: ssl.TLSVersion) -> tuple[ssl.SSLContext, dict[str, str]]:
+    """A context for a server on 127.0.0.1 that demands a client's certificate, and the endpoint's
+    keys for a client that it knows; skips the test without openssl."""
+    for name in ("server", "client"):
+        (folder / name).mkdir()
+    context, bundle = await self_signed(folder / "server")
+    _, certificate = await self_signed(folder / "client")
+    context.load_verify_locations(certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = version
+    key = certificate.with_name("key.pem")
+    client = {"clientCertificate": str(certificate), "clientKey": str(key)}
+    return context, {"caBundle": str(bundle), **client}
+
+
 async def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """A context for a server on 127.0.0.1, and its certificate; skips the test without openssl."""
     openssl = shutil.which("openssl")

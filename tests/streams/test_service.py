@@ -2,8 +2,9 @@
 
 import pytest
 
-from alternator_migrate.aws import Login, is_public, open_control, sign_in, streams_url
+from alternator_migrate.aws import Login, open_control, sign_in, streams_url
 from alternator_migrate.config.settings import Credentials, Endpoint, Side
+from alternator_migrate.endpoints import aws_host
 from alternator_migrate.pacing import Retry
 from alternator_migrate.services import open_service
 from alternator_migrate.sources.streams import StreamSource
@@ -24,21 +25,31 @@ async def test_aws_serves_streams_at_another_address(region: str, url: str) -> N
     account = await sign_in(Login(access_key="a", secret_key="b"), region)
     assert await streams_url(account) == url
     async with open_control(account, url=None) as client:
-        assert is_public(str(client.meta.endpoint_url))
+        host = aws_host(str(client.meta.endpoint_url))
+    assert host
+    assert host.streams == url
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("variables", "host"),
     [
-        "http://localhost:8000",
-        "http://dynamodb:8000",
-        "https://vpce-1a-2b.dynamodb.eu-west-1.vpce.amazonaws.com",
-        "https://streams.dynamodb.eu-west-1.amazonaws.com",
-        "http://dynamodb.example.com",
+        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "dynamodb-fips.eu-west-1.amazonaws.com"),
+        ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "dynamodb.eu-west-1.api.aws"),
+        (
+            {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
+            "dynamodb-fips.eu-west-1.api.aws",
+        ),
     ],
 )
-def test_other_servers_serve_streams_with_their_tables(url: str) -> None:
-    assert not is_public(url)
+async def test_variants_that_the_settings_of_aws_choose(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], host: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    account = await sign_in(Login(access_key="a", secret_key="b"), "eu-west-1")
+    async with open_control(account, url=None) as client:
+        assert client.meta.endpoint_url == f"https://{host}"
+    assert await streams_url(account) == f"https://streams.{host}"
 
 
 async def test_dynamodb_local(dynamodb_local: str, table_name: str) -> None:

@@ -20,9 +20,9 @@ FLOORS: Final = {
     "words": ("errors", "changes", "description", "model", "slices"),
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "concurrency", "circle", "shards", "config", "decimals"),
+        *("interleave", "concurrency", "circle", "shards", "config", "decimals", "failures"),
         *("untyped", "canonical", "equality", "digests", "clauses", "expressions", "conditions"),
-        *("plain", "judging", "looking", "reading", "confidence"),
+        *("plain", "judging", "looking", "reading", "confidence", "endpoints"),
     ),
     "edges": (
         *(
@@ -39,6 +39,7 @@ FLOORS: Final = {
             "tables",
             "rights",
             "absence",
+            "control",
             "enabling",
             "rejects",
             "findings",

@@ -47,6 +47,39 @@ def test_an_address_that_no_client_could_use_is_a_mistake(key: str, url: str) ->
     assert paths(refused(text).mistakes) == {f"target.endpoint.{key}"}
 
 
+def test_a_host_of_aws_is_spoken_to_by_tls() -> None:
+    host = "dynamodb.eu-west-1.amazonaws.com"
+    settings, _ = loaded(changed("target.endpoint", {"host": host}))
+    assert at(settings, "target.endpoint.contacts") == (f"https://{host}",)
+
+
+def test_streams_have_an_endpoint_of_their_own_at_aws_alone() -> None:
+    endpoint = {"url": "https://h", "streamsUrl": "https://s/"}
+    settings, _ = loaded(changed("source.endpoint", endpoint))
+    assert at(settings, "source.endpoint.streams_url") == "https://s"
+    (mistake,) = refused(changed("source.endpoint", endpoint, ALTERNATOR_SOURCE)).mistakes
+    assert mistake.path == "source.endpoint.streamsUrl"
+    assert "type: dynamodb" in mistake.message
+    (mistake,) = refused(changed("target.endpoint", endpoint)).mistakes
+    assert mistake.path == "target.endpoint.streamsUrl"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "key", "words"),
+    [
+        ({"url": "https://h", "clientKey": "k"}, "clientKey", "goes with clientCertificate"),
+        ({"url": "http://h", "clientCertificate": "c"}, "clientCertificate", "https"),
+        ({"urls": ["https://h", "http://i"], "clientCertificate": "c"}, "clientCertificate", "is"),
+    ],
+)
+def test_a_certificate_that_would_not_be_shown_is_a_mistake(
+    endpoint: dict[str, Any], key: str, words: str
+) -> None:
+    (mistake,) = refused(changed("source.endpoint", endpoint, ALTERNATOR_SOURCE)).mistakes
+    assert mistake.path == f"source.endpoint.{key}"
+    assert words in mistake.message
+
+
 def test_a_host_with_a_port_takes_no_other_port() -> None:
     refused(changed("target.endpoint", {"host": "http://h:8000", "port": 8000}))
 

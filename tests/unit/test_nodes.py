@@ -100,6 +100,26 @@ def test_where_no_listed_node_can_be_reached_the_contacts_serve_alone() -> None:
     virtual_time.run(scene)
 
 
+@pytest.mark.parametrize("place", [{"datacenter": "dc2"}, {"rack": "r2"}])
+def test_where_a_place_is_chosen_nothing_goes_to_a_contact_elsewhere(
+    place: dict[str, str | float],
+) -> None:
+    async def scene() -> None:
+        nodes, cluster = opened(9, **place), Cluster(2)
+        await nodes.refresh(cluster.ask)
+        for each in (1, 2):
+            nodes.failed(url(each))
+        assert in_rotation(nodes) == urls([1, 2])
+        async with watching(nodes, cluster):
+            cluster.dead |= urls([1, 2])
+            assert set(await busy(nodes, 10)) == urls([1, 2])
+            cluster.dead -= {url(2)}
+            await busy(nodes, 2 * ACTIVE)
+            assert in_rotation(nodes) == {url(2)}
+
+    virtual_time.run(scene)
+
+
 def test_a_dead_listed_node_is_asked_by_the_clock_and_no_more() -> None:
     async def scene() -> None:
         nodes, cluster = opened(1), Cluster(3)
