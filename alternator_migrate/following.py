@@ -133,7 +133,12 @@ class Follower:
             self._phase = "live"
         source = self._source = self._stream.open(known.arn)
         self._shards = ShardLedger(
-            known.shards, known.ended, known.counts, known.fresh_at or None, source.delay
+            known.shards,
+            known.ended,
+            known.counts,
+            known.fresh_at or None,
+            source.delay,
+            placed=known.placed_at if begins else None,
         )
         if begins and self._rules.whole:
             self._cutoff = Cutoff(known.placed_at - source.skew)

@@ -31,6 +31,7 @@ class Dialect:
     stream_arn_is_uuid: bool = False
     disabled_stream_kept: bool = True
     put_is_remove_and_modify: bool = False
+    batches_squashed: bool = False
     ttl_is_marked: bool = True
 
 
@@ -61,6 +62,7 @@ OLD = Dialect(
     stream_arn_is_uuid=True,
     disabled_stream_kept=False,
     put_is_remove_and_modify=True,
+    batches_squashed=True,
     ttl_is_marked=False,
 )
 """ScyllaDB 5.1, as seen on a running server."""

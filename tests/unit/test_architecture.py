@@ -20,7 +20,7 @@ FLOORS: Final = {
     "words": ("errors", "changes", "description", "model", "slices"),
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
-        *("interleave", "concurrency", "circle", "shards", "config", "decimals"),
+        *("interleave", "concurrency", "circle", "shards", "manners", "config", "decimals"),
         *("untyped", "canonical", "equality", "digests", "clauses", "expressions", "conditions"),
         *("plain", "judging", "looking", "reading", "confidence"),
     ),
