@@ -186,5 +186,7 @@ class Applier:
             ]
         except ValueError as error:
             raise MigrateError(
-                str(error), "Change `renames` so that both attributes of such items keep a name."
+                str(error),
+                "Change `renames` so that both attributes of such items keep a name; then empty "
+                "the target and copy anew with `run --fresh`.",
             ) from error

@@ -31,6 +31,14 @@ _AFTER_HOOK: Final = 5.0
 """For clocks that differ, and answers that were under way."""
 
 _PARTS_AT_ONCE: Final = 4
+_NEXT_WORDS: Final = (
+    "before you switch, stop the writers, end this run, let `run --until-caught-up` write what is "
+    "left, and compare with `validate`"
+)
+_LAST_WORDS: Final = (
+    "what is written to the source from now on is not followed: switch only if the writers were "
+    "stopped before, and compare with `validate`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,10 +338,15 @@ class Follower:
             repeating = self._retry.repeating > 0
             self._caught_up = rule.reached(self._shards, time.time(), repeating=repeating)
             if self._caught_up and told_at is None:
-                log.info("the target has caught up with the source")
+                log.info("the target has caught up with the source: %s", self._switch)
                 told_at = time.time() + _AFTER_HOOK if await caught_up() else 0.0
             elif self._caught_up and self._is_finished(told_at):
                 over.set()
+
+    @property
+    def _switch(self) -> str:
+        """What to do now, when writers may be at it still."""
+        return _LAST_WORDS if self._rules.until_caught_up else _NEXT_WORDS
 
     def _is_finished(self, told_at: float | None) -> bool:
         """Whether following ends: it was told that the target has caught up, and all is there that

@@ -13,6 +13,8 @@ from alternator_migrate.shards import KEPT_SECONDS
 
 READ_SECONDS: Final = 0.2
 _FEWEST: Final = 1000
+WRITE_ISOLATION: Final = "system:write_isolation"
+_ALWAYS: Final = ("a", "always", "always_use_lwt")
 _SQUASHED: Final = (
     "Before ScyllaDB 2026.2 a stream lacks changes that batches make while write isolation is "
     "`always`, and it keeps such records for 24 hours. Set the source table's tag "
@@ -46,7 +48,7 @@ _DYNAMODB: Final = Manner(
 )
 _DYNAMODB_LOCAL: Final = Manner(limited=False, empty_at_tip=0, fewest=50)
 # Alternator hands out no part of a batch of 100 changes: a lower Limit would stand still.
-_ALTERNATOR: Final = Manner(
+ALTERNATOR: Final = Manner(
     limited=False, empty_at_tip=10, fewest=128, delay=10.0, skew=inf, remedy=_SQUASHED
 )
 
@@ -56,10 +58,17 @@ def shown_late(arn: str) -> float:
     return manner_of(arn).delay
 
 
-def may_squash(arn: str) -> bool:
-    """Whether a stream of this ARN, of an Alternator, is from before ScyllaDB 2026.2, which lacks
-    changes of batches; unknown ("") counts as that."""
-    return not arn.startswith("arn:")
+def squash_warning(isolation: str | None, arn: str) -> str | None:
+    """What to know before an Alternator's table is followed whose tag says this `isolation`; None
+    where its stream (`arn`, "" without one) has every change, as since ScyllaDB 2026.2."""
+    if arn.startswith("arn:") or (isolation is not None and isolation not in _ALWAYS):
+        return None
+    said = f"is `{isolation}`:" if isolation else "is not known: if it is `always`,"
+    return (
+        f"the source's write isolation {said} before ScyllaDB 2026.2 its stream lacks changes "
+        "that a BatchWriteItem makes in one partition; set its tag system:write_isolation to "
+        "only_rmw_uses_lwt before it is followed, and validate at the end"
+    )
 
 
 def manner_of(arn: str) -> Manner:
@@ -67,5 +76,5 @@ def manner_of(arn: str) -> Manner:
     if ":ddblocal:" in arn:
         return _DYNAMODB_LOCAL
     if not arn.startswith("arn:") or arn.endswith("_scylla_cdc_log") or "_scylla_cdc_log/" in arn:
-        return _ALTERNATOR
+        return ALTERNATOR
     return _DYNAMODB

@@ -28,7 +28,8 @@ from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.spool import remove_old_spools
 from alternator_migrate.staffing import Wish, open_engine
 from alternator_migrate.streaming import FOR_EVER, Until
-from alternator_migrate.tables import check_empty
+from alternator_migrate.streamplan import stream_warnings
+from alternator_migrate.tables import check_empty, what_stays
 from alternator_migrate.validation import Validation
 from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
 
@@ -77,6 +78,7 @@ class Run:
         self._check: Check | None = None
         self._work: Saving | None = None
         self._rejects: str | None = None
+        self._remarks: list[str] = []
         self._signals = Signals(self._show_cursor)
 
     def to_the_end(
@@ -230,12 +232,14 @@ class Run:
                     f"the target table {settings.target.table} does not exist",
                     "Changes alone do not make a table: copy it first, with `run`.",
                 )
-            if not into_existing and not alone and not (earlier and earlier[1].target_id):
-                await self._check_target(sides)
+            if not alone and not (earlier and earlier[1].target_id):
+                await self._check_target(sides, into_existing=into_existing)
             with lock(self._store.folder, self._store.migration):
                 self._check_newest(earlier)
                 for line in planning.notes(sides):
                     log.info(line)
+                for line in [*await stream_warnings(settings, sides), *self._remarks]:
+                    log.warning("warning: %s", line)
                 first = resume.first_savepoint(
                     self._loaded,
                     found.source,
@@ -249,8 +253,10 @@ class Run:
                 remove_old_spools(self._store.folder, self._store.migration, first.standing)
                 return await self._migrate(sides, first, until, stop)
 
-    async def _check_target(self, sides: Sides) -> None:
-        if self._part:
+    async def _check_target(self, sides: Sides, *, into_existing: bool = False) -> None:
+        if into_existing:
+            self._remarks = await what_stays(sides.target.table, sides.findings.existing)
+        elif self._part:
             await parts.check_target(sides.target.table, self._part, sides, self._whole)
         else:
             await check_empty(sides.target.table, sides.findings.existing)
@@ -329,6 +335,8 @@ class Run:
             log.warning("rejected items are kept in %s", ending.rejects)
         for remark in self._check.remarks() if self._check else ():
             log.warning("%s", remark)
+        for remark in () if self._check else self._remarks:
+            log.warning("warning: %s", remark)
         if self._display.mode == "bar" and ending.progress:
             self._console.print(report.closing_table(ending))
         elif self._display.mode == "lines":

@@ -29,6 +29,10 @@ _UNSUPPORTED: Final = ("UnknownOperationException", "AccessDeniedException")
 _POLL_SECONDS: Final = 1.0
 _CREATE_SECONDS: Final = 300.0
 _INDEX_SECONDS: Final = 7 * 86_400.0
+_STAYS: Final = (
+    "the target held items before this copy: those that the source does not have, as it deleted "
+    "them since, stay there; `validate` tells them, `validate --repair --delete-extra` deletes them"
+)
 
 
 class Table:
@@ -248,8 +252,15 @@ async def check_empty(table: Table, existing: TableState | None) -> None:
     if existing and await table.holds_items():
         raise UsageError(
             f"the target table {table.name} already holds items",
-            "Choose another target.table, empty it, or pass --into-existing to write into it.",
+            "Choose another target.table, empty it, or pass --into-existing to write into it: what "
+            "only the target has then stays there.",
         )
+
+
+async def what_stays(table: Table, existing: TableState | None) -> list[str]:
+    """What a copy into a target table that holds items leaves there, to be told; nothing without
+    any."""
+    return [_STAYS] if existing and await table.holds_items() else []
 
 
 def check_existing(plan: Plan, existing: TableState) -> None:

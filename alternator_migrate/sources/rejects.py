@@ -70,7 +70,7 @@ def _item(path: Path, number: int, line: bytes) -> Item:
         raise UsageError(
             f"{path}, line {number}: this is a change ({change}), and what its key holds may have "
             "changed since",
-            "Mend the item on the source, or delete it there; `validate --repair` then brings the "
-            "target in step.",
+            "Mend the item on the source, or delete it there; `validate --repair --delete-extra` "
+            "then brings the target in step.",
         )
     return item

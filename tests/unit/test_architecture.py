@@ -51,7 +51,17 @@ FLOORS: Final = {
         *("staffing", "parts"),
     ),
     "face": (
-        *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
+        *(
+            "planning",
+            "streamplan",
+            "progress",
+            "report",
+            "logs",
+            "checking",
+            "running",
+            "commands",
+            "cli",
+        ),
         *("options", "demo", "__main__"),
     ),
 }
