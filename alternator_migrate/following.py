@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from alternator_migrate.changes import ChangeCounts, Following, StreamPhase, StreamStanding
+from alternator_migrate.changes import (
+    CAUGHT_UP,
+    ENDS,
+    GOES_ON,
+    ChangeCounts,
+    Following,
+    StreamPhase,
+    StreamStanding,
+)
 from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.follow import Applier, Cutoff, read_shards
 from alternator_migrate.interfaces import Stream
@@ -31,14 +39,6 @@ _AFTER_HOOK: Final = 5.0
 """For clocks that differ, and answers that were under way."""
 
 _PARTS_AT_ONCE: Final = 4
-_NEXT_WORDS: Final = (
-    "before you switch, stop the writers, end this run, let `run --until-caught-up` write what is "
-    "left, and compare with `validate`"
-)
-_LAST_WORDS: Final = (
-    "what is written to the source from now on is not followed: switch only if the writers were "
-    "stopped before, and compare with `validate`"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,15 +338,10 @@ class Follower:
             repeating = self._retry.repeating > 0
             self._caught_up = rule.reached(self._shards, time.time(), repeating=repeating)
             if self._caught_up and told_at is None:
-                log.info("the target has caught up with the source: %s", self._switch)
+                log.info(CAUGHT_UP, ENDS if self._rules.until_caught_up else GOES_ON)
                 told_at = time.time() + _AFTER_HOOK if await caught_up() else 0.0
             elif self._caught_up and self._is_finished(told_at):
                 over.set()
-
-    @property
-    def _switch(self) -> str:
-        """What to do now, when writers may be at it still."""
-        return _LAST_WORDS if self._rules.until_caught_up else _NEXT_WORDS
 
     def _is_finished(self, told_at: float | None) -> bool:
         """Whether following ends: it was told that the target has caught up, and all is there that
