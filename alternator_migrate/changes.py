@@ -2,23 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 StreamPhase: TypeAlias = Literal["spool", "replay", "live", "ending", "over"]
 """Where changes go: into the spool beside the copy, from there to the target, straight to the
 target, or nowhere any more because the stream is being disabled at the end, or has been."""
-
-CAUGHT_UP: Final = "the target has caught up with the source: %s"
-"""What is said then, with what to do, when writers may be at it still: the run ends, or goes on."""
-
-ENDS: Final = (
-    "what is written to the source from now on is not followed; switch only if the writers were "
-    "stopped before, and compare with `validate`"
-)
-GOES_ON: Final = (
-    "before you switch, stop the writers, end this run, let `run --until-caught-up` write what is "
-    "left, and compare with `validate`"
-)
 
 
 @dataclass(frozen=True, slots=True)

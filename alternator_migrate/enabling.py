@@ -22,6 +22,11 @@ _ALREADY: Final = "already has an enabled stream"
 _POLL_SECONDS: Final = 0.5
 _ENABLE_SECONDS: Final = 300.0
 _NEWER: Final = "or upgrade it to ScyllaDB 2026.2"
+STREAMS_FEATURE: Final = "ALTERNATOR_STREAMS"
+NO_STREAMS: Final = (
+    f"its cluster's features lack {STREAMS_FEATURE}. Start it with "
+    f"--experimental-features=alternator-streams, {_NEWER}."
+)
 _HINTS: Final = {
     "using tablets": "Copy the table into one made with the tag system:initial_tablets=none, "
     f"{_NEWER}.",

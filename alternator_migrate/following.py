@@ -11,22 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from alternator_migrate.changes import (
-    CAUGHT_UP,
-    ENDS,
-    GOES_ON,
-    ChangeCounts,
-    Following,
-    StreamPhase,
-    StreamStanding,
-)
+from alternator_migrate.changes import ChangeCounts, Following, StreamPhase, StreamStanding
 from alternator_migrate.errors import AccountingBroken
 from alternator_migrate.follow import Applier, Cutoff, read_shards
 from alternator_migrate.interfaces import Stream
 from alternator_migrate.model import Change, ChangePage
 from alternator_migrate.pacing import Retry
 from alternator_migrate.retention import Retention
-from alternator_migrate.shards import Cutover, ShardLedger
+from alternator_migrate.shards import Cutover, ShardLedger, caught_up_text
 from alternator_migrate.spool import PARTS, Spool
 
 log = logging.getLogger(__name__)
@@ -140,13 +132,9 @@ class Follower:
         if known.phase == "ending":
             self._phase = "live"
         source = self._source = self._stream.open(known.arn)
+        fresh, placed = known.fresh_at or None, known.placed_at if begins else None
         self._shards = ShardLedger(
-            known.shards,
-            known.ended,
-            known.counts,
-            known.fresh_at or None,
-            source.delay,
-            placed=known.placed_at if begins else None,
+            known.shards, known.ended, known.counts, fresh, source.delay, placed=placed
         )
         if begins and self._rules.whole:
             self._cutoff = Cutoff(known.placed_at - source.skew)
@@ -338,7 +326,7 @@ class Follower:
             repeating = self._retry.repeating > 0
             self._caught_up = rule.reached(self._shards, time.time(), repeating=repeating)
             if self._caught_up and told_at is None:
-                log.info(CAUGHT_UP, ENDS if self._rules.until_caught_up else GOES_ON)
+                log.info(caught_up_text(ends=self._rules.until_caught_up))
                 told_at = time.time() + _AFTER_HOOK if await caught_up() else 0.0
             elif self._caught_up and self._is_finished(told_at):
                 over.set()

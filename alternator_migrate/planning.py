@@ -17,7 +17,7 @@ from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
 from alternator_migrate.sources.dynamodb import expiry_now
 from alternator_migrate.staffing import Wish, choose
-from alternator_migrate.streamplan import change_lines, stream_warnings
+from alternator_migrate.streamplan import change_lines, refusal_warnings, stream_warnings
 from alternator_migrate.wiring import Sides
 
 _SKEW_SECONDS: Final = 300
@@ -63,6 +63,7 @@ async def plan_text(settings: Settings, sides: Sides) -> str:
         *await change_lines(settings, sides),
         *_validation(settings, sides),
         *[f"warning: {text}" for text in await stream_warnings(settings, sides)],
+        *[f"warning: {text}" for text in await refusal_warnings(settings, sides)],
         *[f"warning: {text}" for text in await _warnings(settings, sides)],
         "Nothing was written.",
     ]

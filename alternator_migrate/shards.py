@@ -225,3 +225,19 @@ class Cutover:
         return now - self._since >= self._seconds and shards.current_since(
             max(self._since, now - max(self._seconds, self._max_lag, 1.0))
         )
+
+
+def caught_up_text(*, ends: bool) -> str:
+    """What is said when the target has caught up, while writers may be at it still; following
+    `ends` then, or goes on."""
+    if ends:
+        what = (
+            "what is written to the source from now on is not followed; switch only if the writers "
+            "were stopped before, and compare with `validate`"
+        )
+    else:
+        what = (
+            "before you switch, stop the writers, end this run, let `run --until-caught-up` write "
+            "what is left, and compare with `validate`"
+        )
+    return f"the target has caught up with the source: {what}"

@@ -1,7 +1,7 @@
 """What `plan` prints of changes, and what is said of a stream before it is followed."""
 
 from alternator_migrate.config import Settings
-from alternator_migrate.enabling import find_stream
+from alternator_migrate.enabling import NO_STREAMS, STREAMS_FEATURE, find_stream
 from alternator_migrate.manners import ALTERNATOR, WRITE_ISOLATION, shown_late, squash_warning
 from alternator_migrate.report import size_text
 from alternator_migrate.services import Service
@@ -43,6 +43,18 @@ async def stream_warnings(settings: Settings, sides: Sides) -> list[str]:
     isolation = sides.findings.source.spec.tags.get(WRITE_ISOLATION)
     warning = squash_warning(isolation, stream.arn if stream else "")
     return [warning] if warning else []
+
+
+async def refusal_warnings(settings: Settings, sides: Sides) -> list[str]:
+    """What will keep an Alternator's stream from being enabled, as far as that can be read."""
+    if not settings.target.stream_changes or not sides.source.options:
+        return []
+    if await find_stream(sides.source.table):
+        return []
+    features = await sides.source.table.features()
+    if not features or STREAMS_FEATURE in features:
+        return []
+    return [f"no stream can be enabled on the source, it seems: {NO_STREAMS}"]
 
 
 def _late_at(source: Service) -> float:

@@ -29,6 +29,10 @@ _UNSUPPORTED: Final = ("UnknownOperationException", "AccessDeniedException")
 _POLL_SECONDS: Final = 1.0
 _CREATE_SECONDS: Final = 300.0
 _INDEX_SECONDS: Final = 7 * 86_400.0
+_FEATURES: Final = {
+    "TableName": ".scylla.alternator.system.scylla_local",
+    "Key": {"key": {"S": "enabled_features"}},
+}
 _STAYS: Final = (
     "the target held items before this copy: those that the source does not have, as it deleted "
     "them since, stay there; `validate` tells them, `validate --repair --delete-extra` deletes them"
@@ -129,6 +133,16 @@ class Table:
             await self._client.update_table(
                 TableName=self.name, StreamSpecification=dict(specification)
             )
+
+    async def features(self) -> frozenset[str]:
+        """What an Alternator's cluster has enabled, as its own table says, which is only read;
+        nothing where it may not be read, or does not say."""
+        try:
+            with self._asking(f"GetItem {_FEATURES['TableName']}"):
+                answer = await self._client.get_item(**_FEATURES)
+                return frozenset(filter(None, answer["Item"]["value"]["S"].split(",")))
+        except (ServerRefused, BadAnswer):
+            return frozenset()
 
     async def holds_items(self) -> bool:
         """Whether at least one item is there: a Scan for one, page after page of emptiness."""

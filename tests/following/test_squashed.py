@@ -10,7 +10,9 @@ from alternator_migrate.errors import BadAnswer
 from tests.conftest import RunCli
 from tests.e2e.jobs import alternator, job, write_config
 from tests.following.conftest import RULE
+from tests.servers import faults
 from tests.servers.client import call, create_table, fill
+from tests.servers.proxy import FaultProxy
 from tests.shapes import same_items
 from tests.standin import StandIn
 from tests.standin.values import Item
@@ -127,6 +129,35 @@ async def test_after_squashed_changes_the_table_can_be_copied_anew(
     code, _, err = await run_cli("run", "config.yaml", "--fresh", UNTIL)
     assert code == 0, err
     assert same_items(standin.items(TABLE), source.items(TABLE))
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+async def test_plan_tells_of_a_cluster_without_streams(
+    standin: StandIn, tmp_path: Path, run_cli: RunCli, enabled: bool
+) -> None:
+    """It is read from the cluster's own table, and nothing is written."""
+    async with StandIn(streams=enabled, record=True) as server:
+        await create_table(server.url, TABLE, {"pk": "S", "sk": "N"})
+        configure(tmp_path, server, standin)
+        code, out, err = await run_cli("plan", "config.yaml")
+        assert (code, err) == (0, "")
+        assert ("features lack ALTERNATOR_STREAMS" in out) is not enabled
+        assert ("--experimental-features=alternator-streams" in out) is not enabled
+        asked = {operation for operation, _ in server.log}
+        assert not {"UpdateTable", "PutItem", "BatchWriteItem", "TagResource"} & asked
+
+
+async def test_plan_says_nothing_of_what_it_may_not_read(
+    standin: StandIn, tmp_path: Path, run_cli: RunCli
+) -> None:
+    async with StandIn(streams=False) as server, FaultProxy(server.url) as proxy:
+        await create_table(server.url, TABLE, {"pk": "S", "sk": "N"})
+        proxy.script("GetItem", faults.validation("no rights"))
+        ends = alternator(proxy.url, TABLE), alternator(standin.url, TABLE, streamChanges=True)
+        write_config(tmp_path, job(*ends, cutover=RULE))
+        code, out, _ = await run_cli("plan", "config.yaml")
+        assert (code, "ALTERNATOR_STREAMS" in out) == (0, False)
+        assert proxy.requests["GetItem"] == 1
 
 
 @pytest.mark.parametrize(
