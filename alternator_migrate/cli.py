@@ -81,7 +81,11 @@ def cli() -> None:
     metavar="FILE",
     help="send only the items of a rejects file, mended by you, again",
 )
-@click.option("--validate", is_flag=True, help="compare both sides when all is copied")
+@click.option(
+    "--validate",
+    is_flag=True,
+    help="compare both sides when all is copied, and with streamChanges when caught up",
+)
 @common.engine
 @common.shard
 @common.progress

@@ -53,6 +53,13 @@ def run(
             "--disable-stream-after goes with --until-caught-up",
             "A run that is stopped goes on later, and needs the stream for that.",
         )
+    if validate and follows and not until_caught_up:
+        raise UsageError(
+            "--validate, with target.streamChanges, goes with --until-caught-up: following has no "
+            "end without it",
+            "Add --until-caught-up, or run `validate` when the target has caught up: this run may "
+            "go on meanwhile.",
+        )
     if shard:
         check_settings(shard, loaded.settings)
     check = Check(loaded, Wishes(), fresh=fresh, wish=wish) if validate else None

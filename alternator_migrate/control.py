@@ -18,6 +18,11 @@ class Control:
     def __init__(self, client: Any, retry: Retry, where: str) -> None:
         self._client, self._retry, self._where = client, retry, where
 
+    @property
+    def meta(self) -> Any:
+        """What botocore tells of the client itself."""
+        return self._client.meta
+
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
         return partial(self._ask, method)
 

@@ -1,6 +1,7 @@
 """The stream of a table: find it, enable it, disable what was enabled here."""
 
 import asyncio
+import logging
 import time
 from typing import Final
 
@@ -11,6 +12,8 @@ from alternator_migrate.lane import Lane
 from alternator_migrate.pacing import Retry
 from alternator_migrate.tables import Table
 
+log = logging.getLogger(__name__)
+
 VIEW: Final = "NEW_IMAGE"
 _WITH_NEW_IMAGES: Final = (VIEW, "NEW_AND_OLD_IMAGES")
 _BUSY: Final = "ResourceInUseException"
@@ -19,6 +22,11 @@ _ALREADY: Final = "already has an enabled stream"
 _POLL_SECONDS: Final = 0.5
 _ENABLE_SECONDS: Final = 300.0
 _NEWER: Final = "or upgrade it to ScyllaDB 2026.2"
+STREAMS_FEATURE: Final = "ALTERNATOR_STREAMS"
+NO_STREAMS: Final = (
+    f"its cluster's features lack {STREAMS_FEATURE}. Start it with "
+    f"--experimental-features=alternator-streams, {_NEWER}."
+)
 _HINTS: Final = {
     "using tablets": "Copy the table into one made with the tag system:initial_tablets=none, "
     f"{_NEWER}.",
@@ -50,24 +58,24 @@ async def enable_stream(table: Table) -> tuple[str, bool]:
 
     Raises `UsageError` where none can be enabled, `MigrateError` after five minutes.
     """
-    give_up = time.monotonic() + _ENABLE_SECONDS
+    patience = _Patience(table)
     enabled = False
     found = await find_stream(table)
     while found is None:
-        enabled = enabled or await _enable(table)
+        why = "" if enabled else await _enable(table)
+        enabled = enabled or not why
         found = await find_stream(table)
-        await _wait(table, give_up, until=found is not None)
+        if found is None:
+            await patience.wait(why or "the table does not show it yet")
     return found.arn, enabled
 
 
 async def ready_stream(table: Table, lane: Lane, retry: Retry, arn: str) -> None:
     """Return when the stream `arn` of `table`, asked for through `lane`, is ENABLED. Raises
     `MigrateError` after five minutes."""
-    give_up = time.monotonic() + _ENABLE_SECONDS
-    ready = False
-    while not ready:
-        ready = await _is_enabled(lane, retry, arn)
-        await _wait(table, give_up, until=ready)
+    patience = _Patience(table)
+    while why := await _unready(lane, retry, arn):
+        await patience.wait(why)
 
 
 async def disable_stream(table: Table, arn: str) -> bool:
@@ -79,22 +87,25 @@ async def disable_stream(table: Table, arn: str) -> bool:
     return True
 
 
-async def _enable(table: Table) -> bool:
-    """Ask for a stream; False where the table is busy, or somebody else was faster."""
+async def _enable(table: Table) -> str:
+    """Ask for a stream; the server's words where the table is busy, or somebody else was faster,
+    else ""."""
     try:
         await table.set_stream({"StreamEnabled": True, "StreamViewType": VIEW})
     except ServerRefused as error:
         if error.code == _BUSY or _ALREADY in error.words:
-            return False
+            return f"{error.code}: {error.words}"
         hints = [hint for words, hint in _HINTS.items() if words in error.words]
         raise UsageError(
             f"no stream can be enabled on table {table.name}: {error.words}",
             hints[0] if hints else error.hint,
         ) from error
-    return True
+    return ""
 
 
-async def _is_enabled(lane: Lane, retry: Retry, arn: str) -> bool:
+async def _unready(lane: Lane, retry: Retry, arn: str) -> str:
+    """Why the stream cannot be read yet; "" where it can."""
+
     async def attempt(avoid: str, body: bytes) -> bytes:
         return await lane.call("DescribeStream", body, avoid)
 
@@ -103,16 +114,27 @@ async def _is_enabled(lane: Lane, retry: Retry, arn: str) -> bool:
     except ServerRefused as error:
         if error.code != _NOT_YET:
             raise
-        return False
-    return records.read_stream(answer).status == "ENABLED"
+        return f"{error.code}: {error.words}"
+    status = records.read_stream(answer).status
+    return "" if status == "ENABLED" else f"its status is {status}"
 
 
-async def _wait(table: Table, give_up: float, *, until: bool) -> None:
-    """Wait before the next look, unless `until` is true already."""
-    if until:
-        return
-    if time.monotonic() > give_up:
-        raise MigrateError(
-            f"the stream of table {table.name} was not ENABLED after {_ENABLE_SECONDS:.0f} s"
-        )
-    await asyncio.sleep(_POLL_SECONDS)
+class _Patience:
+    """Waits for the stream of a table, and says why: at once, and whenever that changes."""
+
+    def __init__(self, table: Table) -> None:
+        self._table, self._told = table, ""
+        self._give_up = time.monotonic() + _ENABLE_SECONDS
+
+    async def wait(self, why: str) -> None:
+        """Wait before the next look. Raises `MigrateError` after five minutes."""
+        what, left = f"the stream of table {self._table.name}", self._give_up - time.monotonic()
+        if left < 0:
+            raise MigrateError(
+                f"{what} was not ENABLED after {_ENABLE_SECONDS:.0f} s: {why}",
+                "Run again when the server has it ready: nothing was copied, and nothing is lost.",
+            )
+        if why != self._told:
+            log.info("%s is waited for, %.0f s at most: %s", what, left, why)
+            self._told = why
+        await asyncio.sleep(_POLL_SECONDS)

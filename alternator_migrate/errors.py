@@ -24,6 +24,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 WRONG_SERVER: Final = "Is this the right endpoint, or is there a proxy in between?"
+FOLLOW_ANEW: Final = (
+    "The target lacks changes. Follow anew with `follow --fresh`, and when that has caught up make "
+    "the rest equal with `validate --repair --delete-extra`; or, and where the copy was not "
+    "complete, empty the target and copy anew with `run --fresh`."
+)
+"""What to do when changes are lost, in this order: what is made meanwhile is followed."""
 NO_CERTIFICATE: Final = (
     "Set endpoint.caBundle (for AWS itself AWS_CA_BUNDLE) to the CA's PEM file, or "
     "endpoint.insecureSkipVerify."

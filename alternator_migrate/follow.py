@@ -45,7 +45,7 @@ async def read_shards(
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 # a coroutine runs in a task
         idle.add(task)
-        pages = source.changes(shard, ledger.position(shard), lambda: ledger.fresh(shard))
+        pages = source.changes(shard, ledger.position(shard), lambda: ledger.unneeded(shard))
         async with aclosing(pages):
             async for page in pages:
                 idle.discard(task)
@@ -86,7 +86,8 @@ async def _first_of(*events: asyncio.Event, seconds: float) -> None:
 
 class Cutoff:
     """Leaves out the changes made before `needed_from` (epoch seconds), which a copy has. Their
-    times are not exact: what follows a needed one, in its shard or the next, is needed too."""
+    times are not exact: what follows a needed one, in its shard or the next, is needed too, and so
+    is what has none."""
 
     def __init__(self, needed_from: float) -> None:
         self._needed_from = needed_from
@@ -100,7 +101,7 @@ class Cutoff:
             return changes, ChangeCounts()
         first = 0
         if self._passed.isdisjoint((shard, parent)):
-            while first < len(changes) and changes[first].created < self._needed_from:
+            while first < len(changes) and 0 < changes[first].created < self._needed_from:
                 first += 1
         if first < len(changes):
             self._passed.add(shard)
@@ -187,5 +188,7 @@ class Applier:
             ]
         except ValueError as error:
             raise MigrateError(
-                str(error), "Change `renames` so that both attributes of such items keep a name."
+                str(error),
+                "Change `renames` so that both attributes of such items keep a name; then empty "
+                "the target and copy anew with `run --fresh`.",
             ) from error

@@ -18,7 +18,7 @@ from alternator_migrate.interfaces import Stream
 from alternator_migrate.model import Change, ChangePage
 from alternator_migrate.pacing import Retry
 from alternator_migrate.retention import Retention
-from alternator_migrate.shards import Cutover, ShardLedger
+from alternator_migrate.shards import Cutover, ShardLedger, caught_up_text
 from alternator_migrate.spool import PARTS, Spool
 
 log = logging.getLogger(__name__)
@@ -132,8 +132,9 @@ class Follower:
         if known.phase == "ending":
             self._phase = "live"
         source = self._source = self._stream.open(known.arn)
+        fresh, placed = known.fresh_at or None, known.placed_at if begins else None
         self._shards = ShardLedger(
-            known.shards, known.ended, known.counts, known.fresh_at or None, source.delay
+            known.shards, known.ended, known.counts, fresh, source.delay, placed=placed
         )
         if begins and self._rules.whole:
             self._cutoff = Cutoff(known.placed_at - source.skew)
@@ -325,7 +326,7 @@ class Follower:
             repeating = self._retry.repeating > 0
             self._caught_up = rule.reached(self._shards, time.time(), repeating=repeating)
             if self._caught_up and told_at is None:
-                log.info("the target has caught up with the source")
+                log.info(caught_up_text(ends=self._rules.until_caught_up))
                 told_at = time.time() + _AFTER_HOOK if await caught_up() else 0.0
             elif self._caught_up and self._is_finished(told_at):
                 over.set()

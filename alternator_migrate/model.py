@@ -77,7 +77,7 @@ class Change:
     `key` is the raw JSON object of the key attributes, canonical (names in key-schema order,
     numbers normalised) so that equal keys are equal bytes; `image` is the new image as a raw
     item, None for a removal; `sequence` the SequenceNumber; `created` epoch seconds (whole
-    seconds, as the service gives it); `by_service` marks deletions by TTL.
+    seconds, as the service gives it; 0 where it gives none); `by_service` marks deletions by TTL.
     """
 
     key: bytes

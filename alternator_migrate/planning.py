@@ -11,7 +11,6 @@ from alternator_migrate.comparing import Wishes, choose_mode, compared_so_far, m
 from alternator_migrate.config import Settings
 from alternator_migrate.cores import usable_cores
 from alternator_migrate.description import TableSpec, TableState, Throughput
-from alternator_migrate.enabling import find_stream
 from alternator_migrate.model import Limits, Progress
 from alternator_migrate.report import duration, size_text
 from alternator_migrate.resume import skipped_text
@@ -19,6 +18,7 @@ from alternator_migrate.samples import backlog, held
 from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
 from alternator_migrate.staffing import Wish, choose
+from alternator_migrate.streamplan import change_lines, refusal_warnings, stream_warnings
 from alternator_migrate.wiring import Sides
 
 _SKEW_SECONDS: Final = 300
@@ -59,8 +59,10 @@ async def plan_text(settings: Settings, sides: Sides) -> str:
         *_tables(settings, sides),
         *_schema(sides),
         *_estimates(settings, sides),
-        *await _changes(settings, sides),
+        *await change_lines(settings, sides),
         *_validation(settings, sides),
+        *[f"warning: {text}" for text in await stream_warnings(settings, sides)],
+        *[f"warning: {text}" for text in await refusal_warnings(settings, sides)],
         *[f"warning: {text}" for text in await _warnings(settings, sides)],
         "Nothing was written.",
     ]
@@ -180,31 +182,6 @@ def _validation(settings: Settings, sides: Sides) -> Iterator[str]:
     yield "validation"
     yield f"  compares by     {mode_text(settings, wishes, sides)}"
     yield f"  read units      {_about(source)} on the source, {_about(target)} on the target"
-
-
-async def _changes(settings: Settings, sides: Sides) -> list[str]:
-    """What is planned for changes; nothing where they are not followed."""
-    target = settings.target
-    if not target.stream_changes:
-        return []
-    stream = await find_stream(sides.source.table)
-    lines = ["changes"]
-    if stream:
-        lines.append(f"  stream          is there ({stream.view}); it is used and left alone")
-    else:
-        lines.append("  stream          will be enabled on the source (NEW_IMAGE)")
-    if target.skip_initial_snapshot_transfer:
-        return [*lines, "  copy            none: changes only"]
-    kept = settings.spool.max_bytes
-    room = f"up to {size_text(kept)} beside the savepoints (spool.maxBytes)" if kept else "none"
-    cut = settings.cutover
-    return [
-        *lines,
-        f"  kept            {room} while the copy lasts",
-        "  retention       the stream holds changes for 24 h; beyond what is kept, the copy must "
-        "be complete by then",
-        f"  caught up       lag of at most {cut.max_lag_seconds:g} s for {cut.for_seconds:g} s",
-    ]
 
 
 def _share(sides: Sides, side: str, cap: float) -> str:

@@ -103,7 +103,10 @@ class Display:
         figures += [f"differences {verdict.found:,}"] if verdict else []
         state = Text("  ".join([progress.state, *changes_parts(progress, self._rates)]))
         if progress.changes and progress.changes.caught_up:
-            state.append("  caught up: it is safe to cut over", style="green")
+            state.append(
+                "  caught up: to switch, stop the writers, then drain with --until-caught-up",
+                style="green",
+            )
         if progress.paced:
             state.append(f"  paced: {progress.paced}", style="yellow")
         return Group(bar, Text("  ".join(figures)), state)

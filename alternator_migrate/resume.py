@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alternator_migrate import foreign
 from alternator_migrate.changes import StreamStanding
@@ -21,6 +21,12 @@ from alternator_migrate.model import Comparison, Standing
 from alternator_migrate.savepoint import Savepoint, Store, decode
 
 log = logging.getLogger(__name__)
+
+_UNPLACED: Final = "its copy began before the stream's place was known"
+_LATER: Final = (
+    "Let the copy end with target.streamChanges: false. Then `follow`, and when that has caught up "
+    "make the rest equal with `validate --repair --delete-extra`."
+)
 
 
 def identity(settings: Settings) -> str:
@@ -101,7 +107,7 @@ def check_fit(path: Path, savepoint: Savepoint, settings: Settings, migration: s
     if any(segment >= savepoint.segments for segment in settings.skip_segments):
         raise unfit(path, f"it has {savepoint.segments} segments, skipSegments goes beyond")
     if why := _other_kind(settings, savepoint):
-        raise unfit(path, why)
+        raise unfit(path, why, _LATER if why == _UNPLACED else "")
 
 
 def skipped(settings: Settings, standing: Standing, segments: int) -> frozenset[int]:
@@ -132,7 +138,7 @@ def _other_kind(settings: Settings, savepoint: Savepoint) -> str:
         if alone:
             incomplete = begun and len(standing.done | _left_out(savepoint)) < savepoint.segments
             return "its copy is not complete: `run` goes on with it" if incomplete else ""
-        return "its copy began before the stream's place was known" if begun else ""
+        return _UNPLACED if begun else ""
     if stream.snapshot and alone and stream.phase == "spool":
         return "its copy is not complete: `run` goes on with it"
     if not stream.snapshot and not alone:
@@ -312,9 +318,9 @@ def _other(saved: str, now: str) -> bool:
     return bool(saved and now and saved != now)
 
 
-def unfit(path: Path, why: str) -> UsageError:
+def unfit(path: Path, why: str, hint: str = "") -> UsageError:
     """What to say of a savepoint that cannot be gone on from."""
     return UsageError(
         f"the savepoint {path} does not fit: {why}",
-        "Pass --fresh to begin anew, or put back what has changed.",
+        hint or "Pass --fresh to begin anew, or put back what has changed.",
     )

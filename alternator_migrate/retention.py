@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from alternator_migrate.errors import TrimmedData
+from alternator_migrate.errors import FOLLOW_ANEW, TrimmedData
 from alternator_migrate.shards import KEPT_SECONDS
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,7 @@ class Retention:
             raise TrimmedData(
                 f"changes have waited {waited / 3600:.1f} hours in the stream, which keeps them "
                 "for 24",
-                "The target lacks changes: take a new snapshot with --fresh, or follow anew "
-                "with `follow --fresh` and then mend the rest with `validate --repair`.",
+                FOLLOW_ANEW,
             )
         self._reading = True
         try:

@@ -29,7 +29,8 @@ from alternator_migrate.sources.rejects import RejectsSource
 from alternator_migrate.spool import remove_old_spools
 from alternator_migrate.staffing import Wish, open_engine
 from alternator_migrate.streaming import FOR_EVER, Until
-from alternator_migrate.tables import check_empty
+from alternator_migrate.streamplan import stream_warnings
+from alternator_migrate.tables import check_empty, what_stays
 from alternator_migrate.validation import Validation
 from alternator_migrate.wiring import Sides, build_migration, open_sides
 
@@ -79,6 +80,7 @@ class Run:
         self._work: Saving | None = None
         self._rejects: str | None = None
         self._left = 0
+        self._remarks: list[str] = []
         self._signals = Signals(self._show_cursor)
 
     def to_the_end(
@@ -125,7 +127,8 @@ class Run:
             savepoint=self._savepoint() if self._lasting else None,
             rejects=self._rejects,
         )
-        remarks = self._check.remarks() if self._check else ()
+        own = (f"warning: {remark}" for remark in self._remarks)
+        remarks = self._check.remarks() if self._check else own
         closing.tell(ending, remarks, self._console, self._display.mode)
         if summary_json:
             try:
@@ -230,12 +233,14 @@ class Run:
             if alone and found.existing is None:
                 remedy = "Changes alone do not make a table: copy it first, with `run`."
                 raise await absent(sides.target.table, "target", remedy)
-            if not into_existing and not alone and not (earlier and earlier[1].target_id):
-                await self._check_target(sides)
+            if not alone and not (earlier and earlier[1].target_id):
+                await self._check_target(sides, into_existing=into_existing)
             with lock(self._store.folder, self._store.migration):
                 self._check_newest(earlier)
                 for line in planning.notes(sides):
                     log.info(line)
+                for line in [*await stream_warnings(settings, sides), *self._remarks]:
+                    log.warning("warning: %s", line)
                 first = resume.first_savepoint(
                     self._loaded,
                     found.source,
@@ -259,8 +264,10 @@ class Run:
             log.info("this migration was completed, but now lacks: %s", ", ".join(lacks))
         return not lacks
 
-    async def _check_target(self, sides: Sides) -> None:
-        if self._part:
+    async def _check_target(self, sides: Sides, *, into_existing: bool = False) -> None:
+        if into_existing:
+            self._remarks = await what_stays(sides.target.table, sides.findings.existing)
+        elif self._part:
             await parts.check_target(sides.target.table, self._part, sides, self._whole)
         else:
             await check_empty(sides.target.table, sides.findings.existing)

@@ -41,7 +41,8 @@ class _Reading:
 class ShardLedger:
     """The shards of one stream, going on from `positions` and `ended`, when all changes made up to
     `fresh` (epoch seconds) were dealt with. The stream shows a change up to `delay` seconds after
-    it is made. `clock` gives epoch seconds."""
+    it is made. `clock` gives epoch seconds. Where this run has `placed` it (epoch seconds),
+    following begins with the oldest changes that are left."""
 
     def __init__(
         self,
@@ -51,9 +52,10 @@ class ShardLedger:
         fresh: float | None = None,
         delay: float = 0.0,
         clock: Callable[[], float] = time.time,
+        placed: float | None = None,
     ) -> None:
         self.counts = counts or ChangeCounts()
-        self._clock, self._delay = clock, delay
+        self._clock, self._delay, self._placed = clock, delay, placed
         self._fresh = fresh
         self._known = {
             name: _Reading(Shard(name), position, fresh=fresh)
@@ -147,7 +149,7 @@ class ShardLedger:
         reading = self._known[shard]
         reading.pending = 0
         reading.position, reading.ended = page.position, page.ended
-        if page.changes:
+        if page.changes and page.changes[-1].created:
             reading.newest = page.changes[-1].created
             reading.fresh = max(reading.newest, reading.fresh or -math.inf)
         if page.ended:  # its children may hold changes made long before this was seen
@@ -173,6 +175,16 @@ class ShardLedger:
             return self._listed_at - self._delay
         known = [each for each in fresh if each is not None]
         return min(known) if len(known) == len(fresh) else None
+
+    def unneeded(self, shard: str) -> float | None:
+        """Up to when (epoch seconds) no change of a shard is needed; None while that is unknown.
+
+        Beyond those dealt with: of a shard that following begins with, what is gone before it is
+        first read.
+        """
+        reading = self._known[shard]
+        untouched = reading.fresh is None and reading.position is None
+        return self._placed if untouched else reading.fresh
 
     def lag(self) -> float | None:
         """By how many seconds the target may be behind; None while that cannot be told."""
@@ -213,3 +225,19 @@ class Cutover:
         return now - self._since >= self._seconds and shards.current_since(
             max(self._since, now - max(self._seconds, self._max_lag, 1.0))
         )
+
+
+def caught_up_text(*, ends: bool) -> str:
+    """What is said when the target has caught up, while writers may be at it still; following
+    `ends` then, or goes on."""
+    if ends:
+        what = (
+            "what is written to the source from now on is not followed; switch only if the writers "
+            "were stopped before, and compare with `validate`"
+        )
+    else:
+        what = (
+            "before you switch, stop the writers, end this run, let `run --until-caught-up` write "
+            "what is left, and compare with `validate`"
+        )
+    return f"the target has caught up with the source: {what}"

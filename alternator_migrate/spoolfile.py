@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from alternator_migrate.durable import PRIVATE, open_private, sync_folder
-from alternator_migrate.errors import MigrateError
+from alternator_migrate.errors import FOLLOW_ANEW, MigrateError
 from alternator_migrate.model import Change
 
 _MAGIC: Final = b"AMSPOOL1"
@@ -208,7 +208,7 @@ class SpoolFile:
     def _damage(self, at: int) -> MigrateError:
         return MigrateError(
             f"the spool is damaged: {self.path} at byte {at}",
-            "Changes kept there are lost: begin anew with --fresh, on a disk that is in order.",
+            f"Is the disk in order? {FOLLOW_ANEW}",
         )
 
 
@@ -257,5 +257,5 @@ def _record(chunk: bytes, place: int, base: int, end: int) -> _Found | None:
 def _gone(folder: Path) -> MigrateError:
     return MigrateError(
         f"the spool {folder} lacks changes that were kept there",
-        "Go on from the newest savepoint; if that fails too, begin anew with --fresh.",
+        f"Go on from the newest savepoint, with CONFIG. If that fails too: {FOLLOW_ANEW}",
     )

@@ -34,6 +34,14 @@ _NO_TAGS: Final = "Or set target.copyTags: false, without target.tags."
 _UNSEEN: Final = "Or pass --into-existing, which does not look whether it holds items."
 
 T = TypeVar("T")
+_FEATURES: Final = {
+    "TableName": ".scylla.alternator.system.scylla_local",
+    "Key": {"key": {"S": "enabled_features"}},
+}
+_STAYS: Final = (
+    "items before this copy: those that the source does not have, as it deleted "
+    "them since, stay there; `validate` tells them, `validate --repair --delete-extra` deletes them"
+)
 
 
 class Table:
@@ -157,6 +165,16 @@ class Table:
             await self._client.update_table(
                 TableName=self.name, StreamSpecification=dict(specification)
             )
+
+    async def features(self) -> frozenset[str]:
+        """What an Alternator's cluster has enabled, as its own table says, which is only read;
+        nothing where it may not be read, or does not say."""
+        try:
+            with self._asking(f"GetItem {_FEATURES['TableName']}"):
+                answer = await self._client.get_item(**_FEATURES)
+                return frozenset(filter(None, answer["Item"]["value"]["S"].split(",")))
+        except (ServerRefused, BadAnswer):
+            return frozenset()
 
     async def holds_items(self) -> bool:
         """Whether at least one item is there: a Scan for one, page after page of emptiness."""
@@ -317,8 +335,22 @@ async def check_empty(table: Table, existing: TableState | None) -> None:
     if holds_items:
         raise UsageError(
             f"the target table {table.name} already holds items",
-            "Choose another target.table, empty it, or pass --into-existing to write into it.",
+            "Choose another target.table, empty it, or pass --into-existing to write into it: what "
+            "only the target has then stays there.",
         )
+
+
+async def what_stays(table: Table, existing: TableState | None) -> list[str]:
+    """What a copy into a target table that holds items leaves there, to be told; nothing without
+    any."""
+    held = "held"
+    try:
+        holds_items = existing is not None and await table.holds_items()
+    except ServerRefused as error:
+        if not rights.is_denied(error):
+            raise
+        holds_items, held = True, "may have held"
+    return [f"the target {held} {_STAYS}"] if holds_items else []
 
 
 def check_existing(plan: Plan, existing: TableState) -> None:

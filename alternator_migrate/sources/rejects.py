@@ -86,7 +86,8 @@ def _item(path: Path, number: int, line: bytes) -> Item:
         raise UsageError(
             f"{path}, line {number}: this is a change ({change}), and what its key holds may have "
             "changed since",
-            "Mend the item on the source, or delete it there; `validate --repair` then brings the "
-            "target in step. Delete the line then: what is not in the file any more is settled.",
+            "Mend the item on the source, or delete it there; `validate --repair --delete-extra` "
+            "then brings the target in step. Delete the line then: what is not in the file any "
+            "more is settled.",
         )
     return item

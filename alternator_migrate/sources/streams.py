@@ -3,25 +3,28 @@
 When nothing newer is there (the tip): Alternator answers an empty read with the iterator that was
 asked for. DynamoDB moves the iterator on, and may send several empty answers before the next
 record, so there only a run of them counts: ten, or three where the tip was reached before and no
-answer was cut by a limit since. DynamoDB Local sends all it has, up to the Limit; its
-times are whole minutes. Alternator shows a change ten seconds after it is made.
+answer was cut by a limit since. DynamoDB Local sends all it has, up to the Limit.
 """
 
 import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from math import inf
 from typing import Final, TypeVar
 
 from alternator_migrate import records, wire
 from alternator_migrate.description import TableSpec
-from alternator_migrate.errors import AnswerTooLarge, MigrateError, ServerRefused, TrimmedData
+from alternator_migrate.errors import (
+    FOLLOW_ANEW,
+    AnswerTooLarge,
+    MigrateError,
+    ServerRefused,
+    TrimmedData,
+)
 from alternator_migrate.lane import Lane
+from alternator_migrate.manners import READ_SECONDS, Manner, manner_of
 from alternator_migrate.model import ChangePage, Shard
 from alternator_migrate.pacing import Retry
-from alternator_migrate.shards import KEPT_SECONDS
 
 T = TypeVar("T")
 
@@ -30,45 +33,17 @@ _RECORDS: Final = 1000
 _PAGE_BYTES: Final = 8_000_000
 _FULL_BYTES: Final = 500_000
 _LIST_SECONDS: Final = 0.1
-_READ_SECONDS: Final = 0.2
 _IDLE_READS_PER_SECOND: Final = 100
 _IDLE_SECONDS: Final = 2.5
 _EXPIRIES: Final = 5
 _SLACK_SECONDS: Final = 60.0
+_ABSENT_SECONDS: Final = 60.0
+_ABSENT_POLL_SECONDS: Final = 2.0
 _EMPTY_ONCE_AT_TIP: Final = 3
 _EXPIRED: Final = "ExpiredIteratorException"
 _TRIMMED: Final = "TrimmedDataAccessException"
 _ABSENT: Final = "ResourceNotFoundException"
 _GONE: Final = (_TRIMMED, _ABSENT)
-_REMEDY: Final = (
-    "The target lacks these changes: run `alternator-migrate validate --repair`, or take a new "
-    "snapshot with `alternator-migrate run --fresh`. Streams keep changes for 24 hours."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Manner:
-    """How a server's streams are read: `limited` to five reads a second and shard, which all its
-    readers share, and ten of the list; how many empty answers in a row are the tip (0: any answer
-    that was not cut is); the lowest Limit for answers that would be too large; seconds between
-    reads of an idle shard; for how many seconds changes are `kept`, where that can be relied on;
-    delay and skew as in `ChangeSource`."""
-
-    limited: bool
-    empty_at_tip: int
-    fewest: int
-    idle: float = _READ_SECONDS
-    kept: float = 0.0
-    delay: float = 0.0
-    skew: float = 900.0
-
-
-_DYNAMODB: Final = _Manner(
-    limited=True, empty_at_tip=10, fewest=_RECORDS, idle=0.5, kept=KEPT_SECONDS
-)
-_DYNAMODB_LOCAL: Final = _Manner(limited=False, empty_at_tip=0, fewest=50)
-# Alternator hands out no part of a batch of 100 changes: a lower Limit would stand still.
-_ALTERNATOR: Final = _Manner(limited=False, empty_at_tip=10, fewest=128, delay=10.0, skew=inf)
 
 
 class StreamSource:
@@ -77,7 +52,8 @@ class StreamSource:
     A shard is read five times a second, the most that DynamoDB allows, and an idle one twice, to
     leave something for other readers; where many are idle, less often, so that these reads stay
     near a hundred a second, but every `idle_seconds` at least. Servers without that limit are
-    asked again at once after a full answer.
+    asked again at once after a full answer. A shard that is listed and not there is looked for
+    again for `absent_seconds`.
     """
 
     def __init__(
@@ -87,12 +63,13 @@ class StreamSource:
         table: TableSpec,
         retry: Retry,
         idle_seconds: float = _IDLE_SECONDS,
+        absent_seconds: float = _ABSENT_SECONDS,
     ) -> None:
         self._calls = _Calls(lane, arn, retry)
-        self._arn, self._manner = arn, _manner(arn)
+        self._arn, self._manner = arn, manner_of(arn)
         self.delay, self.skew = self._manner.delay, self._manner.skew
-        self._idle_seconds = idle_seconds
-        self._read = records.record_reader(table)
+        self._idle_seconds, self._absent_seconds = idle_seconds, absent_seconds
+        self._read = records.record_reader(table, self._manner.remedy)
         self._open = 0
 
     async def shards(self) -> Sequence[Shard]:
@@ -102,7 +79,7 @@ class StreamSource:
         while True:
             page = await self._calls.describe(start)
             if page.status.startswith("DISABL"):
-                raise TrimmedData(f"the stream {self._arn} has been disabled", _REMEDY)
+                raise TrimmedData(f"the stream {self._arn} has been disabled", FOLLOW_ANEW)
             found |= {shard.id: shard for shard in page.shards}
             if page.last is None:
                 return list(found.values())
@@ -125,7 +102,7 @@ class StreamSource:
                 try:
                     page = await reader.next()
                 except TrimmedData as error:
-                    page = await self._nothing_needed(shard, reader, error, fresh())
+                    page = await self._beyond(shard, reader, error, fresh)
                 yield page
                 if page.ended:
                     return
@@ -140,23 +117,51 @@ class StreamSource:
         if page.at_tip and not page.changes:
             often = min(self._open / _IDLE_READS_PER_SECOND, self._idle_seconds)
             return max(self._manner.idle, often * random.uniform(0.8, 1.0))  # noqa: S311 # spreads reads
-        return _READ_SECONDS
+        return READ_SECONDS
 
-    async def _nothing_needed(
-        self, shard: str, reader: "_Reader", error: TrimmedData, fresh: float | None
+    async def _beyond(
+        self,
+        shard: str,
+        reader: "_Reader",
+        error: TrimmedData,
+        fresh: Callable[[], float | None],
+    ) -> ChangePage:
+        """The next page where changes are gone. A shard that is listed and not there is looked for
+        again for a while: a server may list it too early, or for too long."""
+        give_up = time.monotonic() + self._absent_seconds
+        while error.absent and await self._may_come(shard, error, give_up):
+            await asyncio.sleep(min(_ABSENT_POLL_SECONDS, self._absent_seconds))
+            try:
+                return await reader.next()
+            except TrimmedData as again:
+                error = again
+        return self._nothing_needed(reader, error, fresh())
+
+    async def _may_come(self, shard: str, error: TrimmedData, give_up: float) -> bool:
+        """Whether a shard that is not there is worth another look. Raises `MigrateError` for one
+        that seems to be open at the end of that time: nothing of it need be lost."""
+        listed = await self.shards()
+        if all(each.id != shard for each in listed):
+            return False
+        if time.monotonic() < give_up:
+            return True
+        if any(each.parent == shard for each in listed):
+            return False
+        raise MigrateError(
+            f"shard {shard} is in the stream's list of shards, and cannot be read",
+            "Run again: following goes on from where it stopped, within the 24 hours of a stream.",
+        ) from error
+
+    def _nothing_needed(
+        self, reader: "_Reader", error: TrimmedData, fresh: float | None
     ) -> ChangePage:
         """An empty page in the place of changes that are gone, where the time for which changes
-        are kept says that all were made before `fresh`; the next one begins with what is left.
-        Raises the error where they may be needed."""
+        are kept says that all were made before `fresh`; the next one begins with what is left, or
+        the shard has ended where it is gone itself. Raises the error where they may be needed."""
         kept = self._manner.kept - self._manner.skew - _SLACK_SECONDS
         if fresh is None or time.time() - fresh > kept:
             raise error
-        ended = False
-        if error.absent:
-            ended = all(each.id != shard for each in await self.shards())
-            if not ended:
-                raise error
-        return reader.begin_anew(ended=ended)
+        return reader.begin_anew(ended=error.absent)
 
 
 class _Reader:
@@ -165,7 +170,7 @@ class _Reader:
     def __init__(
         self,
         calls: "_Calls",
-        manner: _Manner,
+        manner: Manner,
         read: records.RecordReader,
         shard: str,
         position: str | None,
@@ -245,7 +250,7 @@ class _Reader:
         where = f"after {self._position}" if self._position else "from its beginning"
         return TrimmedData(
             f"the changes of shard {self._shard} {where} are no longer there: {error.words}",
-            _REMEDY,
+            FOLLOW_ANEW,
             absent=error.code == _ABSENT,
         )
 
@@ -267,7 +272,7 @@ class _Calls:
             if error.code not in _GONE:
                 raise
             raise TrimmedData(
-                f"the stream {self._arn} is no longer there: {error.words}", _REMEDY
+                f"the stream {self._arn} is no longer there: {error.words}", FOLLOW_ANEW
             ) from error
 
     async def iterator(self, shard: str, after: str | None) -> str:
@@ -295,12 +300,3 @@ class _Calls:
         self, avoid: str, operation: str, body: bytes, read: Callable[[bytes], T]
     ) -> T:
         return read(await self._lane.call(operation, body, avoid))
-
-
-def _manner(arn: str) -> _Manner:
-    """How the server is read that gave its stream this ARN."""
-    if ":ddblocal:" in arn:
-        return _DYNAMODB_LOCAL
-    if not arn.startswith("arn:") or arn.endswith("_scylla_cdc_log") or "_scylla_cdc_log/" in arn:
-        return _ALTERNATOR
-    return _DYNAMODB

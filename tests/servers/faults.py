@@ -70,6 +70,11 @@ def validation(message: str = "One or more parameter values were invalid") -> Fa
     return _error("validation", 400, f"{CORAL}.validate#ValidationException", message)
 
 
+def in_use(message: str) -> Fault:
+    """The table is busy, or something of that name is there."""
+    return _error("in_use", 400, "ResourceInUseException", message)
+
+
 def expired_token() -> Fault:
     """400 ExpiredTokenException."""
     words = "The security token included in the request is expired"

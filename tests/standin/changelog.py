@@ -125,6 +125,15 @@ def events(
     return ["REMOVE", "MODIFY"] if two else ["INSERT"]
 
 
+def squashed(entries: list[Entry]) -> Entry:
+    """What becomes of changes of one partition and timestamp before 2026.2: the first one's keys
+    with the last one's name, and the last images that there are."""
+    old = [entry.old for entry in entries if entry.old is not None]
+    new = [entry.new for entry in entries if entry.new is not None]
+    last = entries[-1]._replace(keys=entries[0].keys)
+    return last._replace(old=old[-1] if old else None, new=new[-1] if new else None)
+
+
 def keys_of(columns: list[Column], item: Item | None, same: tuple[Sortable, Sortable]) -> Item:
     """Keys of a change: of its item, or spelled anew where there never was one."""
     if item is not None:

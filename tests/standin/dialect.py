@@ -46,6 +46,7 @@ class Dialect:
     disabled_stream_kept: bool = True
     put_is_remove_and_modify: bool = False
     first_event_id_is_garbage: bool = False
+    batches_squashed: bool = False
     ttl_is_marked: bool = True
 
 
@@ -87,6 +88,7 @@ OLD = Dialect(
     disabled_stream_kept=False,
     put_is_remove_and_modify=True,
     first_event_id_is_garbage=True,
+    batches_squashed=True,
     ttl_is_marked=False,
 )
 """ScyllaDB 5.1 and 5.4, as seen on running servers."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.standin.changelog import Entry, Generation, events, keys_of
+from tests.standin.changelog import Entry, Generation, events, keys_of, squashed
 from tests.standin.dialect import CURRENT, Dialect
 from tests.standin.errors import no_table
 from tests.standin.faults import Fault, Faults
@@ -96,23 +96,39 @@ class Store:
 
     def write(self, write: Write, stamp: int, *, arrival_order: bool, operation: str) -> None:
         """Apply a write, and log it where the table has a stream."""
+        self._log(write, self._made(write, stamp, arrival_order, operation))
+
+    def write_squashed(self, writes: list[Write], stamp: int, operation: str) -> None:
+        """Apply writes of one partition, and log those of one timestamp as one."""
+        made = [self._made(write, stamp, True, operation) for write in writes]
+        early = [entries[0] for entries in made if len(entries) == 2]
+        late = [entries[-1] for entries in made if entries]
+        self._log(writes[0], [squashed(each) for each in (early, late) if each])
+
+    def _log(self, write: Write, entries: list[Entry]) -> None:
+        shard = self.generations[-1].owner(write.key[0])
+        if write.table.stream:
+            write.table.stream.add(shard, *entries)
+
+    def _made(self, write: Write, stamp: int, arrival_order: bool, operation: str) -> list[Entry]:
+        """Apply a write; what a stream has of it."""
         table = write.table
         before = table.rows.get(write.key)
         table.apply(write, stamp, arrival_order)
         self.applied(write)
         if table.stream is None or not table.stream.enabled:
-            return
+            return []
         old = before.item if before else None
         two = self.dialect.put_is_remove_and_modify
         names = events(operation, old, write.item, two=two, exact=self.settings.exact_events)
         keys = keys_of(table.columns, write.item or old, write.same)
-        shard = self.generations[-1].owner(write.key[0])
+        made = []
         for name in names:
             early = len(names) == 2 and name == "REMOVE"
             sequence = table.stream.sequence(stamp - early, shared=arrival_order)
             new = None if name == "REMOVE" else write.item
-            entry = Entry(sequence, name, keys, old, new, operation == BY_TTL)
-            table.stream.add(shard, entry)
+            made.append(Entry(sequence, name, keys, old, new, operation == BY_TTL))
+        return made
 
     def isolation(self, table: Table) -> str:
         """The first letter of the table's write isolation: a, f, o or u."""

@@ -5,7 +5,7 @@ import msgspec
 from tests.standin.errors import Dropped, validation, write_failure, write_timeout
 from tests.standin.state import Table, Write
 from tests.standin.store import Call
-from tests.standin.values import Column, Item, empty_key, stored
+from tests.standin.values import Column, Item, Sortable, empty_key, stored
 
 ITEM_NAME_BYTES = 65535
 
@@ -81,5 +81,17 @@ def _is_too_large(call: Call, write: Write) -> bool:
 def _apply(call: Call, writes: list[Write]) -> None:
     stamp = call.store.stamp(call.node)
     lightweight = any(call.store.isolation(write.table) == "a" for write in writes)
+    if lightweight and call.dialect.batches_squashed:
+        for partition in _partitions(writes):
+            call.store.write_squashed(partition, stamp, call.operation)
+        return
     for write in writes:
         call.store.write(write, stamp, arrival_order=lightweight, operation=call.operation)
+
+
+def _partitions(writes: list[Write]) -> list[list[Write]]:
+    """The writes of each partition, in the order of their sort keys."""
+    found: dict[tuple[str, Sortable], list[Write]] = {}
+    for write in sorted(writes, key=lambda one: one.key[2]):
+        found.setdefault((write.table.name, write.key[1]), []).append(write)
+    return list(found.values())

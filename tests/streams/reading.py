@@ -39,7 +39,9 @@ async def reading(
 ) -> AsyncIterator[StreamSource]:
     """The port, on the stream `arn` of a server."""
     async with streams_lane(url) as lane:
-        yield StreamSource(lane, arn, table, retry or Retry(5.0, first_wait=0.001))
+        yield StreamSource(
+            lane, arn, table, retry or Retry(5.0, first_wait=0.001), absent_seconds=0.3
+        )
 
 
 def all_needed() -> float | None:

@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from alternator_migrate import enabling
 from alternator_migrate.aws import Login, open_control, sign_in
 from alternator_migrate.description import TableStream
 from alternator_migrate.enabling import disable_stream, enable_stream, find_stream, ready_stream
-from alternator_migrate.errors import UsageError
+from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.lane import Lane
 from alternator_migrate.pacing import Retry
 from alternator_migrate.tables import Table
+from tests.servers import faults
 from tests.servers.client import call, create_table
+from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.streams.conftest import stream_of_new_table
 from tests.streams.reading import reading, streams_lane
@@ -115,6 +118,39 @@ async def test_a_stream_that_takes_its_time_is_waited_for() -> None:
         assert (await status(server.url, "Example"))["StreamEnabled"]
         assert server.table("Example").stream is not None
         assert arn
+
+
+async def test_what_a_stream_is_waited_for_is_told_at_each_change(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The server's words at once, how long it is tried, and nothing twice."""
+    caplog.set_level("INFO")
+    busy = "Table is being updated: Example"
+    async with StandIn(enabling_polls=3) as server, FaultProxy(server.url) as proxy:
+        await create_table(server.url, "Example")
+        proxy.script("UpdateTable", *[faults.in_use(busy)] * 2)
+        async with opened(proxy.url, "Example") as (table, lane):
+            await prepare_stream(table, lane, Retry(5.0))
+    said = [each.getMessage() for each in caplog.records if each.name.endswith("enabling")]
+    start = "the stream of table Example is waited for, 300 s at most: "
+    assert said == [
+        f"{start}ResourceInUseException: {busy}",
+        f"{start}its status is ENABLING",
+    ]
+
+
+async def test_a_stream_that_never_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told to do then, helps."""
+    monkeypatch.setattr(enabling, "_ENABLE_SECONDS", 0.2)
+    async with StandIn(enabling_polls=3) as server:
+        await create_table(server.url, "Example")
+        async with opened(server.url, "Example") as (table, lane):
+            with pytest.raises(MigrateError, match="after 0 s: its status is ENABLING") as failure:
+                await prepare_stream(table, lane, Retry(5.0))
+            assert "Run again" in failure.value.hint
+            monkeypatch.undo()
+            _, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+            assert not enabled_here
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.servers.scripted_streams import (
     ALTERNATOR_ARN,
     ARN,
     LOCAL_ARN,
+    MISSING,
     StreamScript,
     scripted_streams,
 )
@@ -286,12 +287,27 @@ async def test_a_shard_that_expired_before_it_was_read(script: StreamScript, of_
     async with reading(of_aws, script.arn) as source:
         (page,) = await to_tip(source, "gone", None, hours_ago(1))
         assert (page.ended, page.changes) == (True, [])
-        script.fail("GetShardIterator", "ResourceNotFoundException")
-        with pytest.raises(TrimmedData):
-            await to_tip(source, "shard-1", None, hours_ago(1))
         script.arn = f"{ARN}-of-another-table"
         with pytest.raises(TrimmedData, match="is no longer there"):
             await to_tip(source, "gone", None, hours_ago(1))
+
+
+async def test_a_shard_that_is_listed_and_gone(script: StreamScript, of_aws: str) -> None:
+    """It is looked for again; one that is closed, and that nothing needs, has ended."""
+    made = script.put("shard-1", KEY)
+    async with reading(of_aws, script.arn) as source:
+        script.fail("GetShardIterator", MISSING)
+        assert sequences(await to_tip(source, "shard-1", None, hours_ago(1))) == [made]
+        script.fail("GetShardIterator", *[MISSING] * 9)
+        with pytest.raises(MigrateError, match="shard-1 is in the stream's list") as failure:
+            await to_tip(source, "shard-1", None, hours_ago(1))
+        assert not isinstance(failure.value, TrimmedData), "it is open: nothing may be lost yet"
+        assert "Run again" in failure.value.hint
+        script.split("shard-1", "left", "right")
+        (page,) = await to_tip(source, "shard-1", None, hours_ago(1))
+        assert (page.ended, page.changes) == (True, [])
+        with pytest.raises(TrimmedData, match="no longer there"):
+            await to_tip(source, "shard-1", None, all_needed)
 
 
 async def test_idle_shards_leave_reads_to_others(script: StreamScript, of_aws: str) -> None:

@@ -21,6 +21,7 @@ FLOORS: Final = {
     "pure": (
         *("interfaces", "wire", "records", "sigv4", "batching", "ledger", "schema", "dialect"),
         *("interleave", "concurrency", "circle", "shards", "config", "decimals", "failures"),
+        "manners",
         *("untyped", "canonical", "equality", "digests", "clauses", "expressions", "conditions"),
         *("plain", "judging", "looking", "reading", "confidence", "endpoints"),
     ),
@@ -67,7 +68,7 @@ FLOORS: Final = {
     ),
     "face": (
         *("planning", "samples", "progress", "report", "logs", "checking", "running", "commands"),
-        *("cli", "options", "demo", "closing", "__main__"),
+        *("cli", "options", "demo", "closing", "streamplan", "__main__"),
     ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}

@@ -160,6 +160,80 @@ def test_a_change_without_its_image_is_no_removal() -> None:
         records.record_reader(table(id="S"))(body(answer))
 
 
+@pytest.mark.parametrize("time", [{}, {"ApproximateCreationDateTime": None}])
+def test_a_record_without_a_time(time: Item) -> None:
+    """Emulators leave it out."""
+    found = record({"id": {"S": "a"}}, None)
+    del found["dynamodb"]["ApproximateCreationDateTime"]
+    found["dynamodb"] |= time
+    assert records.record_reader(table(id="S"))(body(found)).changes[0].created == 0
+
+
+A: Item = {"id": {"S": "a"}, "at": {"N": "1"}}
+B: Item = {"id": {"S": "a"}, "at": {"N": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (record(A, A) | {"eventName": "REMOVE"}, "a removal and has a new image"),
+        (record(A, B), "new image is of another key"),
+        (record(A, {"id": {"S": "a"}}), "new image is of another key"),
+        (record(A, {**A, "at": {"S": "1"}}), "new image is of another key"),
+    ],
+)
+def test_a_record_that_contradicts_itself(found: Item, why: str) -> None:
+    """Changes were squashed into one, and all but one of them are missing."""
+    read = records.record_reader(table(id="S", at="N"), "what to do")
+    with pytest.raises(BadAnswer, match=f"1 contradicts itself: .*{why}") as failure:
+        read(body(record(A, A), found))
+    assert failure.value.hint == "what to do"
+
+
+def test_an_old_image_of_another_key() -> None:
+    """Two deletions that were squashed have no other sign."""
+    read = records.record_reader(table(id="S", at="N"))
+    found = record(A, None)
+    for image in (A, {"at": {"N": "1.0"}, **A}, {}, None, {"more": {"S": "x"}}):
+        found["dynamodb"]["OldImage"] = image
+        assert len(read(body(found)).changes) == 1
+    found["dynamodb"]["OldImage"] = B
+    with pytest.raises(BadAnswer, match="old image is of another key"):
+        read(body(found))
+
+
+@pytest.mark.parametrize("name", ["eventName", "Keys", "NewImage"])
+def test_what_a_record_has_twice(name: str) -> None:
+    """A decoder would take the last one, and so would everybody else."""
+    text = body(record(A, A)).decode()
+    value = {"eventName": '"REMOVE"', "Keys": json.dumps(B), "NewImage": json.dumps(B)}[name]
+    doubled = text.replace(f'"{name}":', f'"{name}": {value}, "{name}":')
+    with pytest.raises(BadAnswer, match=f"'{name}' more than once"):
+        records.record_reader(table(id="S", at="N"))(doubled.encode())
+
+
+def test_attributes_may_have_the_names_of_members() -> None:
+    names = ("eventName", "Keys", "NewImage")
+    image: Item = {**A, **{name: {"S": f'"{name}":'} for name in names}, "Records": {"M": A}}
+    changes = records.record_reader(table(id="S", at="N"))(body(record(A, image))).changes
+    assert changes[0].image is not None
+    assert json.loads(bytes(changes[0].image)) == image
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "same"),
+    [("N", "1E+2", "100.0", True), ("B", "AQJ=", "AQI=", True), ("B", "AQI=", "AQM=", False)],
+)
+def test_one_key_may_have_two_texts(kind: str, one: str, other: str, same: bool) -> None:
+    read = records.record_reader(table(id=kind))
+    answer = body(record({"id": {kind: one}}, {"id": {kind: other}}))
+    if same:
+        assert len(read(answer).changes) == 1
+    else:
+        with pytest.raises(BadAnswer, match="another key"):
+            read(answer)
+
+
 def test_a_page_of_shards() -> None:
     shards = [{"ShardId": "b", "ParentShardId": "a", "SequenceNumberRange": {}}, {"ShardId": "c"}]
     described = {"StreamStatus": "ENABLING", "Shards": shards, "LastEvaluatedShardId": "c"}

@@ -318,3 +318,22 @@ def test_folding_leaves_the_last_change_of_each_key(pairs: Sequence[tuple[bytes,
     folded = fold(changes)
     assert {each.key: each for each in folded} == {each.key: each for each in changes}
     assert len({each.key for each in folded}) == len(folded)
+
+
+def test_what_is_gone_before_following_begins_is_not_needed() -> None:
+    """It begins with the oldest changes that are left; later, nothing may go."""
+    ledger = ShardLedger({"a": None, "b": None}, placed=500.0)
+    assert (ledger.unneeded("a"), ledger.fresh("a")) == (500.0, None)
+    deal(ledger, "a", page("7", 0.0))
+    assert (ledger.unneeded("a"), ledger.unneeded("b")) == (None, 500.0)
+    assert ShardLedger({"a": None}).unneeded("a") is None, "an earlier run may have seen it"
+
+
+def test_changes_without_a_time_make_nothing_fresh() -> None:
+    ledger = ShardLedger({"a": None})
+    ledger.listed([Shard("a")])
+    ledger.begin()
+    deal(ledger, "a", page("7", 0.0))
+    assert (ledger.fresh(), ledger.lag()) == (None, None)
+    deal(ledger, "a", page("7", at_tip=True))
+    assert ledger.lag() is not None
