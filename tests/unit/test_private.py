@@ -31,14 +31,19 @@ def all_may_read() -> Iterator[None]:
 def modes_when_renamed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The modes of files at the moment they are put into their place."""
     seen: list[int] = []
-    rename = Path.rename
+    rename, hardlink_to = Path.rename, Path.hardlink_to
 
     def note(path: Path, target: Path) -> Path:
         seen.append(stat.S_IMODE(path.stat().st_mode))
         return rename(path, target)
 
+    def note_link(path: Path, target: Path) -> None:
+        seen.append(stat.S_IMODE(target.stat().st_mode))
+        hardlink_to(path, target)
+
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", note)
+        patch.setattr(Path, "hardlink_to", note_link)
         yield seen
 
 
