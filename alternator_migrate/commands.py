@@ -48,11 +48,6 @@ def run(
             "--until-caught-up goes with target.streamChanges: true",
             "Set it, or leave the option out: a copy without following ends by itself.",
         )
-    if disable_stream_after and not until_caught_up:
-        raise UsageError(
-            "--disable-stream-after goes with --until-caught-up",
-            "A run that is stopped goes on later, and needs the stream for that.",
-        )
     if shard:
         check_settings(shard, loaded.settings)
     check = Check(loaded, Wishes(), fresh=fresh, wish=wish) if validate else None

@@ -6,7 +6,16 @@ from urllib.parse import urlsplit
 
 from alternator_migrate.conditions import matcher
 from alternator_migrate.config.document import within
-from alternator_migrate.config.settings import Credentials, Endpoint, Filter, Settings, Side, Source
+from alternator_migrate.config.settings import (
+    DEFAULT_FOLDER,
+    Credentials,
+    Endpoint,
+    Filter,
+    Savepoints,
+    Settings,
+    Side,
+    Source,
+)
 from alternator_migrate.expressions import ExpressionError, TooDeepError
 
 
@@ -39,6 +48,8 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
         yield from _of_segments(settings)
         if source.filter:
             yield from _of_filter(source.filter, judged=bool(target and target.stream_changes))
+    if settings.savepoints:
+        yield from _of_folder(settings.savepoints)
     for end in ("from_", "to"):
         names = [getattr(rename, end) for rename in settings.renames if rename]
         for name in {name for name in names if name and names.count(name) > 1}:
@@ -49,6 +60,7 @@ def _of_side(name: str, side: Side) -> Iterator[Contradiction]:
     endpoint = f"{name}.endpoint"
     if side.endpoint:
         yield from _of_endpoint(endpoint, side.endpoint, is_aws=side.type == "dynamodb")
+        yield from _of_tls(endpoint, side.endpoint)
         if side.endpoint.urls and side.type != "alternator" and not side.alternator:
             about = (f"{name}.type", f"{endpoint}.urls", f"{name}.alternator")
             yield Contradiction(f"{endpoint}.urls", "several nodes are for type: alternator", about)
@@ -72,6 +84,15 @@ def _of_endpoint(path: str, endpoint: Endpoint, *, is_aws: bool) -> Iterator[Con
         yield Contradiction(port, "goes with host; a URL has its own port", (host, port))
     elif endpoint.port and _has_port(str(endpoint.host)):
         yield Contradiction(port, "stands beside a host that has a port already", (host, port))
+
+
+def _of_tls(path: str, endpoint: Endpoint) -> Iterator[Contradiction]:
+    """What is asked of TLS where there is none."""
+    asked = {"caBundle": endpoint.ca_bundle, "insecureSkipVerify": endpoint.insecure_skip_verify}
+    plain = [url for url in endpoint.contacts if not url.startswith("https://")]
+    for key in [key for key, value in asked.items() if value and plain]:
+        about = tuple(f"{path}.{each}" for each in ("host", "port", "url", "urls", key))
+        yield Contradiction(f"{path}.{key}", f"goes with https, and {plain[0]} is not", about)
 
 
 def _of_credentials(path: str, credentials: Credentials) -> Iterator[Contradiction]:
@@ -102,6 +123,13 @@ def _of_tables(source: Source, target: Side) -> Iterator[Contradiction]:
         keys = ("type", "table", "region", "endpoint")
         about = tuple(f"{side}.{key}" for side in ("source", "target") for key in keys)
         yield Contradiction("target.table", "source and target are the same table", about)
+
+
+def _of_folder(savepoints: Savepoints) -> Iterator[Contradiction]:
+    path, target = savepoints.path, savepoints.target
+    if target and path not in (DEFAULT_FOLDER, target):
+        about = ("savepoints.path", "savepoints.target")
+        yield Contradiction("savepoints.target", "stands beside path: give one of the two", about)
 
 
 def _of_segments(settings: Settings) -> Iterator[Contradiction]:

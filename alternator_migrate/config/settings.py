@@ -6,7 +6,7 @@ ScyllaDB Migrator's where it has them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from alternator_migrate.config.attributes import attribute_value
 from alternator_migrate.config.keys import (
@@ -19,14 +19,18 @@ from alternator_migrate.config.keys import (
     integer,
     key,
     list_of,
+    local_path,
     mapping,
     number,
     one_of,
     one_of_in_any_case,
+    savepoint_folder,
     section,
     sections,
     text,
 )
+
+DEFAULT_FOLDER: Final = "./savepoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ class Endpoint:
     urls: tuple[str, ...] = key(
         list_of(base_url), "several contact nodes of Alternator", default=()
     )
-    ca_bundle: str | None = key(text, "PEM file of the CA that signed the server's certificate")
+    ca_bundle: str | None = key(
+        local_path, "PEM file of the CA that signed the server's certificate"
+    )
     insecure_skip_verify: bool = key(flag, "do not check the certificate", default=False)
 
     @property
@@ -183,9 +189,14 @@ class Rename:
 class Savepoints:
     """Where a run keeps what it did."""
 
-    path: str = key(text, "folder of savepoints and rejected items", default="./savepoints")
+    path: str = key(local_path, "folder of savepoints and rejected items", default=DEFAULT_FOLDER)
     interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
+    target: str | None = key(
+        savepoint_folder, "the folder as {type: filesystem, path: ...}, instead of path"
+    )
+    resume_from_latest: object = ignored()
     enable_parquet_file_tracking: object = ignored()
+    parquet_processing_mode: object = ignored()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +223,7 @@ class Validation:
     writetime_tolerance_millis: object = ignored()
     timestamp_ms_tolerance: object = ignored()
     hash_columns: object = ignored()
+    repair_writetime_strategy: object = ignored()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,3 +280,4 @@ class Settings:
     )
     skip_token_ranges: object = ignored()
     skip_parquet_files: object = ignored()
+    preserve_timestamps: object = ignored()

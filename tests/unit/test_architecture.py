@@ -52,7 +52,7 @@ FLOORS: Final = {
     ),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
-        *("options", "demo", "__main__"),
+        *("options", "combinations", "demo", "__main__"),
     ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}
