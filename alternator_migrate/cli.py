@@ -171,7 +171,7 @@ def follow(config: Path | None, **options: Any) -> None:
     settings = common.settings_of(config, options)
     from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, into_existing=True, **options))
+    sys.exit(commands.run(settings, into_existing=True, makes_table=False, **options))
 
 
 @cli.command()

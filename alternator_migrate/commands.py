@@ -32,6 +32,7 @@ def run(
     wish: Wish = Wish(),  # noqa: B008 # frozen
     shard: Part | None = None,
     validate: bool = False,
+    makes_table: bool = True,
     until_caught_up: bool,
     disable_stream_after: bool,
     progress: Mode,
@@ -57,6 +58,7 @@ def run(
         fresh=fresh,
         resend=rejects,
         check=check,
+        makes_table=makes_table,
         until=Until(until_caught_up, disable_stream_after),
     )
 

@@ -12,7 +12,9 @@ from alternator_migrate.config import Settings
 from alternator_migrate.cores import usable_cores
 from alternator_migrate.description import TableSpec, TableState, Throughput
 from alternator_migrate.enabling import find_stream
+from alternator_migrate.indexing import check_late
 from alternator_migrate.model import Limits, Progress
+from alternator_migrate.remarks import unpacked, way_back
 from alternator_migrate.report import duration, size_text
 from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
@@ -36,6 +38,8 @@ def notes(sides: Sides) -> Iterator[str]:
     """What a person should know before a run: what is dropped or widened, and the pace."""
     for note in sides.findings.plan.notes:
         yield f"note: {note}"
+    for text in unpacked(sides):
+        yield f"note: {text}"
     if sides.findings.foreign_ttl:
         yield f"warning: {ttl_text(sides)}"
     for side, cap, units in (
@@ -55,13 +59,16 @@ def ttl_text(sides: Sides) -> str:
 
 
 async def plan_text(settings: Settings, sides: Sides) -> str:
-    """The whole text of `plan`. Reads at most one page of the source; writes nothing."""
+    """The whole text of `plan`. Reads at most one page of the source; writes nothing. Raises
+    `UsageError` where `run` would refuse an existing target."""
+    await check_late(sides.findings, sides.target)
     lines = [
         *_tables(settings, sides),
         *_schema(sides),
         *_estimates(settings, sides),
         *await _changes(settings, sides),
         *_validation(settings, sides),
+        *[f"note: {text}" for text in way_back(sides)],
         *[f"warning: {text}" for text in await _warnings(settings, sides)],
         "Nothing was written.",
     ]
@@ -208,7 +215,7 @@ def _share(sides: Sides, side: str, cap: float) -> str:
 
 async def _warnings(settings: Settings, sides: Sides) -> list[str]:
     found = sides.findings
-    warnings = []
+    warnings = [*unpacked(sides)]
     if found.existing:
         warnings.append("the target table exists")
         if await sides.target.table.holds_items():

@@ -113,7 +113,7 @@ def record_reader(table: TableSpec) -> RecordReader:
 
     def read(body: bytes) -> Records:
         answer = wire.decoded("GetRecords", decoder, body)
-        return Records([change(record) for record in answer.records], answer.iterator)
+        return Records([change(record) for record in answer.records], answer.iterator or None)
 
     return read
 

@@ -15,6 +15,7 @@ from alternator_migrate import parts, planning, report, resume
 from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.indexing import check_late
 from alternator_migrate.jobs import copy_job
 from alternator_migrate.loops import on_loop, spare_the_collector
 from alternator_migrate.migration import Migration, check_ttl
@@ -30,7 +31,12 @@ from alternator_migrate.staffing import Wish, open_engine
 from alternator_migrate.streaming import FOR_EVER, Until
 from alternator_migrate.tables import check_empty
 from alternator_migrate.validation import Validation
-from alternator_migrate.wiring import Sides, build_migration, build_resend, open_sides
+from alternator_migrate.wiring import (
+    Sides,
+    build_migration,
+    build_resend,
+    open_sides,
+)
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +81,7 @@ class Run:
         self._progress: Callable[[], Progress] | None = None
         self._copied: Progress | None = None
         self._check: Check | None = None
+        self._makes_table = True
         self._work: Saving | None = None
         self._rejects: str | None = None
         self._signals = Signals(self._show_cursor)
@@ -88,18 +95,19 @@ class Run:
         resend: Path | None = None,
         check: Check | None = None,
         copying: bool = True,
+        makes_table: bool = True,
         until: Until = FOR_EVER,
     ) -> int:
         """Run, tell how it ended, write the summary; with `resend` send the items of a rejects
         file again instead, with `check` validate then, or only that, if there is no `copying`;
-        `until` says when following ends.
+        `until` says when following ends, `makes_table` whether changes alone may make the target.
 
         Returns the exit code; raises `MigrateError` after all that has been told.
         """
         began, clock = time.time(), time.monotonic()
         status: report.Status = "failed"
         failure: MigrateError | None = None
-        self._check = check
+        self._check, self._makes_table = check, makes_table
         try:
             if not copying:
                 status = on_loop(lambda: self._watched(self._validate))
@@ -224,11 +232,12 @@ class Run:
                 resume.check_tables(*earlier, found.source, found.existing)
                 log.info("going on from %s", earlier[0])
             check_ttl(found, copied=settings.target.copy_ttl)
+            await check_late(found, whole.target)
             alone = settings.target.skip_initial_snapshot_transfer
-            if alone and found.existing is None:
+            if alone and found.existing is None and not self._makes_table:
                 raise UsageError(
                     f"the target table {settings.target.table} does not exist",
-                    "Changes alone do not make a table: copy it first, with `run`.",
+                    "`follow` makes none: copy the table first, with `run`.",
                 )
             if not into_existing and not alone and not (earlier and earlier[1].target_id):
                 await self._check_target(sides)
@@ -262,6 +271,7 @@ class Run:
             log.info("there is no savepoint of shard %s here: it is taken to be done", each)
         async with open_sides(settings) as whole:
             sides = parts.part_of(whole, part, self._whole)
+            await check_late(sides.findings, sides.target)
             check_ttl(sides.findings, copied=settings.target.copy_ttl)
             await self._check_target(sides)
             migration, rejects = build_migration(settings, sides, resume.NoKeeper(), Standing())

@@ -7,14 +7,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from alternator_migrate import wire
 from alternator_migrate.aws import Account, Login, is_public, open_control, sign_in, streams_url
 from alternator_migrate.config.settings import AlternatorOptions, Side
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dialing import Transport
-from alternator_migrate.errors import Unavailable, UsageError
+from alternator_migrate.errors import (
+    Retryable,
+    ServerFault,
+    ServerRefused,
+    Unavailable,
+    UsageError,
+)
 from alternator_migrate.lane import STREAMS_API, Lane, open_lane
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.tables import Table
+from alternator_migrate.unread import keep_unread
 
 _SPARE_CONNECTIONS: Final = 4
 
@@ -23,7 +31,7 @@ _SPARE_CONNECTIONS: Final = 4
 class Service:
     """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
     this is AWS itself, not a custom endpoint; `skew` is this clock minus the server's, seconds;
-    `streams` opens a lane to the streams API."""
+    `streams` opens a lane to the streams API; `packs` says that requests are to be compressed."""
 
     table: Table
     lane: Lane
@@ -31,6 +39,12 @@ class Service:
     own: bool
     skew: float | None
     streams: Callable[[], AbstractAsyncContextManager[Lane]]
+    packs: bool = False
+
+    @property
+    def unpacked(self) -> bool:
+        """Whether requests were to be compressed, and the server cannot read that."""
+        return self.packs and not self.lane.packs
 
     @property
     def dialect(self) -> Dialect:
@@ -63,15 +77,19 @@ async def open_service(
         insecure=transport.insecure,
         route=nodes.pick if nodes else None,
     ) as client:
+        keep_unread(client)
         nodes = nodes or Nodes((str(client.meta.endpoint_url),))
-        async with _open_lane(role, nodes, transport, account) as (lane, is_alternator, skew):
-            options = side.alternator or (AlternatorOptions() if is_alternator else None)
+        async with _open_lane(role, nodes, transport, account) as (lane, answers, skew):
+            is_alternator = answers or side.type == "alternator"
+            options = (side.alternator or AlternatorOptions()) if is_alternator else None
             if options:
                 await _know_nodes(role, side, lane)
+            if lane.packs:
+                await _try_packed(lane, side.table)
             table = Table(client, side.table, f"{role} {nodes.contacts[0]}")
             own = not contacts
             streams = partial(_open_streams, lane.nodes, transport, account, own=own)
-            yield Service(table, lane, options, own, skew, streams)
+            yield Service(table, lane, options, own, skew, streams, transport.compress)
 
 
 @asynccontextmanager
@@ -134,6 +152,17 @@ async def _know_nodes(role: str, side: Side, lane: Lane) -> None:
             f"rack {options.rack or '(any)'}",
             f"Check {role}.datacenter and {role}.rack.",
         )
+
+
+async def _try_packed(lane: Lane, table: str) -> None:
+    """Have the lane find out whether the server reads compressed requests, by one whose answer
+    matters to nobody."""
+    try:
+        await lane.call("DescribeTable", wire.to_json({"TableName": table}))
+    except ServerFault:
+        lane.packs = False
+    except (ServerRefused, Retryable):
+        return
 
 
 def _is_list(body: bytes) -> bool:

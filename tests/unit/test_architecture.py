@@ -36,6 +36,7 @@ FLOORS: Final = {
             "homes",
             "pacing",
             "tables",
+            "unread",
             "enabling",
             "rejects",
             "findings",
@@ -48,11 +49,11 @@ FLOORS: Final = {
     "conduct": ("conduct", "retention", "following", "stages", "migration", "validation"),
     "joinery": (
         *("resume", "services", "streaming", "wiring", "ends", "comparing", "jobs", "checkjob"),
-        *("staffing", "parts"),
+        *("staffing", "parts", "indexing"),
     ),
     "face": (
         *("planning", "progress", "report", "logs", "checking", "running", "commands", "cli"),
-        *("options", "combinations", "demo", "__main__"),
+        *("options", "combinations", "remarks", "demo", "__main__"),
     ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}
