@@ -14,7 +14,7 @@ from alternator_migrate.description import TableSpec, TableState, Throughput
 from alternator_migrate.enabling import find_stream
 from alternator_migrate.indexing import check_late
 from alternator_migrate.model import Limits, Progress
-from alternator_migrate.remarks import unpacked, way_back
+from alternator_migrate.remarks import of_servers, way_back
 from alternator_migrate.report import duration, size_text
 from alternator_migrate.savepoint import Savepoint, Store, holder
 from alternator_migrate.services import Service
@@ -38,7 +38,7 @@ def notes(sides: Sides) -> Iterator[str]:
     """What a person should know before a run: what is dropped or widened, and the pace."""
     for note in sides.findings.plan.notes:
         yield f"note: {note}"
-    for text in unpacked(sides):
+    for text in of_servers(sides):
         yield f"note: {text}"
     if sides.findings.foreign_ttl:
         yield f"warning: {ttl_text(sides)}"
@@ -215,7 +215,7 @@ def _share(sides: Sides, side: str, cap: float) -> str:
 
 async def _warnings(settings: Settings, sides: Sides) -> list[str]:
     found = sides.findings
-    warnings = [*unpacked(sides)]
+    warnings = [*of_servers(sides)]
     if found.existing:
         warnings.append("the target table exists")
         if await sides.target.table.holds_items():

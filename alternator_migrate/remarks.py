@@ -8,14 +8,10 @@ from alternator_migrate.wiring import Sides
 _TABLETS: Final = "system:initial_tablets"
 
 
-def unpacked(sides: Sides) -> Iterator[str]:
-    """Which side does not read what was to be compressed."""
-    for name, service in (("source", sides.source), ("target", sides.target)):
-        if service.unpacked:
-            yield (
-                f"the {name} does not read compressed requests: they are sent as they are "
-                f"({name}.compression: true needs ScyllaDB 2026.1)"
-            )
+def of_servers(sides: Sides) -> Iterator[str]:
+    """What both servers do otherwise than the configuration says."""
+    yield from sides.source.remarks
+    yield from sides.target.remarks
 
 
 def way_back(sides: Sides) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Joinery of one side: from its settings to an open control plane and data plane."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,13 +25,17 @@ from alternator_migrate.tables import Table
 from alternator_migrate.unread import keep_unread
 
 _SPARE_CONNECTIONS: Final = 4
+_UNPACKED: Final = (
+    "the {role} does not read compressed requests: they are sent as they are ({role}.compression: "
+    "true needs ScyllaDB 2026.1)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
     this is AWS itself, not a custom endpoint; `skew` is this clock minus the server's, seconds;
-    `streams` opens a lane to the streams API; `packs` says that requests are to be compressed."""
+    `streams` opens a lane to the streams API; `remarks` is what a person should know of it."""
 
     table: Table
     lane: Lane
@@ -39,12 +43,7 @@ class Service:
     own: bool
     skew: float | None
     streams: Callable[[], AbstractAsyncContextManager[Lane]]
-    packs: bool = False
-
-    @property
-    def unpacked(self) -> bool:
-        """Whether requests were to be compressed, and the server cannot read that."""
-        return self.packs and not self.lane.packs
+    remarks: tuple[str, ...] = ()
 
     @property
     def dialect(self) -> Dialect:
@@ -84,12 +83,13 @@ async def open_service(
             options = (side.alternator or AlternatorOptions()) if is_alternator else None
             if options:
                 await _know_nodes(role, side, lane)
-            if lane.packs:
-                await _try_packed(lane, side.table)
+            remarks = [] if is_alternator else [*_unused(role, side)]
+            if lane.packs and not await _reads_packed(lane, side.table):
+                remarks.append(_UNPACKED.format(role=role))
             table = Table(client, side.table, f"{role} {nodes.contacts[0]}")
             own = not contacts
             streams = partial(_open_streams, lane.nodes, transport, account, own=own)
-            yield Service(table, lane, options, own, skew, streams, transport.compress)
+            yield Service(table, lane, options, own, skew, streams, tuple(remarks))
 
 
 @asynccontextmanager
@@ -154,15 +154,24 @@ async def _know_nodes(role: str, side: Side, lane: Lane) -> None:
         )
 
 
-async def _try_packed(lane: Lane, table: str) -> None:
-    """Have the lane find out whether the server reads compressed requests, by one whose answer
+async def _reads_packed(lane: Lane, table: str) -> bool:
+    """Whether the server reads compressed requests, which the lane finds out by one whose answer
     matters to nobody."""
     try:
         await lane.call("DescribeTable", wire.to_json({"TableName": table}))
     except ServerFault:
         lane.packs = False
     except (ServerRefused, Retryable):
-        return
+        pass
+    return lane.packs
+
+
+def _unused(role: str, side: Side) -> Iterator[str]:
+    """What is said of a section that is not needed for this server."""
+    if side.alternator:
+        yield (
+            f"{role}.alternator counts for connections only: no Alternator answers at the {role}"
+        )
 
 
 def _is_list(body: bytes) -> bool:

@@ -37,6 +37,7 @@ _OF_CQL: Final = (
 )
 """Keys that ScyllaDB Migrator has for other types of source and target, and takes with these."""
 _NO_TABLE: Final = "none"
+_FOLLOWING: Final = "target.streamChanges"
 _LATER: Final = {
     "source.dynamodb-s3-export": "reading exports from S3 is not in this version",
     "target.dynamodb-s3-export": "writing exports to S3 is not in this version",
@@ -91,7 +92,11 @@ class _Reader:
             place = dataclasses.replace(settings.savepoints, path=settings.savepoints.target)
             settings = dataclasses.replace(settings, savepoints=place)
         target = settings.target
-        if not target or target.stream_changes:
+        if not target:
+            return settings
+        if target.stream_changes:
+            if target.skip_initial_snapshot_transfer:
+                self._tell_hook("onSnapshotDone", "a copy")
             return settings
         self._tell_following_only()
         if not target.skip_initial_snapshot_transfer:
@@ -102,13 +107,15 @@ class _Reader:
 
     def _tell_following_only(self) -> None:
         """Name what is written about following, where nothing is followed."""
-        whole = self._document.value
-        hooks = whole.get("hooks")
-        if isinstance(hooks, dict) and hooks.get("onCaughtUp"):
-            self._ignore("hooks.onCaughtUp", "; it goes with target.streamChanges")
+        self._tell_hook("onCaughtUp", _FOLLOWING)
         for name in ("cutover", "spool"):
-            if whole.get(name):
-                self._ignore(name, "; it goes with target.streamChanges")
+            if self._document.value.get(name):
+                self._ignore(name, f"; it goes with {_FOLLOWING}")
+
+    def _tell_hook(self, name: str, goes_with: str) -> None:
+        hooks = self._document.value.get("hooks")
+        if isinstance(hooks, dict) and hooks.get(name):
+            self._ignore(f"hooks.{name}", f"; it goes with {goes_with}")
 
     def section(self, settings: type, value: Any, path: str) -> Any:
         """An instance of `settings`; its fields are only reliable without mistakes."""

@@ -252,3 +252,10 @@ def test_what_is_written_of_following_is_named_where_nothing_is_followed() -> No
     for path in ("hooks.onCaughtUp", "cutover", "spool"):
         assert f"{path} ({line_of(text, path)}; it goes with target.streamChanges)" in warning
     assert loaded(text, "target.streamChanges=true")[1] == []
+
+
+def test_a_hook_after_the_copy_is_named_where_nothing_is_copied() -> None:
+    text = changed("hooks.onSnapshotDone", "./done", changed("target.streamChanges", True))
+    assert loaded(text)[1] == []
+    _, (warning,) = loaded(text, "target.skipInitialSnapshotTransfer=true")
+    assert "hooks.onSnapshotDone" in warning
