@@ -211,7 +211,7 @@ class Validation:
         default="Lenient",
     )
     copy_missing_rows: bool = key(
-        flag, "write what is missing or different, as --repair does", default=False
+        flag, "write what is missing on the target, and nothing over what is there", default=False
     )
     recheck_seconds: tuple[float, ...] = key(
         list_of(number(0, 3600)),
