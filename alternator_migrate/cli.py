@@ -166,6 +166,10 @@ def follow(config: Path | None, **options: Any) -> None:
     """
     common.check(options)
     following = ("target.streamChanges=true", "target.skipInitialSnapshotTransfer=true")
+    own = {each.partition("=")[0] for each in following}
+    for given in options["assignments"]:
+        if given.partition("=")[0].strip() in own:
+            raise click.UsageError(f"--set {given} does nothing: `follow` sets that itself")
     if config or options["assignments"] or any(options[flag] for flag in common.FLAGS):
         options["assignments"] = (*options["assignments"], *following)
     settings = common.settings_of(config, options)

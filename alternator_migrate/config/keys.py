@@ -149,7 +149,9 @@ def follows(value: Any) -> bool:
     if kind in _STREAMS or kind in _NO_STREAM:
         return kind in _STREAMS
     if kind in _KINESIS:
-        raise Wrong([(".type", f"{kind}: following from Kinesis is not in this version")])
+        raise Wrong(
+            [(".type", f"{kind}: following from Kinesis is not in this version; {_STREAMS[0]} is")]
+        )
     raise Wrong([(".type", f"must be {_STREAMS[0]} or {_NO_STREAM[0]}, not {kind!r}")])
 
 

@@ -34,6 +34,11 @@ REJECTS = ("run", "--rejects", "rejects_1.jsonl")
         (("run", "--shard", "finish/2", "--engine", "processes"), "--engine", "copies nothing"),
         (("run", "--disable-stream-after"), "--disable-stream-after", "--until-caught-up"),
         (("follow", "--disable-stream-after"), "--disable-stream-after", "--until-caught-up"),
+        (
+            ("follow", "--set=target.streamChanges=false"),
+            "target.streamChanges",
+            "sets that itself",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
