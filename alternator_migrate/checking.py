@@ -13,6 +13,7 @@ from alternator_migrate.conduct import Show
 from alternator_migrate.config import Loaded
 from alternator_migrate.findings import FindingsFile
 from alternator_migrate.model import Verdict
+from alternator_migrate.remarks import of_servers
 from alternator_migrate.resume import Keeper
 from alternator_migrate.savepoint import Savepoint, Store, lock
 from alternator_migrate.staffing import Wish, open_engine
@@ -63,8 +64,8 @@ class Check:
                 first = comparing.first_savepoint(
                     self._loaded, wishes, sides, target, earlier and earlier[1]
                 )
-                for note in sides.findings.unknown:
-                    log.info("note: %s", note)
+                for text in (*sides.findings.unknown, *of_servers(sides)):
+                    log.info("note: %s", text)
                 if sides.findings.foreign_ttl:
                     log.warning("warning: %s", planning.ttl_text(sides))
                 log.info("comparing by %s", comparing.mode_text(settings, wishes, sides, begun))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from alternator_migrate.comparing import Wishes, mode_of, writes
+from alternator_migrate.comparing import Wishes, mends, mode_of
 from alternator_migrate.config import Settings
 from alternator_migrate.digests import Digests
 from alternator_migrate.ends import Ends, readers
@@ -63,8 +63,7 @@ class CheckBench:
         details = self._ends.details(
             findings,
             Verdict(),
-            write=writes(self._settings, self._wishes),
-            delete=self._wishes.delete_extra,
+            mends=mends(self._settings, self._wishes),
             values=self._wishes.show_values,
         )
         sums = None

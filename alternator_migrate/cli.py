@@ -78,6 +78,7 @@ def cli() -> None:
 @click.option(
     "--rejects",
     type=click.Path(path_type=Path),
+    callback=common.local,
     metavar="FILE",
     help="send only the items of a rejects file, mended by you, again",
 )
@@ -109,8 +110,7 @@ def run(config: Path | None, **options: Any) -> None:
       alternator-migrate run --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
     """
-    if options["rejects"] and options["validate"]:
-        raise click.UsageError("--rejects and --validate cannot go together")
+    common.check(options)
     settings = common.settings_of(config, options)
     from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
@@ -152,8 +152,7 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
       alternator-migrate validate config.yaml --sample 1%
       alternator-migrate validate config.yaml --repair --delete-extra --yes
     """
-    if options["sample"] and options["mode"] == "digest":
-        raise click.UsageError("--sample looks items up: it cannot go with --mode digest")
+    common.check({**options, "yes": yes})
     loaded = common.settings_of(config, options)
     if options["delete_extra"] and not yes:
         _ask_to_delete(loaded.settings.target.table)
@@ -189,13 +188,18 @@ def follow(config: Path | None, **options: Any) -> None:
       alternator-migrate follow --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
     """
+    common.check(options)
     following = ("target.streamChanges=true", "target.skipInitialSnapshotTransfer=true")
+    own = {each.partition("=")[0] for each in following}
+    for given in options["assignments"]:
+        if given.partition("=")[0].strip() in own:
+            raise click.UsageError(f"--set {given} does nothing: `follow` sets that itself")
     if config or options["assignments"] or any(options[flag] for flag in common.FLAGS):
         options["assignments"] = (*options["assignments"], *following)
     settings = common.settings_of(config, options)
     from alternator_migrate import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, into_existing=True, **options))
+    sys.exit(commands.run(settings, into_existing=True, makes_table=False, **options))
 
 
 @cli.command()

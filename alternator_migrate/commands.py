@@ -32,6 +32,7 @@ def run(
     wish: Wish = Wish(),  # noqa: B008 # frozen
     shard: Part | None = None,
     validate: bool = False,
+    makes_table: bool = True,
     until_caught_up: bool,
     disable_stream_after: bool,
     progress: Mode,
@@ -47,11 +48,6 @@ def run(
         raise UsageError(
             "--until-caught-up goes with target.streamChanges: true",
             "Set it, or leave the option out: a copy without following ends by itself.",
-        )
-    if disable_stream_after and not until_caught_up:
-        raise UsageError(
-            "--disable-stream-after goes with --until-caught-up",
-            "A run that is stopped goes on later, and needs the stream for that.",
         )
     if validate and follows and not until_caught_up:
         raise UsageError(
@@ -69,6 +65,7 @@ def run(
         fresh=fresh,
         resend=rejects,
         check=check,
+        makes_table=makes_table,
         until=Until(until_caught_up, disable_stream_after),
     )
 

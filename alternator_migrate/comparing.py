@@ -17,7 +17,7 @@ from alternator_migrate.ends import Ends, readers
 from alternator_migrate.errors import UsageError
 from alternator_migrate.findings import FindingsFile
 from alternator_migrate.interfaces import ComparisonKeeper, Engine
-from alternator_migrate.model import Comparison, Counts, Role, Segment, Verdict
+from alternator_migrate.model import Comparison, Counts, Difference, Role, Segment, Verdict
 from alternator_migrate.savepoint import Savepoint, Store
 from alternator_migrate.validation import Validation
 from alternator_migrate.wiring import Sides
@@ -149,8 +149,7 @@ def build_validation(
     details = ends.details(
         findings,
         replace(begun.verdict, compared=0),
-        write=writes(settings, wishes),
-        delete=wishes.delete_extra,
+        mends=mends(settings, wishes),
         values=wishes.show_values,
     )
     found = sides.findings
@@ -174,9 +173,14 @@ def build_validation(
     return validation, findings
 
 
-def writes(settings: Settings, wishes: Wishes) -> bool:
-    """Whether what is missing or different is to be written."""
-    return wishes.repair or settings.validation.copy_missing_rows
+def mends(settings: Settings, wishes: Wishes) -> frozenset[Difference]:
+    """The kinds of differences that are to be repaired."""
+    kinds: set[Difference] = {"missing", "different"} if wishes.repair else set()
+    if settings.validation.copy_missing_rows:
+        kinds.add("missing")
+    if wishes.delete_extra:
+        kinds.add("extra")
+    return frozenset(kinds)
 
 
 def mode_text(

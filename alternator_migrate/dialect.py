@@ -29,6 +29,7 @@ _USER_SYSTEM_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
     "system:initial_tablets": (),
 }
 _ALTERNATOR_TAG = re.compile(r"[A-Za-z0-9\s+\-=._:/]*\Z", re.ASCII)
+_INTERNAL: Final = re.compile(r"\A\.scylla\.alternator\.|\$paxos\Z|_scylla_cdc_log\Z")
 _TAG_KEY: Final = 128
 _TAG_VALUE: Final = 256
 
@@ -40,8 +41,8 @@ class Dialect:
     `table_name` is the longest name; `view_name` bounds table name + index name together (0:
     unbounded); `keys_per_type` the most HASH or RANGE elements of an index key; `tags` the
     most tags that fit; `own_tags` those of a reserved name that a user may set, with the values
-    that they may have (none: any). `filters_by_value` says that a filter finds a number in any
-    notation.
+    that they may have (none: any); `internal` finds the names of tables that it keeps to itself;
+    `filters_by_value` says that a filter finds a number in any notation.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Dialect:
     reserved_tags: tuple[str, ...]
     own_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reserved_keys: frozenset[str] = frozenset()
-    reserved_names: tuple[str, ...] = ()
+    internal: re.Pattern[str] | None = None
     filters_by_value: bool = True
 
 
@@ -79,7 +80,7 @@ ALTERNATOR: Final = Dialect(
     reserved_tags=(_SCYLLADB_TAGS,),
     own_tags=_USER_SYSTEM_TAGS,
     reserved_keys=frozenset({":attrs"}),
-    reserved_names=(".scylla.alternator.",),
+    internal=_INTERNAL,
     filters_by_value=False,
 )
 
@@ -136,6 +137,25 @@ def plan_target(
     return Plan(spec, late, tuple(notes), expires)
 
 
+def check_internal(role: str, name: str, dialect: Dialect) -> None:
+    """Raise `UsageError` for a name of a table that a server keeps to itself."""
+    if dialect.internal and dialect.internal.search(name):
+        raise UsageError(
+            f"{name!r} is no table of a user's: {dialect.name} keeps such names to itself",
+            f"Choose another name with {role}.table.",
+        )
+
+
+def before_data(plan: Plan) -> Plan:
+    """The same plan for a server that adds no index to a table that is there."""
+    names = ", ".join(index.name for index in plan.late)
+    note = (
+        f"indexes created before the data, not after: {names} (this server adds none to a table "
+        "that exists)"
+    )
+    return replace(plan, late=(), notes=(*plan.notes, note))
+
+
 def _renamed(spec: TableSpec, renames: Mapping[str, str]) -> TableSpec:
     if not renames:
         return spec
@@ -175,12 +195,7 @@ def _check_name_and_keys(spec: TableSpec, dialect: Dialect) -> None:
             f"{spec.name!r} has {len(spec.name)}",
             "Choose another name with target.table.",
         )
-    if spec.name.startswith(dialect.reserved_names):
-        raise UsageError(
-            f"{dialect.name} keeps table names that begin with {dialect.reserved_names[0]!r} to "
-            f"itself, and {spec.name!r} is one",
-            "Choose another name with target.table.",
-        )
+    check_internal("target", spec.name, dialect)
     for name in dialect.reserved_keys.intersection(spec.key_names):
         raise UsageError(
             f"{dialect.name} cannot have a key attribute named {name!r}",

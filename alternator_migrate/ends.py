@@ -1,6 +1,6 @@
 """Joinery of both ends of a comparison: how they are read, looked up and mended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from alternator_migrate import wire
 from alternator_migrate.concurrency import Limiter
@@ -12,7 +12,7 @@ from alternator_migrate.interfaces import FindingSink
 from alternator_migrate.judging import Judge
 from alternator_migrate.looking import Looks
 from alternator_migrate.mending import Repair
-from alternator_migrate.model import Item, Role, Verdict
+from alternator_migrate.model import Difference, Item, Role, Verdict
 from alternator_migrate.pacing import Pace, Retry, part_of
 from alternator_migrate.sources.dynamodb import DynamoDBSource, Expiry
 from alternator_migrate.sources.lookup import DynamoDBLookup
@@ -70,9 +70,14 @@ class Ends:
         self.writing.allow(part_of(self._open.write_cap, share))
 
     def details(
-        self, findings: FindingSink, verdict: Verdict, *, write: bool, delete: bool, values: bool
+        self,
+        findings: FindingSink,
+        verdict: Verdict,
+        *,
+        mends: Collection[Difference],
+        values: bool,
     ) -> Details:
-        """What looks items up one by one, and repairs what it may `write` or `delete`."""
+        """What looks items up one by one, and repairs what is of a kind that it `mends`."""
         judge = Judge(
             Equality(self._settings.validation.floating_point_tolerance),
             self.target_keys,
@@ -80,8 +85,7 @@ class Ends:
             skipping=self._settings.source.expired_items == "skip",
         )
         looks = Looks(self.lookup("source"), self.lookup("target"), judge)
-        mends = write or delete
-        mender = Repair(looks, self._target, write=write, delete=delete) if mends else None
+        mender = Repair(looks, self._target, mends) if mends else None
         return Details(
             judge,
             looks,

@@ -32,7 +32,8 @@ _READ_BUFFER: Final = 2**21
 
 
 class Lane:
-    """`call(operation, body)` against one service, at one or several nodes in turn.
+    """`call(operation, body)` against one service, at one or several nodes in turn; bodies are
+    compressed as long as it `packs`, which ends with the first node that cannot read them.
 
     Requests are written and answers read on connections of aiohttp's pool directly: its client
     session costs more processor time a request than all the rest of a copy.
@@ -52,7 +53,7 @@ class Lane:
         self._api = api
         self._connector = connector
         self._transport = transport
-        self._compress = transport.compress
+        self.packs = transport.compress
         self._known: dict[str, Node] = {}
         self._opened: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()
         self._signer = signer
@@ -65,10 +66,34 @@ class Lane:
         Raises `Throttled` and `Unavailable` for what may succeed when repeated, and
         `ServerRefused` (`ItemsRefused`, `BatchTooLong`) with the server's words for the rest.
         """
+        if not self.packs:
+            return await self._call(operation, body, avoid, at)
+        try:
+            packed = gzip.compress(body, compresslevel=1)
+            return await self._call(operation, packed, avoid, at, packed=True)
+        except errors.AnswerTooLarge:
+            raise
+        except (errors.ItemsRefused, errors.BadAnswer):
+            # a server that cannot read gzip (ScyllaDB before 2026.1) says that the JSON is invalid
+            return await self._unpacked(operation, body, avoid, at)
+
+    async def _unpacked(self, operation: str, body: bytes, avoid: str, at: str) -> bytes:
+        """Ask again without compression; it is given up unless that is refused in the same way."""
+        try:
+            answer = await self._call(operation, body, avoid, at)
+        except (errors.ItemsRefused, errors.BadAnswer, errors.Retryable):
+            raise
+        except errors.ServerRefused:
+            self.packs = False
+            raise
+        self.packs = False
+        return answer
+
+    async def _call(
+        self, operation: str, body: bytes, avoid: str, at: str, *, packed: bool = False
+    ) -> bytes:
         node = self._node(self.nodes.visit(at) if at else self.nodes.pick(avoid))
         target = f"{self._api}.{operation}"
-        if self._compress:
-            body = gzip.compress(body, compresslevel=1)
         if self._signer and self._credentials:
             credentials = await self._credentials()
             headers = self._signer.headers(credentials, node.host, target, body, time.time())
@@ -76,7 +101,7 @@ class Lane:
             headers = {"X-Amz-Target": target}
         else:
             headers = {"Content-Type": CONTENT_TYPE, "X-Amz-Target": target}
-        if self._compress:
+        if packed:
             headers["Content-Encoding"] = "gzip"
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = f"{node.post}Content-Length: {len(body)}\r\n{lines}\r\n".encode("latin-1")

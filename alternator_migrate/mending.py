@@ -1,13 +1,13 @@
 """Repair: the target is made like the source where the two differ."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
 from alternator_migrate.batching import pack
 from alternator_migrate.interfaces import Target
 from alternator_migrate.looking import Looks
-from alternator_migrate.model import Batch, Finding, Item
+from alternator_migrate.model import Batch, Difference, Finding, Item
 
 _ATTEMPTS: Final = 3
 
@@ -21,13 +21,12 @@ class Changeable(Target, Protocol):
 
 
 class Repair:
-    """Writes what is missing or different, if it may `write`, and deletes what is extra, if it may
-    `delete`. Both sides are read just before and just after: where the item was changed in between,
-    that is done again."""
+    """Writes what is missing or different, and deletes what is extra, where that is of the `kinds`
+    that it may repair. Both sides are read just before and just after: where the item was changed
+    in between, that is done again."""
 
-    def __init__(self, looks: Looks, target: Changeable, *, write: bool, delete: bool) -> None:
-        self._looks, self._target = looks, target
-        self._write, self._delete = write, delete
+    def __init__(self, looks: Looks, target: Changeable, kinds: Collection[Difference]) -> None:
+        self._looks, self._target, self._kinds = looks, target, kinds
 
     async def mend(self, findings: Sequence[Finding]) -> Sequence[Finding]:
         """The same findings as they are now, `repaired` where that was done and both sides are
@@ -37,7 +36,7 @@ class Repair:
         refused: dict[bytes, str] = {}
         left = await self._left(first)
         for _ in range(_ATTEMPTS):
-            todo = [each for each in left if self._may(each) and each.key not in refused]
+            todo = [each for each in left if each.kind in self._kinds and each.key not in refused]
             if not todo:
                 break
             touched |= {each.key for each in todo}
@@ -55,9 +54,6 @@ class Repair:
             for each in await self._looks.at([*first])
             if each.kind == "extra" or first[each.key].kind != "extra"
         ]
-
-    def _may(self, finding: Finding) -> bool:
-        return self._delete if finding.kind == "extra" else self._write
 
     async def _put(self, findings: Sequence[Finding]) -> dict[bytes, str]:
         """Write the source's items; the keys of those that the target refuses, with its reason."""

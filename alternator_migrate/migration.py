@@ -236,8 +236,8 @@ class Migration:
         whole = follower is None or follower.snapshot
         if whole:
             await self._prepare()
-        elif self._findings.existing:
-            self._keeper.found_target(self._findings.existing)
+        else:
+            await self._prepare_alone()
         copies = follower is None or follower.copies
         if copies:
             beside = follower.spooling(lambda: self.progress().fraction) if follower else None
@@ -266,6 +266,16 @@ class Migration:
     async def _prepare(self) -> None:
         plan, existing = self._findings.plan, self._findings.existing
         target = await tables.prepare_target(self._table, plan, existing)
+        self._keeper.found_target(target)
+        await self._save_running()
+
+    async def _prepare_alone(self) -> None:
+        """Have a table that changes alone are written to: nothing comes before its indexes and
+        its TTL where it is made here."""
+        plan, target = self._findings.plan, self._findings.existing
+        if target is None:
+            target = await tables.prepare_target(self._table, replace(plan, late=()), None)
+            await self._enable_ttl()
         self._keeper.found_target(target)
         await self._save_running()
 

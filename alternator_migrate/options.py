@@ -1,6 +1,6 @@
 """The options that commands have in common, and the settings that they amount to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ import click
 from alternator_migrate import jsonlog
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = TypeVar("P", str, Path)
 
 FLAGS = {
     "table": ("source.table", "table to read (and to write, unless --target-table)"),
@@ -37,8 +38,24 @@ def configuration(command: F) -> F:
         help="set any key of the configuration; repeatable",
     )(command)
     return click.argument(
-        "config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG]"
+        "config",
+        required=False,
+        type=click.Path(path_type=Path),
+        callback=local,
+        metavar="[CONFIG]",
     )(command)
+
+
+def local(ctx: click.Context, param: click.Parameter, value: P | None) -> P | None:
+    """A path of this machine; one of S3 and the like is refused by name."""
+    if value is None:
+        return None
+    from alternator_migrate.config.keys import local_path  # noqa: PLC0415 # keeps -h fast
+
+    try:
+        return type(value)(local_path(str(value)))
+    except ValueError as error:
+        raise click.BadParameter(f"{value} {error}", ctx, param) from error
 
 
 def logs(command: F) -> F:
@@ -109,6 +126,7 @@ def progress(command: F) -> F:
     command = click.option(
         "--summary-json",
         type=click.Path(dir_okay=False, allow_dash=True),
+        callback=local,
         metavar="PATH",
         help="write a summary of the run as JSON; - is standard output",
     )(command)
@@ -136,6 +154,14 @@ def following(command: F) -> F:
     return click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")(
         command
     )
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Refuse options of a command that do nothing beside others, with its usage."""
+    from alternator_migrate.combinations import clash  # noqa: PLC0415 # keeps -h fast
+
+    if wrong := clash(options):
+        raise click.UsageError(wrong)
 
 
 def share(text: str | None) -> float | None:
@@ -170,9 +196,9 @@ def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
         if value is not None
     }
     if flags and config is None:
-        defaults = {"source.type": "dynamodb", "target.type": "alternator"}
-        if not is_arn(table := given["table"] or ""):
-            defaults["target.table"] = table
-        missing = {path: ("--table", value) for path, value in defaults.items() if value}
-        flags = {**missing, **flags}
+        kinds = {"source.type": "dynamodb", "target.type": "alternator"}
+        flags = {**{path: ("--table", kind) for path, kind in kinds.items()}, **flags}
+    table = given["table"]
+    if table and not is_arn(table):
+        flags = {"target.table": ("--table", table), **flags}
     return load(config, flags, options.pop("assignments"))

@@ -11,7 +11,9 @@ from alternator_migrate.comparing import Wishes, choose_mode, compared_so_far, m
 from alternator_migrate.config import Settings
 from alternator_migrate.cores import usable_cores
 from alternator_migrate.description import TableSpec, TableState, Throughput
+from alternator_migrate.indexing import check_late
 from alternator_migrate.model import Limits, Progress
+from alternator_migrate.remarks import of_servers, way_back
 from alternator_migrate.report import duration, size_text
 from alternator_migrate.resume import skipped_text
 from alternator_migrate.samples import backlog, held
@@ -35,6 +37,8 @@ def notes(sides: Sides) -> Iterator[str]:
     """What a person should know before a run: what is dropped or widened, and the pace."""
     for note in (*sides.findings.plan.notes, *sides.findings.unknown):
         yield f"note: {note}"
+    for text in of_servers(sides):
+        yield f"note: {text}"
     if sides.findings.foreign_ttl:
         yield f"warning: {ttl_text(sides)}"
     for side, cap, units in (
@@ -54,13 +58,16 @@ def ttl_text(sides: Sides) -> str:
 
 
 async def plan_text(settings: Settings, sides: Sides) -> str:
-    """The whole text of `plan`. Reads at most one page of the source; writes nothing."""
+    """The whole text of `plan`. Reads at most one page of the source; writes nothing. Raises
+    `UsageError` where `run` would refuse an existing target."""
+    await check_late(sides.findings, sides.target)
     lines = [
         *_tables(settings, sides),
         *_schema(sides),
         *_estimates(settings, sides),
         *await change_lines(settings, sides),
         *_validation(settings, sides),
+        *[f"note: {text}" for text in way_back(sides)],
         *[f"warning: {text}" for text in await stream_warnings(settings, sides)],
         *[f"warning: {text}" for text in await refusal_warnings(settings, sides)],
         *[f"warning: {text}" for text in await _warnings(settings, sides)],
@@ -196,7 +203,7 @@ def _share(sides: Sides, side: str, cap: float) -> str:
 
 async def _warnings(settings: Settings, sides: Sides) -> list[str]:
     found = sides.findings
-    warnings = []
+    warnings = [*of_servers(sides)]
     if found.existing:
         warnings.append("the target table exists")
         warnings += await held(sides.target)

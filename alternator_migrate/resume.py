@@ -255,7 +255,8 @@ class NoKeeper:
 def configuration(loaded: Loaded) -> Mapping[str, Any]:
     """The plain configuration that a savepoint keeps; its folder is found from everywhere."""
     folder = str(Path(loaded.settings.savepoints.path).absolute())
-    place = {**loaded.plain.get("savepoints", {}), "path": folder}
+    given = loaded.plain.get("savepoints") or {}
+    place = {**{name: each for name, each in given.items() if name != "target"}, "path": folder}
     return {**loaded.plain, "savepoints": place}
 
 

@@ -15,6 +15,7 @@ from alternator_migrate.absence import absent
 from alternator_migrate.checking import Check
 from alternator_migrate.config import Loaded
 from alternator_migrate.errors import MigrateError, UsageError
+from alternator_migrate.indexing import check_late
 from alternator_migrate.jobs import copy_job
 from alternator_migrate.loops import on_loop, spare_the_collector
 from alternator_migrate.migration import Findings, Migration, check_ttl
@@ -77,6 +78,7 @@ class Run:
         self._progress: Callable[[], Progress] | None = None
         self._copied: Progress | None = None
         self._check: Check | None = None
+        self._makes_table = True
         self._work: Saving | None = None
         self._rejects: str | None = None
         self._left = 0
@@ -92,18 +94,19 @@ class Run:
         resend: Path | None = None,
         check: Check | None = None,
         copying: bool = True,
+        makes_table: bool = True,
         until: Until = FOR_EVER,
     ) -> int:
         """Run, tell how it ended, write the summary; with `resend` send the items of a rejects
         file again instead, with `check` validate then, or only that, if there is no `copying`;
-        `until` says when following ends.
+        `until` says when following ends, `makes_table` whether changes alone may make the target.
 
         Returns the exit code; raises `MigrateError` after all that has been told.
         """
         began, clock = time.time(), time.monotonic()
         status: report.Status = "failed"
         failure: MigrateError | None = None
-        self._check = check
+        self._check, self._makes_table = check, makes_table
         try:
             if not copying:
                 status = on_loop(lambda: self._watched(self._validate))
@@ -229,9 +232,10 @@ class Run:
                 return True
             for line in resume.beginning(self._loaded, earlier):
                 log.info(line)
+            await check_late(found, whole.target)
             alone = settings.target.skip_initial_snapshot_transfer
-            if alone and found.existing is None:
-                remedy = "Changes alone do not make a table: copy it first, with `run`."
+            if alone and found.existing is None and not self._makes_table:
+                remedy = "`follow` makes none: copy the table first, with `run`."
                 raise await absent(sides.target.table, "target", remedy)
             if not alone and not (earlier and earlier[1].target_id):
                 await self._check_target(sides, into_existing=into_existing)
@@ -282,6 +286,7 @@ class Run:
             for path, savepoint in known:
                 resume.check_tables(path, savepoint, found.source, found.existing)
             await self._check_target(whole)
+            await check_late(found, whole.target)
             check_ttl(found, copied=settings.target.copy_ttl)
             with lock(store.folder, store.migration):
                 sides = parts.part_of(whole, part, self._whole)

@@ -1,33 +1,45 @@
 """Joinery of one side: from its settings to an open control plane and data plane."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from alternator_migrate import wire
 from alternator_migrate.aws import Account, Login, open_control, sign_in, streams_url
 from alternator_migrate.config.settings import AlternatorOptions, Endpoint, Side, SourceEndpoint
 from alternator_migrate.control import Control
 from alternator_migrate.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dialing import Transport
 from alternator_migrate.endpoints import aws_host
-from alternator_migrate.errors import Unavailable, UsageError
+from alternator_migrate.errors import (
+    Retryable,
+    ServerFault,
+    ServerRefused,
+    Unavailable,
+    UsageError,
+)
 from alternator_migrate.lane import STREAMS_API, Lane, open_lane
 from alternator_migrate.nodes import Nodes
 from alternator_migrate.pacing import Retry
 from alternator_migrate.tables import Table
+from alternator_migrate.unread import keep_unread
 
 _SPARE_CONNECTIONS: Final = 4
+_UNPACKED: Final = (
+    "the {role} does not read compressed requests: they are sent as they are ({role}.compression: "
+    "true needs ScyllaDB 2026.1)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
     this is AWS itself, by whatever host; `skew` is this clock minus the server's, seconds;
-    `streams` opens a lane to the streams API."""
+    `streams` opens a lane to the streams API; `remarks` is what a person should know of it."""
 
     table: Table
     lane: Lane
@@ -35,6 +47,7 @@ class Service:
     own: bool
     skew: float | None
     streams: Callable[[], AbstractAsyncContextManager[Lane]]
+    remarks: tuple[str, ...] = ()
 
     @property
     def dialect(self) -> Dialect:
@@ -70,18 +83,23 @@ async def open_service(
         transport=transport,
         route=nodes.pick if nodes else None,
     ) as client:
+        keep_unread(client)
         nodes = nodes or Nodes((str(client.meta.endpoint_url),))
-        async with _open_lane(role, nodes, transport, account) as (lane, is_alternator, skew):
-            options = side.alternator or (AlternatorOptions() if is_alternator else None)
+        async with _open_lane(role, nodes, transport, account) as (lane, answers, skew):
+            is_alternator = answers or side.type == "alternator"
+            options = (side.alternator or AlternatorOptions()) if is_alternator else None
             if options:
                 await _know_nodes(role, side, lane)
+            remarks = [] if is_alternator else [*_unused(role, side)]
+            if lane.packs and not await _reads_packed(lane, side.table):
+                remarks.append(_UNPACKED.format(role=role))
             where = f"{role} {nodes.contacts[0]}"
             table = Table(Control(client, Retry(patience), where), side.table, where)
             own = not contacts or aws_host(contacts[0]) is not None
             streams = partial(
                 _open_streams, side, lane.nodes, transport, account, named=bool(contacts)
             )
-            yield Service(table, lane, options, own, skew, streams)
+            yield Service(table, lane, options, own, skew, streams, tuple(remarks))
 
 
 @asynccontextmanager
@@ -171,6 +189,26 @@ async def _know_nodes(role: str, side: Side, lane: Lane) -> None:
             f"no node of the {role} in {place} can be reached: {', '.join(nodes.listed)}",
             f"Check the network. Without {role}.datacenter and {role}.rack the nodes of "
             f"{role}.endpoint serve, wherever they are.",
+        )
+
+
+async def _reads_packed(lane: Lane, table: str) -> bool:
+    """Whether the server reads compressed requests, which the lane finds out by one whose answer
+    matters to nobody."""
+    try:
+        await lane.call("DescribeTable", wire.to_json({"TableName": table}))
+    except ServerFault:
+        lane.packs = False
+    except (ServerRefused, Retryable):
+        pass
+    return lane.packs
+
+
+def _unused(role: str, side: Side) -> Iterator[str]:
+    """What is said of a section that is not needed for this server."""
+    if side.alternator:
+        yield (
+            f"{role}.alternator counts for connections only: no Alternator answers at the {role}"
         )
 
 

@@ -1,9 +1,12 @@
 """The control plane of one table: inspect, create, add indexes, enable TTL, tag."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from alternator_migrate import rights, schema
@@ -23,10 +26,17 @@ from alternator_migrate.errors import (
     UsageError,
 )
 from alternator_migrate.refusals import refusing
+from alternator_migrate.unread import UNREAD
+
+log = logging.getLogger(__name__)
 
 _ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
 _UNSUPPORTED: Final = "UnknownOperationException"
 _MOST_LISTED: Final = 10
+_CANNOT: Final = "not supported"
+_BAD_TAG: Final = "tag value"
+_NOBODY: Final = "alternator-migrate"
+_ALL: Final = {"ProjectionType": "ALL"}
 _POLL_SECONDS: Final = 1.0
 _CREATE_SECONDS: Final = 300.0
 _INDEX_SECONDS: Final = 7 * 86_400.0
@@ -95,10 +105,13 @@ class Table:
         A repeated attempt may find what an earlier one made (ScyllaDB reports schema
         disagreement after 30 s although it created the table): that is success.
         """
+
+        async def ask(tags: Mapping[str, str]) -> None:
+            request = {**schema.creation(replace(spec, tags=tags)), "TableName": self.name}
+            await self._client.create_table(**request)
+
         try:
-            with self._asking(f"CreateTable {spec.name}"):
-                request = {**schema.creation(spec), "TableName": self.name}
-                await self._client.create_table(**request)
+            await self._with_tags(f"CreateTable {spec.name}", spec.tags, ask)
         except ServerRefused as error:
             if error.code != "ResourceInUseException":
                 raise
@@ -126,6 +139,24 @@ class Table:
                 raise
         await self._index_active(index.name)
 
+    async def adds_indexes(self) -> bool:
+        """Whether the server can add a global index to a table that is there, which ScyllaDB
+        before 2025.1 cannot: by a request that cannot succeed, for a table that does not exist.
+        Such a server refuses it unread; any other misses the table, or the right to ask."""
+        absent = f"{_NOBODY}-{uuid.uuid4().hex}"
+        element = {"AttributeName": "id", "KeyType": "HASH"}
+        index = {"IndexName": _NOBODY, "KeySchema": [element], "Projection": _ALL}
+        try:
+            with self._asking(f"UpdateTable {absent}"):
+                await self._client.update_table(
+                    TableName=absent,
+                    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                    GlobalSecondaryIndexUpdates=[{"Create": index}],
+                )
+        except ServerRefused as error:
+            return _CANNOT not in error.words
+        return True
+
     async def enable_ttl(self, attribute: str) -> None:
         """Enable TTL on `attribute`; already enabled on it counts as done.
 
@@ -143,9 +174,12 @@ class Table:
 
     async def tag(self, tags: Mapping[str, str]) -> None:
         """Set tags on the table."""
-        if tags:
-            with self._asking(f"TagResource {self.name}"):
+
+        async def ask(tags: Mapping[str, str]) -> None:
+            if tags:
                 await self._client.tag_resource(ResourceArn=self._arn, Tags=schema.tag_list(tags))
+
+        await self._with_tags(f"TagResource {self.name}", tags, ask)
 
     async def untag(self, *keys: str) -> None:
         """Remove tags from the table."""
@@ -185,7 +219,7 @@ class Table:
                 page = await self._client.scan(TableName=self.name, Limit=1, **start)
                 if page["Items"]:
                     return True
-            if "LastEvaluatedKey" not in page:
+            if not page.get("LastEvaluatedKey"):
                 return False
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
             self._check(circle, start, f"Scan {self.name}")
@@ -198,6 +232,28 @@ class Table:
                 TableName=self.name, Limit=size, Select="COUNT", **item_filter
             )
             return page["Count"], page["ScannedCount"]
+
+    async def _with_tags(
+        self,
+        request: str,
+        tags: Mapping[str, str],
+        ask: Callable[[Mapping[str, str]], Awaitable[None]],
+    ) -> None:
+        """Make a request that sets tags; where the server takes none without a value, as old
+        ScyllaDB does not, once more without these, which is told."""
+        try:
+            with self._asking(request):
+                await ask(tags)
+        except ServerRefused as error:
+            empty = [key for key, value in tags.items() if not value]
+            if not empty or _BAD_TAG not in error.words.lower():
+                raise
+            log.warning(
+                "warning: not copied: tags without a value, which the server does not take: %s",
+                ", ".join(empty),
+            )
+            with self._asking(request):
+                await ask({key: value for key, value in tags.items() if value})
 
     @contextmanager
     def _asking(self, request: str) -> Iterator[None]:
@@ -225,7 +281,7 @@ class Table:
         try:
             with self._asking(f"DescribeTable {self.name}"):
                 answer = await self._client.describe_table(TableName=self.name)
-                description: dict[str, Any] = answer["Table"]
+                description: dict[str, Any] = {**answer["Table"], **answer.get(UNREAD, {})}
                 self._arn = description["TableArn"]
         except ServerRefused as error:
             if error.code in _ABSENT:
@@ -321,7 +377,7 @@ def lacking(plan: Plan, existing: TableState) -> list[str]:
         lacks.append(f"TTL on {wanted}")
     unseen = rights.TAGS in existing.denied
     tags = () if unseen else sorted(_missing_tags(plan, existing))
-    return lacks + [f"tag {key}={value}" for key, value in tags]
+    return lacks + [f"tag {key}={value}" for key, value in tags if value]
 
 
 def _missing_tags(plan: Plan, existing: TableState) -> Iterable[tuple[str, str]]:

@@ -27,6 +27,7 @@ _NO_VALUE = msgspec.Raw(b"{}")
 _NEXT_ITEM = b'}},{"PutRequest":{"Item":'
 _PUT = b'{"PutRequest":{"Item":%b}}'
 _DELETE = b'{"DeleteRequest":{"Key":%b}}'
+_NO_KEY = re.compile(rb"|null|\{\s*\}")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BATCH_WRITE = "BatchWriteItem"
 _NONE_UNPROCESSED = (b'{"UnprocessedItems":{}}', b'{"UnprocessedItems": {}}')
@@ -119,20 +120,21 @@ def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float |
     """Cut a Scan answer into a page of raw items, and its consumed read units where reported.
 
     With `filtered_are_skipped` the items that the server's filter left out count as read and
-    skipped; without it as never read. Raises `Unavailable` for an answer that was cut off,
-    and `BadAnswer` for anything else but a Scan answer.
+    skipped; without it as never read. A LastEvaluatedKey that is absent, null or {}, which some
+    emulators send, ends the segment. Raises `Unavailable` for an answer that was cut off, and
+    `BadAnswer` for anything else but a Scan answer.
     """
     answer = decoded("Scan", _scan_answer, body)
     if answer.count != len(answer.items) or answer.scanned < answer.count:
         raise BadAnswer(
             f"Scan announced {answer.count} items of {answer.scanned} and sent {len(answer.items)}"
         )
-    position = bytes(answer.last_key) if answer.last_key is not _NOTHING else None
+    last_key = bytes(answer.last_key)
     skipped = answer.scanned - answer.count if filtered_are_skipped else 0
     page = Page(
         items=cast("list[Item]", answer.items),
         size=len(body),
-        position=position if position != b"null" else None,
+        position=None if _NO_KEY.fullmatch(last_key) else last_key,
         read=answer.count + skipped,
         skipped=skipped,
     )

@@ -12,12 +12,18 @@ from alternator_migrate.conditions import matcher
 from alternator_migrate.config import Settings
 from alternator_migrate.cores import usable_cores
 from alternator_migrate.description import TableState
-from alternator_migrate.dialect import Dialect, Plan, plan_target
+from alternator_migrate.dialect import (
+    Dialect,
+    Plan,
+    check_internal,
+    plan_target,
+)
 from alternator_migrate.engines.local import Local
 from alternator_migrate.errors import MigrateError, UsageError
 from alternator_migrate.expressions import ExpressionError
 from alternator_migrate.follow import Applier
 from alternator_migrate.following import Follower
+from alternator_migrate.indexing import settled
 from alternator_migrate.interfaces import Engine, RejectTally, SavepointKeeper
 from alternator_migrate.lane import Lane
 from alternator_migrate.migration import Findings, Migration, choose_segments, look
@@ -69,6 +75,7 @@ async def open_sides(
             target = await stack.enter_async_context(
                 open_service("target", settings.target, crew.writers, patience)
             )
+            check_internal("source", settings.source.table, source.dialect)
             findings = await look(
                 source.table,
                 target.table,
@@ -80,6 +87,7 @@ async def open_sides(
                 ),
                 _needs(settings),
             )
+            findings = await settled(findings, target)
             await _check_filter(settings, source)
             follows = settings.target.stream_changes
             streams = await stack.enter_async_context(source.streams()) if follows else None

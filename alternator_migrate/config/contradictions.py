@@ -9,9 +9,11 @@ from alternator_migrate.conditions import matcher
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
 from alternator_migrate.config.settings import (
+    DEFAULT_FOLDER,
     Credentials,
     Endpoint,
     Filter,
+    Savepoints,
     Settings,
     Side,
     Source,
@@ -53,6 +55,8 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
             follows = bool(target and target.stream_changes)
             judged = follows or source.type == "alternator"
             yield from _of_filter(source.filter, judged=judged)
+    if settings.savepoints:
+        yield from _of_folder(settings.savepoints)
     for end in ("from_", "to"):
         names = [getattr(rename, end) for rename in settings.renames if rename]
         for name in {name for name in names if name and names.count(name) > 1}:
@@ -64,6 +68,7 @@ def _of_side(name: str, side: Side) -> Iterator[Contradiction]:
     if side.endpoint:
         yield from _of_endpoint(endpoint, side.endpoint, is_aws=side.type == "dynamodb")
         yield from _of_streams(name, side)
+        yield from _of_tls(endpoint, side.endpoint)
         if side.endpoint.urls and side.type != "alternator" and not side.alternator:
             about = (f"{name}.type", f"{endpoint}.urls", f"{name}.alternator")
             yield Contradiction(f"{endpoint}.urls", "several nodes are for type: alternator", about)
@@ -120,6 +125,15 @@ def _of_client(path: str, endpoint: Endpoint) -> Iterator[Contradiction]:
         yield Contradiction(certificate, "is for https://, which the endpoint is not", about)
 
 
+def _of_tls(path: str, endpoint: Endpoint) -> Iterator[Contradiction]:
+    """What is asked of TLS where there is none."""
+    asked = {"caBundle": endpoint.ca_bundle, "insecureSkipVerify": endpoint.insecure_skip_verify}
+    plain = [url for url in endpoint.contacts if not url.startswith("https://")]
+    for key in [key for key, value in asked.items() if value and plain]:
+        about = tuple(f"{path}.{each}" for each in ("host", "port", "url", "urls", key))
+        yield Contradiction(f"{path}.{key}", f"goes with https, and {plain[0]} is not", about)
+
+
 def _of_credentials(path: str, credentials: Credentials) -> Iterator[Contradiction]:
     access, secret, token = (f"{path}.{key}" for key in ("accessKey", "secretKey", "sessionToken"))
     texts = credentials.access_key, credentials.secret_key, credentials.session_token
@@ -159,6 +173,13 @@ def _of_tables(source: Source, target: Side) -> Iterator[Contradiction]:
         keys = ("type", "table", "region", "endpoint", "credentials")
         about = tuple(f"{side}.{key}" for side in ("source", "target") for key in keys)
         yield Contradiction("target.table", "source and target are the same table", about)
+
+
+def _of_folder(savepoints: Savepoints) -> Iterator[Contradiction]:
+    path, target = savepoints.path, savepoints.target
+    if target and path not in (DEFAULT_FOLDER, target):
+        about = ("savepoints.path", "savepoints.target")
+        yield Contradiction("savepoints.target", "stands beside path: give one of the two", about)
 
 
 def _of_segments(settings: Settings) -> Iterator[Contradiction]:

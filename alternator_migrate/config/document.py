@@ -184,10 +184,13 @@ def yaml_text(values: Mapping[str, Any]) -> str:
 
 
 def _put(tree: dict[str, Any], path: list[str], value: object) -> bool:
-    """Put a value into nested mappings, made where missing; False where a plain value stands."""
+    """Put a value into nested mappings, made where missing or null; False where a plain value
+    stands."""
     *parents, last = path
     for parent in parents:
-        nested = tree.setdefault(parent, {})
+        if tree.get(parent) is None:
+            tree[parent] = {}
+        nested = tree[parent]
         if not isinstance(nested, dict):
             return False
         tree = nested

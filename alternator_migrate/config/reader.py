@@ -9,14 +9,36 @@ from alternator_migrate.config.arns import implied
 from alternator_migrate.config.contradictions import contradictions
 from alternator_migrate.config.document import Document
 from alternator_migrate.config.keys import wrong_parts
-from alternator_migrate.config.settings import AlternatorOptions, Settings, Side
+from alternator_migrate.config.settings import (
+    AlternatorOptions,
+    Settings,
+    Side,
+    Source,
+    Target,
+)
 from alternator_migrate.config.variables import Filled
 from alternator_migrate.errors import ConfigError, Mistake
 
 _ALIASES: Final = {"dynamo": "dynamodb"}
 _TYPES: Final = {"source": ("dynamodb", "alternator"), "target": ("alternator", "dynamodb")}
-_EXPORT_KEYS: Final = ("bucket", "manifestKey", "tableDescription", "usePathStyleAccess", "path")
+_EXPORT_KEYS: Final = (
+    *("bucket", "manifestKey", "tableDescription", "usePathStyleAccess", "path", "streamSource"),
+)
+_MIGRATORS: Final[Mapping[str, tuple[str, ...]]] = {
+    "source": ("scanSegments", "readThroughput", "throughputReadPercent", "maxMapTasks"),
+    "target": (
+        *("writeThroughput", "throughputWritePercent", "streamChanges"),
+        *("skipInitialSnapshotTransfer", "billingMode"),
+    ),
+}
+"""Keys that ScyllaDB Migrator has on one side only, and takes on the other as well."""
+_OF_CQL: Final = (
+    *("connections", "consistencyLevel", "fetchSize", "localDC", "preserveTimestamps"),
+    *("splitCount", "stripTrailingZerosForDecimals"),
+)
+"""Keys that ScyllaDB Migrator has for other types of source and target, and takes with these."""
 _NO_TABLE: Final = "none"
+_FOLLOWING: Final = "target.streamChanges"
 _LATER: Final = {
     "source.dynamodb-s3-export": "reading exports from S3 is not in this version",
     "target.dynamodb-s3-export": "writing exports to S3 is not in this version",
@@ -29,7 +51,11 @@ def yaml_name(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-_OPTIONS: Final = tuple(yaml_name(field.name) for field in dataclasses.fields(AlternatorOptions))
+def _names(settings: type) -> tuple[str, ...]:
+    return tuple(yaml_name(field.name) for field in dataclasses.fields(settings))
+
+
+_OPTIONS: Final = _names(AlternatorOptions)
 
 
 def read_settings(document: Document) -> tuple[Settings, list[str]]:
@@ -65,12 +91,34 @@ class _Reader:
         for found in contradictions(settings):
             if found.is_sure(wrong):
                 self._mistake(found.path, found.message, found.about)
+        if settings.savepoints and settings.savepoints.target:
+            place = dataclasses.replace(settings.savepoints, path=settings.savepoints.target)
+            settings = dataclasses.replace(settings, savepoints=place)
         target = settings.target
-        if not target or target.stream_changes or not target.skip_initial_snapshot_transfer:
+        if not target:
+            return settings
+        if target.stream_changes:
+            if target.skip_initial_snapshot_transfer:
+                self._tell_hook("onSnapshotDone", "a copy")
+            return settings
+        self._tell_following_only()
+        if not target.skip_initial_snapshot_transfer:
             return settings
         self._ignore("target.skipInitialSnapshotTransfer", "; it goes with streamChanges")
         target = dataclasses.replace(target, skip_initial_snapshot_transfer=False)
         return dataclasses.replace(settings, target=target)
+
+    def _tell_following_only(self) -> None:
+        """Name what is written about following, where nothing is followed."""
+        self._tell_hook("onCaughtUp", _FOLLOWING)
+        for name in ("cutover", "spool"):
+            if self._document.value.get(name):
+                self._ignore(name, f"; it goes with {_FOLLOWING}")
+
+    def _tell_hook(self, name: str, goes_with: str) -> None:
+        hooks = self._document.value.get("hooks")
+        if isinstance(hooks, dict) and hooks.get(name):
+            self._ignore(f"hooks.{name}", f"; it goes with {goes_with}")
 
     def section(self, settings: type, value: Any, path: str) -> Any:
         """An instance of `settings`; its fields are only reliable without mistakes."""
@@ -89,10 +137,26 @@ class _Reader:
         """An instance of `settings`; `more` are names that are no mistake."""
         known = {yaml_name(field.name): field for field in dataclasses.fields(settings)}
         for name in value:
-            if name not in known and name not in more:
+            if name not in known and name not in more and not self._is_elsewhere(name, path):
                 self._unknown(_join(path, name), name, list(known), settings)
         found = {field.name: self._field(field, name, value, path) for name, field in known.items()}
         return settings(**found)
+
+    def _is_elsewhere(self, name: str, path: str) -> bool:
+        """Whether a key is one of ScyllaDB Migrator's that only means something elsewhere. Where
+        changes are asked for at the source alone they would be missed."""
+        other = {"source": "target", "target": "source"}.get(path, "")
+        if other and name in _MIGRATORS[other]:
+            there = self._document.value.get(other)
+            if name == "streamChanges" and not (isinstance(there, dict) and name in there):
+                self._mistake(_join(path, name), f"is a key of {other}")
+            else:
+                self._ignore(_join(path, name), f"; it is a key of {other}")
+            return True
+        if other and name in _OF_CQL:
+            self._ignore(_join(path, name))
+            return True
+        return False
 
     def _side(self, settings: type, value: dict[str, Any], path: str) -> Any:
         """One side; None where its type leaves open what its other keys should be."""
@@ -137,7 +201,7 @@ class _Reader:
                 self._ignore(inner)
             return None
         if "section" in metadata:
-            if given is None and metadata["optional"] and name not in value:
+            if given is None and metadata["optional"]:
                 return None
             return self.section(metadata["section"], given, inner)
         if "sections" in metadata:
@@ -169,6 +233,10 @@ class _Reader:
             if name in _OPTIONS:
                 side = path.partition(".")[0]
                 self._mistake(path, "is only for type: alternator", (f"{side}.type",))
+                return
+            other = "source" if settings is Target else "target"
+            if name in _names(Source if settings is Target else Target):
+                self._mistake(path, f"is a key of {other}")
                 return
             known += [option for option in _OPTIONS if option not in known]
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)

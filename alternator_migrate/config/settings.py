@@ -6,7 +6,7 @@ ScyllaDB Migrator's where it has them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.attributes import attribute_value
@@ -20,16 +20,20 @@ from alternator_migrate.config.keys import (
     integer,
     key,
     list_of,
+    local_path,
     mapping,
     number,
     one_of,
     one_of_in_any_case,
+    savepoint_folder,
     section,
     sections,
     table_name,
     text,
 )
 from alternator_migrate.endpoints import aws_host
+
+DEFAULT_FOLDER: Final = "./savepoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class Endpoint:
     urls: tuple[str, ...] = key(
         list_of(base_url), "several contact nodes of Alternator", default=()
     )
-    ca_bundle: str | None = key(text, "PEM file of the CA that signed the server's certificate")
+    ca_bundle: str | None = key(
+        local_path, "PEM file of the CA that signed the server's certificate"
+    )
     insecure_skip_verify: bool = key(flag, "do not check the certificate", default=False)
     client_certificate: str | None = key(
         text, "PEM file of this client's certificate, for a server that demands one"
@@ -207,9 +213,14 @@ class Rename:
 class Savepoints:
     """Where a run keeps what it did."""
 
-    path: str = key(text, "folder of savepoints and rejected items", default="./savepoints")
+    path: str = key(local_path, "folder of savepoints and rejected items", default=DEFAULT_FOLDER)
     interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
+    target: str | None = key(
+        savepoint_folder, "the folder as {type: filesystem, path: ...}, instead of path"
+    )
+    resume_from_latest: object = ignored()
     enable_parquet_file_tracking: object = ignored()
+    parquet_processing_mode: object = ignored()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +235,7 @@ class Validation:
         default="Lenient",
     )
     copy_missing_rows: bool = key(
-        flag, "write what is missing or different, as --repair does", default=False
+        flag, "write what is missing on the target, and nothing over what is there", default=False
     )
     recheck_seconds: tuple[float, ...] = key(
         list_of(number(0, 3600)),
@@ -236,6 +247,7 @@ class Validation:
     writetime_tolerance_millis: object = ignored()
     timestamp_ms_tolerance: object = ignored()
     hash_columns: object = ignored()
+    repair_writetime_strategy: object = ignored()
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,3 +304,4 @@ class Settings:
     )
     skip_token_ranges: object = ignored()
     skip_parquet_files: object = ignored()
+    preserve_timestamps: object = ignored()

@@ -66,9 +66,17 @@ async def test_extra_items_are_deleted_only_on_demand(
     assert len(await items(ends[1])) == 29
 
 
-async def test_copy_missing_rows_of_the_migrator_is_repair(ends: Ends, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", MODES)
+async def test_copy_missing_rows_of_the_migrator_writes_over_nothing(
+    ends: Ends, tmp_path: Path, mode: Any
+) -> None:
     content = between(ends, validation={"copyMissingRows": True, "hashColumns": ["a"]})
-    assert (await validate(tmp_path, content)).verdict == Verdict(30, 1, 1, 1, repaired=2)
+    outcome = await validate(tmp_path, content, Wishes(mode))
+    assert outcome.verdict == Verdict(30, 1, 1, 1, repaired=1)
+    again = await validate(tmp_path, between(ends), Wishes(mode))
+    assert again.verdict == Verdict(30, 0, 1, 1), "what differs was left as it is"
+    repaired = await validate(tmp_path, content, Wishes(mode, repair=True))
+    assert repaired.verdict == Verdict(30, 0, 1, 1, repaired=1)
 
 
 async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def options(request: pytest.FixtureRequest) -> Options:
         if engine == "dask":
             started: DaskCluster = request.getfixturevalue("cluster")
             return ("--engine", engine, "--scheduler", started.address)
-        return ("--engine", engine, "--workers", "2")
+        workers = () if engine == "local" else ("--workers", "2")
+        return ("--engine", engine, *workers)
 
     return of
 

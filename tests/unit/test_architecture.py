@@ -41,6 +41,7 @@ FLOORS: Final = {
             "rights",
             "absence",
             "control",
+            "unread",
             "enabling",
             "rejects",
             "findings",
@@ -64,11 +65,11 @@ FLOORS: Final = {
     "conduct": ("conduct", "retention", "following", "stages", "migration", "validation"),
     "joinery": (
         *("resume", "services", "streaming", "wiring", "ends", "comparing", "jobs", "checkjob"),
-        *("staffing", "completed", "parts", "resending"),
+        *("staffing", "completed", "parts", "resending", "indexing"),
     ),
     "face": (
         *("planning", "samples", "progress", "report", "logs", "checking", "running", "commands"),
-        *("cli", "options", "demo", "closing", "streamplan", "__main__"),
+        *("cli", "options", "demo", "closing", "streamplan", "combinations", "remarks", "__main__"),
     ),
 }
 ORDER: Final = {name: number for number, name in enumerate(FLOORS)}

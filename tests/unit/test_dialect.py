@@ -122,9 +122,9 @@ def test_a_table_name_that_is_too_long_is_refused(dialect: Dialect, most: int) -
     assert "target.table" in refused.value.hint
 
 
-def test_a_table_name_that_alternator_keeps_to_itself_is_refused() -> None:
-    name = ".scylla.alternator.foo"
-    with pytest.raises(UsageError, match="keeps table names") as refused:
+@pytest.mark.parametrize("name", [".scylla.alternator.foo", "T_scylla_cdc_log", "T$paxos"])
+def test_a_table_name_that_alternator_keeps_to_itself_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="keeps such names to itself") as refused:
         planned(state(), name=name)
     assert "target.table" in refused.value.hint
     assert planned(state(), DYNAMODB, name=name).spec.name == name

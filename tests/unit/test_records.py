@@ -55,7 +55,7 @@ def test_an_answer_becomes_changes_in_their_order() -> None:
     assert removed.image is None
 
 
-@pytest.mark.parametrize("more", [{}, {"NextShardIterator": None}])
+@pytest.mark.parametrize("more", [{}, {"NextShardIterator": None}, {"NextShardIterator": ""}])
 def test_a_closed_shard_has_no_next_iterator(more: Item) -> None:
     assert records.record_reader(table(id="S"))(body(**more)).iterator is None
 

@@ -52,7 +52,7 @@ def test_items_and_position_leave_a_page_as_the_bytes_they_came_in(
     page, units = wire.read_page(body, filtered_are_skipped=True)
     assert [bytes(item) for item in page.items] == [text.encode() for text in texts]
     assert [len(item) for item in page.items] == [len(text.encode()) for text in texts]
-    wanted = members["LastEvaluatedKey"].encode() if last_key is not None else None
+    wanted = members["LastEvaluatedKey"].encode() if last_key else None
     assert page.position == wanted
     assert (page.size, page.read, page.skipped, units) == (len(body), len(found) + 3, 3, None)
 
@@ -111,8 +111,9 @@ def test_consumed_read_units_are_those_reported(consumed: str, units: float | No
     assert page.items == []
 
 
-def test_a_null_position_ends_the_segment() -> None:
-    body = b'{"Count":0,"ScannedCount":0,"Items":[],"LastEvaluatedKey":null}'
+@pytest.mark.parametrize("last_key", ["null", "{}", "{ }", "{\n\t}"])
+def test_a_position_without_a_key_ends_the_segment(last_key: str) -> None:
+    body = f'{{"Count":0,"ScannedCount":0,"Items":[],"LastEvaluatedKey":{last_key}}}'.encode()
     assert wire.read_page(body, filtered_are_skipped=True)[0].position is None
 
 
