@@ -6,7 +6,6 @@ Tests marked `stand_in` need switches or failures that a real server does not ha
 
 import json
 import os
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.names import unique_name
 from tests.standin import StandIn
 
 REAL = os.environ.get("ALTERNATOR_ENDPOINT")
@@ -81,7 +81,7 @@ class Client:
 
     def name(self) -> str:
         """A name that no table has; deleted at the end if one was made."""
-        self.tables.append(f"contract_{uuid.uuid4().hex[:12]}")
+        self.tables.append(unique_name("contract"))
         return self.tables[-1]
 
     async def table(self, keys: str = "id:S", **more: Any) -> str:
