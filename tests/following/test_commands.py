@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.following.conftest import Table
+from tests.following.conftest import WRITERS_STOP, Table
 from tests.servers.cli import running
 from tests.servers.client import call, create_table
 
@@ -41,7 +41,7 @@ async def until(what: Any, seconds: float = 30) -> None:
 
 async def test_a_run_ends_when_the_target_has_caught_up(table: Table) -> None:
     seldom = {"path": str(table.folder / "savepoints"), "intervalSeconds": 600}
-    table.configure(savepoints=seldom)
+    table.configure(savepoints=seldom, hooks=WRITERS_STOP)
     table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.3)
     async with running(table.folder, "run", "config.yaml", *UNTIL) as cli:
         await until(lambda: _began(table))
@@ -50,6 +50,7 @@ async def test_a_run_ends_when_the_target_has_caught_up(table: Table) -> None:
         for number in range(50, 60):
             await table.remove(number)
         await table.put(55, 7)
+        table.writers_have_stopped()
         result = await cli.wait(60)
     assert result.code == 0, result.err
     assert await table.equal()
@@ -131,12 +132,17 @@ async def _kept_changes(table: Table, least: int) -> bool:
 async def test_a_spool_that_is_full_is_told_and_loses_nothing(
     table: Table, run_cli: RunCli
 ) -> None:
-    table.configure(target={"maxItemsPerBatch": 5, "maxConnections": 1}, spool={"maxBytes": 3000})
+    table.configure(
+        target={"maxItemsPerBatch": 5, "maxConnections": 1},
+        spool={"maxBytes": 3000},
+        hooks=WRITERS_STOP,
+    )
     table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.2)
     async with running(table.folder, "run", "config.yaml", *UNTIL) as cli:
         await until(lambda: _began(table))
         for number in range(60):
             await table.put(number, number + 1)
+        table.writers_have_stopped()
         result = await cli.wait(60)
     assert result.code == 0, result.err
     assert "the spool is full" in result.err

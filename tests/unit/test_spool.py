@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -264,18 +263,18 @@ async def test_what_is_replayed_while_a_savepoint_is_written_is_in_the_next(
     spool = Spool(tmp_path / "s", ROOMY)
     await spool.add([change(f"k{number}", "x") for number in range(100)])
     loop, flush = asyncio.get_running_loop(), spool._sync
-    seen: list[bool] = []
+    seen = threading.Event()
     stored = [stored for part in range(PARTS) async for stored in spool.stored(part)]
 
     def meanwhile() -> None:
         for each in stored:
             loop.call_soon_threadsafe(spool.replayed, each)
-        loop.call_soon_threadsafe(seen.append, True)
-        time.sleep(0.1)
+        loop.call_soon_threadsafe(seen.set)
+        assert seen.wait(20)
         flush()
 
     monkeypatch.setattr(spool, "_sync", meanwhile)
     standing = await spool.sync()
-    assert seen
+    assert seen.is_set()
     assert (standing.changes, standing.replayed) == (100, {})
     assert spool.count == 0
