@@ -81,7 +81,8 @@ def dynamodb_local() -> Iterator[Server]:
         raise NotMeasuredError(str(missing)) from missing
     port = free_port()
     command += ["-port", str(port)]
-    with started(command, SERVER_CORE, stdout=subprocess.DEVNULL) as process:
+    quiet = subprocess.DEVNULL
+    with started(command, SERVER_CORE, stdout=quiet, stderr=quiet) as process:
         await_port(port, process)
         yield Server(f"http://127.0.0.1:{port}", process.pid)
 
