@@ -113,7 +113,7 @@ async def test_the_second_signal_leaves_at_once(ends: Ends, tmp_path: Path) -> N
     async with running(tmp_path, "run", *ends.flags(*ONE_AT_A_TIME), env=signed()) as cli:
         await until(lambda: ends.target.requests["BatchWriteItem"] > 0)
         cli.send_signal(signal.SIGINT)
-        await cli.wait_for("stopping", 4)
+        await cli.wait_for("stopping", 20)
         began = time.monotonic()
         cli.send_signal(signal.SIGINT)
         result = await cli.wait(20)

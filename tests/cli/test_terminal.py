@@ -118,7 +118,7 @@ async def test_throttling_from_the_start_is_told_too(ends: Ends, tmp_path: Path)
     ends.target.faults.rate("BatchWriteItem", "overload", 1.0)
     async with on_terminal(tmp_path, "run", *ends.flags(), env=signed()) as terminal:
         await terminal.wait_for(r"retries [1-9]")
-        await terminal.wait_for(r"copying +paced: target throttles", 5)
+        await terminal.wait_for(r"copying +paced: target throttles", 20)
 
 
 async def test_an_error_on_a_terminal_is_told_once(ends: Ends, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ async def test_no_worker_outlives_a_killed_run(
         workers = children(cli.pid)
         assert workers
         cli.send_signal(signal.SIGKILL)
-        await cli.wait(10)
+        await cli.wait(20)
         await gone(workers, 5)
 
 
@@ -143,7 +143,7 @@ async def test_the_second_signal_leaves_at_once(
         await batches(target, 5)
         workers = children(cli.pid)
         cli.send_signal(signal.SIGINT)
-        await cli.wait_for("stopping", 4)
+        await cli.wait_for("stopping", 20)
         began = time.monotonic()
         cli.send_signal(signal.SIGINT)
         result = await cli.wait(20)

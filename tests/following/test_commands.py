@@ -114,7 +114,7 @@ async def test_a_kill_while_copying_loses_no_change(
             await table.put(number % 10, number + 1)
         await until(lambda: _kept_changes(table, 20 if kept else 0))
         cli.send_signal(signal.SIGKILL)
-        await cli.wait(10)
+        await cli.wait(20)
     for number in range(40, 50):
         await table.remove(number)
     table.target.faults.clear()
@@ -158,7 +158,7 @@ async def test_a_damaged_spool_is_told(table: Table, run_cli: RunCli) -> None:
             await table.put(number, number + 1)
         await until(lambda: _kept_changes(table, 30))
         cli.send_signal(signal.SIGTERM)
-        await cli.wait(10)
+        await cli.wait(20)
     (folder,) = (table.folder / "savepoints").glob("spool_*")
     largest = max(folder.iterdir(), key=lambda path: path.stat().st_size)
     content = bytearray(largest.read_bytes())

@@ -250,7 +250,7 @@ async def test_a_compaction_may_be_abandoned_and_savepoints_pass_it(
     assert await asyncio.to_thread(begun.wait, 10)
     saving = asyncio.create_task(spool.sync())
     adding.cancel()
-    standing = await asyncio.wait_for(saving, 5)
+    standing = await asyncio.wait_for(saving, 20)
     assert adding.cancelled() or isinstance(adding.exception(), asyncio.CancelledError)
     assert standing.changes == len(taken)
     assert by_key(await held(Spool(tmp_path / "s", 40_000, standing))) == by_key(taken)
