@@ -14,7 +14,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 demo: $(VENV)/.demo
 	$(BIN)/alternator-migrate demo
 
-# Every test; those over DynamoDB Local need java, and npm to fetch its jar once.
+# Every test; those over DynamoDB Local need Java 17, and mvn (Maven) to fetch it once.
 test: $(VENV)/.dev dynamodb-local
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
@@ -32,7 +32,7 @@ chaos: $(VENV)/.dev dynamodb-local
 	$(BIN)/python -m tests.chaos --seeds 200 --jobs 2 $(CHAOS_ARGS)
 	$(BIN)/python -m tests.chaos --follow --seeds 100 --jobs 2 $(CHAOS_ARGS)
 
-# A missing npm is told, and the tests that need the jar then say that they were skipped.
+# A missing mvn is told, and the tests that need DynamoDB Local then say that they were skipped.
 .PHONY: dynamodb-local
 dynamodb-local: $(VENV)/.dev
 	@if [ -z "$$DYNAMODB_LOCAL_HOME" ]; then \

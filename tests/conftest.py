@@ -1,8 +1,6 @@
 """Fixtures for tests against servers and for tests of the command line."""
 
-import re
 import signal
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -10,9 +8,10 @@ from typing import Protocol
 
 import pytest
 
+from tests.names import unique_name
 from tests.servers.cli import Result, running
-from tests.servers.dynamodb_local import NotInstalledError
 from tests.servers.dynamodb_local import dynamodb_local as run_dynamodb_local
+from tests.servers.local_command import NotInstalledError
 from tests.servers.moto_server import moto_server as run_moto_server
 from tests.servers.process import unavailable
 
@@ -54,8 +53,7 @@ def moto_server() -> Iterator[str]:
 @pytest.fixture
 def table_name(request: pytest.FixtureRequest) -> str:
     """A table name that no other test uses."""
-    test = re.sub(r"[^A-Za-z0-9_.-]", "_", request.node.name)[:60]
-    return f"{test}_{uuid.uuid4().hex[:12]}"
+    return unique_name(request.node.name)
 
 
 @pytest.fixture

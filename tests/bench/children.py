@@ -134,12 +134,12 @@ def server(role: str, *options: str, certificate: Certificate | None = None) -> 
 
 @contextmanager
 def started(
-    command: Sequence[str], core: int, *, stdout: int, cwd: Path = ROOT
+    command: Sequence[str], core: int, *, stdout: int, stderr: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process on `core` that is terminated at the end."""
     with ExitStack() as stack:
         with pinned(core):
-            process = subprocess.Popen(command, cwd=cwd, stdout=stdout)
+            process = subprocess.Popen(command, cwd=ROOT, stdout=stdout, stderr=stderr)
         stack.enter_context(process)
         stack.callback(_stop, process)
         yield process

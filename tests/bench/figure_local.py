@@ -1,19 +1,15 @@
 """A whole run from DynamoDB Local, held against reading the same table and doing nothing else."""
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 
 from tests.bench import product
 from tests.bench.children import (
-    ROOT,
     SERVER_CORE,
     START_SECONDS,
     NotMeasuredError,
@@ -24,6 +20,7 @@ from tests.bench.children import (
 )
 from tests.bench.product import Ends
 from tests.bench.rows import Extent, Figure, Row
+from tests.servers.local_command import NotInstalledError, local_command
 
 TITLE = "DynamoDB Local to a canned sink, beside a bare parallel scan: wall time"
 SEGMENTS = 8
@@ -78,13 +75,14 @@ def dynamodb_local() -> Iterator[Server]:
 
     Raises NotMeasuredError without a java command or the jar.
     """
-    home = Path(os.environ.get("DYNAMODB_LOCAL_HOME", ROOT / ".tools" / "dynamodb_local"))
-    if not shutil.which("java") or not (home / "DynamoDBLocal.jar").is_file():
-        raise NotMeasuredError(f"no java command, or no DynamoDBLocal.jar in {home.name}")
+    try:
+        command = local_command()
+    except NotInstalledError as missing:
+        raise NotMeasuredError(str(missing)) from missing
     port = free_port()
-    command = ["java", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
-    command += ["-inMemory", "-port", str(port)]
-    with started(command, SERVER_CORE, stdout=subprocess.DEVNULL, cwd=home) as process:
+    command += ["-port", str(port)]
+    quiet = subprocess.DEVNULL
+    with started(command, SERVER_CORE, stdout=quiet, stderr=quiet) as process:
         await_port(port, process)
         yield Server(f"http://127.0.0.1:{port}", process.pid)
 

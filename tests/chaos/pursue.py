@@ -11,6 +11,7 @@ from tests.chaos.play import ALLOWED, POLL_SECONDS, SIGNALS, LostError, Outcome
 from tests.chaos.pursuits import Attempt, Death, Pursuit
 from tests.chaos.writer import Writer
 from tests.following.orders import OrderCheck
+from tests.names import unique_name
 from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import REGION, create_table, scan_all
@@ -27,7 +28,7 @@ READS = ("Scan", "GetRecords", "DescribeStream", "GetShardIterator")
 async def pursue(pursuit: Pursuit, source: str, folder: Path) -> Outcome:
     """Raises `LostError` unless the target equals the source when all has come to rest, and every
     key's changes arrived in order. `source` is the URL of a DynamoDB Local."""
-    table = f"Chaos_{pursuit.seed}_{time.time_ns()}"
+    table = unique_name(f"Chaos_{pursuit.seed}")
     check = OrderCheck(folder / COPIED)
     skew = dict(enumerate(pursuit.skew))
     async with (

@@ -17,6 +17,7 @@ import pytest
 from tests.cli.support import ONE_AT_A_TIME, TABLE, Ends, counted_source, flags, signed, until
 from tests.cli.terminal import HIDE_CURSOR, SHOW_CURSOR, on_terminal
 from tests.servers.cli import environment
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 
 CTRL_C = b"\x03"
@@ -75,7 +76,7 @@ async def test_ctrl_c_stops_says_what_was_done_and_gives_the_cursor_back(
         began = time.monotonic()
         terminal.press(CTRL_C)
         assert await terminal.wait(20) == 130
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < stretched(5)
     closing = terminal.text.rpartition("Migration stopped")[2]
     (written,) = re.findall(r"items written\W+(\d+)\W", closing)
     assert 0 < int(written) <= len(ends.target.items(TABLE))
@@ -96,7 +97,7 @@ async def test_ctrl_c_twice_leaves_at_once_with_the_cursor_shown(
         began = time.monotonic()
         terminal.press(CTRL_C)
         assert await terminal.wait(20) == 130
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < stretched(2)
     assert terminal.raw.rindex(SHOW_CURSOR) > terminal.raw.rindex(HIDE_CURSOR)
 
 
@@ -117,7 +118,7 @@ async def test_throttling_from_the_start_is_told_too(ends: Ends, tmp_path: Path)
     ends.target.faults.rate("BatchWriteItem", "overload", 1.0)
     async with on_terminal(tmp_path, "run", *ends.flags(), env=signed()) as terminal:
         await terminal.wait_for(r"retries [1-9]")
-        await terminal.wait_for(r"copying +paced: target throttles", 5)
+        await terminal.wait_for(r"copying +paced: target throttles", 20)
 
 
 async def test_an_error_on_a_terminal_is_told_once(ends: Ends, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ either way, or asks for what only one of them has.
 
 import json
 import os
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
+from tests.names import unique_name
 from tests.standin import StandIn
 
 REAL = os.environ.get("ALTERNATOR_ENDPOINT")
@@ -99,7 +99,7 @@ class Client:
 
     def name(self) -> str:
         """A name that no table has; deleted at the end if one was made."""
-        self.tables.append(f"contract_{uuid.uuid4().hex[:12]}")
+        self.tables.append(unique_name("contract"))
         return self.tables[-1]
 
     async def table(self, keys: str = "id:S", **more: Any) -> str:

@@ -210,7 +210,7 @@ async def test_an_answer_that_is_always_to_come_is_given_up() -> None:
     serves = serving([[interim, interim, b"never"]], pause=2.0)
     async with serves as (_, url), lane_to(url) as lane:
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(lane.get(url, "/"), 5)
+            await asyncio.wait_for(lane.get(url, "/"), 20)
 
 
 @BOTH_LOOPS
@@ -282,14 +282,14 @@ async def test_what_was_not_asked_for_is_never_an_answer(more: str) -> None:
     first = [PLAIN + foreign] if more == "at once" else [PLAIN, foreign]
     async with serving([first, [PLAIN]]) as (server, url), lane_to(url) as lane:
         assert await of_lane(lane, url) == HELLO
-        await asyncio.wait_for(server.ended.wait(), 5)
+        await asyncio.wait_for(server.ended.wait(), 20)
         assert await of_lane(lane, url) == HELLO
         assert server.connections == 2
 
 
 async def test_an_answer_may_pause_for_the_time_allowed() -> None:
     pieces = [LENGTH + b"4\r\n\r\n", b"a", b"b", b"c", b"d"]
-    async with serving([pieces], pause=0.3) as (_, url), lane_to(url) as lane:
+    async with serving([pieces], pause=0.3) as (_, url), lane_to(url, read_timeout=1.0) as lane:
         assert await of_lane(lane, url) == (200, b"abcd")
 
 
@@ -324,7 +324,7 @@ async def test_a_request_given_up_leaves_nothing_to_the_next() -> None:
     slow = [LENGTH + b"5\r\n\r\nhe", b"llo"]
     async with serving([slow, [PLAIN]], pause=0.2) as (server, url), lane_to(url) as lane:
         asking = asyncio.create_task(lane.get(url, "/"))
-        await asyncio.wait_for(server.asked.wait(), 5)
+        await asyncio.wait_for(server.asked.wait(), 20)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking

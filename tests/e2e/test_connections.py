@@ -18,6 +18,7 @@ from tests.e2e.stage import TABLE, rows
 from tests.servers import faults
 from tests.servers.exchange import Exchange
 from tests.servers.filled import filled
+from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.shapes import same_items
 from tests.standin import StandIn
@@ -170,7 +171,7 @@ async def test_a_connection_is_waited_for_as_long_as_allowed(proxy: FaultProxy) 
         began = time.monotonic()
         with pytest.raises(Unavailable, match="no answer in time"):
             await lane.call("ListTables", b"{}")
-        assert 0.1 < time.monotonic() - began < 2
+        assert 0.1 < time.monotonic() - began < stretched(2)
         first.cancel()
         await asyncio.wait({first})
         assert await lane.call("ListTables", b"{}") == b'{"TableNames":[]}'
@@ -184,7 +185,7 @@ async def test_an_address_that_never_accepts_is_given_up_after_the_time_allowed(
         began = time.monotonic()
         target = alternator(url, TABLE, **{option: 200})
         failure = (await migrate(tmp_path, job(alternator(source.url, TABLE), target))).failure
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < stretched(3)
     assert failure.exit_code == 2
     assert "cannot reach the target" in str(failure)
     assert url in str(failure)

@@ -157,7 +157,7 @@ async def test_a_completed_migration_says_so_and_fresh_begins_anew(
 async def test_a_second_run_beside_a_running_one_is_refused(
     source: StandIn, standin: StandIn, tmp_path: Path, run_cli: RunCli
 ) -> None:
-    write_config(tmp_path, slowly(source, standin, 0.1))
+    write_config(tmp_path, slowly(source, standin, 0.5))
     async with running(tmp_path, "run", "config.yaml") as cli:
         await writes(standin, 5)
         code, _, err = await run_cli("run", "config.yaml")

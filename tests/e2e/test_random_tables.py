@@ -4,12 +4,12 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.jobs import Job, alternator, dynamodb, job
 from tests.e2e.jobs import migrate as run
+from tests.names import unique_name
 from tests.servers.client import Item, create_table, fill
 from tests.shapes import canonical, items, same_items
 from tests.standin import StandIn
@@ -33,16 +33,14 @@ NAMES = {"pk": "id", "size": "ttl", "ttl": "size"}
 
 
 @st.composite
-def tables(
-    draw: st.DrawFn, schemas: list[dict[str, str]], *, empty: bool
-) -> tuple[dict[str, str], list[Item]]:
+def tables(draw: st.DrawFn, schemas: list[dict[str, str]]) -> tuple[dict[str, str], list[Item]]:
     """A key schema, and up to six items of different keys."""
     schema = draw(st.sampled_from(schemas))
 
     def key(item: Item) -> object:
         return canonical({name: item[name] for name in schema})
 
-    return schema, draw(st.lists(items(schema, empty), max_size=6, unique_by=key))
+    return schema, draw(st.lists(items(schema), max_size=6, unique_by=key))
 
 
 async def migrate(content: Job) -> None:
@@ -52,10 +50,9 @@ async def migrate(content: Job) -> None:
 
 
 @CALM
-@given(table=tables(ANY_KEYS, empty=False), segments=st.integers(1, 5))
+@given(table=tables(ANY_KEYS), segments=st.integers(1, 5))
 def test_dynamodb_to_alternator(
     dynamodb_local: str,
-    request: pytest.FixtureRequest,
     table: tuple[dict[str, str], list[Item]],
     segments: int,
 ) -> None:
@@ -63,7 +60,7 @@ def test_dynamodb_to_alternator(
 
     async def copy() -> None:
         async with StandIn() as target:
-            name = f"random_{request.node.name}_{id(content):x}"
+            name = unique_name("random")
             await create_table(dynamodb_local, name, schema)
             await fill(dynamodb_local, name, content)
             source = dynamodb(dynamodb_local, name, scanSegments=segments)
@@ -74,9 +71,7 @@ def test_dynamodb_to_alternator(
 
 
 @CALM
-@given(
-    table=tables(TEXT_OR_BINARY, empty=True), segments=st.integers(1, 5), batch=st.integers(1, 5)
-)
+@given(table=tables(TEXT_OR_BINARY), segments=st.integers(1, 5), batch=st.integers(1, 5))
 def test_alternator_to_alternator_with_other_names(
     table: tuple[dict[str, str], list[Item]], segments: int, batch: int
 ) -> None:

@@ -102,7 +102,7 @@ async def test_a_stop_before_the_copy_leaves_a_savepoint_that_goes_on(stage: Sta
     async with stage.run() as cli:
         await until(lambda: stage.target.requests["CreateTable"] > 0)
         cli.send_signal(signal.SIGINT)
-        result = await cli.wait(10)
+        result = await cli.wait(20)
     assert result.code == 130
     assert result.err.splitlines()[-1].endswith(stage.newest_path().name)
     stage.hurry()

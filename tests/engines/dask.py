@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers.cli import environment
+from tests.servers.patience import stretched
 from tests.servers.process import bound
 
 _SECONDS = 60
@@ -91,7 +92,7 @@ def _is_alive(pid: int) -> bool:
 
 async def gone(pids: Sequence[int], seconds: float) -> None:
     """Return when none of these processes is left."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(stretched(seconds)):
         while any(map(_is_alive, pids)):  # noqa: ASYNC110 # another process's doing
             await asyncio.sleep(0.02)
 

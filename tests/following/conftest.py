@@ -15,6 +15,10 @@ from tests.standin import StandIn
 
 RULE = {"maxLagSeconds": 5, "forSeconds": 1}
 OFTEN = 0.2
+STOPPED = "stopped"
+WRITERS_STOP = {"onCaughtUp": f"until [ -e {STOPPED} ]; do sleep 0.05; done"}
+"""Hooks: a run until caught up, which is caught up at any moment that nothing is written for a
+second, ends only once the test has said by a file STOPPED that it writes no more."""
 
 
 class Table:
@@ -42,6 +46,10 @@ class Table:
         rest = {"savepoints": {"path": path, "intervalSeconds": OFTEN}, "cutover": RULE, **more}
         content: Job = job(*ends, **rest)
         return write_config(self.folder, content)
+
+    def writers_have_stopped(self) -> None:
+        """What a run with the hooks WRITERS_STOP waits for."""
+        (self.folder / STOPPED).touch()
 
     async def equal(self) -> bool:
         """Whether the target has what the source has."""

@@ -1,6 +1,5 @@
 """The way back: from Alternator, by its streams, to DynamoDB; deletions by TTL."""
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -11,7 +10,7 @@ import pytest
 
 from tests.conftest import RunCli
 from tests.e2e.jobs import alternator, dynamodb, job, standing_at, write_config
-from tests.following.conftest import RULE
+from tests.following.conftest import RULE, STOPPED, WRITERS_STOP
 from tests.servers import faults
 from tests.servers.cli import running
 from tests.servers.client import Item, call, create_table, fill, scan_all
@@ -57,17 +56,17 @@ def changes(folder: Path) -> dict[str, Any]:
 async def test_from_alternator_to_dynamodb(
     source: StandIn, dynamodb_local: str, table_name: str, tmp_path: Path
 ) -> None:
-    configure(tmp_path, source, dynamodb(dynamodb_local, table_name))
+    configure(tmp_path, source, dynamodb(dynamodb_local, table_name), hooks=WRITERS_STOP)
     async with running(tmp_path, "run", "config.yaml", *UNTIL) as cli:
         await cli.wait_for("was enabled", 30)
         for version in range(1, 60):
             await put(source, version % 9, version)
             if version == 30:
                 source.new_generation(5)
-            await asyncio.sleep(0.01)
         for number in range(100, 120):
             key = {"pk": {"S": f"i{number}"}}
             await call(source.url, "DeleteItem", {"TableName": TABLE, "Key": key})
+        (tmp_path / STOPPED).touch()
         result = await cli.wait(90)
     assert result.code == 0, result.err
     assert same_items(await scan_all(dynamodb_local, table_name), source.items(TABLE))
@@ -101,18 +100,20 @@ async def test_changes_that_come_back_unprocessed_are_sent_again(
 
 
 async def test_deletions_by_ttl_are_applied_and_counted_apart(
-    source: StandIn, standin: StandIn, tmp_path: Path, run_cli: RunCli
+    source: StandIn, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ttl = {"Enabled": True, "AttributeName": "ends"}
     await call(source.url, "UpdateTimeToLive", {"TableName": TABLE, "TimeToLiveSpecification": ttl})
-    configure(tmp_path, source, alternator(standin.url, TABLE))
-    soon = {"N": str(int(time.time()) + 2)}
+    configure(tmp_path, source, alternator(standin.url, TABLE), hooks=WRITERS_STOP)
+    then = time.time() + 3600
     async with running(tmp_path, "run", "config.yaml", *UNTIL) as cli:
         await cli.wait_for("was enabled", 30)
         for number in range(10):
-            await put(source, number, 1, ends=soon)
-        await asyncio.sleep(2.5)
-        assert source.expire() == 10
+            await put(source, number, 1, ends={"N": str(int(then))})
+        with monkeypatch.context() as later:
+            later.setattr(source.store, "clock", lambda: then)
+            assert source.expire() == 10
+        (tmp_path / STOPPED).touch()
         result = await cli.wait(60)
     assert result.code == 0, result.err
     assert same_items(standin.items(TABLE), source.items(TABLE))

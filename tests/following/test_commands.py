@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.following.conftest import Table
+from tests.following.conftest import WRITERS_STOP, Table
 from tests.servers.cli import running
 from tests.servers.client import call, create_table
 from tests.servers.guarded import EITHER
@@ -43,7 +43,7 @@ async def until(what: Any, seconds: float = 30) -> None:
 @EITHER
 async def test_a_run_ends_when_the_target_has_caught_up(table: Table) -> None:
     seldom = {"path": str(table.folder / "savepoints"), "intervalSeconds": 600}
-    table.configure(savepoints=seldom)
+    table.configure(savepoints=seldom, hooks=WRITERS_STOP)
     table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.3)
     async with running(table.folder, "run", "config.yaml", *UNTIL) as cli:
         await until(lambda: _began(table))
@@ -52,6 +52,7 @@ async def test_a_run_ends_when_the_target_has_caught_up(table: Table) -> None:
         for number in range(50, 60):
             await table.remove(number)
         await table.put(55, 7)
+        table.writers_have_stopped()
         result = await cli.wait(60)
     assert result.code == 0, result.err
     assert await table.equal()
@@ -115,7 +116,7 @@ async def test_a_kill_while_copying_loses_no_change(
             await table.put(number % 10, number + 1)
         await until(lambda: _kept_changes(table, 20 if kept else 0))
         cli.send_signal(signal.SIGKILL)
-        await cli.wait(10)
+        await cli.wait(20)
     for number in range(40, 50):
         await table.remove(number)
     table.target.faults.clear()
@@ -133,12 +134,17 @@ async def _kept_changes(table: Table, least: int) -> bool:
 async def test_a_spool_that_is_full_is_told_and_loses_nothing(
     table: Table, run_cli: RunCli
 ) -> None:
-    table.configure(target={"maxItemsPerBatch": 5, "maxConnections": 1}, spool={"maxBytes": 3000})
+    table.configure(
+        target={"maxItemsPerBatch": 5, "maxConnections": 1},
+        spool={"maxBytes": 3000},
+        hooks=WRITERS_STOP,
+    )
     table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.2)
     async with running(table.folder, "run", "config.yaml", *UNTIL) as cli:
         await until(lambda: _began(table))
         for number in range(60):
             await table.put(number, number + 1)
+        table.writers_have_stopped()
         result = await cli.wait(60)
     assert result.code == 0, result.err
     assert "the spool is full" in result.err
@@ -154,7 +160,7 @@ async def test_a_damaged_spool_is_told(table: Table, run_cli: RunCli) -> None:
             await table.put(number, number + 1)
         await until(lambda: _kept_changes(table, 30))
         cli.send_signal(signal.SIGTERM)
-        await cli.wait(10)
+        await cli.wait(20)
     (folder,) = (table.folder / "savepoints").glob("spool_*")
     largest = max(folder.iterdir(), key=lambda path: path.stat().st_size)
     content = bytearray(largest.read_bytes())

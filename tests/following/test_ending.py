@@ -1,6 +1,5 @@
 """How following begins and ends when things happen in between."""
 
-import asyncio
 import signal
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from tests.cli.support import until
 from tests.conftest import RunCli
 from tests.e2e.jobs import alternator, job, write_config
-from tests.following.conftest import OFTEN, RULE, Table
+from tests.following.conftest import OFTEN, RULE, WRITERS_STOP, Table
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
 from tests.shapes import same_items
@@ -38,12 +37,12 @@ def is_enabled(source: StandIn) -> bool:
 
 async def test_a_hook_may_stop_the_writers(table: Table) -> None:
     """What they write until the hook is over is on the target when the run has ended."""
-    table.configure(hooks={"onCaughtUp": "touch stopping; sleep 1.5"})
+    table.configure(hooks={"onCaughtUp": f"touch stopping; {WRITERS_STOP['onCaughtUp']}"})
     async with running(table.folder, "run", "config.yaml", UNTIL) as cli:
         await until((table.folder / "stopping").exists)
-        for version in range(1, 26):  # a part of them after the hook, had it been quicker
+        for version in range(1, 26):
             await table.put(1, version)
-            await asyncio.sleep(0.055)
+        table.writers_have_stopped()
         result = await cli.wait(30)
     assert result.code == 0, result
     assert await table.equal()

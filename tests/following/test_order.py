@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -95,10 +95,12 @@ async def follow_to_the_end(
         pursuit(url, script.arn, target, folder, batch=batch) as follower,
     ):
         await follower.begin(_nothing)
-        following = asyncio.create_task(follower.live(asyncio.Event(), _told))
+        ready = asyncio.Event()
+        following = asyncio.create_task(follower.live(asyncio.Event(), _hook(ready)))
         for _ in range(10):
             await asyncio.sleep(0.05)
             author.work(40, author.chance.randint(0, 1))
+        ready.set()
         assert await following
         await follower.finish(_nothing)
     author.check.check()
@@ -113,8 +115,15 @@ async def _nothing() -> None:
     pass
 
 
-async def _told() -> bool:
-    return False
+def _hook(ready: asyncio.Event) -> Callable[[], Awaitable[bool]]:
+    """What is done when the target has caught up: the end waits for those who write."""
+
+    async def told() -> bool:
+        waited = not ready.is_set()
+        await ready.wait()
+        return waited
+
+    return told
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -1,33 +1,25 @@
-"""DynamoDB Local in memory: the real jar on a free port, for as long as a `with` block lasts.
+"""DynamoDB Local 2.6.1 in memory: the real jar on a free port, for as long as a `with` block lasts.
 
 Of the jar's options, -port, -inMemory and -sharedDb matter here. It listens on all interfaces,
 which no option changes, and wants a signature-shaped Authorization header, which it never verifies.
 """
 
 import http.client
-import os
-import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 from tests.servers.client import authorization
+from tests.servers.local_command import NotInstalledError, local_command
 from tests.servers.process import bound, free_port
 
-JAR = "DynamoDBLocal.jar"
-FETCH = "fetch it with: python tests/fetch_dynamodb_local.py .tools/dynamodb_local"
 START_SECONDS = 60
 STARTS = 3
 # A short-lived JVM on a shared machine: little memory, and no time for the optimising compiler.
 JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-
-
-class NotInstalledError(Exception):
-    """Java or the jar is missing; the message says which."""
 
 
 class StartError(Exception):
@@ -41,46 +33,29 @@ def dynamodb_local(shared: bool = True) -> Iterator[str]:
     `shared` gives every client the same tables; otherwise each pair of access key and region has
     its own. Raises `NotInstalledError` or `StartError`.
     """
-    java, folder = _installed()
+    command = [*local_command(*JVM_OPTIONS), *(["-sharedDb"] if shared else [])]
     with tempfile.TemporaryFile() as output:
-        process, port = _start(java, folder, shared, output)
+        process, port = _start(command, output)
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
             _kill(process)
 
 
-def _installed() -> tuple[str, Path]:
-    java = shutil.which("java")
-    if java is None:
-        raise NotInstalledError("DynamoDB Local needs java, which is not on the PATH")
-    default = Path(__file__).parents[2] / ".tools" / "dynamodb_local"
-    folder = Path(os.environ.get("DYNAMODB_LOCAL_HOME") or default).absolute()
-    if not (folder / JAR).exists():
-        raise NotInstalledError(f"DynamoDB Local is not in {folder}; {FETCH}")
-    return java, folder
-
-
-def _start(
-    java: str, folder: Path, shared: bool, output: IO[bytes]
-) -> tuple[subprocess.Popen[bytes], int]:
+def _start(command: list[str], output: IO[bytes]) -> tuple[subprocess.Popen[bytes], int]:
     """Start until the server answers; a lost race for the port is worth another start."""
     for _ in range(STARTS):
         port = free_port()
-        command = _command(java, folder, port, shared)
-        process = subprocess.Popen(bound(command), stdout=output, stderr=subprocess.STDOUT)
+        whole = bound([*command, "-port", str(port)])
+        process = subprocess.Popen(whole, stdout=output, stderr=subprocess.STDOUT)
         if _answers(process, port):
             return process, port
         _kill(process)
     output.seek(0)
     words = output.read()[-2000:].decode(errors="replace")
+    if "UnsupportedClassVersionError" in words:
+        raise NotInstalledError("DynamoDB Local needs Java 17 or newer; that on the PATH is older")
     raise StartError(f"DynamoDB Local did not start:\n{words}")
-
-
-def _command(java: str, folder: Path, port: int, shared: bool) -> list[str]:
-    library = f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}"
-    command = [java, *JVM_OPTIONS, library, "-jar", str(folder / JAR)]
-    return [*command, "-inMemory", "-port", str(port), *(["-sharedDb"] if shared else [])]
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:

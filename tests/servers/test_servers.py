@@ -1,5 +1,6 @@
 """The servers, the bare client and the runner of the command line themselves."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunCli
+from tests.names import unique_name
 from tests.servers.cli import running
 from tests.servers.client import Item, RefusedError, call, create_table, exchange, fill, scan_all
-from tests.servers.dynamodb_local import NotInstalledError, dynamodb_local
+from tests.servers.dynamodb_local import dynamodb_local
+from tests.servers.local_command import NotInstalledError
 from tests.servers.process import bound, unavailable
 from tests.shapes import same_items
 
@@ -55,6 +58,12 @@ async def test_the_second_dynamodb_local_has_its_own_tables(
     assert dynamodb_local != dynamodb_local_target
     with pytest.raises(RefusedError, match="ResourceNotFoundException"):
         await call(dynamodb_local_target, "DescribeTable", {"TableName": table_name})
+
+
+def test_names_are_fit_for_tables_and_used_once() -> None:
+    names = [unique_name("random[a table/7]" * 9) for _ in range(1000)]
+    assert len(set(names)) == 1000
+    assert all(re.fullmatch(r"random_a_table_7_[\w.-]{1,90}", name) for name in names)
 
 
 def test_a_missing_jar_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +250,7 @@ async def test_a_compaction_may_be_abandoned_and_savepoints_pass_it(
     assert await asyncio.to_thread(begun.wait, 10)
     saving = asyncio.create_task(spool.sync())
     adding.cancel()
-    standing = await asyncio.wait_for(saving, 5)
+    standing = await asyncio.wait_for(saving, 20)
     assert adding.cancelled() or isinstance(adding.exception(), asyncio.CancelledError)
     assert standing.changes == len(taken)
     assert by_key(await held(Spool(tmp_path / "s", 40_000, standing))) == by_key(taken)
@@ -264,18 +263,18 @@ async def test_what_is_replayed_while_a_savepoint_is_written_is_in_the_next(
     spool = Spool(tmp_path / "s", ROOMY)
     await spool.add([change(f"k{number}", "x") for number in range(100)])
     loop, flush = asyncio.get_running_loop(), spool._sync
-    seen: list[bool] = []
+    seen = threading.Event()
     stored = [stored for part in range(PARTS) async for stored in spool.stored(part)]
 
     def meanwhile() -> None:
         for each in stored:
             loop.call_soon_threadsafe(spool.replayed, each)
-        loop.call_soon_threadsafe(seen.append, True)
-        time.sleep(0.1)
+        loop.call_soon_threadsafe(seen.set)
+        assert seen.wait(20)
         flush()
 
     monkeypatch.setattr(spool, "_sync", meanwhile)
     standing = await spool.sync()
-    assert seen
+    assert seen.is_set()
     assert (standing.changes, standing.replayed) == (100, {})
     assert spool.count == 0
