@@ -16,24 +16,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from alternator_migrate import wire
-from alternator_migrate.aws import Login, open_control, sign_in
-from alternator_migrate.config.keys import base_url
-from alternator_migrate.description import (
-    Index,
-    KeyElement,
-    TableSpec,
-    Throughput,
-)
-from alternator_migrate.dialing import Transport
-from alternator_migrate.errors import MigrateError, OutOfTime, Unavailable, UsageError
-from alternator_migrate.lane import Lane, open_lane
-from alternator_migrate.loops import on_loop
-from alternator_migrate.model import Batch, Item, Limits
-from alternator_migrate.nodes import Nodes
-from alternator_migrate.pacing import Pace, Retry
-from alternator_migrate.tables import Table
-from alternator_migrate.targets.dynamodb import DynamoDBTarget
+from alternator_migrate.config.kinds import base_url
+from alternator_migrate.connectors.writer import DynamoDBTarget
+from alternator_migrate.core.errors import MigrateError, OutOfTime, Unavailable, UsageError
+from alternator_migrate.core.model import Batch, Item, Limits
+from alternator_migrate.core.pace import Pace
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.runtime import on_loop
+from alternator_migrate.dynamodb.client import HttpClient, open_http_client
+from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.items import to_json
+from alternator_migrate.dynamodb.nodes import Nodes
+from alternator_migrate.dynamodb.session import Login, open_control, sign_in
+from alternator_migrate.dynamodb.table import Table
+from alternator_migrate.dynamodb.table_schema import Index, KeyElement, TableSpec, Throughput
 
 Chance = random.Random
 Attributes = dict[str, dict[str, Any]]
@@ -73,7 +69,7 @@ def tutorial_item(chance: Chance) -> Item:
     """The item of ScyllaDB Migrator's tutorial: a key and five columns, a UUID each."""
     names = ("id", "col1", "col2", "col3", "col4", "col5")
     values = uuids(chance, len(names))
-    return wire.to_json({name: {"S": value} for name, value in zip(names, values, strict=True)})
+    return to_json({name: {"S": value} for name, value in zip(names, values, strict=True)})
 
 
 def mixed_item(chance: Chance) -> Item:
@@ -88,7 +84,7 @@ def mixed_item(chance: Chance) -> Item:
         item["expires"] = expiry(chance)
     for fill in chance.sample(FILLS, chance.choice((1, 1, 2, 3))):
         item |= fill(chance)
-    return wire.to_json(item)
+    return to_json(item)
 
 
 def expiry(chance: Chance) -> dict[str, str]:
@@ -217,13 +213,13 @@ async def seed(options: argparse.Namespace) -> None:
 
 
 @asynccontextmanager
-async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[Lane, Table]]:
+async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[HttpClient, Table]]:
     """A lane to the endpoint and the table there. Raises `UsageError` if nothing answers."""
     account = await sign_in(
         Login(options.access_key, options.secret_key), options.region, endpoint=options.endpoint
     )
     async with (
-        open_lane(
+        open_http_client(
             Nodes((options.endpoint,)),
             Transport(connections=options.workers),
             region=account.region,
@@ -235,7 +231,7 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[Lane, Ta
         yield lane, Table(client, options.table)
 
 
-async def answering(lane: Lane, options: argparse.Namespace) -> None:
+async def answering(lane: HttpClient, options: argparse.Namespace) -> None:
     """Return when the endpoint answers: a server that was just started may need some seconds.
     Raises `UsageError` after --wait seconds."""
 

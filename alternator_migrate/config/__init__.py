@@ -1,167 +1,40 @@
-"""The configuration: YAML, flags and `--set` to frozen settings; all mistakes at once."""
+"""YAML, flags and `--set` to frozen settings, all mistakes at once."""
 
-import copy
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from alternator_migrate.config.arns import is_arn
+from alternator_migrate.config.identity import (
+    fingerprint,
+    migration_identity,
+    migration_shape,
+    skipped_segments,
+    validation_identity,
+)
+from alternator_migrate.config.kinds import base_url, local_path
+from alternator_migrate.config.loading import Loaded, PortableConfig, literal_secrets, load, recipe
+from alternator_migrate.config.settings import (
+    AlternatorSettings,
+    EndpointSettings,
+    Settings,
+    SideSettings,
+    SourceEndpoint,
+)
 
-from alternator_migrate.config.document import Document, yaml_text
-from alternator_migrate.config.reader import read_settings
-from alternator_migrate.config.settings import Settings
-from alternator_migrate.errors import UsageError
-
-__all__ = ["Loaded", "Recipe", "Settings", "literal_secrets", "load", "recipe"]
-
-_SECRETS: Final = ("secretKey", "sessionToken")
-_PROGRESS: Final = "progress"
-_SKIPPED: Final = "skipSegments"
-_ONLY_A_NAME = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A configuration that was read: its settings, a warning for each key without meaning, and
-    the plain values as they were written, `${VAR}` unexpanded and literal secrets left out.
-
-    `file` is where it came from; `savepoint` that file, if it is a savepoint.
-    """
-
-    settings: Settings
-    warnings: tuple[str, ...]
-    plain: Mapping[str, Any]
-    file: Path | None = None
-    savepoint: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A configuration as it is written, to be read on another machine, with the variables of that
-    machine's environment. Literal secrets are in `secrets`, by their paths, or left out."""
-
-    text: str
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    def settings(self) -> Settings:
-        """The settings here. Raises `ConfigError`."""
-        document = Document("the configuration")
-        document.read(self.text)
-        for path, secret in self.secrets.items():
-            document.override(path, secret, "the configuration")
-        return read_settings(document)[0]
-
-
-def recipe(loaded: Loaded, *, with_secrets: bool) -> Recipe:
-    """The recipe of a configuration, with the literal secrets in it or without."""
-    text = yaml_text(loaded.plain)
-    return Recipe(text, literal_secrets(loaded) if with_secrets else {})
-
-
-def literal_secrets(loaded: Loaded) -> dict[str, str]:
-    """The secrets that the configuration itself holds, by their paths."""
-    written = {
-        f"{side}.credentials.{key}"
-        for side, credentials in _credentials(loaded.plain)
-        for key in credentials
-    }
-    sides = (("source", loaded.settings.source), ("target", loaded.settings.target))
-    found = {}
-    for side, settings in sides:
-        if keys := settings.credentials:
-            found[f"{side}.credentials.secretKey"] = keys.secret_key
-            found[f"{side}.credentials.sessionToken"] = keys.session_token
-    return {path: secret for path, secret in found.items() if secret and path not in written}
-
-
-def load(
-    path: Path | None,
-    flags: Mapping[str, tuple[str, Any]],
-    assignments: Iterable[str] = (),
-) -> Loaded:
-    """Settings from a file (or none), flags and `PATH=VALUE` assignments, later ones winning.
-
-    The file may be a savepoint: what secrets it lacks are taken from the configuration it came
-    from. `flags` maps key paths to (flag, value). Raises `UsageError` for a file that cannot be
-    read and `ConfigError` with every mistake.
-    """
-    document = Document(path.name if path else "command line")
-    file, savepoint = path, None
-    if path:
-        document.read(_text(path))
-        kept = document.value.pop(_PROGRESS, None)
-        progress = document.unexpanded.pop(_PROGRESS, None)
-        document.mistakes = [m for m in document.mistakes if not m.path.startswith(_PROGRESS)]
-        if isinstance(progress, dict):
-            savepoint = path
-            _skip_as_configured(document, kept)
-            named = progress.get("configFile")
-            file = Path(str(named)) if named else None
-            _add_secrets(document, file)
-    elif not flags and not assignments:
-        raise UsageError(
-            "nothing to do: there is no configuration file and no --table",
-            "Name a file, or give --table and --target-endpoint; -h shows examples.",
-        )
-    for key, (flag, value) in flags.items():
-        document.override(key, value, flag)
-    for assignment in assignments:
-        document.set(assignment)
-    settings, warnings = read_settings(document)
-    plain = _without_secrets(document.unexpanded)
-    return Loaded(settings, tuple(warnings), plain, file and file.absolute(), savepoint)
-
-
-def _skip_as_configured(document: Document, progress: Mapping[str, Any]) -> None:
-    """Let a savepoint leave out the segments that its configuration does, not those that are done
-    as well. The savepoint of a validation has these as they were."""
-    if "validation" in progress:
-        return
-    skipped = progress.get("skipped")
-    for values in (document.value, document.unexpanded):
-        values.pop(_SKIPPED, None)
-        if skipped:
-            values[_SKIPPED] = skipped
-
-
-def _credentials(values: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """The credentials sections of both sides."""
-    for side in ("source", "target"):
-        section = values.get(side)
-        found = section.get("credentials") if isinstance(section, dict) else None
-        if isinstance(found, dict):
-            yield side, found
-
-
-def _add_secrets(document: Document, file: Path | None) -> None:
-    """Give a savepoint the secrets that it left in its configuration file."""
-    if file is None or not file.is_file():
-        return
-    original = Document(file.name)
-    original.read(_text(file))
-    kept = dict(_credentials(original.value))
-    for side, credentials in _credentials(document.value):
-        for secret in _SECRETS:
-            value = kept.get(side, {}).get(secret)
-            if secret not in credentials and value is not None:
-                document.override(f"{side}.credentials.{secret}", value, file.name)
-
-
-def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
-    clean = copy.deepcopy(dict(values))
-    for _, credentials in _credentials(clean):
-        for secret in _SECRETS:
-            if not _ONLY_A_NAME.fullmatch(str(credentials.get(secret, ""))):
-                credentials.pop(secret, None)
-    return clean
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"cannot read {path}: {error.strerror}", "Check the name of the configuration file."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not a text in UTF-8", "Is it a YAML file?") from error
+__all__ = [
+    "AlternatorSettings",
+    "EndpointSettings",
+    "Loaded",
+    "PortableConfig",
+    "Settings",
+    "SideSettings",
+    "SourceEndpoint",
+    "base_url",
+    "fingerprint",
+    "is_arn",
+    "literal_secrets",
+    "load",
+    "local_path",
+    "migration_identity",
+    "migration_shape",
+    "recipe",
+    "skipped_segments",
+    "validation_identity",
+]

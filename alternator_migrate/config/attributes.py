@@ -5,7 +5,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, Final
 
-from alternator_migrate.config.keys import Kind, any_text, each_of, flag, list_of, mapping
+from alternator_migrate.config.kinds import Kind, any_text, each_of, flag, list_of, mapping
 from alternator_migrate.config.variables import Filled
 
 _DIGITS: Final = 38

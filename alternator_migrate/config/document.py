@@ -10,12 +10,11 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from alternator_migrate.config.nodes import Tree, Unreadable, plain_text
 from alternator_migrate.config.variables import filled
-from alternator_migrate.errors import Mistake
+from alternator_migrate.config.yaml_tree import Tree, Unreadable, plain_text
+from alternator_migrate.core.errors import Mistake
 
 _PATH = re.compile(r"[^.\[\]=]+(\[\d+\])*(\.[^.\[\]=]+(\[\d+\])*)*\Z")
-
 _Place: TypeAlias = Callable[[yaml.Node], str]
 """How to tell where a node stands."""
 

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from alternator_migrate.config.arns import implied
-from alternator_migrate.config.contradictions import contradictions
 from alternator_migrate.config.document import Document
-from alternator_migrate.config.keys import wrong_parts
+from alternator_migrate.config.kinds import wrong_parts
+from alternator_migrate.config.rules import contradictions
 from alternator_migrate.config.settings import (
-    AlternatorOptions,
+    AlternatorSettings,
     Settings,
-    Side,
-    Source,
-    Target,
+    SideSettings,
+    SourceSettings,
+    TargetSettings,
 )
 from alternator_migrate.config.variables import Filled
-from alternator_migrate.errors import ConfigError, Mistake
+from alternator_migrate.core.errors import ConfigError, Mistake
 
 _ALIASES: Final = {"dynamo": "dynamodb"}
 _TYPES: Final = {"source": ("dynamodb", "alternator"), "target": ("alternator", "dynamodb")}
@@ -55,7 +55,7 @@ def _names(settings: type) -> tuple[str, ...]:
     return tuple(yaml_name(field.name) for field in dataclasses.fields(settings))
 
 
-_OPTIONS: Final = _names(AlternatorOptions)
+_OPTIONS: Final = _names(AlternatorSettings)
 
 
 def read_settings(document: Document) -> tuple[Settings, list[str]]:
@@ -127,7 +127,7 @@ class _Reader:
         if not isinstance(value, dict):
             self._mistake(path, "must be a section with keys of its own")
             return None
-        if issubclass(settings, Side):
+        if issubclass(settings, SideSettings):
             return self._side(settings, value, path)
         return self._fields(settings, value, path)
 
@@ -229,13 +229,13 @@ class _Reader:
         return tuple(self.section(settings, each, f"{path}[{i}]") for i, each in enumerate(value))
 
     def _unknown(self, path: str, name: str, known: list[str], settings: type) -> None:
-        if issubclass(settings, Side):
+        if issubclass(settings, SideSettings):
             if name in _OPTIONS:
                 side = path.partition(".")[0]
                 self._mistake(path, "is only for type: alternator", (f"{side}.type",))
                 return
-            other = "source" if settings is Target else "target"
-            if name in _names(Source if settings is Target else Target):
+            other = "source" if settings is TargetSettings else "target"
+            if name in _names(SourceSettings if settings is TargetSettings else TargetSettings):
                 self._mistake(path, f"is a key of {other}")
                 return
             known += [option for option in _OPTIONS if option not in known]

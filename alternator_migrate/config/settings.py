@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.attributes import attribute_value
-from alternator_migrate.config.keys import (
+from alternator_migrate.config.kinds import (
     any_text,
     base_url,
     flag,
@@ -31,13 +31,13 @@ from alternator_migrate.config.keys import (
     table_name,
     text,
 )
-from alternator_migrate.endpoints import aws_host
+from alternator_migrate.dynamodb.endpoints import aws_host
 
 DEFAULT_FOLDER: Final = "./savepoints"
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EndpointSettings:
     """Where a service listens."""
 
     host: str | None = key(host_name, "host name, with http:// or https:// before it")
@@ -70,7 +70,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceEndpoint(Endpoint):
+class SourceEndpoint(EndpointSettings):
     """Where a service that is read listens."""
 
     streams_url: str | None = key(
@@ -79,7 +79,7 @@ class SourceEndpoint(Endpoint):
 
 
 @dataclass(frozen=True, slots=True)
-class AssumeRole:
+class AssumeRoleSettings:
     """A role to assume with the credentials beside it."""
 
     arn: str = key(text, "ARN of the role", required=True)
@@ -87,18 +87,18 @@ class AssumeRole:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class CredentialsSettings:
     """How to sign requests; without this section AWS's default chain applies."""
 
     access_key: str | None = key(text, "access key id")
     secret_key: str | None = key(text, "secret access key", secret=True)
     session_token: str | None = key(text, "session token of temporary keys", secret=True)
     profile: str | None = key(text, "a profile of the AWS files")
-    assume_role: AssumeRole | None = section(AssumeRole, "a role to assume")
+    assume_role: AssumeRoleSettings | None = section(AssumeRoleSettings, "a role to assume")
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class FilterSettings:
     """Which items to read, decided by the server, and which changes to follow, decided here."""
 
     expression: str = key(text, "FilterExpression", required=True)
@@ -109,7 +109,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class AlternatorOptions:
+class AlternatorSettings:
     """What only an Alternator cluster knows."""
 
     datacenter: str | None = key(text, "use only nodes of this datacenter")
@@ -142,15 +142,15 @@ class AlternatorOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class SideSettings:
     """What source and target have in common."""
 
     type: str = key(text, "kind of service", required=True)
     table: str = key(table_name, "table name, or ARN of a DynamoDB table", required=True)
     region: str | None = key(text, "AWS region; any word for other servers")
-    endpoint: Endpoint | None = section(Endpoint, "where to connect, if not AWS")
-    credentials: Credentials | None = section(Credentials, "how to sign requests")
-    alternator: AlternatorOptions | None = section(AlternatorOptions, "options of an Alternator")
+    endpoint: EndpointSettings | None = section(EndpointSettings, "where to connect, if not AWS")
+    credentials: CredentialsSettings | None = section(CredentialsSettings, "how to sign requests")
+    alternator: AlternatorSettings | None = section(AlternatorSettings, "options of an Alternator")
     remove_consumed_capacity: bool | None = key(flag, "accepted; decided by the kind of server")
 
     @property
@@ -161,7 +161,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Source(Side):
+class SourceSettings(SideSettings):
     """The table to read."""
 
     endpoint: SourceEndpoint | None = section(SourceEndpoint, "where to connect, if not AWS")
@@ -171,7 +171,7 @@ class Source(Side):
         number(0.1, 1.5), "share of a provisioned table's read units", default=0.5
     )
     max_map_tasks: int | None = key(integer(1), "most segments read at once")
-    filter: Filter | None = section(Filter, "read only items that match")
+    filter: FilterSettings | None = section(FilterSettings, "read only items that match")
     consistent_read: bool = key(flag, "strongly consistent reads, at twice the cost", default=False)
     expired_items: Literal["skip", "copy"] = key(
         one_of("skip", "copy"), "items whose TTL has passed", default="skip"
@@ -179,7 +179,7 @@ class Source(Side):
 
 
 @dataclass(frozen=True, slots=True)
-class Target(Side):
+class TargetSettings(SideSettings):
     """The table to write."""
 
     stream_changes: bool = key(follows, "follow the changes after the copy", default=False)
@@ -202,7 +202,7 @@ class Target(Side):
 
 
 @dataclass(frozen=True, slots=True)
-class Rename:
+class RenameSettings:
     """One attribute to rename."""
 
     from_: str = key(text, "name in the source", required=True)
@@ -210,7 +210,7 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
-class Savepoints:
+class SavepointsSettings:
     """Where a run keeps what it did."""
 
     path: str = key(local_path, "folder of savepoints and rejected items", default=DEFAULT_FOLDER)
@@ -224,7 +224,7 @@ class Savepoints:
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
+class ValidationSettings:
     """How source and target are compared."""
 
     failures_to_fetch: int = key(integer(0), "most differences to print", default=100)
@@ -251,7 +251,7 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
-class Spool:
+class SpoolSettings:
     """Changes kept on disk while the copy lasts."""
 
     max_bytes: int = key(
@@ -262,7 +262,7 @@ class Spool:
 
 
 @dataclass(frozen=True, slots=True)
-class Cutover:
+class CutoverSettings:
     """When the target counts as caught up."""
 
     max_lag_seconds: float = key(
@@ -272,7 +272,7 @@ class Cutover:
 
 
 @dataclass(frozen=True, slots=True)
-class Hooks:
+class HooksSettings:
     """Shell commands that run when something happens."""
 
     on_start: str | None = key(text, "command before anything is changed; its failure ends the run")
@@ -287,17 +287,23 @@ class Hooks:
 class Settings:
     """A whole configuration."""
 
-    source: Source = section(Source, "the table to read", optional=False)
-    target: Target = section(Target, "the table to write", optional=False)
-    renames: tuple[Rename, ...] = sections(Rename, "attributes to rename")
-    savepoints: Savepoints = section(Savepoints, "savepoints", optional=False)
+    source: SourceSettings = section(SourceSettings, "the table to read", optional=False)
+    target: TargetSettings = section(TargetSettings, "the table to write", optional=False)
+    renames: tuple[RenameSettings, ...] = sections(RenameSettings, "attributes to rename")
+    savepoints: SavepointsSettings = section(SavepointsSettings, "savepoints", optional=False)
     skip_segments: tuple[int, ...] = key(
         list_of(integer(0)), "segments that are wholly written already", default=()
     )
-    validation: Validation = section(Validation, "comparison of both sides", optional=False)
-    spool: Spool = section(Spool, "changes kept while the copy lasts", optional=False)
-    cutover: Cutover = section(Cutover, "when the target has caught up", optional=False)
-    hooks: Hooks = section(Hooks, "commands to run", optional=False)
+    validation: ValidationSettings = section(
+        ValidationSettings, "comparison of both sides", optional=False
+    )
+    spool: SpoolSettings = section(
+        SpoolSettings, "changes kept while the copy lasts", optional=False
+    )
+    cutover: CutoverSettings = section(
+        CutoverSettings, "when the target has caught up", optional=False
+    )
+    hooks: HooksSettings = section(HooksSettings, "commands to run", optional=False)
     max_rejects: int = key(integer(0), "items the target may refuse", default=0)
     retry_budget_seconds: float = key(
         number(1), "how long one request is repeated before the run fails", default=300.0

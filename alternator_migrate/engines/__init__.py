@@ -1,1 +1,6 @@
-"""Engines: where the work of a run is done, in this event loop or by workers elsewhere."""
+"""Where work is done: here, in processes, on Dask."""
+
+from alternator_migrate.engines.choose import EngineOptions, choose, open_engine
+from alternator_migrate.engines.local import Local
+
+__all__ = ["EngineOptions", "Local", "choose", "open_engine"]

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from alternator_migrate.core.errors import MigrateError, WorkerLost
+from alternator_migrate.core.model import Segment
+from alternator_migrate.core.work import LiveStats, Slice, SliceResult, Work
 from alternator_migrate.engines.pool import Pool
 from alternator_migrate.engines.slicer import Slicer
-from alternator_migrate.errors import MigrateError, WorkerLost
-from alternator_migrate.interfaces import Work
-from alternator_migrate.model import Segment
-from alternator_migrate.slices import Glimpse, Report, Slice
 
 log = logging.getLogger(__name__)
-
 _LEAST_SHARE: Final = 1e-3
 
 
@@ -30,14 +28,14 @@ class Executor:
         self._pool = pool
         self._most = most
         self._shared = shared
-        self._under_way: dict[asyncio.Task[Report | WorkerLost], Slice] = {}
-        self._past = Glimpse()
+        self._under_way: dict[asyncio.Task[SliceResult | WorkerLost], Slice] = {}
+        self._past = LiveStats()
 
-    def glimpse(self) -> Glimpse:
+    def live_stats(self) -> LiveStats:
         """What slices under way have done, and the retries of those before."""
         if not self._under_way:
             return replace(self._past, paced="")
-        return self._past.plus(self._pool.glimpse())
+        return self._past.plus(self._pool.live_stats())
 
     async def run(self, work: Work, segments: Sequence[Segment], stop: asyncio.Event) -> None:
         """Do `work` over `segments`; once `stop` is set, what is under way only."""
@@ -86,11 +84,11 @@ class Executor:
             share = min(1 / (len(self._under_way) + vacant), free / vacant)
             if self._shared and share < _LEAST_SHARE:
                 return
-            piece = slicer.cut(vacant, share, work.errand)
+            piece = slicer.cut(vacant, share, work.params)
             self._under_way[group.create_task(self._outcome(piece))] = piece
             vacant, free = vacant - 1, free - share
 
-    async def _outcome(self, piece: Slice) -> Report | WorkerLost:
+    async def _outcome(self, piece: Slice) -> SliceResult | WorkerLost:
         try:
             return await self._pool.do(piece)
         except WorkerLost as loss:
@@ -112,7 +110,7 @@ class Executor:
                 failure = failure or error
         return failure
 
-    def _take(self, work: Work, slicer: Slicer, piece: Slice, report: Report) -> None:
+    def _take(self, work: Work, slicer: Slicer, piece: Slice, report: SliceResult) -> None:
         self._past = replace(
             self._past,
             retries=self._past.retries + report.retries,

@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from alternator_migrate.interfaces import Work
-from alternator_migrate.model import Segment
-from alternator_migrate.slices import Glimpse
+from alternator_migrate.core.model import Segment
+from alternator_migrate.core.work import LiveStats, Work
 
 
 class Local:
@@ -15,6 +14,6 @@ class Local:
         """Do `work` over `segments`; once `stop` is set, the pages under way only."""
         await work.here(segments, stop)
 
-    def glimpse(self) -> Glimpse:
+    def live_stats(self) -> LiveStats:
         """Nothing: there are no workers."""
-        return Glimpse()
+        return LiveStats()

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from alternator_migrate.slices import Glimpse, Report, Slice
+from alternator_migrate.core.work import LiveStats, Slice, SliceResult
 
 
 class Pool(Protocol):
@@ -18,11 +18,11 @@ class Pool(Protocol):
         long as that makes sense, where there is none. Raises `MigrateError`."""
         ...
 
-    async def do(self, piece: Slice) -> Report:
+    async def do(self, piece: Slice) -> SliceResult:
         """Have a slice done. Raises `WorkerLost`, or `MigrateError` where all workers are."""
         ...
 
-    def glimpse(self) -> Glimpse:
+    def live_stats(self) -> LiveStats:
         """What the slices under way have done so far."""
         ...
 

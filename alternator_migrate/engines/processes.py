@@ -12,11 +12,10 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
-from alternator_migrate.engines.line import Line
-from alternator_migrate.engines.process import live
-from alternator_migrate.errors import WorkerLost
-from alternator_migrate.interfaces import Job
-from alternator_migrate.slices import Glimpse, Report, Slice
+from alternator_migrate.core.errors import WorkerLost
+from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
+from alternator_migrate.engines.pipe import Pipe
+from alternator_migrate.engines.worker_process import live
 
 LONGEST_SECONDS: Final = 16.0
 _LEAVE_SECONDS: Final = 0.5
@@ -50,7 +49,7 @@ class Processes:
         """How many more slices may be sent."""
         return self._count - busy
 
-    async def do(self, piece: Slice) -> Report:
+    async def do(self, piece: Slice) -> SliceResult:
         """Have a slice done. Raises `WorkerLost`."""
         worker = self._idle.pop() if self._idle else await self._hire()
         try:
@@ -64,9 +63,9 @@ class Processes:
         self._idle.append(worker)
         return report
 
-    def glimpse(self) -> Glimpse:
+    def live_stats(self) -> LiveStats:
         """What the slices under way have done so far."""
-        return reduce(Glimpse.plus, (worker.seen for worker in self._all), Glimpse())
+        return reduce(LiveStats.plus, (worker.seen for worker in self._all), LiveStats())
 
     def hurry(self) -> None:
         """No slice will follow those under way."""
@@ -86,7 +85,7 @@ class Processes:
         with far, signals_held_back():
             process = multiprocessing.get_context("spawn").Process(target=live, args=(far,))
             process.start()
-        worker = _Worker(process, await Line.over(near))
+        worker = _Worker(process, await Pipe.over(near))
         self._all.append(worker)
         with suppress(OSError):
             await worker.line.send(self._job)
@@ -96,17 +95,17 @@ class Processes:
 class _Worker:
     """One process and the line to it; `seen` is the last that it told of its slice."""
 
-    def __init__(self, process: SpawnProcess, line: Line) -> None:
+    def __init__(self, process: SpawnProcess, line: Pipe) -> None:
         self.process, self.line = process, line
-        self.seen = Glimpse()
+        self.seen = LiveStats()
 
-    async def do(self, piece: Slice) -> Report:
+    async def do(self, piece: Slice) -> SliceResult:
         """Send a slice and wait for its report. Raises `EOFError` or `OSError` without one."""
         try:
             await self.line.send(piece)
             while True:
                 message = await self.line.receive()
-                if isinstance(message, Report):
+                if isinstance(message, SliceResult):
                     return message
                 if isinstance(message, Exception):
                     raise message
@@ -115,7 +114,7 @@ class _Worker:
                 else:
                     self.seen = message
         finally:
-            self.seen = Glimpse()
+            self.seen = LiveStats()
 
     async def leave(self) -> str:
         """Wait a moment for the process to end, then kill it; " by signal 9" or the like."""

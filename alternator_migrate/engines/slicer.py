@@ -5,9 +5,9 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Final
 
-from alternator_migrate.errors import MigrateError, WorkerLost
-from alternator_migrate.model import Position
-from alternator_migrate.slices import Report, Slice
+from alternator_migrate.core.errors import MigrateError, WorkerLost
+from alternator_migrate.core.model import Position
+from alternator_migrate.core.work import Slice, SliceResult
 
 SHORTEST_SECONDS: Final = 2.0
 _MOST_SEGMENTS: Final = 64
@@ -33,19 +33,19 @@ class Slicer:
         """How many segments wait."""
         return len(self._waiting)
 
-    def cut(self, vacant: int, share: float, errand: object) -> Slice:
+    def cut(self, vacant: int, share: float, params: object) -> Slice:
         """The next slice, where `vacant` workers want one; at least one segment must wait."""
         count = min(math.ceil(len(self._waiting) / vacant), _MOST_SEGMENTS)
         places = dict(self._waiting.popleft() for _ in range(count))
         seconds = self._seconds if self._waiting else min(SHORTEST_SECONDS, self._longest)
-        return Slice(self._total, places, seconds, share, errand)
+        return Slice(self._total, places, seconds, share, params)
 
-    def came_back(self, piece: Slice, report: Report) -> None:
+    def came_back(self, piece: Slice, report: SliceResult) -> None:
         """Let wait again what a slice left over."""
-        standing = report.standing
-        left = [segment for segment in piece.places if segment not in standing.done]
+        state = report.state
+        left = [segment for segment in piece.places if segment not in state.done]
         self._waiting.extendleft(
-            (segment, standing.positions.get(segment)) for segment in reversed(left)
+            (segment, state.positions.get(segment)) for segment in reversed(left)
         )
         for segment in piece.places:
             del self._losses[segment]

@@ -10,12 +10,12 @@ import asyncio
 
 import uvloop
 
-from alternator_migrate import wire
-from alternator_migrate.dialing import Transport
-from alternator_migrate.lane import Lane, open_lane
-from alternator_migrate.model import Position
-from alternator_migrate.nodes import Nodes
-from alternator_migrate.sigv4 import Credentials
+from alternator_migrate.core.model import Position
+from alternator_migrate.dynamodb import wire
+from alternator_migrate.dynamodb.client import HttpClient, open_http_client
+from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.nodes import Nodes
+from alternator_migrate.dynamodb.signing import Credentials
 
 
 async def credentials() -> Credentials:
@@ -23,7 +23,7 @@ async def credentials() -> Credentials:
     return Credentials("a", "b")
 
 
-async def scan(lane: Lane, segment: int, total: int) -> int:
+async def scan(lane: HttpClient, segment: int, total: int) -> int:
     """The number of items in one segment."""
     request = {"TableName": "Example", "Segment": segment, "TotalSegments": total}
     position: Position | None = None
@@ -39,7 +39,7 @@ async def scan(lane: Lane, segment: int, total: int) -> int:
 
 async def main(url: str, segments: int) -> int:
     """The number of items in the table."""
-    async with open_lane(
+    async with open_http_client(
         Nodes((url,)), Transport(), region="us-east-1", credentials=credentials
     ) as lane:
         async with asyncio.TaskGroup() as group:

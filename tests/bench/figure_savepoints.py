@@ -10,15 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from alternator_migrate.ledger import Ledger
-from alternator_migrate.model import (
-    Batch,
-    Counts,
-    Page,
-    Standing,
-)
-from alternator_migrate.resume import Keeper
-from alternator_migrate.savepoint import Savepoint, Store
+from alternator_migrate.core.counts import Counts
+from alternator_migrate.core.model import Batch, Page
+from alternator_migrate.core.state import CopyState
+from alternator_migrate.savepoints.format import Savepoint
+from alternator_migrate.savepoints.keeper import Keeper
+from alternator_migrate.savepoints.store import Store
+from alternator_migrate.snapshot.ledger import Ledger
 from tests.bench.children import NotMeasuredError
 from tests.bench.product import COMMAND, Ends, canned, settings
 from tests.bench.rows import Extent, Figure, Row
@@ -84,13 +82,13 @@ def saving_seconds(folder: Path) -> float:
     """CPU seconds of writing one savepoint with half of its segments done and half open."""
     positions = {n: b'{"id":{"S":"%036d"}}' % n for n in range(0, SEGMENTS, 2)}
     done = frozenset(range(1, SEGMENTS, 2))
-    standing = Standing(done, positions, Counts(1, 1))
+    state = CopyState(done, positions, Counts(1, 1))
     base = Savepoint({"source": {}, "target": {}}, "bench", "shape", SEGMENTS, "id")
     keeper = Keeper(Store(folder, "bench"), base)
 
     async def save(times: int) -> None:
         for _ in range(times):
-            await keeper.save(replace(standing), "running")
+            await keeper.save(replace(state), "running")
 
     asyncio.run(save(3))
     began = time.process_time()

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from alternator_migrate.concurrency import Limiter
+from alternator_migrate.core.limiter import Limiter
 from tests.bench.rows import Extent, Figure, Row
-from tests.unit import virtual_time
+from tests.support import virtual_time
 
 TITLE = "Adaptive concurrency beside the best fixed number of writers, batches a virtual second"
 FIXED = (1, 2, 4, 8, 16, 32, 64)

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alternator_migrate import savepoint as savepoints
-from alternator_migrate.model import Standing
+from alternator_migrate.core.state import CopyState
+from alternator_migrate.savepoints import store as savepoints
 from tests.chaos.schedule import Attempt, NodeEvent, Schedule
 from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import call, create_table, fill
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 TABLE = "Chaos"
 RUN_SECONDS = 60.0
@@ -236,12 +236,12 @@ class Stage:
         """Pages asked for so far that lie after the newest savepoint's positions: read and not
         acknowledged when it was written, or read since then."""
         point = next(savepoints.found(self._folder / "savepoints"), None)
-        standing = point[1].standing if point else Standing()
+        state = point[1].state if point else CopyState()
         count = 0
         for segment, chain in self._chains.items():
-            if segment in standing.done:
+            if segment in state.done:
                 continue
-            position = standing.positions.get(segment)
+            position = state.positions.get(segment)
             key = _text(json.loads(position)) if position else ""
             count += len(chain) - chain.index(key) if key in chain else 0
         return count

@@ -6,7 +6,7 @@ import time
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
-from alternator_migrate import savepoint as savepoints
+from alternator_migrate.savepoints import store as savepoints
 from tests.chaos.play import ALLOWED, POLL_SECONDS, SIGNALS, LostError, Outcome
 from tests.chaos.pursuits import Attempt, Death, Pursuit
 from tests.chaos.writer import Writer
@@ -16,8 +16,8 @@ from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import REGION, create_table, scan_all
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 RUN_SECONDS = 90.0
 LAST_RUNS = 4
@@ -128,14 +128,14 @@ class Stage:
                 if not cli.ended:
                     cli.send_signal(SIGNALS[attempt.ending])
                 result = await cli.wait(RUN_SECONDS)
-            self._judge(result, attempt)
+            self._comparer(result, attempt)
 
     async def to_the_end(self) -> None:
         """Runs until one has caught up."""
         for _ in range(LAST_RUNS):
             async with self._started("--until-caught-up", "--disable-stream-after") as cli:
                 result = await cli.wait(RUN_SECONDS)
-            self._judge(result, None)
+            self._comparer(result, None)
             if result.code == 0:
                 return
         raise LostError(f"no run has caught up: {result.code}: {result.err}")
@@ -165,7 +165,7 @@ class Stage:
         common = ("--progress", "none", "--summary-json", "summary.json")
         return running(self._folder, "run", "config.yaml", *common, *options)
 
-    def _judge(self, result: Result, attempt: Attempt | None) -> None:
+    def _comparer(self, result: Result, attempt: Attempt | None) -> None:
         if "Traceback" in result.err:
             raise LostError(f"a traceback: {result.err}")
         allowed = ALLOWED[attempt.ending] | {1} if attempt else {0, 1}

@@ -34,7 +34,7 @@ KEY_SETS = [
 WITHOUT_ENVIRONMENT = (
     f"import sys; sys.path.insert(0, {str(REPOSITORY)!r});"
     "sys.argv[0] = 'alternator-migrate';"
-    "from alternator_migrate.cli import main; main()"
+    "from alternator_migrate.cli.main import main; main()"
 )
 
 

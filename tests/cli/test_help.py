@@ -10,7 +10,7 @@ import click
 import pytest
 
 from alternator_migrate import __version__
-from alternator_migrate.cli import cli
+from alternator_migrate.cli.main import cli
 from tests.cli.support import one_error
 from tests.conftest import RunCli
 from tests.servers.cli import REPOSITORY, environment

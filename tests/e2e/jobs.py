@@ -9,17 +9,19 @@ from typing import Any, Protocol
 
 import yaml
 
-from alternator_migrate.config import load
-from alternator_migrate.errors import MigrateError
-from alternator_migrate.model import Progress
-from alternator_migrate.rejects import RejectsFile
-from alternator_migrate.resume import Keeper, first_savepoint
-from alternator_migrate.savepoint import Store
-from alternator_migrate.tables import check_empty
-from alternator_migrate.wiring import build_migration, open_sides
+from alternator_migrate.config.loading import load
+from alternator_migrate.connectors.pair import open_pair
+from alternator_migrate.connectors.rejects_file import RejectsFile
+from alternator_migrate.connectors.target_table import check_empty
+from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.migration.assemble import build_migration
+from alternator_migrate.savepoints.keeper import Keeper
+from alternator_migrate.savepoints.resume import first_savepoint
+from alternator_migrate.savepoints.store import Store
 from tests.servers.client import REGION, Item
-from tests.shapes import canonical
 from tests.standin import StandIn
+from tests.support.shapes import canonical
 
 Job = dict[str, Any]
 
@@ -119,14 +121,14 @@ async def migrate(folder: Path, content: Job, *, into_existing: bool = False) ->
     migration = rejects = None
     try:
         loaded = load(write_config(folder, content), {})
-        async with open_sides(loaded.settings) as sides:
-            found = sides.findings
+        async with open_pair(loaded.settings) as sides:
+            found = sides.inspection
             if not into_existing:
                 await check_empty(sides.target.table, found.existing)
             first = first_savepoint(loaded, found.source, len(found.segments), None)
             store = Store(Path(loaded.settings.savepoints.path), first.migration)
             migration, rejects = build_migration(
-                loaded.settings, sides, Keeper(store, first), first.standing
+                loaded.settings, sides, Keeper(store, first), first.state
             )
             finished = await migration.run(asyncio.Event(), _show_nothing)
     except MigrateError as error:

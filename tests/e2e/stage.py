@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alternator_migrate.savepoint import Savepoint, decode
+from alternator_migrate.savepoints.format import Savepoint, decode
 from tests.e2e.jobs import Job, alternator, job, write_config
 from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import Item, call, create_table, fill
 from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 TABLE = "Example"
 SEGMENTS = 4
@@ -154,13 +154,13 @@ class Stage:
         claimed = 0
         for segment in range(point.segments):
             keys = await self._keys(segment, point.segments)
-            position = point.standing.positions.get(segment)
+            position = point.state.positions.get(segment)
             end = keys.index(json.loads(position)["pk"]["S"]) + 1 if position else 0
-            done = keys if segment in point.standing.done else keys[:end]
+            done = keys if segment in point.state.done else keys[:end]
             assert set(done) <= stored
             claimed += len(done)
-        assert point.standing.items.accounted
-        assert point.standing.items.read == claimed
+        assert point.state.items.accounted
+        assert point.state.items.read == claimed
         return point
 
     async def refill(self) -> None:

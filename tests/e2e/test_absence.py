@@ -49,7 +49,7 @@ async def test_a_name_beyond_the_first_page(standin: StandIn, migrate: Migrate) 
 async def test_a_list_that_hangs_is_not_waited_for(
     dynamodb_local: str, standin: StandIn, migrate: Migrate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alternator_migrate.absence._SECONDS", 0.2)
+    monkeypatch.setattr("alternator_migrate.dynamodb.absence._SECONDS", 0.2)
     async with FaultProxy(dynamodb_local) as proxy:
         proxy.always("ListTables", faults.hang())
         said = await missing(migrate, dynamodb(proxy.url, "Nowhere"), standin)

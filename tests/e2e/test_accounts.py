@@ -9,8 +9,8 @@ from tests.e2e.tables import numbered
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.dynamodb_local import dynamodb_local as run_dynamodb_local
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 pytestmark = pytest.mark.xdist_group("second servers")
 

@@ -11,12 +11,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from alternator_migrate.answers import Receiver
-from alternator_migrate.dialing import Transport
-from alternator_migrate.errors import AnswerTooLarge, MigrateError, Unavailable
-from alternator_migrate.lane import Lane, open_lane
-from alternator_migrate.loops import loop_factory
-from alternator_migrate.nodes import Nodes
+from alternator_migrate.core.errors import AnswerTooLarge, MigrateError, Unavailable
+from alternator_migrate.core.runtime import loop_factory
+from alternator_migrate.dynamodb.client import HttpClient, open_http_client
+from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.http.receiver import Receiver
+from alternator_migrate.dynamodb.nodes import Nodes
 from tests.servers.tls import self_signed
 
 PAGE = b"0123456789abcdef" * 40_000
@@ -124,14 +124,14 @@ async def serving(
 
 
 @asynccontextmanager
-async def lane_to(url: str, **options: object) -> AsyncIterator[Lane]:
+async def lane_to(url: str, **options: object) -> AsyncIterator[HttpClient]:
     """A lane with one connection, that waits for half a second."""
     transport = Transport(**{"connections": 1, "read_timeout": 0.5, **options})  # type: ignore[arg-type] # of several types
-    async with open_lane(Nodes((url,)), transport, region="r") as lane:
+    async with open_http_client(Nodes((url,)), transport, region="r") as lane:
         yield lane
 
 
-async def of_lane(lane: Lane, url: str) -> tuple[int, bytes] | None:
+async def of_lane(lane: HttpClient, url: str) -> tuple[int, bytes] | None:
     """What the lane makes of an answer; None for an error."""
     try:
         status, body, _ = await lane.get(url, "/")

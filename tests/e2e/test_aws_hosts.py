@@ -12,8 +12,8 @@ from tests.e2e.tables import numbered
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.forwarder import Forwarder
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 REGION = "eu-central-1"
 UNITS: dict[str, Any] = {

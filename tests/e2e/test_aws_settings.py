@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 from botocore.exceptions import EndpointConnectionError
 
-from alternator_migrate.aws import Login, open_control, sign_in
-from alternator_migrate.config.settings import Credentials, Side
-from alternator_migrate.errors import MigrateError
-from alternator_migrate.refusals import refusing
-from alternator_migrate.services import open_service
+from alternator_migrate.config.settings import CredentialsSettings, SideSettings
+from alternator_migrate.connectors.service import open_service
+from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.dynamodb.botocore_errors import refusing
+from alternator_migrate.dynamodb.session import Login, open_control, sign_in
 from tests.e2e.jobs import KEYS, Command, Job, Migrate, alternator, dynamodb, job
 from tests.e2e.signing import with_files
 from tests.e2e.tables import numbered
@@ -245,8 +245,8 @@ async def test_streams_of_a_table_at_an_endpoint_of_the_settings(
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", standin.url)
     if apart:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", streams)
-    keys = Credentials(access_key="reader", secret_key="secret")
-    side = Side("dynamodb", "Example", None, None, keys)
+    keys = CredentialsSettings(access_key="reader", secret_key="secret")
+    side = SideSettings("dynamodb", "Example", None, None, keys)
     async with open_service("source", side, 4, 10.0) as service, service.streams() as lane:
         assert not service.own, "a custom endpoint is not capped"
         assert service.lane.nodes.contacts == (standin.url,)

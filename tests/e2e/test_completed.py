@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alternator_migrate.savepoint import lock
+from alternator_migrate.savepoints.store import lock
 from tests.cli.support import READS
 from tests.conftest import RunCli
 from tests.e2e.jobs import alternator, job, read_summary, write_config
@@ -15,8 +15,8 @@ from tests.e2e.stage import until
 from tests.e2e.tables import definitions, enable_ttl, index
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill, scan_all
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 TABLE = "Example"
 ITEMS = [{"pk": {"S": f"item {n}"}, "city": {"S": f"city {n % 7}"}} for n in range(150)]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from alternator_migrate.dialing import Transport
-from alternator_migrate.errors import Unavailable
-from alternator_migrate.lane import open_lane
-from alternator_migrate.nodes import Nodes
+from alternator_migrate.core.errors import Unavailable
+from alternator_migrate.dynamodb.client import open_http_client
+from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.nodes import Nodes
 from tests.e2e.jobs import alternator, job, migrate
 from tests.e2e.stage import TABLE, rows
 from tests.servers import faults
@@ -20,8 +20,8 @@ from tests.servers.exchange import Exchange
 from tests.servers.filled import filled
 from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 ITEMS = rows(300)
 CREDENTIALS = {"credentials": {"accessKey": "role", "secretKey": "secret"}}
@@ -163,7 +163,7 @@ async def test_a_time_of_zero_is_no_limit(
 async def test_a_connection_is_waited_for_as_long_as_allowed(proxy: FaultProxy) -> None:
     proxy.always("Scan", faults.hang())
     transport = Transport(connections=1, acquire_timeout=0.2)
-    async with open_lane(Nodes((proxy.url,)), transport, region="r") as lane:
+    async with open_http_client(Nodes((proxy.url,)), transport, region="r") as lane:
         first = asyncio.create_task(lane.call("Scan", b"{}"))
         async with asyncio.timeout(20):
             while not proxy.requests["Scan"]:  # noqa: ASYNC110 # the proxy's doing

@@ -10,8 +10,8 @@ from tests.e2e.jobs import Command, Migrate, alternator, dynamodb, job
 from tests.e2e.signing import signers, with_files
 from tests.servers.client import Item, create_table, fill
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 ITEMS: list[Item] = [{"pk": {"S": f"item {n}"}} for n in range(60)]
 

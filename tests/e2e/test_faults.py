@@ -11,8 +11,8 @@ from tests.servers.client import Item, create_table, fill
 from tests.servers.exchange import Fault
 from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 ITEMS: list[Item] = [{"pk": {"S": f"item {n}"}, "n": {"N": str(n)}} for n in range(120)]
 THROTTLING = (faults.throttle(), faults.throttling_exception(), faults.request_limit())

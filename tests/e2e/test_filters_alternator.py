@@ -8,15 +8,15 @@ from typing import Any, Final
 
 import pytest
 
-from alternator_migrate.comparing import Wishes
-from alternator_migrate.model import Verdict
+from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.validate.mode import ValidateOptions
 from tests.conftest import RunCli
 from tests.e2e.jobs import Command, Job, Migrate, alternator, by_key, dynamodb, job, write_config
 from tests.e2e.validations import validate
 from tests.servers.cli import running
 from tests.servers.client import Item, call, create_table, fill, scan_all
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 NUMBERS: Final = ("2", "2.0", "20e-1", "3", "1e2", "100", "-0.50")
 
@@ -139,11 +139,13 @@ async def test_validation_compares_what_matches(
     side = alternator(source.url, filled, filter=chosen("n = :two"))
     content = job(side, alternator(standin.url, filled))
     await migrate(content)
-    assert (await validate(tmp_path, content, Wishes(mode))).verdict == Verdict(compared=COUNT)
+    assert (await validate(tmp_path, content, ValidateOptions(mode))).validated == ValidationCounts(
+        compared=COUNT
+    )
     gone = {"pk": {"S": "top 20e-1"}}
     await call(standin.url, "DeleteItem", {"TableName": filled, "Key": gone})
     await fill(standin.url, filled, [{"pk": {"S": "fourth"}, "n": {"N": "3"}}])
-    outcome = await validate(tmp_path, content, Wishes(mode), fresh=True)
+    outcome = await validate(tmp_path, content, ValidateOptions(mode), fresh=True)
     assert outcome.told == {
         ("missing", '{"pk": {"S": "top 20e-1"}}', ()),
         ("different", '{"pk": {"S": "fourth"}}', ("n",)),

@@ -14,8 +14,8 @@ import pytest
 from tests.cli.support import one_error, read_only_folder
 from tests.e2e.stage import TABLE, Stage, refusing
 from tests.servers.cli import Cli
-from tests.shapes import same_items
-from tests.unit.savepoints import files_of_at_most
+from tests.support.savepoints import files_of_at_most
+from tests.support.shapes import same_items
 
 PAGE = resource.getpagesize()
 ROOM = 4000

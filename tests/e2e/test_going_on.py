@@ -16,8 +16,8 @@ from tests.servers.cli import Result, running
 from tests.servers.client import call, create_table, fill
 from tests.servers.filled import filled
 from tests.servers.guarded import EITHER
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 TABLE = "Example"
 ITEMS = [{"pk": {"S": f"item {n}"}, "n": {"N": str(n)}} for n in range(600)]

@@ -13,8 +13,8 @@ from tests.e2e.jobs import Job, alternator, job, write_config
 from tests.e2e.stage import TABLE, rows
 from tests.servers.client import create_table, fill
 from tests.servers.tls import mutual
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 UNTIL = ("--until-caught-up", "--summary-json", "summary.json")

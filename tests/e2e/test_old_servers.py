@@ -14,8 +14,8 @@ from tests.servers import faults
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 ITEMS = numbered(60)
 BY_CITY: dict[str, Any] = {

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from alternator_migrate.aws import Login, open_control, sign_in
-from alternator_migrate.dialing import Transport
-from alternator_migrate.errors import MigrateError, Unavailable, UsageError
-from alternator_migrate.lane import open_lane
-from alternator_migrate.loops import loop_factory
-from alternator_migrate.nodes import Nodes
-from alternator_migrate.proxies import proxy_for
-from alternator_migrate.refusals import refusing
-from alternator_migrate.tables import Table
+from alternator_migrate.core.errors import MigrateError, Unavailable, UsageError
+from alternator_migrate.core.runtime import loop_factory
+from alternator_migrate.dynamodb.botocore_errors import refusing
+from alternator_migrate.dynamodb.client import open_http_client
+from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.http.proxies import proxy_for
+from alternator_migrate.dynamodb.nodes import Nodes
+from alternator_migrate.dynamodb.session import Login, open_control, sign_in
+from alternator_migrate.dynamodb.table import Table
 from tests.e2e.jobs import Command, Job, Migrate, alternator, dynamodb, job
 from tests.e2e.signing import with_files
 from tests.e2e.tables import numbered
@@ -93,7 +93,9 @@ async def test_a_tunnel_is_kept_for_the_next_request(
     server, bundle = secure
     async with Forwarder() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        async with open_lane(Nodes((server.url,)), Transport(ca_bundle=bundle), region="") as lane:
+        async with open_http_client(
+            Nodes((server.url,)), Transport(ca_bundle=bundle), region=""
+        ) as lane:
             for _ in range(5):
                 assert (await lane.get(server.url, "/localnodes"))[0] == 200
         assert sum(proxy.asked.values()) == 1
@@ -154,7 +156,7 @@ async def test_a_proxy_that_wants_a_password(
 async def test_a_proxy_that_nobody_runs(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     monkeypatch.setenv(f"{scheme}_proxy", "http://me:secret@127.0.0.1:1")
     url = f"{scheme}://127.0.0.1:8000"
-    async with open_lane(Nodes((url,)), Transport(), region="") as lane:
+    async with open_http_client(Nodes((url,)), Transport(), region="") as lane:
         with pytest.raises(Unavailable) as told:
             await lane.call("Scan", b"{}")
     words = f"Scan at {url} through the proxy http://127.0.0.1:1: cannot connect: "
@@ -165,7 +167,9 @@ async def test_a_proxy_that_never_makes_the_tunnel(monkeypatch: pytest.MonkeyPat
     async with Forwarder(mute=True) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         transport = Transport(connect_timeout=0.1, read_timeout=0.1)
-        async with open_lane(Nodes(("https://127.0.0.1:8000",)), transport, region="") as lane:
+        async with open_http_client(
+            Nodes(("https://127.0.0.1:8000",)), transport, region=""
+        ) as lane:
             with pytest.raises(Unavailable, match="no answer in time"):
                 await lane.call("Scan", b"{}")
 
@@ -177,7 +181,7 @@ async def test_a_proxy_does_not_hide_a_certificate_of_nobody_known(
     async with Forwarder() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         account = await sign_in(Login("role", "secret"), "eu-west-1", endpoint=server.url)
-        async with open_lane(Nodes((server.url,)), Transport(), region="") as lane:
+        async with open_http_client(Nodes((server.url,)), Transport(), region="") as lane:
             with pytest.raises(MigrateError, match="does not prove who it is"):
                 await lane.call("Scan", b"{}")
         async with open_control(account, url=server.url) as client:
@@ -225,7 +229,7 @@ async def test_a_bundle_that_is_not_there(
 def test_words_of_a_host_that_cannot_be_reached(host: str, loop: str) -> None:
     async def told() -> str:
         url = f"http://{host}:1"
-        async with open_lane(Nodes((url,)), Transport(), region="") as lane:
+        async with open_http_client(Nodes((url,)), Transport(), region="") as lane:
             with pytest.raises(Unavailable) as error:
                 await lane.get(url, "/localnodes")
         return str(error.value).removeprefix(f"GET at {url}: cannot connect: ")

@@ -11,8 +11,8 @@ from tests.e2e.jobs import Job, alternator, dynamodb, job
 from tests.e2e.jobs import migrate as run
 from tests.names import unique_name
 from tests.servers.client import Item, create_table, fill
-from tests.shapes import canonical, items, same_items
 from tests.standin import StandIn
+from tests.support.shapes import canonical, items, same_items
 
 CALM = settings(
     deadline=None,

@@ -9,8 +9,8 @@ import pytest
 from tests.e2e.jobs import Command, Migrate, alternator, by_key, dynamodb, job
 from tests.e2e.tables import definitions, index
 from tests.servers.client import Item, create_table, fill
-from tests.shapes import nested, same_item, same_items
 from tests.standin import StandIn
+from tests.support.shapes import nested, same_item, same_items
 
 CITIES: dict[str, Any] = {
     "AttributeDefinitions": definitions(pk="S", sk="N", city="S"),

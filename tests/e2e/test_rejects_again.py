@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from alternator_migrate.errors import OutOfTime
+from alternator_migrate.core.errors import OutOfTime
 from tests.cli.support import one_error
 from tests.e2e.jobs import Migrate
 from tests.e2e.stage import TABLE, Stage, refusing, rows, staged, until
@@ -17,7 +17,7 @@ from tests.servers.cli import Result
 from tests.servers.client import create_table
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
+from tests.support.shapes import same_items
 
 LONG = "k" * 70_000
 LARGE = {"S": "y" * 60_000}
@@ -152,8 +152,8 @@ async def test_what_is_refused_again_stays_and_the_rest_is_settled(stage: Stage)
         assert kept["item"] == stage.items[77]
         assert json.loads(summary.read_text())["rejects"] == str(path)
         point = stage.newest()
-        assert (point.status, point.standing.items.rejected) == ("rejects", 1)
-        assert point.standing.items.accounted
+        assert (point.status, point.state.items.rejected) == ("rejects", 1)
+        assert point.state.items.accounted
         assert (await stage.ended("run", "config.yaml")).code == 3
         bad.clear()
         assert (await sent(stage, copy)).code == 0
@@ -165,7 +165,7 @@ async def test_rejects_that_were_not_sent_are_told(stage: Stage) -> None:
         result = await sent(stage, mended(stage, path.read_text().splitlines()[:1]))
     assert result.code == 3, result
     assert str(path) in result.err
-    assert len(stage.rejects()) == stage.newest().standing.rejected == 1
+    assert len(stage.rejects()) == stage.newest().state.rejected == 1
 
 
 async def test_a_kill_before_the_savepoint_knows_is_made_good_by_a_second_go(stage: Stage) -> None:

@@ -4,8 +4,8 @@ from tests.e2e.jobs import Command, Migrate, alternator, dynamodb, job
 from tests.e2e.tables import KEYS, changes, definitions, enable_ttl, index
 from tests.servers.client import Item, create_table, fill
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 RENAMES = [
     {"from": "pk", "to": "id"},

@@ -12,8 +12,8 @@ from tests.servers import faults
 from tests.servers.client import Item, create_table, fill, scan_all
 from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 SEGMENTS = 5
 

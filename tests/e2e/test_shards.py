@@ -11,8 +11,8 @@ from tests.e2e.jobs import Job, alternator, job, read_summary, write_config
 from tests.e2e.tables import definitions, enable_ttl, index
 from tests.servers.cli import Result
 from tests.servers.client import call, create_table, fill
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 TABLE = "Example"
 ITEMS = [

@@ -148,7 +148,7 @@ async def test_a_reject_limit_saves_what_it_did_and_a_higher_one_goes_on(stage: 
         assert result.code == 3, result
     point = stage.newest()
     assert point.status == "rejects"
-    items = point.standing.items
+    items = point.state.items
     assert (items.read, items.written, items.rejected) == (600, 598, 2)
     assert {line["key"]["pk"]["S"] for line in stage.rejects()} == {"item 7", "item 300"}
     result = await stage.ended("run", "config.yaml")
@@ -168,7 +168,7 @@ async def test_an_index_that_is_being_built_is_gone_on_waiting_for(stage: Stage)
         cli.send_signal(signal.SIGTERM)
         assert (await cli.wait(20)).code == 143
     point = stage.newest()
-    assert (point.status, len(point.standing.done)) == ("stopped", SEGMENTS)
+    assert (point.status, len(point.state.done)) == ("stopped", SEGMENTS)
     for each in stage.target.table(TABLE).indexes.values():
         each.building = 0
     batches = stage.target.requests["BatchWriteItem"]

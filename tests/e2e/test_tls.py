@@ -13,8 +13,8 @@ import pytest
 from tests.e2e.jobs import Command, Job, Migrate, alternator, dynamodb, job
 from tests.servers.client import Item, create_table, fill
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 OPENSSL = shutil.which("openssl")
 ITEMS: list[Item] = [{"pk": {"S": f"item {n}"}, "text": {"S": "x" * 50}} for n in range(150)]

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from alternator_migrate.comparing import Wishes
-from alternator_migrate.model import Verdict
+from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.validate.mode import ValidateOptions
 from tests.e2e.jobs import alternator, dynamodb, job
 from tests.e2e.test_random_tables import TEXT_OR_BINARY, tables
 from tests.e2e.validations import PAIRS, Outcome, two_tables, validate
 from tests.names import unique_name
 from tests.servers.client import Item, create_table, fill
-from tests.shapes import DIGITS_38, Value
 from tests.standin import StandIn
+from tests.support.shapes import DIGITS_38, Value
 
 MODES = {
-    "digest": Wishes("digest"),
-    "lookup": Wishes("lookup"),
-    "sample": Wishes(sample=1.0),
+    "digest": ValidateOptions("digest"),
+    "lookup": ValidateOptions("lookup"),
+    "sample": ValidateOptions(sample=1.0),
 }
 OTHER_DIGITS_38 = DIGITS_38[:-1] + "9"
 NESTED: Value = {"M": {"deep": {"L": [{"M": {"tags": {"SS": ["a", "b", "c"]}}}]}}}
@@ -42,7 +42,7 @@ PLANTED = {
     "added": ("extra", ()),
 }
 EXPECTED = {(kind, f'{{"pk": {{"S": "{key}"}}}}', names) for key, (kind, names) in PLANTED.items()}
-VERDICT = Verdict(compared=45, missing=1, different=4, extra=1)
+VERDICT = ValidationCounts(compared=45, missing=1, different=4, extra=1)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
@@ -56,7 +56,7 @@ async def test_every_planted_difference_is_found_in_every_mode(
         compared = job(source.side, target.side)
         for mode in ("digest", "lookup"):
             equal = await validate(tmp_path, compared, MODES[mode])
-            assert equal.verdict == Verdict(compared=45), (mode, equal)
+            assert equal.validated == ValidationCounts(compared=45), (mode, equal)
             assert equal.findings == []
         await target.put(
             item("digit", n={"N": OTHER_DIGITS_38}),
@@ -71,7 +71,7 @@ async def test_every_planted_difference_is_found_in_every_mode(
             found[mode] = await validate(tmp_path, compared, wishes)
     for mode, outcome in found.items():
         assert outcome.told == EXPECTED, mode
-        assert outcome.verdict == VERDICT, mode
+        assert outcome.validated == VERDICT, mode
         assert not any(line["repaired"] for line in outcome.findings)
 
 
@@ -99,6 +99,6 @@ def test_random_tables_that_are_equal(
             for mode in ("digest", "lookup"):
                 with tempfile.TemporaryDirectory() as folder:
                     outcome = await validate(Path(folder), job(here, there), MODES[mode])
-                    assert outcome.verdict == Verdict(compared=len(content)), outcome
+                    assert outcome.validated == ValidationCounts(compared=len(content)), outcome
 
     asyncio.run(compare())

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from alternator_migrate.comparing import Wishes
-from alternator_migrate.model import Verdict
+from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.validate.mode import ValidateOptions
 from tests.conftest import RunCli
 from tests.e2e.jobs import Job, alternator, job, write_config
 from tests.e2e.tables import index, numbered
 from tests.e2e.validations import QUICK, Place, found_in, read, two_tables, validate
 from tests.servers.client import Item, call, create_table, fill, scan_all
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
-MODES = {"digest": Wishes("digest"), "lookup": Wishes("lookup")}
+MODES = {"digest": ValidateOptions("digest"), "lookup": ValidateOptions("lookup")}
 SECRET = "nobody may see this"
 CHANGED = {"pk": {"S": "item 5"}, "n": {"N": "-5"}, "note": {"S": SECRET}}
 EXTRA = {"pk": {"S": "extra"}, "note": {"S": SECRET}}
@@ -48,20 +48,20 @@ async def items(place: Place) -> list[Item]:
 async def test_repair_writes_what_is_missing_or_different_and_deletes_nothing(
     ends: Ends, tmp_path: Path, mode: Any
 ) -> None:
-    outcome = await validate(tmp_path, between(ends), Wishes(mode, repair=True))
-    assert outcome.verdict == Verdict(30, 1, 1, 1, repaired=2)
+    outcome = await validate(tmp_path, between(ends), ValidateOptions(mode, repair=True))
+    assert outcome.validated == ValidationCounts(30, 1, 1, 1, repaired=2)
     repaired = {line["kind"]: line["repaired"] for line in outcome.findings}
     assert repaired == {"missing": True, "different": True, "extra": False}
     assert same_items(await items(ends[1]), [*numbered(30), EXTRA])
-    assert (await validate(tmp_path, between(ends))).verdict == Verdict(30, extra=1)
+    assert (await validate(tmp_path, between(ends))).validated == ValidationCounts(30, extra=1)
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_extra_items_are_deleted_only_on_demand(
     ends: Ends, tmp_path: Path, mode: Any
 ) -> None:
-    outcome = await validate(tmp_path, between(ends), Wishes(mode, delete_extra=True))
-    assert outcome.verdict == Verdict(30, 1, 1, 1, repaired=1)
+    outcome = await validate(tmp_path, between(ends), ValidateOptions(mode, delete_extra=True))
+    assert outcome.validated == ValidationCounts(30, 1, 1, 1, repaired=1)
     assert EXTRA not in await items(ends[1])
     assert len(await items(ends[1])) == 29
 
@@ -71,12 +71,12 @@ async def test_copy_missing_rows_of_the_migrator_writes_over_nothing(
     ends: Ends, tmp_path: Path, mode: Any
 ) -> None:
     content = between(ends, validation={"copyMissingRows": True, "hashColumns": ["a"]})
-    outcome = await validate(tmp_path, content, Wishes(mode))
-    assert outcome.verdict == Verdict(30, 1, 1, 1, repaired=1)
-    again = await validate(tmp_path, between(ends), Wishes(mode))
-    assert again.verdict == Verdict(30, 0, 1, 1), "what differs was left as it is"
-    repaired = await validate(tmp_path, content, Wishes(mode, repair=True))
-    assert repaired.verdict == Verdict(30, 0, 1, 1, repaired=1)
+    outcome = await validate(tmp_path, content, ValidateOptions(mode))
+    assert outcome.validated == ValidationCounts(30, 1, 1, 1, repaired=1)
+    again = await validate(tmp_path, between(ends), ValidateOptions(mode))
+    assert again.validated == ValidationCounts(30, 0, 1, 1), "what differs was left as it is"
+    repaired = await validate(tmp_path, content, ValidateOptions(mode, repair=True))
+    assert repaired.validated == ValidationCounts(30, 0, 1, 1, repaired=1)
 
 
 async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> None:
@@ -87,8 +87,10 @@ async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> 
         await fill(server.url, "Target", [EXTRA])
         server.log.clear()
         content = job(alternator(server.url, "Source"), alternator(server.url, "Target"))
-        wishes = Wishes("lookup", repair=True, delete_extra=True)
-        assert (await validate(tmp_path, content, wishes)).verdict == Verdict(3, 3, 0, 1, 4)
+        wishes = ValidateOptions("lookup", repair=True, delete_extra=True)
+        assert (await validate(tmp_path, content, wishes)).validated == ValidationCounts(
+            3, 3, 0, 1, 4
+        )
         log = [
             (name, *next(iter(body["RequestItems"].items())))
             for name, body in server.log
@@ -98,8 +100,10 @@ async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> 
         asked = [(name, table) for name, table, request in log if f"'{key}'" in str(request)]
         (write,) = (at for at, (name, _) in enumerate(asked) if name == "BatchWriteItem")
         before, after = asked[:write], asked[write + 1 :]
-        looks = len(QUICK) + 1 + (key == "extra")
-        assert before.count(("BatchGetItem", "Source")) == looks, "the last one just before it"
+        pair_lookup = len(QUICK) + 1 + (key == "extra")
+        assert before.count(("BatchGetItem", "Source")) == pair_lookup, (
+            "the last one just before it"
+        )
         assert set(after) == {("BatchGetItem", "Source"), ("BatchGetItem", "Target")}
 
 
@@ -180,14 +184,14 @@ async def test_findings_are_private(ends: Ends, tmp_path: Path, run_cli: RunCli)
 
 @pytest.mark.parametrize("ends", ["standin"], indirect=True)
 async def test_a_sample_says_how_sure_it_is(ends: Ends, tmp_path: Path) -> None:
-    outcome = await validate(tmp_path, between(ends), Wishes(sample=1.0))
-    assert outcome.verdict == Verdict(30, 1, 1, 1)
+    outcome = await validate(tmp_path, between(ends), ValidateOptions(sample=1.0))
+    assert outcome.validated == ValidationCounts(30, 1, 1, 1)
     assert (
         "2 of 30 sampled items of the source are missing on the target or different: with 95% "
         "confidence at most 19.533% of all are"
     ) in outcome.remarks
-    part = await validate(tmp_path, between(ends), Wishes(sample=0.2))
-    assert 0 < part.verdict.compared < 30
+    part = await validate(tmp_path, between(ends), ValidateOptions(sample=0.2))
+    assert 0 < part.validated.compared < 30
 
 
 @pytest.mark.parametrize("ends", ["standin"], indirect=True)

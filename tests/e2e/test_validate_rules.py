@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 
-from alternator_migrate.comparing import Wishes
-from alternator_migrate.errors import UsageError
-from alternator_migrate.model import Verdict
+from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.validate.mode import ValidateOptions
 from tests.e2e.jobs import Job, alternator, job
 from tests.e2e.tables import enable_ttl, numbered
 from tests.e2e.validations import Place, two_tables, validate
 from tests.servers.client import Item, call, create_table
 from tests.standin import StandIn
 
-MODES = {"digest": Wishes("digest"), "lookup": Wishes("lookup")}
+MODES = {"digest": ValidateOptions("digest"), "lookup": ValidateOptions("lookup")}
 Ends = tuple[Place, Place]
 YEAR = 365 * 86_400
 
 
 @pytest.fixture(params=MODES)
-def wishes(request: pytest.FixtureRequest) -> Wishes:
+def wishes(request: pytest.FixtureRequest) -> ValidateOptions:
     return MODES[request.param]
 
 
@@ -40,7 +40,7 @@ def between(ends: Ends, **more: Any) -> Job:
 
 
 async def test_renamed_attributes_and_keys(
-    request: pytest.FixtureRequest, tmp_path: Path, table_name: str, wishes: Wishes
+    request: pytest.FixtureRequest, tmp_path: Path, table_name: str, wishes: ValidateOptions
 ) -> None:
     renames = [{"from": "pk", "to": "id"}, {"from": "n", "to": "pk"}]
     async with (
@@ -59,9 +59,11 @@ async def test_renamed_attributes_and_keys(
             ("different", '{"id": {"S": "item 2"}}', ("pk",)),
             ("extra", '{"id": {"S": "extra"}}', ()),
         }
-        mend = Wishes(wishes.mode, repair=True, delete_extra=True)
-        assert (await validate(tmp_path, content, mend)).verdict == Verdict(20, 1, 1, 1, 3)
-        assert (await validate(tmp_path, content, wishes)).verdict == Verdict(20)
+        repair = ValidateOptions(wishes.mode, repair=True, delete_extra=True)
+        assert (await validate(tmp_path, content, repair)).validated == ValidationCounts(
+            20, 1, 1, 1, 3
+        )
+        assert (await validate(tmp_path, content, wishes)).validated == ValidationCounts(20)
 
 
 def expiring(name: str, at: float, kind: str = "N") -> Item:
@@ -69,7 +71,7 @@ def expiring(name: str, at: float, kind: str = "N") -> Item:
 
 
 async def test_expired_items_may_be_absent_on_either_side(
-    ends: Ends, tmp_path: Path, wishes: Wishes
+    ends: Ends, tmp_path: Path, wishes: ValidateOptions
 ) -> None:
     source, target = ends
     for place in ends:
@@ -86,12 +88,12 @@ async def test_expired_items_may_be_absent_on_either_side(
         ("missing", '{"pk": {"S": "text"}}'),
     }
     await target.put(*kept)
-    assert not (await validate(tmp_path, between(ends), wishes)).verdict.found
+    assert not (await validate(tmp_path, between(ends), wishes)).validated.found
 
 
 @pytest.mark.parametrize("ends", ["standin"], indirect=True)  # DynamoDB Local deletes at once
 async def test_expired_items_that_are_copied_are_compared_where_both_are_there(
-    ends: Ends, tmp_path: Path, wishes: Wishes
+    ends: Ends, tmp_path: Path, wishes: ValidateOptions
 ) -> None:
     (source, target), past = ends, time.time() - 60
     source.side["expiredItems"] = "copy"
@@ -104,7 +106,7 @@ async def test_expired_items_that_are_copied_are_compared_where_both_are_there(
 
 
 async def test_what_only_the_target_expires_is_missing(
-    ends: Ends, tmp_path: Path, wishes: Wishes
+    ends: Ends, tmp_path: Path, wishes: ValidateOptions
 ) -> None:
     source, target = ends
     past = [expiring(f"past {n}", time.time() - 1000) for n in range(3)]
@@ -121,7 +123,7 @@ async def test_what_only_the_target_expires_is_missing(
 
 
 async def test_an_item_that_expires_meanwhile_is_no_difference(
-    ends: Ends, tmp_path: Path, wishes: Wishes
+    ends: Ends, tmp_path: Path, wishes: ValidateOptions
 ) -> None:
     for place in ends:
         await enable_ttl(place.url, place.table, "ttl")
@@ -129,10 +131,12 @@ async def test_an_item_that_expires_meanwhile_is_no_difference(
     await ends[1].put(expiring("late", time.time() + 2))
     rules = {"recheckSeconds": [0.1, 3.0]}
     outcome = await validate(tmp_path, between(ends, validation=rules), wishes)
-    assert outcome.verdict == Verdict(compared=31)
+    assert outcome.validated == ValidationCounts(compared=31)
 
 
-async def test_a_filter_bounds_what_is_compared(ends: Ends, tmp_path: Path, wishes: Wishes) -> None:
+async def test_a_filter_bounds_what_is_compared(
+    ends: Ends, tmp_path: Path, wishes: ValidateOptions
+) -> None:
     source, target = ends
     source.side["filter"] = {"expression": "n < :five", "values": {":five": 5}}
     await target.put({"pk": {"S": "item 20"}, "n": {"N": "-20"}}, {"pk": {"S": "extra"}})
@@ -142,14 +146,14 @@ async def test_a_filter_bounds_what_is_compared(ends: Ends, tmp_path: Path, wish
         ("missing", '{"pk": {"S": "item 3"}}', ()),
         ("extra", '{"pk": {"S": "extra"}}', ()),
     }
-    assert outcome.verdict.compared == 5
+    assert outcome.validated.compared == 5
 
 
 async def test_numbers_within_the_tolerance_are_equal(ends: Ends, tmp_path: Path) -> None:
     await ends[1].put({"pk": {"S": "item 7"}, "n": {"N": "7.01"}})
     await ends[1].put({"pk": {"S": "item 8"}, "n": {"N": "8.02"}})
     rules = {"floatingPointTolerance": 0.01, "recheckSeconds": [0]}
-    for wishes in (Wishes("auto"), Wishes("digest")):
+    for wishes in (ValidateOptions("auto"), ValidateOptions("digest")):
         outcome = await validate(tmp_path, between(ends, validation=rules), wishes)
         assert outcome.told == {("different", '{"pk": {"S": "item 8"}}', ("n",))}
 
@@ -181,7 +185,7 @@ async def test_changes_under_way_are_no_differences(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     table_name: str,
-    wishes: Wishes,
+    wishes: ValidateOptions,
     recheck: list[float],
     alarm: bool,
 ) -> None:
@@ -196,12 +200,12 @@ async def test_changes_under_way_are_no_differences(
         finally:
             stop.set()
             assert await writing > 5
-        assert any(outcome.verdict.found for outcome in outcomes) is alarm
-        assert (await validate(tmp_path, content, wishes)).verdict.found == 0
+        assert any(outcome.validated.found for outcome in outcomes) is alarm
+        assert (await validate(tmp_path, content, wishes)).validated.found == 0
 
 
 async def test_keys_that_come_back_unprocessed_are_asked_for_again(
-    tmp_path: Path, wishes: Wishes
+    tmp_path: Path, wishes: ValidateOptions
 ) -> None:
     async with StandIn(page_bytes=2000) as source, StandIn(record=True) as target:
         ends = [
@@ -216,7 +220,7 @@ async def test_keys_that_come_back_unprocessed_are_asked_for_again(
             each.faults.rate("BatchGetItem", "partial_500", 0.25)
             each.faults.rate("Scan", "error_500", 0.2)
         outcome = await validate(tmp_path, job(ends[0].side, ends[1].side), wishes)
-        assert outcome.verdict == Verdict(compared=400, missing=1)
+        assert outcome.validated == ValidationCounts(compared=400, missing=1)
         asked = [body for name, body in target.log if name == "BatchGetItem"]
     tables = [body["RequestItems"]["Example"] for body in asked]
     assert tables

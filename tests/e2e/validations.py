@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import pytest
 
-from alternator_migrate.checking import Check
-from alternator_migrate.comparing import Wishes
-from alternator_migrate.config import load
-from alternator_migrate.model import Progress, Verdict
+from alternator_migrate.config.loading import load
+from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.validate.mode import ValidateOptions
+from alternator_migrate.validate.run import Check
 from tests.e2e.jobs import Job, dynamodb, standing_at, write_config
 from tests.servers.client import Item, call, create_table, fill
 from tests.servers.guarded import Guarded
@@ -30,7 +31,7 @@ REGIONS: Final = {"source": "us-east-1", "target": "us-west-2"}
 class Outcome:
     """What a validation found; `findings` are the lines of its file, `remarks` what it says."""
 
-    verdict: Verdict
+    validated: ValidationCounts
     findings: list[dict[str, Any]]
     remarks: list[str]
 
@@ -44,16 +45,16 @@ class Outcome:
 
 
 async def validate(
-    folder: Path, content: Job, wishes: Wishes | None = None, *, fresh: bool = False
+    folder: Path, content: Job, wishes: ValidateOptions | None = None, *, fresh: bool = False
 ) -> Outcome:
     """Validate on the running event loop, with files in `folder`. Raises `MigrateError`."""
     content = {"validation": {"recheckSeconds": QUICK}, **content}
-    check = Check(load(write_config(folder, content), {}), wishes or Wishes(), fresh=fresh)
+    check = Check(load(write_config(folder, content), {}), wishes or ValidateOptions(), fresh=fresh)
     known = {*found_in(folder)}
     assert await check.run(asyncio.Event(), _show_nothing, lambda _: None), "nobody stopped it"
     lines = [line for path in found_in(folder) if path not in known for line in read(path)]
-    assert check.verdict
-    return Outcome(check.verdict, lines, [*check.remarks()])
+    assert check.validated
+    return Outcome(check.validated, lines, [*check.remarks()])
 
 
 def found_in(folder: Path) -> list[Path]:

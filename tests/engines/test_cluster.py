@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from alternator_migrate.engines.cluster import open_local_cluster
+from alternator_migrate.engines.dask import open_local_cluster
 from tests.conftest import RunCli
 from tests.e2e.jobs import alternator, job, read_summary, write_config
 from tests.engines.dask import DaskCluster, children, dask_cluster, gone
@@ -19,8 +19,8 @@ from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
 from tests.servers.cli import running
 from tests.servers.patience import stretched
 from tests.servers.process import free_port
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 SECONDS = 90
 

@@ -18,8 +18,8 @@ from tests.servers.cli import Result, running
 from tests.servers.client import create_table, fill
 from tests.servers.guarded import NODES, Guarded
 from tests.servers.patience import stretched
-from tests.shapes import LOCAL, MOTO, same_items, samples
 from tests.standin import StandIn
+from tests.support.shapes import LOCAL, MOTO, same_items, samples
 
 SECONDS = 90
 BY_CITY: dict[str, Any] = {

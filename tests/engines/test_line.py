@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from alternator_migrate.engines.line import Line
-from alternator_migrate.loops import loop_factory
+from alternator_migrate.core.runtime import loop_factory
+from alternator_migrate.engines.pipe import Pipe
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_what_is_sent_after_the_end_raises_the_same_each_time(
 
     async def talk() -> None:
         near, far = socket.socketpair()
-        line = await Line.over(near)
+        line = await Pipe.over(near)
         far.close()
         with pytest.raises(EOFError):
             await line.receive()

@@ -15,8 +15,8 @@ from tests.engines.dask import children, gone
 from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
 from tests.servers.cli import Cli, running
 from tests.servers.patience import stretched
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from alternator_migrate.cli import cli
-from alternator_migrate.config import load
-from alternator_migrate.engines.cluster import AT_ONCE
-from alternator_migrate.parts import Part, check_settings
+from alternator_migrate.cli.main import cli
+from alternator_migrate.config.loading import load
+from alternator_migrate.engines.dask import AT_ONCE
+from alternator_migrate.migration.shards import Part, check_settings
 from tests.servers.cli import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from alternator_migrate.cli import cli
-from alternator_migrate.config import Settings, load
-from alternator_migrate.errors import UsageError
+from alternator_migrate.cli.main import cli
+from alternator_migrate.config.loading import load
+from alternator_migrate.config.settings import Settings
+from alternator_migrate.core.errors import UsageError
 from examples import seed
 from tests.servers.cli import REPOSITORY, Result, environment
 from tests.servers.client import Item, scan_all

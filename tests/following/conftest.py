@@ -10,8 +10,8 @@ import pytest
 from tests.e2e.jobs import Job, dynamodb, job, standing_at, write_config
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.guarded import Guarded
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 RULE = {"maxLagSeconds": 5, "forSeconds": 1}
 OFTEN = 0.2

@@ -6,18 +6,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from alternator_migrate.changes import StreamStanding
-from alternator_migrate.description import KeyElement, TableSpec
-from alternator_migrate.dialing import Transport
-from alternator_migrate.follow import Applier
-from alternator_migrate.following import Follower, Rules
-from alternator_migrate.lane import Lane, open_lane
-from alternator_migrate.model import Limits
-from alternator_migrate.nodes import Nodes
-from alternator_migrate.pacing import Pace, Retry
-from alternator_migrate.rejects import RejectsFile
-from alternator_migrate.sources.streams import StreamSource
-from alternator_migrate.targets.dynamodb import DynamoDBTarget
+from alternator_migrate.connectors.rejects_file import RejectsFile
+from alternator_migrate.connectors.stream import StreamSource
+from alternator_migrate.connectors.writer import DynamoDBTarget
+from alternator_migrate.core.model import Limits
+from alternator_migrate.core.pace import Pace
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.state import FollowState
+from alternator_migrate.dynamodb.client import HttpClient, open_http_client
+from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.nodes import Nodes
+from alternator_migrate.dynamodb.table_schema import KeyElement, TableSpec
+from alternator_migrate.follow.applier import Applier
+from alternator_migrate.follow.follower import Follower, Rules
 from tests.standin import StandIn
 from tests.streams.reading import streams_lane
 
@@ -32,7 +33,7 @@ BUDGET = 30.0
 class Served:
     """A stream that is there, as `Stream` wants it."""
 
-    lane: Lane
+    lane: HttpClient
     arn: str
     retry: Retry
 
@@ -60,7 +61,7 @@ async def pursuit(
     folder: Path,
     *,
     batch: int = 100,
-    standing: StreamStanding | None = None,
+    state: FollowState | None = None,
     caught_up_for: float = 0.5,
     spool_bytes: int = 10_000_000,
     snapshot: bool = False,
@@ -71,7 +72,7 @@ async def pursuit(
     nodes = Nodes((target.url,), active_seconds=0.1)
     async with (
         streams_lane(streams_url) as streams,
-        open_lane(nodes, Transport(), region="us-east-1") as lane,
+        open_http_client(nodes, Transport(), region="us-east-1") as lane,
         watched(lane),
     ):
         writer = DynamoDBTarget(
@@ -80,11 +81,11 @@ async def pursuit(
         applier = Applier(writer, RejectsFile(folder, SPEC.key_names, 0), 32)
         spool = folder / "spool_m_1"
         rules = Rules(snapshot, spool, spool_bytes, 5.0, caught_up_for, True, whole=whole)
-        yield Follower(Served(streams, arn, retry), applier, retry, rules, standing)
+        yield Follower(Served(streams, arn, retry), applier, retry, rules, state)
 
 
 @asynccontextmanager
-async def watched(lane: Lane) -> AsyncIterator[None]:
+async def watched(lane: HttpClient) -> AsyncIterator[None]:
     """Keep the list of nodes up to date while the block lasts."""
     await lane.nodes.refresh(lane.ask)
     watch = asyncio.create_task(lane.nodes.watch(lane.ask))

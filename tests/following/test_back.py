@@ -16,8 +16,8 @@ from tests.servers.cli import running
 from tests.servers.client import Item, call, create_table, fill, scan_all
 from tests.servers.guarded import Guarded
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 TABLE = "Example"
 UNTIL = ("--until-caught-up", "--summary-json", "summary.json")

@@ -10,8 +10,8 @@ from tests.e2e.jobs import alternator, job, write_config
 from tests.following.conftest import OFTEN, RULE, WRITERS_STOP, Table
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 TABLE = "Example"
 UNTIL = "--until-caught-up"

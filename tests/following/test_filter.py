@@ -8,7 +8,7 @@ from tests.following.conftest import Table
 from tests.following.test_commands import until
 from tests.servers.cli import running
 from tests.servers.client import Item, scan_all
-from tests.shapes import same_items
+from tests.support.shapes import same_items
 
 RED: dict[str, Any] = {"colour": {"S": "red"}}
 BLUE: dict[str, Any] = {"colour": {"S": "blue"}}

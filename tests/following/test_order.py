@@ -30,7 +30,7 @@ class Author:
     def __init__(self, script: StreamScript, check: OrderCheck, seed: int) -> None:
         self.script, self.check = script, check
         self.chance = random.Random(seed)
-        self.homes: dict[int, str] = {}
+        self.router: dict[int, str] = {}
         self.there: set[int] = set()
         self._shards = 0
         self._version = 0
@@ -45,7 +45,7 @@ class Author:
     def change(self, keys: int = 30) -> None:
         """Change one of so many keys, hot ones more often."""
         number = min(self.chance.randrange(keys), self.chance.randrange(keys))
-        shard = self.homes.setdefault(number, self.chance.choice(self.open))
+        shard = self.router.setdefault(number, self.chance.choice(self.open))
         key: Item = {"pk": {"S": f"p{number % 5}"}, "sk": {"N": str(number)}}
         if number in self.there and self.chance.random() < 0.2:
             self.there.discard(number)
@@ -63,9 +63,9 @@ class Author:
         self.script.shards[old].closed = True
         new = [self._shard(old) for _ in range(self.chance.randint(1, 2))]
         self.open += new
-        for number, shard in self.homes.items():
+        for number, shard in self.router.items():
             if shard == old:
-                self.homes[number] = self.chance.choice(new)
+                self.router[number] = self.chance.choice(new)
 
     def work(self, changes: int, splits: int) -> None:
         """So many changes, and splits among them."""
@@ -187,7 +187,9 @@ async def test_without_the_pause_a_clock_that_is_ahead_wins(
     target: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the pause is for: the same scene without it loses changes."""
-    monkeypatch.setattr("alternator_migrate.homes.Homes.__init__.__defaults__", (0.0, _clock))
+    monkeypatch.setattr(
+        "alternator_migrate.dynamodb.key_routing.Homes.__init__.__defaults__", (0.0, _clock)
+    )
     with pytest.raises(ExceptionGroup) as lost:
         for seed in range(5):
             await test_nodes_that_die_with_clocks_that_differ(seed, target, tmp_path)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from alternator_migrate.changes import StreamStanding
-from alternator_migrate.follow import Cutoff
-from alternator_migrate.following import Follower
-from alternator_migrate.model import Change
+from alternator_migrate.core.model import Change
+from alternator_migrate.core.state import FollowState
+from alternator_migrate.follow.applier import SinceFilter
+from alternator_migrate.follow.follower import Follower
 from tests.cli.support import until
 from tests.following.pursuit import TABLE, pursuit
 from tests.servers.client import create_table
@@ -35,16 +35,16 @@ def script_of(arn: str) -> StreamScript:
     return script
 
 
-async def kept(follower: Follower, count: int) -> StreamStanding:
+async def kept(follower: Follower, count: int) -> FollowState:
     """What a savepoint has when the spool has taken so many changes."""
     await follower.begin(_nothing)
     async with follower.spooling(lambda: 0.5):
         await until(lambda: follower.progress.counts.read + follower.progress.waiting == 5)
-    standing = await follower.standing()
-    assert standing is not None
-    assert standing.spool is not None
-    assert standing.spool.changes == count
-    return standing
+    state = await follower.state()
+    assert state is not None
+    assert state.spool is not None
+    assert state.spool.changes == count
+    return state
 
 
 async def _nothing() -> None:
@@ -53,7 +53,7 @@ async def _nothing() -> None:
 
 def test_what_follows_a_needed_change_is_needed_whatever_its_time() -> None:
     """Times are not exact: the later of two changes must not be left out beside the other."""
-    cutoff = Cutoff(100.0)
+    cutoff = SinceFilter(100.0)
 
     def needed(shard: str, parent: str | None, *times: float) -> tuple[int, int]:
         changes = [Change(b"{}", None, "1", time) for time in times]
@@ -82,9 +82,9 @@ async def test_what_was_made_before_the_copy_is_in_the_copy(
         await create_table(target.url, TABLE, {"pk": "S", "sk": "N"})
         options = {"snapshot": True, "whole": whole}
         async with pursuit(url, arn, target, tmp_path, **options) as follower:  # type: ignore[arg-type] # booleans
-            standing = await kept(follower, needed)
-        assert bool(standing.fresh_at >= standing.placed_at) is whole
-        counts = standing.counts
+            state = await kept(follower, needed)
+        assert bool(state.watermark >= state.placed_at) is whole
+        counts = state.counts
         assert (counts.read, counts.superseded) == (5 - needed, 5 - needed)
         assert counts.accounted
 
@@ -94,10 +94,10 @@ async def test_a_spool_that_was_replayed_is_not_asked_for(tmp_path: Path) -> Non
     async with StandIn() as target, scripted_streams(script_of(ARN)) as url:
         await create_table(target.url, TABLE, {"pk": "S", "sk": "N"})
         async with pursuit(url, ARN, target, tmp_path, snapshot=True) as follower:
-            standing = await kept(follower, 2)
+            state = await kept(follower, 2)
             assert await follower.replay(_nothing, asyncio.Event())
         assert len(target.items(TABLE)) == 2
-        again = replace(standing, phase="live")
-        async with pursuit(url, ARN, target, tmp_path, standing=again) as follower:
+        again = replace(state, phase="live")
+        async with pursuit(url, ARN, target, tmp_path, state=again) as follower:
             await follower.begin(_nothing)
-            assert (await follower.standing()).spool is None  # type: ignore[union-attr] # it has begun
+            assert (await follower.state()).spool is None  # type: ignore[union-attr] # it has begun

@@ -14,8 +14,8 @@ from tests.e2e.jobs import alternator, job, write_config
 from tests.following.conftest import RULE, Table
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
-from tests.shapes import same_items
 from tests.standin import StandIn
+from tests.support.shapes import same_items
 
 UNTIL = "--until-caught-up"
 MEND = ("validate", "config.yaml", "--repair", "--delete-extra", "--yes")

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from alternator_migrate.errors import BadAnswer
+from alternator_migrate.core.errors import BadAnswer
 from tests.conftest import RunCli
 from tests.e2e.jobs import alternator, job, write_config
 from tests.following.conftest import RULE
 from tests.servers import faults
 from tests.servers.client import call, create_table, fill
 from tests.servers.proxy import FaultProxy
-from tests.shapes import same_items
 from tests.standin import StandIn
 from tests.standin.values import Item
 from tests.streams.conftest import SPEC
 from tests.streams.reading import everything, reading
+from tests.support.shapes import same_items
 
 TABLE = "Example"
 UNTIL = "--until-caught-up"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from alternator_migrate.config.reader import yaml_name
-from alternator_migrate.config.settings import AlternatorOptions, Settings
+from alternator_migrate.config.settings import AlternatorSettings, Settings
 
 HEAD = "| key | default | meaning |\n|---|---|---|"
 
@@ -18,7 +18,7 @@ def rows(settings: type = Settings, path: str = "") -> Iterator[str]:
     for field in dataclasses.fields(settings):
         metadata = field.metadata
         name = f"{path}{yaml_name(field.name)}"
-        if "section" in metadata and metadata["section"] is not AlternatorOptions:
+        if "section" in metadata and metadata["section"] is not AlternatorSettings:
             yield from rows(metadata["section"], f"{name}.")
         elif "sections" in metadata:
             yield from rows(metadata["sections"], f"{name}[].")
@@ -28,7 +28,7 @@ def rows(settings: type = Settings, path: str = "") -> Iterator[str]:
 
 def alternator_rows() -> Iterator[str]:
     """The keys that only `type: alternator` has."""
-    for field in dataclasses.fields(AlternatorOptions):
+    for field in dataclasses.fields(AlternatorSettings):
         yield f"| `{yaml_name(field.name)}` | {_default(field)} | {field.metadata['doc']} |"
 
 

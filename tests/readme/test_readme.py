@@ -8,7 +8,7 @@ import click
 import pytest
 import yaml
 
-from alternator_migrate.cli import cli
+from alternator_migrate.cli.main import cli
 from alternator_migrate.config.document import Document
 from alternator_migrate.config.reader import read_settings
 from tests.cli.support import two_ends

@@ -18,7 +18,7 @@ from tests.servers.client import Item, RefusedError, call, exchange, scan_all
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.process import free_port
 from tests.servers.proxy import ANY, FaultProxy
-from tests.shapes import same_items
+from tests.support.shapes import same_items
 
 SCAN = {"TableName": "t"}
 

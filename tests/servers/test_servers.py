@@ -16,7 +16,7 @@ from tests.servers.client import Item, RefusedError, call, create_table, exchang
 from tests.servers.dynamodb_local import dynamodb_local
 from tests.servers.local_command import NotInstalledError
 from tests.servers.process import bound, unavailable
-from tests.shapes import same_items
+from tests.support.shapes import same_items
 
 FakeCommand = Callable[[str], dict[str, str]]
 

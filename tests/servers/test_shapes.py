@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 
-from tests import shapes
 from tests.servers.client import Item, RefusedError, call, create_table, fill, scan_all
-from tests.shapes import DIGITS_38, KEYS, SAMPLES, Sample, Value, same_item, same_items
+from tests.support import shapes
+from tests.support.shapes import DIGITS_38, KEYS, SAMPLES, Sample, Value, same_item, same_items
 
 TABLE = "samples"
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from alternator_migrate.description import KeyElement, TableSpec
+from alternator_migrate.dynamodb.table_schema import KeyElement, TableSpec
 from tests.servers.client import Item, call, create_table
 from tests.servers.scripted_streams import LOCAL_ARN, StreamScript, scripted_streams
 from tests.standin import StandIn

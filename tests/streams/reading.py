@@ -6,14 +6,14 @@ from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 
-from alternator_migrate.description import KeyElement, TableSpec
-from alternator_migrate.dialing import Transport
-from alternator_migrate.lane import STREAMS_API, Lane, open_lane
-from alternator_migrate.model import Change, ChangePage
-from alternator_migrate.nodes import Nodes
-from alternator_migrate.pacing import Retry
-from alternator_migrate.sigv4 import Credentials
-from alternator_migrate.sources.streams import StreamSource
+from alternator_migrate.connectors.stream import StreamSource
+from alternator_migrate.core.model import Change, ChangePage
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb.client import STREAMS_API, HttpClient, open_http_client
+from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.nodes import Nodes
+from alternator_migrate.dynamodb.signing import Credentials
+from alternator_migrate.dynamodb.table_schema import KeyElement, TableSpec
 
 SECONDS = 20.0
 TABLE = TableSpec("Example", (KeyElement("id", "HASH"),), {"id": "S"})
@@ -25,9 +25,9 @@ async def credentials() -> Credentials:
 
 
 @asynccontextmanager
-async def streams_lane(url: str) -> AsyncIterator[Lane]:
+async def streams_lane(url: str) -> AsyncIterator[HttpClient]:
     """A lane to the streams API of a server."""
-    async with open_lane(
+    async with open_http_client(
         Nodes((url,)), Transport(), region="us-east-1", credentials=credentials, api=STREAMS_API
     ) as lane:
         yield lane
@@ -53,11 +53,11 @@ async def to_tip(
     source: StreamSource,
     shard: str,
     after: str | None = None,
-    fresh: Callable[[], float | None] = all_needed,
+    watermark: Callable[[], float | None] = all_needed,
 ) -> list[ChangePage]:
     """The pages of a shard up to the first that is at the tip, or has ended."""
     pages = []
-    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after, fresh)) as found:
+    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after, watermark)) as found:
         async for page in found:
             pages.append(page)
             if page.at_tip:

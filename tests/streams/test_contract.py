@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from alternator_migrate.model import Change
+from alternator_migrate.core.model import Change
 from tests.servers.client import Item
 from tests.streams.conftest import SPEC, Served
 from tests.streams.reading import all_needed, changes, everything, image, reading, to_end, to_tip

@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 
-from alternator_migrate import enabling
-from alternator_migrate.aws import Login, open_control, sign_in
-from alternator_migrate.description import TableStream
-from alternator_migrate.enabling import disable_stream, enable_stream, find_stream, ready_stream
-from alternator_migrate.errors import MigrateError, UsageError
-from alternator_migrate.lane import Lane
-from alternator_migrate.pacing import Retry
-from alternator_migrate.tables import Table
+from alternator_migrate.connectors import source_stream as enabling
+from alternator_migrate.connectors.source_stream import (
+    disable_stream,
+    enable_stream,
+    find_stream,
+    ready_stream,
+)
+from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.session import Login, open_control, sign_in
+from alternator_migrate.dynamodb.table import Table
+from alternator_migrate.dynamodb.table_schema import TableStream
 from tests.servers import faults
 from tests.servers.client import call, create_table
 from tests.servers.proxy import FaultProxy
@@ -25,7 +30,7 @@ LOGIN = Login(access_key="local", secret_key="secret")
 
 
 @asynccontextmanager
-async def opened(url: str, name: str) -> AsyncIterator[tuple[Table, Lane]]:
+async def opened(url: str, name: str) -> AsyncIterator[tuple[Table, HttpClient]]:
     """A table's control plane, and the lane to its streams."""
     account = await sign_in(LOGIN, "us-east-1")
     async with open_control(account, url=url) as client, streams_lane(url) as lane:
@@ -42,7 +47,7 @@ async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
         yield server.url
 
 
-async def prepare_stream(table: Table, lane: Lane, retry: Retry) -> tuple[str, bool]:
+async def prepare_stream(table: Table, lane: HttpClient, retry: Retry) -> tuple[str, bool]:
     """Find or enable the stream, and wait for it; its ARN, and whether it was enabled here."""
     found = await find_stream(table)
     arn, enabled_here = (found.arn, False) if found else await enable_stream(table)

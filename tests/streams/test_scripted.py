@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from alternator_migrate.errors import MigrateError, OutOfTime, ServerRefused, TrimmedData
-from alternator_migrate.model import Shard
-from alternator_migrate.pacing import Retry
+from alternator_migrate.core.errors import MigrateError, OutOfTime, ServerRefused, TrimmedData
+from alternator_migrate.core.model import Shard
+from alternator_migrate.core.retry import Retry
 from tests.servers.client import Item
 from tests.servers.scripted_streams import (
     ALTERNATOR_ARN,
@@ -250,9 +250,9 @@ async def test_what_was_dealt_with_may_be_trimmed(script: StreamScript, of_aws: 
     shard = script.shards["shard-1"]
     shard.trimmed = 3
     async with reading(of_aws, script.arn) as source:
-        for fresh in (None, hours_ago(24)()):
+        for watermark in (None, hours_ago(24)()):
             with pytest.raises(TrimmedData):
-                await to_tip(source, "shard-1", made[0], lambda fresh=fresh: fresh)  # type: ignore[misc] # bound now
+                await to_tip(source, "shard-1", made[0], lambda watermark=watermark: watermark)  # type: ignore[misc] # bound now
         pages = await to_tip(source, "shard-1", made[0], hours_ago(23))
         assert sequences(pages) == made[3:]
         shard.trimmed, shard.closed = 5, True

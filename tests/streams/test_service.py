@@ -2,16 +2,16 @@
 
 import pytest
 
-from alternator_migrate.aws import Login, open_control, sign_in, streams_url
-from alternator_migrate.config.settings import Credentials, Endpoint, Side
-from alternator_migrate.endpoints import aws_host
-from alternator_migrate.pacing import Retry
-from alternator_migrate.services import open_service
-from alternator_migrate.sources.streams import StreamSource
+from alternator_migrate.config.settings import CredentialsSettings, EndpointSettings, SideSettings
+from alternator_migrate.connectors.service import open_service
+from alternator_migrate.connectors.stream import StreamSource
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb.endpoints import aws_host
+from alternator_migrate.dynamodb.session import Login, open_control, sign_in, streams_url
 from tests.standin import StandIn
 from tests.streams.conftest import SPEC, stream_of_new_table
 
-KEYS = Credentials(access_key="reader", secret_key="secret")
+KEYS = CredentialsSettings(access_key="reader", secret_key="secret")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,9 @@ async def test_variants_that_the_settings_of_aws_choose(
 
 async def test_dynamodb_local(dynamodb_local: str, table_name: str) -> None:
     arn = await stream_of_new_table(dynamodb_local, table_name)
-    side = Side("dynamodb", table_name, "eu-west-1", Endpoint(url=dynamodb_local), KEYS)
+    side = SideSettings(
+        "dynamodb", table_name, "eu-west-1", EndpointSettings(url=dynamodb_local), KEYS
+    )
     async with open_service("source", side, 4, 10.0) as service, service.streams() as lane:
         assert await StreamSource(lane, arn, SPEC, Retry(5.0)).shards()
 
@@ -63,7 +65,9 @@ async def test_alternator_with_signatures() -> None:
     async with StandIn(nodes=2) as server:
         arn = await stream_of_new_table(server.url, "Example")
         server.auth = {"reader": "secret"}
-        side = Side("alternator", "Example", None, Endpoint(urls=tuple(server.urls)), KEYS)
+        side = SideSettings(
+            "alternator", "Example", None, EndpointSettings(urls=tuple(server.urls)), KEYS
+        )
         async with open_service("source", side, 4, 10.0) as service, service.streams() as lane:
             assert lane.nodes is service.lane.nodes
             source = StreamSource(lane, arn, SPEC, Retry(5.0))

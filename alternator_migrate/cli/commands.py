@@ -1,0 +1,143 @@
+"""What the commands do, once their options are read: each returns its exit code."""
+
+import logging
+from pathlib import Path
+
+from rich.console import Console
+
+from alternator_migrate import config
+from alternator_migrate.cli import logs
+from alternator_migrate.cli.display import Mode
+from alternator_migrate.cli.plan import plan_text
+from alternator_migrate.cli.report import check_destination, print_out
+from alternator_migrate.cli.session import Run
+from alternator_migrate.cli.status import status_lines
+from alternator_migrate.config import Loaded, Settings
+from alternator_migrate.connectors import open_pair
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.runtime import on_loop
+from alternator_migrate.engines import EngineOptions
+from alternator_migrate.migration import Part, Until, check_settings
+from alternator_migrate.validate import Check, ValidateOptions
+from alternator_migrate.validate import ComparisonMode as CompareMode
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    loaded: Loaded,
+    *,
+    into_existing: bool,
+    fresh: bool,
+    rejects: Path | None = None,
+    engine_options: EngineOptions = EngineOptions(),  # noqa: B008 # frozen
+    shard: Part | None = None,
+    validate: bool = False,
+    makes_table: bool = True,
+    until_caught_up: bool,
+    disable_stream_after: bool,
+    progress: Mode,
+    summary_json: str | None,
+    log_format: logs.Format,
+    log_level: str,
+) -> int:
+    """Copy the table, follow its changes, compare the two then if that is asked for. Returns 0, 3
+    (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
+    console = _ready(loaded, log_format, log_level, summary_json)
+    follows = loaded.settings.target.stream_changes
+    if until_caught_up and not follows:
+        raise UsageError(
+            "--until-caught-up goes with target.streamChanges: true",
+            "Set it, or leave the option out: a copy without following ends by itself.",
+        )
+    if validate and follows and not until_caught_up:
+        raise UsageError(
+            "--validate, with target.streamChanges, goes with --until-caught-up: following has no "
+            "end without it",
+            "Add --until-caught-up, or run `validate` when the target has caught up: this run may "
+            "go on meanwhile.",
+        )
+    if shard:
+        check_settings(shard, loaded.settings)
+    check = (
+        Check(loaded, ValidateOptions(), fresh=fresh, engine_options=engine_options)
+        if validate
+        else None
+    )
+    return Run(loaded, console, progress, engine_options, shard).to_the_end(
+        summary_json,
+        into_existing=into_existing,
+        fresh=fresh,
+        resend=rejects,
+        check=check,
+        makes_table=makes_table,
+        until=Until(until_caught_up, disable_stream_after),
+    )
+
+
+def validate(
+    loaded: Loaded,
+    *,
+    mode: CompareMode,
+    sample: float | None,
+    repair: bool,
+    delete_extra: bool,
+    show_values: bool,
+    fresh: bool,
+    engine_options: EngineOptions,
+    progress: Mode,
+    summary_json: str | None,
+    log_format: logs.Format,
+    log_level: str,
+) -> int:
+    """Compare both sides. Returns 0, 3 (differences are left), 130 or 143; raises
+    `MigrateError`."""
+    console = _ready(loaded, log_format, log_level, summary_json)
+    options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
+    check = Check(loaded, options, fresh=fresh, engine_options=engine_options)
+    return Run(loaded, console, progress).to_the_end(summary_json, check=check, copying=False)
+
+
+def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
+    """Print what a run would do. Returns 0; raises `MigrateError`."""
+    logs.configure(Console(stderr=True), log_format, log_level)
+    settings = _with_warnings(loaded)
+
+    async def look() -> str:
+        async with open_pair(settings) as pair:
+            return await plan_text(settings, pair)
+
+    print_out(on_loop(look))
+    return 0
+
+
+def status(loaded: Loaded, *, shard: Part | None) -> int:
+    """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
+    folder = Path(loaded.settings.savepoints.path)
+    copied = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
+    identities = copied, config.validation_identity(loaded.settings)
+    lines = [line for each in identities for line in status_lines(folder, each)]
+    if not lines:
+        raise UsageError(
+            f"there is no savepoint of this migration in {folder}",
+            "It has not begun yet, or savepoints.path was another.",
+        )
+    print_out("\n".join(lines) + "\n")
+    return 0
+
+
+def _ready(
+    loaded: Loaded, log_format: logs.Format, log_level: str, summary_json: str | None
+) -> Console:
+    """The console, after what may be said before anything is begun."""
+    console = Console(stderr=True)
+    logs.configure(console, log_format, log_level)
+    check_destination(summary_json)
+    _with_warnings(loaded)
+    return console
+
+
+def _with_warnings(loaded: Loaded) -> Settings:
+    for warning in loaded.warnings:
+        log.warning("warning: %s", warning)
+    return loaded.settings

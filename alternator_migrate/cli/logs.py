@@ -1,0 +1,84 @@
+"""Log output on standard error, as text or as one JSON object a line."""
+
+import logging
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Final, Literal
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from alternator_migrate.cli import json_log
+from alternator_migrate.core.progress import Progress
+
+Format = Literal["text", "json"]
+_TOLD_BY_US: Final = tuple(
+    f"{library}.{part}"
+    for library in ("botocore", "aiobotocore")
+    for part in ("credentials", "tokens")
+)
+"""Loggers that print a traceback for what ends in an error of this tool anyway."""
+
+
+def configure(console: Console, style: Format, level: str) -> None:
+    """Send the tool's log to `console`; other libraries speak from WARNING upwards.
+
+    What cannot be written, because the terminal is gone, is lost in silence.
+    """
+    handler: logging.Handler
+    if style == "json":
+        handler = _Above(console) if console.is_terminal else logging.StreamHandler(console.file)
+        handler.setFormatter(_JsonFormatter())
+    elif console.is_terminal:
+        handler = RichHandler(
+            console=console, show_path=False, show_level=False, log_time_format="%H:%M:%S"
+        )
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler(console.file)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logging.raiseExceptions = False
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("alternator_migrate").setLevel(level.upper())
+    logging.captureWarnings(capture=True)
+    for noisy in _TOLD_BY_US:
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+
+
+def tell_savepoint(console: Console, path: str) -> None:
+    """The last line of a run that was stopped, whatever is logged: where its savepoint is."""
+    if tells_json():
+        path = json_log.line("info", f"stopped; going on is possible from {path}", savepoint=path)
+    console.print(path, soft_wrap=True, markup=False, highlight=False, emoji=False)
+
+
+def tells_json() -> bool:
+    """Whether log lines are JSON."""
+    return any(isinstance(each.formatter, _JsonFormatter) for each in logging.getLogger().handlers)
+
+
+class _Above(logging.Handler):
+    """Prints lines above a live display."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a line as it is."""
+        with suppress(OSError):
+            self._console.print(
+                self.format(record), soft_wrap=True, markup=False, highlight=False, emoji=False
+            )
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        more: dict[str, object] = {}
+        progress = getattr(record, "progress", None)
+        if isinstance(progress, Progress):
+            more["progress"] = asdict(progress)
+        if record.exc_info:
+            more["error"] = self.formatException(record.exc_info)
+        level, message = record.levelname.lower(), record.getMessage()
+        return json_log.line(level, message, record.created, **more)

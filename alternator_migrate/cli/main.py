@@ -1,0 +1,275 @@
+"""The command line: commands, options, exit codes. Everything heavy is imported when used."""
+
+import gc
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from alternator_migrate import __version__
+from alternator_migrate.cli import json_log, standard_streams
+from alternator_migrate.cli import options as common
+from alternator_migrate.core.errors import MigrateError, UsageError
+
+_NOT_BEGUN: Final = "stopped before anything was begun"
+
+
+class _Group(click.Group):
+    """Tells an expected failure as one message and its exit code, without a traceback."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _telling_mistakes():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with _telling_mistakes():
+                return super().invoke(ctx)
+        except MigrateError as error:
+            _tell("error", error.args[0], f"Error: {error}", hint=error.hint)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _tell("info", _NOT_BEGUN, _NOT_BEGUN)
+            ctx.exit(128 + signal.SIGINT)
+
+
+@contextmanager
+def _telling_mistakes() -> Iterator[None]:
+    """Tell a mistake of the command line as a line of JSON, if that is wanted; else click does."""
+    try:
+        yield
+    except click.ClickException as error:
+        if not json_log.wanted(sys.argv):
+            raise
+        json_log.tell("error", error.format_message())
+        sys.exit(error.exit_code)
+
+
+def _tell(level: str, message: str, text: str, **more: object) -> None:
+    if json_log.wanted(sys.argv):
+        json_log.tell(level, message, **more)
+    else:
+        click.echo(text, err=True)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="alternator-migrate")
+def cli() -> None:
+    """Move Amazon DynamoDB tables to ScyllaDB Alternator.
+
+    \b
+    Examples:
+      alternator-migrate demo
+      alternator-migrate plan config.yaml
+      alternator-migrate run config.yaml
+      alternator-migrate validate config.yaml
+    """
+
+
+@cli.command()
+@common.configuration
+@click.option(
+    "--into-existing", is_flag=True, help="accept a target table that already holds items"
+)
+@common.following
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    callback=common.local,
+    metavar="FILE",
+    help="send only the items of a rejects file, mended by you, again",
+)
+@click.option(
+    "--validate",
+    is_flag=True,
+    help="compare both sides when all is copied, and with streamChanges when caught up",
+)
+@common.engine
+@common.shard
+@common.progress
+@common.logs
+def run(config: Path | None, **options: Any) -> None:
+    """Create the target table, copy the data; with streamChanges, follow the changes.
+
+    CONFIG is a YAML file, such as one of ScyllaDB Migrator; flags alone suffice for a one-off.
+    A run that was stopped or failed goes on from its newest savepoint when it is run again;
+    CONFIG may also be a savepoint.
+
+    \b
+    Examples:
+      alternator-migrate run config.yaml
+      alternator-migrate run config.yaml --set source.scanSegments=64 --summary-json done.json
+      alternator-migrate run config.yaml --set target.streamChanges=true --until-caught-up
+      alternator-migrate run config.yaml --rejects savepoints/rejects_1790000000000.jsonl
+      alternator-migrate run config.yaml --engine processes --workers 8
+      alternator-migrate run config.yaml --engine dask --scheduler tcp://scheduler:8786
+      alternator-migrate run config.yaml --shard 0/4
+      alternator-migrate run --table Example --source-region eu-west-1 \\
+          --target-endpoint http://scylla:8000
+    """
+    common.check(options)
+    settings = common.settings_of(config, options)
+    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.run(settings, engine_options=common.wish_of(options), **options))
+
+
+@cli.command()
+@common.configuration
+@click.option(
+    "--mode",
+    type=click.Choice(["auto", "digest", "lookup"]),
+    default="auto",
+    show_default=True,
+    help="sum digests of both sides, or look up every item; `plan` says what auto is",
+)
+@click.option(
+    "--sample",
+    metavar="SHARE",
+    callback=lambda _ctx, _parameter, value: common.share(value),
+    help="compare only a random share of the items, such as 1% or 0.01",
+)
+@click.option("--repair", is_flag=True, help="write what is missing or different from the source")
+@click.option("--delete-extra", is_flag=True, help="delete from the target what the source lacks")
+@click.option("--yes", is_flag=True, help="do not ask before --delete-extra")
+@click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
+@click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@common.engine
+@common.progress
+@common.logs
+def validate(config: Path | None, yes: bool, **options: Any) -> None:
+    """Compare source and target, both ways: missing, different and extra items.
+
+    Nothing is written without --repair or --delete-extra. Exit code 0 means equal, 3 that
+    differences are left, which are kept in a findings file beside the savepoints.
+
+    \b
+    Examples:
+      alternator-migrate validate config.yaml
+      alternator-migrate validate config.yaml --sample 1%
+      alternator-migrate validate config.yaml --repair --delete-extra --yes
+    """
+    common.check({**options, "yes": yes})
+    loaded = common.settings_of(config, options)
+    if options["delete_extra"] and not yes:
+        _ask_to_delete(loaded.settings.target.table)
+    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.validate(loaded, engine_options=common.wish_of(options), **options))
+
+
+def _ask_to_delete(table: str) -> None:
+    """Go on only if a person at a terminal agrees."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("--delete-extra needs --yes where nobody can be asked")
+    question = f"Delete every item of the target table {table} that the source does not have?"
+    if not click.confirm(question, err=True):
+        raise UsageError("nothing was compared, and nothing was deleted")
+
+
+@cli.command()
+@common.configuration
+@common.following
+@common.progress
+@common.logs
+def follow(config: Path | None, **options: Any) -> None:
+    """Follow changes only: no copy; the target table must be there.
+
+    Goes on with the following of a `run`, or begins at the oldest change that the source's stream
+    still holds (24 hours; a stream enabled now holds none).
+
+    \b
+    Examples:
+      alternator-migrate follow config.yaml
+      alternator-migrate follow config.yaml --until-caught-up --disable-stream-after
+      alternator-migrate follow --table Example --source-region eu-west-1 \\
+          --target-endpoint http://scylla:8000
+    """
+    common.check(options)
+    following = ("target.streamChanges=true", "target.skipInitialSnapshotTransfer=true")
+    own = {each.partition("=")[0] for each in following}
+    for given in options["assignments"]:
+        if given.partition("=")[0].strip() in own:
+            raise click.UsageError(f"--set {given} does nothing: `follow` sets that itself")
+    if config or options["assignments"] or any(options[flag] for flag in common.FLAGS):
+        options["assignments"] = (*options["assignments"], *following)
+    settings = common.settings_of(config, options)
+    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.run(settings, into_existing=True, makes_table=False, **options))
+
+
+@cli.command()
+@common.configuration
+@common.logs
+def plan(config: Path | None, **options: Any) -> None:
+    """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
+
+    \b
+    Examples:
+      alternator-migrate plan config.yaml
+      alternator-migrate plan --table Example --source-region eu-west-1 \\
+          --target-endpoint http://scylla:8000
+    """
+    settings = common.settings_of(config, options)
+    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.plan(settings, **options))
+
+
+@cli.command()
+@common.configuration
+@common.shard
+def status(config: Path | None, **options: Any) -> None:
+    """Where a migration stands, read from its savepoints; works beside a running one.
+
+    \b
+    Examples:
+      alternator-migrate status config.yaml
+      alternator-migrate status --table Example --source-region eu-west-1 \\
+          --target-endpoint http://scylla:8000
+    """
+    settings = common.settings_of(config, options)
+    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.status(settings, **options))
+
+
+@cli.command()
+@click.option(
+    "--items",
+    type=click.IntRange(1, 100_000),
+    default=1000,
+    show_default=True,
+    help="how many items to migrate",
+)
+@common.progress
+@common.logs
+def demo(**options: Any) -> None:
+    """Migrate a sample table between two embedded servers: nothing to set up.
+
+    \b
+    Examples:
+      alternator-migrate demo
+      alternator-migrate demo --items 5000
+    """
+    from alternator_migrate.cli.demo import run as show  # noqa: PLC0415 # keeps -h fast
+
+    sys.exit(show(**options))
+
+
+def main() -> None:
+    """The entry point of `alternator-migrate`."""
+    gc.set_threshold(100_000, 20, 50)  # imports make many objects, and next to no garbage
+    standard_streams.make_ready()
+    standard_streams.outlive_signals()
+    if json_log.wanted(sys.argv):
+        json_log.tell_all()
+    try:
+        cli()
+    finally:
+        standard_streams.ignore_signals()

@@ -1,0 +1,202 @@
+"""The options that commands have in common, and the settings that they amount to."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from alternator_migrate.cli import json_log
+
+F = TypeVar("F", bound=Callable[..., Any])
+P = TypeVar("P", str, Path)
+FLAGS = {
+    "table": ("source.table", "table to read (and to write, unless --target-table)"),
+    "source_type": ("source.type", "dynamodb (default) or alternator"),
+    "source_endpoint": ("source.endpoint.url", "http://host:port of the source, if not AWS"),
+    "source_region": ("source.region", "AWS region of the source"),
+    "source_profile": ("source.credentials.profile", "AWS profile for the source"),
+    "target_type": ("target.type", "alternator (default) or dynamodb"),
+    "target_table": ("target.table", "table to write"),
+    "target_endpoint": ("target.endpoint.url", "http://host:port of the target"),
+    "target_region": ("target.region", "AWS region of the target"),
+    "target_profile": ("target.credentials.profile", "AWS profile for the target"),
+}
+
+
+def configuration(command: F) -> F:
+    """Add CONFIG, the one-off flags and --set to a command."""
+    for name, (path, text) in reversed(FLAGS.items()):
+        option = f"--{name.replace('_', '-')}"
+        command = click.option(option, name, metavar="TEXT", help=f"{text}  [{path}]")(command)
+    command = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="PATH=VALUE",
+        help="set any key of the configuration; repeatable",
+    )(command)
+    return click.argument(
+        "config",
+        required=False,
+        type=click.Path(path_type=Path),
+        callback=local,
+        metavar="[CONFIG]",
+    )(command)
+
+
+def local(ctx: click.Context, param: click.Parameter, value: P | None) -> P | None:
+    """A path of this machine; one of S3 and the like is refused by name."""
+    if value is None:
+        return None
+    from alternator_migrate.config import local_path  # noqa: PLC0415 # keeps -h fast
+
+    try:
+        return type(value)(local_path(str(value)))
+    except ValueError as error:
+        raise click.BadParameter(f"{value} {error}", ctx, param) from error
+
+
+def logs(command: F) -> F:
+    """Add --log-format and --log-level."""
+    command = click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+        help="least severe message to log",
+    )(command)
+    return click.option(
+        json_log.OPTION,
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="log lines as text or as JSON objects",
+    )(command)
+
+
+def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """One of N shards, or what finishes them."""
+    if value is None:
+        return None
+    from alternator_migrate.migration import Part  # noqa: PLC0415 # keeps -h fast
+
+    try:
+        return Part.written(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} {error}", ctx, param) from error
+
+
+def shard(command: F) -> F:
+    """Add --shard."""
+    return click.option(
+        "--shard",
+        callback=_part,
+        metavar="I/N",
+        help="copy only shard I of N (0/N to N-1/N), each in a run of its own; finish/N when all "
+        "are done",
+    )(command)
+
+
+def engine(command: F) -> F:
+    """Add --engine, --workers and --scheduler."""
+    command = click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler, such as tcp://host:8786; without it a local cluster is started",
+    )(command)
+    command = click.option(
+        "--workers",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help="how many processes; as many as there are cores unless given",
+    )(command)
+    return click.option(
+        "--engine",
+        type=click.Choice(["auto", "local", "processes", "dask"]),
+        default="auto",
+        show_default=True,
+        help="where the work is done; auto is processes for a large table on several cores",
+    )(command)
+
+
+def progress(command: F) -> F:
+    """Add --progress and --summary-json."""
+    command = click.option(
+        "--summary-json",
+        type=click.Path(dir_okay=False, allow_dash=True),
+        callback=local,
+        metavar="PATH",
+        help="write a summary of the run as JSON; - is standard output",
+    )(command)
+    return click.option(
+        "--progress",
+        type=click.Choice(["auto", "bar", "lines", "none"]),
+        default="auto",
+        show_default=True,
+        help="live display; auto is a bar on a terminal, a line every 10 s elsewhere",
+    )(command)
+
+
+def following(command: F) -> F:
+    """Add --fresh, --until-caught-up and --disable-stream-after."""
+    command = click.option(
+        "--disable-stream-after",
+        is_flag=True,
+        help="when caught up, disable the source's stream, if this migration enabled it",
+    )(command)
+    command = click.option(
+        "--until-caught-up",
+        is_flag=True,
+        help="end following, with exit code 0, when the target has caught up",
+    )(command)
+    return click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")(
+        command
+    )
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Refuse options of a command that do nothing beside others, with its usage."""
+    from alternator_migrate.cli.combinations import clash  # noqa: PLC0415 # keeps -h fast
+
+    if wrong := clash(options):
+        raise click.UsageError(wrong)
+
+
+def share(text: str | None) -> float | None:
+    """A share of all, from 1% or 0.01."""
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"{text!r} is not a share such as 1% or 0.01")
+    return share
+
+
+def wish_of(options: dict[str, Any]) -> Any:
+    """What is wished for engines; its options are taken out of `options`."""
+    from alternator_migrate.engines import EngineOptions  # noqa: PLC0415 # keeps -h fast
+
+    return EngineOptions(*(options.pop(name) for name in ("engine", "workers", "scheduler")))
+
+
+def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
+    """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
+    from alternator_migrate.config import is_arn, load  # noqa: PLC0415 # keeps -h fast
+
+    given = {name: options.pop(name) for name in FLAGS}
+    flags = {
+        FLAGS[name][0]: (f"--{name.replace('_', '-')}", value)
+        for name, value in given.items()
+        if value is not None
+    }
+    if flags and config is None:
+        kinds = {"source.type": "dynamodb", "target.type": "alternator"}
+        flags = {**{path: ("--table", kind) for path, kind in kinds.items()}, **flags}
+    table = given["table"]
+    if table and not is_arn(table):
+        flags = {"target.table": ("--table", table), **flags}
+    return load(config, flags, options.pop("assignments"))

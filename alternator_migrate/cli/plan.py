@@ -1,0 +1,193 @@
+"""What `plan` prints, and what `run` says before it begins."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from alternator_migrate.cli.report import duration, size_text
+from alternator_migrate.cli.stream_plan import change_lines, refusal_warnings, stream_warnings
+from alternator_migrate.config import Settings
+from alternator_migrate.connectors import (
+    Pair,
+    Service,
+    backlog,
+    check_late,
+    held,
+    of_servers,
+    ttl_text,
+    way_back,
+)
+from alternator_migrate.core.model import Limits
+from alternator_migrate.core.runtime import usable_cores
+from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Throughput
+from alternator_migrate.engines import EngineOptions, choose
+from alternator_migrate.savepoints import skipped_text
+from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text
+
+_SKEW_SECONDS: Final = 300
+
+
+async def plan_text(settings: Settings, pair: Pair) -> str:
+    """The whole text of `plan`. Reads at most one page of the source; writes nothing. Raises
+    `UsageError` where `run` would refuse an existing target."""
+    await check_late(pair.inspection, pair.target)
+    lines = [
+        *_tables(settings, pair),
+        *_schema(pair),
+        *_estimates(settings, pair),
+        *await change_lines(settings, pair),
+        *_validation(settings, pair),
+        *[f"note: {text}" for text in way_back(pair)],
+        *[f"warning: {text}" for text in await stream_warnings(settings, pair)],
+        *[f"warning: {text}" for text in await refusal_warnings(settings, pair)],
+        *[f"warning: {text}" for text in await _warnings(settings, pair)],
+        "Nothing was written.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
+    found = pair.inspection
+    yield f"source  {settings.source.table} at {_address(pair.source)}"
+    yield f"        {_extent(found.source)}"
+    state = "exists and fits" if found.existing else "will be created"
+    yield f"target  {found.plan.spec.name} at {_address(pair.target)}: {state}"
+
+
+def _extent(state: TableState) -> str:
+    """How large a table is, as far as its server says: DynamoDB counts every six hours,
+    Alternator never."""
+    if not state.items and not state.size:
+        return "the server counts no items: how many there are is not known"
+    items = f"{state.items:,} items" if state.items else "an unknown number of items"
+    return f"about {items}, {size_text(state.size)} (the server's own figures, up to 6 hours old)"
+
+
+def _about(figure: float) -> str:
+    """An estimate; 0 where it has nothing to go by."""
+    return f"about {figure:,.0f}" if figure else "not known"
+
+
+def _address(service: Service) -> str:
+    return f"{service.lane.nodes.contacts[0]} ({service.dialect.name})"
+
+
+def _schema(pair: Pair) -> Iterator[str]:
+    plan = pair.inspection.plan
+    spec = plan.spec
+    yield "schema"
+    for element in spec.keys:
+        yield f"  key      {element.name} ({spec.attributes[element.name]}) {element.type}"
+    for index in spec.indexes:
+        keys = ", ".join(f"{e.name} ({spec.attributes[e.name]}) {e.type}" for e in index.keys)
+        kind = "local" if index.local else "global"
+        when = ", built after the data" if index in plan.late else ""
+        projection = index.projection.get("ProjectionType", "ALL")
+        yield f"  index    {index.name}: {kind}, {keys}, projection {projection}{when}"
+    yield f"  billing  {_billing(spec)}"
+    if spec.ttl_attribute:
+        yield f"  TTL      {spec.ttl_attribute}, enabled after the data"
+    for key, value in sorted(spec.tags.items()):
+        yield f"  tag      {key}={value}"
+    for note in (*plan.notes, *pair.inspection.unknown):
+        yield f"  note     {note}"
+
+
+def _billing(spec: TableSpec) -> str:
+    if spec.throughput is None:
+        return "PAY_PER_REQUEST"
+    units: Throughput = spec.throughput
+    return f"PROVISIONED, {units.read} read and {units.write} write units"
+
+
+def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
+    state = pair.inspection.source
+    unit = 4096 if settings.source.consistent_read else 8192
+    read_units = math.ceil(state.size / unit)
+    write_units = max(state.items, math.ceil(state.size / 1024))
+    options = pair.target.options
+    batch = options.max_items_per_batch if options else 25
+    segments = len(pair.inspection.segments)
+    choice = choose(EngineOptions(), settings, pair, usable_cores())
+    readers = pair.concurrency.readers * (1 if settings.source.max_map_tasks else choice.workers)
+    yield "work"
+    yield f"  engine          {choice.text}"
+    yield f"  segments        {segments}, at most {min(segments, readers)} read at once"
+    if settings.skip_segments:
+        yield f"  skipped         {skipped_text(settings)}"
+    requests = max(math.ceil(state.items / batch), math.ceil(state.size / Limits(batch).size))
+    if settings.source.filter:
+        yield f"  filter          {_filter(pair.source)}"
+    yield f"  read units      {_about(read_units)}"
+    yield f"  write requests  {_about(requests)} of up to {batch} items"
+    yield f"  write units     {_about(write_units)}"
+    times = []
+    for side, cap, units in (
+        ("source", pair.read_cap, read_units),
+        ("target", pair.write_cap, write_units),
+    ):
+        if cap is not None:
+            times.append(units / cap)
+            yield f"  pace            {side} capped at {cap:g} units/s{_share(pair, side, cap)}"
+        else:
+            yield f"  pace            {side} not capped"
+    if any(times):
+        yield f"  time            at least {duration(max(times))} at that pace"
+    elif times:
+        yield "  time            not known"
+    else:
+        yield "  time            as fast as both sides and this machine allow"
+
+
+def _filter(source: Service) -> str:
+    """Where a filter is applied, and at what cost."""
+    if source.dialect.filters_by_value:
+        return "judged by the source; what it leaves out costs read units, too"
+    name = source.dialect.name
+    return f"judged here, as {name} compares numbers by their notation: whole pages are read"
+
+
+def _validation(settings: Settings, pair: Pair) -> Iterator[str]:
+    """How `validate` would compare the tables, and what that reads."""
+    options = ValidateOptions()
+    mode, _ = choose_mode(settings, options, pair.inspection.source)
+    state = pair.inspection.source
+    unit = 4096 if settings.source.consistent_read else 8192
+    scans = math.ceil(state.size / unit), math.ceil(state.size / 4096)
+    each = math.ceil(state.size / max(state.items, 1) / 4096) * state.items
+    source, target = scans if mode == "digest" else (scans[0] + each, scans[1] + each)
+    yield "validation"
+    yield f"  compares by     {mode_text(settings, options, pair)}"
+    yield f"  read units      {_about(source)} on the source, {_about(target)} on the target"
+
+
+def _share(pair: Pair, side: str, cap: float) -> str:
+    found = pair.inspection
+    state = found.source if side == "source" else found.existing
+    if state is None or state.spec.throughput is None:
+        return ""
+    units = state.spec.throughput
+    provisioned = units.read if side == "source" else units.write
+    return f", {cap / provisioned:.0%} of the {provisioned} provisioned"
+
+
+async def _warnings(settings: Settings, pair: Pair) -> list[str]:
+    found = pair.inspection
+    warnings = [*of_servers(pair)]
+    if found.existing:
+        warnings.append("the target table exists")
+        warnings += await held(pair.target)
+    if found.foreign_ttl:
+        refused = "; run refuses it unless target.copyTtl is false" * settings.target.copy_ttl
+        warnings.append(f"{ttl_text(pair)}{refused}")
+    for name, service in (("source", pair.source), ("target", pair.target)):
+        if service.skew is not None and abs(service.skew) > _SKEW_SECONDS:
+            warnings.append(
+                f"this machine's clock is {duration(abs(service.skew))} "
+                f"{'ahead of' if service.skew > 0 else 'behind'} the {name}'s: "
+                "signatures more than 15 minutes off are refused"
+            )
+    attribute = found.source.spec.ttl_attribute
+    if attribute:
+        warnings += await backlog(settings, pair.source, attribute)
+    return warnings

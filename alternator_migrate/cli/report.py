@@ -1,0 +1,316 @@
+"""What a run says: rates, the status line, the closing table, the JSON summary."""
+
+import json
+import math
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from rich.table import Table
+
+from alternator_migrate import __version__
+from alternator_migrate.core.counts import Counts
+from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.progress import FollowProgress, Progress
+
+Status = Literal["completed", "rejects", "differences", "stopped", "failed"]
+_WINDOW_SECONDS: Final = 30.0
+_UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
+
+
+@dataclass(slots=True)
+class Rates:
+    """Speed over the last 30 seconds of snapshots, and the time left at that speed."""
+
+    _seen: deque[tuple[float, int, int, float, int]] = field(default_factory=deque)
+
+    def note(self, progress: Progress, now: float) -> None:
+        """Take a snapshot into account; `now` is a monotonic clock in seconds."""
+        changes = progress.changes.counts.read if progress.changes else 0
+        self._seen.append((now, progress.handled, progress.bytes_read, progress.fraction, changes))
+        while now - self._seen[0][0] > _WINDOW_SECONDS:
+            self._seen.popleft()
+
+    @property
+    def items(self) -> float:
+        """Items per second."""
+        return self._slope(1)
+
+    @property
+    def size(self) -> float:
+        """Bytes read per second."""
+        return self._slope(2)
+
+    @property
+    def changes(self) -> float:
+        """Changes dealt with per second."""
+        return self._slope(4)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time until all is copied; None while it cannot be told."""
+        speed = self._slope(3)
+        return (1 - self._seen[-1][3]) / speed if speed > 0 else None
+
+    def _slope(self, column: Literal[1, 2, 3, 4]) -> float:
+        if len(self._seen) < 2 or self._seen[-1][0] == self._seen[0][0]:
+            return 0.0
+        first, last = self._seen[0], self._seen[-1]
+        return (last[column] - first[column]) / (last[0] - first[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended. `began` is epoch seconds."""
+
+    work: Literal["Migration", "Validation"]
+    status: Status
+    began: float
+    seconds: float
+    progress: Progress | None
+    error: str | None = None
+    savepoint: str | None = None
+    rejects: str | None = None
+
+
+def status_line(progress: Progress, rates: Rates) -> str:
+    """One line that tells how a migration stands."""
+    caught_up = ", caught up" if progress.changes and progress.changes.caught_up else ""
+    state = progress.state + caught_up + (f" (paced: {progress.paced})" if progress.paced else "")
+    read = max(progress.items.read, progress.examined)
+    expected = f"/{progress.expected:,}" if progress.expected >= read else ""
+    left = rates.seconds_left
+    parts = [
+        f"{progress.phase} {progress.fraction:.1%} {progress.handled:,}{expected}",
+        f"{rates.items:,.0f} items/s {size_text(rates.size)}/s",
+        f"Segments {progress.segments_done}/{progress.segments_total}",
+        f"Backlog {progress.backlog}",
+        f"Retries {progress.retries}",
+        *changes_parts(progress, rates),
+        f"State {state}",
+        f"ETA {duration(left) if left is not None else '-'}",
+    ]
+    return parts[0] + "; " + "; ".join(parts[1:])
+
+
+def changes_parts(progress: Progress, rates: Rates) -> list[str]:
+    """What a line tells of changes; nothing where none are followed."""
+    changes = progress.changes
+    if changes is None:
+        return []
+    parts = [
+        f"Changes {changes.counts.read:,} {rates.changes:,.0f}/s",
+        f"Waiting {changes.waiting:,}",
+    ]
+    return [*parts, f"Lag {lag_text(changes.lag)}"] if progress.state == "following" else parts
+
+
+def lag_text(lag: float | None) -> str:
+    """A lag for a person."""
+    return "unknown" if lag is None else duration(lag)
+
+
+def closing_table(ending: Ending) -> Table:
+    """The table that ends a run on a terminal."""
+    title = f"{ending.work} {ending.status}"
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column("what", style="bold")
+    table.add_column("figure", justify="right")
+    progress = ending.progress
+    if progress:
+        table.add_row("table", f"{progress.source} -> {progress.target}")
+        for what, figure in _figures(progress):
+            table.add_row(what, figure)
+    table.add_row("time", duration(ending.seconds))
+    return table
+
+
+def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
+    items, validated = progress.items, progress.validated
+    if progress.phase == "Copy":
+        yield "items read", f"{items.handled:,}"
+        yield "items written", f"{items.written:,}"
+        yield "skipped, expired", f"{items.skipped_expired:,}"
+        yield "rejected", f"{items.rejected:,}"
+        if not items.accounted:
+            yield "to be read again", f"{items.read - items.handled:,}"
+    if validated:
+        yield "items compared", f"{validated.compared:,}"
+        yield "missing", f"{validated.missing:,}"
+        yield "different", f"{validated.different:,}"
+        yield "extra", f"{validated.extra:,}"
+        yield "repaired", f"{validated.repaired:,}"
+    yield "segments", f"{progress.segments_done}/{progress.segments_total}"
+    if progress.phase == "Copy":
+        yield "batches", f"{progress.batches:,}"
+    yield "retries (throttled)", f"{progress.retries:,} ({progress.throttled:,})"
+    yield "bytes read", size_text(progress.bytes_read)
+    yield "items per second", f"{progress.speed:,.0f}"
+    if progress.changes:
+        yield from _changes_rows(progress.changes)
+
+
+def closing_lines(ending: Ending) -> Iterator[str]:
+    """The sentences that end a run without a terminal."""
+    progress, time_taken = ending.progress, duration(ending.seconds)
+    work = ending.work
+    if progress is None:
+        done = "copied" if work == "Migration" else "compared"
+        yield f"{work} {ending.status} after {time_taken}; nothing was {done}"
+        return
+    items, validated = progress.items, progress.validated
+    segments = f"{progress.segments_done}/{progress.segments_total} segments in {time_taken}"
+    if progress.phase == "Copy":
+        yield (
+            f"{work} {ending.status}: read {items.handled:,} = written {items.written:,} + skipped "
+            f"{items.skipped_expired:,} + rejected {items.rejected:,}{_again_text(items)}; "
+            f"{segments}{_changes_text(progress.changes)}"
+        )
+    if validated:
+        said = f"compared {validated.compared:,}; missing {validated.missing:,}, different "
+        said += (
+            f"{validated.different:,}, extra {validated.extra:,}; repaired {validated.repaired:,}"
+        )
+        if progress.phase == "Copy":
+            yield f"Validation: {said}"
+        else:
+            yield f"{work} {ending.status}: {said}; {segments}"
+
+
+def _again_text(items: Counts) -> str:
+    """What was read and neither written nor refused when a run ended early."""
+    again = items.read - items.handled
+    return f" ({again:,} more are to be read again)" if again else ""
+
+
+def _changes_rows(changes: FollowProgress) -> Iterator[tuple[str, str]]:
+    counts = changes.counts
+    yield "changes read", f"{counts.read + changes.waiting:,}"
+    yield "changes applied", f"{counts.applied:,}"
+    yield "deletions by TTL", f"{counts.expired:,}"
+    yield "superseded", f"{counts.superseded:,}"
+    yield "changes rejected", f"{counts.rejected:,}"
+    yield "changes waiting", f"{changes.waiting:,}"
+    yield "lag", lag_text(changes.lag)
+
+
+def _changes_text(changes: FollowProgress | None) -> str:
+    if changes is None:
+        return ""
+    counts = changes.counts
+    return (
+        f"; changes: read {counts.read + changes.waiting:,} = applied {counts.applied:,} + "
+        f"superseded {counts.superseded:,} + rejected {counts.rejected:,} + waiting "
+        f"{changes.waiting:,}; lag {lag_text(changes.lag)}"
+    )
+
+
+def summary(ending: Ending) -> dict[str, Any]:
+    """The JSON summary of a run."""
+    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ending.began))
+    return {
+        "version": __version__,
+        "status": ending.status,
+        "error": ending.error,
+        "started": began,
+        "seconds": round(ending.seconds, 3),
+        "tables": [_table_summary(ending.progress)] if ending.progress else [],
+        "savepoint": ending.savepoint,
+        "rejects": ending.rejects,
+    }
+
+
+def size_text(size: float) -> str:
+    """A number of bytes for a person: 11.9 MB."""
+    if size < 1000:
+        return f"{size:.0f} B"
+    power = min(int(math.log10(size) / 3), len(_UNITS))
+    return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"
+
+
+def duration(seconds: float) -> str:
+    """A time for a person: 4m18s."""
+    if round(seconds) < 60:
+        return f"{seconds:.1f}s" if seconds < 9.95 else f"{seconds:.0f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours}h"
+    return f"{hours}h{minutes}m" if hours else f"{minutes}m{rest}s"
+
+
+def _table_summary(progress: Progress) -> Mapping[str, Any]:
+    """The counts of a table. What an early end left under way does not count as read: it is to be
+    read again."""
+    return {
+        "source": progress.source,
+        "target": progress.target,
+        "segments": {"total": progress.segments_total, "done": progress.segments_done},
+        "items": asdict(replace(progress.items, read=progress.items.handled)),
+        "bytes_read": progress.bytes_read,
+        "batches": progress.batches,
+        "retries": progress.retries,
+        "throttled": progress.throttled,
+        "changes": _changes_summary(progress.changes),
+        "validation": asdict(progress.validated) if progress.validated else None,
+    }
+
+
+def _changes_summary(changes: FollowProgress | None) -> Mapping[str, Any] | None:
+    """Of all changes `read`, those neither applied, superseded nor rejected are `waiting`."""
+    if changes is None:
+        return None
+    counts = changes.counts
+    return {
+        "read": counts.read + changes.waiting,
+        "applied": counts.applied,
+        "superseded": counts.superseded,
+        "rejected": counts.rejected,
+        "expired": counts.expired,
+        "waiting": changes.waiting,
+        "lag_seconds": None if changes.lag is None else round(changes.lag, 3),
+    }
+
+
+def check_destination(path: str | None) -> None:
+    """Raise `UsageError` where a summary could not be written to `path`."""
+    if path is None or path == "-":
+        return
+    file = Path(path)
+    if not file.parent.is_dir():
+        raise UsageError(f"--summary-json: there is no folder {file.parent}")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise UsageError(f"--summary-json: {path} cannot be written")
+
+
+def write_summary(path: str, ending: Ending) -> None:
+    """Write the summary to a file, or for `-` to standard output. Raises `MigrateError`."""
+    text = json.dumps(summary(ending)) + "\n"
+    if path == "-":
+        print_out(text)
+        return
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MigrateError(
+            f"{ending.work} {ending.status}, but the summary cannot be written to {path}: "
+            f"{error.strerror}",
+            "Run it again with another path: what is done is not done again.",
+        ) from error
+
+
+def print_out(text: str) -> None:
+    """Write to standard output. Raises `MigrateError` where that cannot take it."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # what is left in the buffer is tried again at exit, and would fail with a traceback
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise MigrateError(f"cannot write to standard output: {error.strerror}") from error

@@ -1,0 +1,74 @@
+"""The lines of `status`: where a migration stands, from its savepoint."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from alternator_migrate.cli.report import duration, size_text
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.state import FollowState
+from alternator_migrate.savepoints import Store, holder, progress_of
+
+_PHASES: Final = {
+    "spool": "changes are kept until the copy is complete",
+    "replay": "kept changes are being written",
+    "live": "live",
+    "ending": "over, the stream is being disabled",
+    "over": "over, the stream was disabled",
+}
+
+
+def status_lines(folder: Path, identity: str) -> Iterator[str]:
+    """Where a migration or a validation stands, from its newest savepoint; nothing without one."""
+    newest = Store(folder, identity).newest()
+    if newest is None:
+        return
+    path, savepoint = newest
+    progress = progress_of(savepoint)
+    running = holder(folder, identity)
+    over = savepoint.status in ("completed", "rejects", "differences")
+    command, what = ("validate", "validation ") if savepoint.comparison else ("run", "")
+    left = "" if over else f"; `{command}` goes on from here"
+    ended = "interrupted" if savepoint.status == "running" else savepoint.status
+    state = f"running, process {running}" if running else f"{ended}{left}"
+    age = max(time.time() - savepoint.written, 0.0)
+    written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(savepoint.written))
+    yield f"{progress.source} -> {progress.target}: {what}{state}"
+    yield f"  segments   {progress.segments_done}/{progress.segments_total} done"
+    yield from _counted(progress)
+    if savepoint.state.stream:
+        yield from _stream_lines(savepoint.state.stream)
+    yield f"  time       {duration(savepoint.seconds)} of running"
+    yield f"  savepoint  {path}, written {written} ({duration(age)} ago)"
+    if savepoint.rejects and savepoint.status != "completed":
+        yield f"  rejects    {savepoint.rejects}"
+    if savepoint.comparison and savepoint.comparison.findings_size:
+        yield f"  findings   {savepoint.comparison.findings}"
+
+
+def _counted(progress: Progress) -> Iterator[str]:
+    items, validated = progress.items, progress.validated
+    if validated:
+        yield (
+            f"  items      {validated.compared:,} compared; {validated.missing:,} missing, "
+            f"{validated.different:,} different, {validated.extra:,} extra; {validated.repaired:,} "
+            "repaired"
+        )
+        yield f"  bytes      {size_text(progress.bytes_read)} read in this stage"
+        return
+    yield (
+        f"  items      {items.read:,} read = {items.written:,} written + "
+        f"{items.skipped_expired:,} skipped + {items.rejected:,} rejected"
+    )
+    yield f"  bytes      {size_text(progress.bytes_read)} read, in {progress.batches:,} batches"
+
+
+def _stream_lines(stream: FollowState) -> Iterator[str]:
+    counts, waiting = stream.counts, stream.spool.changes if stream.spool else 0
+    yield (
+        f"  changes    {counts.read + waiting:,} read = {counts.applied:,} applied + "
+        f"{counts.superseded:,} superseded + {counts.rejected:,} rejected + {waiting:,} kept"
+    )
+    lag = "unknown" if stream.lag is None else duration(stream.lag)
+    yield f"  following  {_PHASES[stream.phase]}; lag {lag} at the savepoint"

@@ -1,0 +1,49 @@
+"""What tells one migration from another, and what decides which items arrive."""
+
+import hashlib
+import json
+from typing import Any
+
+from alternator_migrate.config.settings import Settings, SideSettings
+from alternator_migrate.core.state import CopyState
+
+
+def migration_identity(settings: Settings) -> str:
+    """What tells one migration from another: which table goes where."""
+    return fingerprint([_place(settings.source), _place(settings.target)])
+
+
+def validation_identity(settings: Settings) -> str:
+    """What tells one validation from another, and from the migration of the same tables."""
+    return fingerprint(["validation", migration_identity(settings)])
+
+
+def migration_shape(settings: Settings) -> str:
+    """What of the configuration decides which items arrive, and how they look."""
+    source = settings.source
+    item_filter = source.filter
+    return fingerprint(
+        [
+            sorted((rename.from_, rename.to) for rename in settings.renames),
+            [item_filter.expression, dict(item_filter.names), dict(item_filter.values)]
+            if item_filter
+            else None,
+            source.expired_items,
+        ]
+    )
+
+
+def skipped_segments(settings: Settings, state: CopyState, segments: int) -> frozenset[int]:
+    """The segments of `segments` that are not copied, nor to be copied."""
+    alone = settings.target.skip_initial_snapshot_transfer
+    left_out = range(segments) if alone else settings.skip_segments
+    return frozenset(left_out) - state.done
+
+
+def _place(side: SideSettings) -> list[Any]:
+    return [side.endpoint.contacts if side.endpoint else "aws", side.region, side.table]
+
+
+def fingerprint(value: object) -> str:
+    """What tells one plain value from others, 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,267 @@
+"""Kinds of configuration values: each turns a YAML value into a checked one, or says why not."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from alternator_migrate.config.arns import table_arn
+from alternator_migrate.config.variables import meant
+
+_HOST = re.compile(
+    r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*\.?"
+)
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):/+")
+_FILE: Final = "file"
+_BUCKETS: Final = ("s3", "aws-s3", "aws-bucket", "gcs", "gcp", "google-cloud-storage", "google-gcs")
+_FOLDERS: Final = ("filesystem", "path")
+_FOLDER_KEYS: Final = ("type", "path")
+_STREAMS: Final = ("dynamodb-streams", "dynamodb", "ddb")
+_NO_STREAM: Final = ("disabled", "none", "off")
+_KINESIS: Final = ("kinesis", "kinesis-data-streams")
+Kind = Callable[[Any], Any]
+"""Takes a plain YAML value, returns the checked one; raises `ValueError` with what is wanted."""
+
+
+class Wrong(ValueError):
+    """What is wrong with parts of a value: of each its path within the value, and what is
+    wanted."""
+
+    def __init__(self, parts: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path} {message}" for path, message in parts))
+        self.parts = parts
+
+
+def wrong_parts(error: ValueError) -> Sequence[tuple[str, str]]:
+    """Every part that a kind refused, with what is wrong; the path of the whole value is ""."""
+    return error.parts if isinstance(error, Wrong) else [("", str(error))]
+
+
+def each_of(kind: Kind, parts: Iterable[tuple[str, Any]]) -> list[Any]:
+    """What a kind makes of each part of a value, given with its path. Raises `Wrong`."""
+    found, wrong = [], []
+    for path, value in parts:
+        try:
+            found.append(kind(value))
+        except ValueError as error:
+            wrong += [(path + inner, message) for inner, message in wrong_parts(error)]
+    if wrong:
+        raise Wrong(wrong)
+    return found
+
+
+def key(
+    kind: Kind, doc: str, *, default: Any = None, required: bool = False, secret: bool = False
+) -> Any:
+    """A configuration key as a dataclass field; `doc` is one line for the reference."""
+    metadata = {"kind": kind, "doc": doc, "required": required, "secret": secret}
+    if isinstance(default, list | dict):
+        made = type(default)
+        return field(default_factory=lambda: made(default), metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+def section(settings: type, doc: str, *, optional: bool = True) -> Any:
+    """A nested section; where the configuration does not have it, None if it is optional, else
+    the section of all defaults."""
+    metadata = {"section": settings, "doc": doc, "optional": optional}
+    return field(default=None, metadata=metadata)
+
+
+def sections(settings: type, doc: str) -> Any:
+    """A list of sections."""
+    return field(default=(), metadata={"sections": settings, "doc": doc})
+
+
+def ignored(doc: str = "") -> Any:
+    """A key of ScyllaDB Migrator that means nothing here: accepted, with a warning."""
+    return field(default=None, metadata={"ignored": True, "doc": doc}, repr=False)
+
+
+def any_text(value: Any) -> str:
+    """A string; YAML's numbers count as the text that was written."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("must be a text")  # one error type for every kind
+    return str(getattr(value, "written", value))
+
+
+def text(value: Any) -> str:
+    """A string that is not empty."""
+    if value == "":
+        raise ValueError("must not be empty")
+    return any_text(value)
+
+
+def table_name(value: Any) -> str:
+    """The name of a table, or its ARN."""
+    name = text(value)
+    table_arn(name)
+    return name
+
+
+def local_path(value: Any) -> str:
+    """A path of this machine, which file:// may stand before."""
+    path = text(value)
+    found = _SCHEME.match(path)
+    if found is None:
+        return path
+    if found["scheme"].lower() != _FILE:
+        raise ValueError(
+            f"must be a path of this machine, not of {found['scheme']}://: name a local one, or "
+            "where that storage is mounted"
+        )
+    return f"/{path[found.end() :]}"
+
+
+def savepoint_folder(value: Any) -> str | None:
+    """The folder of {type: filesystem, path: ...}, as ScyllaDB Migrator has it; None without a
+    path of its own."""
+    if not isinstance(value, dict):
+        raise ValueError("must be a section such as {type: filesystem, path: ...}")
+    kind = value.get("type")
+    if kind not in _FOLDERS:
+        where = "in a bucket are" if kind in _BUCKETS else f"of type {kind!r} are"
+        raise Wrong(
+            [
+                (
+                    ".type",
+                    f"savepoints {where} not in this version: write {{type: filesystem}} and name "
+                    "a folder of this machine, which may be a mounted volume",
+                )
+            ]
+        )
+    if unknown := [name for name in value if name not in _FOLDER_KEYS]:
+        raise Wrong([(f".{name}", f"is not a key of type {kind}") for name in unknown])
+    path = value.get("path")
+    return None if path is None else each_of(local_path, [(".path", path)])[0]
+
+
+def flag(value: Any) -> bool:
+    """true or false."""
+    value = meant(value)
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def follows(value: Any) -> bool:
+    """Whether changes are followed: true or false, or {type: ...} as ScyllaDB Migrator has it."""
+    if not isinstance(value, dict):
+        return flag(value)
+    kind = value.get("type")
+    if kind in _STREAMS or kind in _NO_STREAM:
+        return kind in _STREAMS
+    if kind in _KINESIS:
+        raise Wrong(
+            [(".type", f"{kind}: following from Kinesis is not in this version; {_STREAMS[0]} is")]
+        )
+    raise Wrong([(".type", f"must be {_STREAMS[0]} or {_NO_STREAM[0]}, not {kind!r}")])
+
+
+def integer(lowest: int, highest: int = 2**31 - 1) -> Kind:
+    """A whole number within bounds, both inclusive."""
+
+    def check(value: Any) -> int:
+        value = meant(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            bounds = (
+                f"from {lowest} to {highest}" if highest < 2**31 - 1 else f"of at least {lowest}"
+            )
+            raise ValueError(f"must be a whole number {bounds}, not {value!r}")
+        return int(value)
+
+    return check
+
+
+def number(lowest: float, highest: float = float("inf")) -> Kind:
+    """A number within bounds, both inclusive."""
+
+    def check(value: Any) -> float:
+        value = meant(value)
+        wrong_type = isinstance(value, bool) or not isinstance(value, int | float)
+        if wrong_type or not lowest <= value <= min(highest, sys.float_info.max):
+            bounds = f"from {lowest:g} to {highest:g}" if highest < float("inf") else ""
+            bounds = bounds or f"of at least {lowest:g}"
+            raise ValueError(f"must be a number {bounds}, not {value!r}")
+        return float(value)
+
+    return check
+
+
+def one_of(*choices: str) -> Kind:
+    """One of a few words."""
+
+    def check(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"must be {' or '.join(choices)}, not {value!r}")
+        return str(value)
+
+    return check
+
+
+def one_of_in_any_case(*choices: str) -> Kind:
+    """One of a few words, in capitals or not."""
+    known = {choice.lower(): choice for choice in choices}
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value.lower() not in known:
+            raise ValueError(f"must be {' or '.join(choices)}, not {value!r}")
+        return known[value.lower()]
+
+    return check
+
+
+def list_of(kind: Kind) -> Kind:
+    """A list whose elements are all of one kind."""
+
+    def check(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise ValueError("must be a list")
+        return tuple(each_of(kind, ((f"[{i}]", element) for i, element in enumerate(value))))
+
+    return check
+
+
+def mapping(kind: Kind) -> Kind:
+    """A mapping from texts to values of one kind."""
+
+    def check(value: Any) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError("must be a mapping of names to values")
+        if "" in value:
+            raise ValueError("must have no name that is empty")
+        names = [text(name) for name in value]
+        elements = zip(names, value.values(), strict=True)
+        return dict(
+            zip(names, each_of(kind, ((f".{n}", each) for n, each in elements)), strict=True)
+        )
+
+    return check
+
+
+def base_url(value: Any) -> str:
+    """An http or https URL of a host, without a path."""
+    address = text(value).rstrip("/")
+    try:
+        parts = urlsplit(address)
+        rest: tuple[Any, ...] = (parts.path, parts.query, parts.fragment, parts.username)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fits, rest = False, ()
+    if "_" in str(parts.hostname if fits else ""):
+        raise ValueError(
+            f"has _ in its host name, which no host name may have: {value!r}; use another name of "
+            "the host, or its IP address"
+        )
+    if not fits or any(rest) or not _HOST.fullmatch(str(parts.hostname)):
+        raise ValueError(f"must be like http://host:8000, not {value!r}")
+    return address
+
+
+def host_name(value: Any) -> str:
+    """A host name, mostly with its scheme, sometimes with its port."""
+    address = text(value).rstrip("/")
+    base_url(address if "://" in address else f"http://{address}")
+    return address

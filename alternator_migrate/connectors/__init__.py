@@ -1,0 +1,99 @@
+"""Opens, from settings, what can be read from and written to, behind the ports."""
+
+from alternator_migrate.connectors.build import page_items, renamer_of, source_of, target_of
+from alternator_migrate.connectors.inspect import Inspection, check_ttl
+from alternator_migrate.connectors.job import (
+    LocalConfig,
+    TableJob,
+    TravellingConfig,
+    portable_config,
+)
+from alternator_migrate.connectors.late_indexes import check_late
+from alternator_migrate.connectors.lookup import DynamoDBLookup
+from alternator_migrate.connectors.pair import (
+    Pair,
+    is_shared,
+    item_filter,
+    matcher_of,
+    most_slices,
+    notes,
+    open_pair,
+    rejects_file,
+    segments_to_copy,
+    ttl_text,
+    wanted,
+)
+from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
+from alternator_migrate.connectors.remarks import of_servers, way_back
+from alternator_migrate.connectors.samples import backlog, held
+from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
+from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.source_stream import (
+    NO_STREAMS,
+    STREAMS_FEATURE,
+    SourceStream,
+    disable_stream,
+    find_stream,
+)
+from alternator_migrate.connectors.stream_traits import (
+    ALTERNATOR,
+    WRITE_ISOLATION,
+    shown_late,
+    squash_warning,
+)
+from alternator_migrate.connectors.target_table import (
+    check_empty,
+    lacking,
+    prepare_target,
+    what_stays,
+)
+from alternator_migrate.connectors.writer import DynamoDBTarget
+
+__all__ = [
+    "ALTERNATOR",
+    "NO_STREAMS",
+    "STREAMS_FEATURE",
+    "WRITE_ISOLATION",
+    "DynamoDBLookup",
+    "DynamoDBSource",
+    "DynamoDBTarget",
+    "Expiry",
+    "Inspection",
+    "LocalConfig",
+    "Pair",
+    "RejectsFile",
+    "RejectsSource",
+    "Service",
+    "SourceStream",
+    "TableJob",
+    "TravellingConfig",
+    "backlog",
+    "check_empty",
+    "check_late",
+    "check_ttl",
+    "disable_stream",
+    "find_stream",
+    "held",
+    "is_shared",
+    "item_filter",
+    "lacking",
+    "matcher_of",
+    "most_slices",
+    "notes",
+    "of_servers",
+    "open_pair",
+    "page_items",
+    "portable_config",
+    "prepare_target",
+    "rejects_file",
+    "renamer_of",
+    "segments_to_copy",
+    "shown_late",
+    "source_of",
+    "squash_warning",
+    "target_of",
+    "ttl_text",
+    "wanted",
+    "way_back",
+    "what_stays",
+]

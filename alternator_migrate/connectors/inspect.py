@@ -1,0 +1,87 @@
+"""Looks at both tables before anything is written, and chooses the segments."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from alternator_migrate.connectors import target_table
+from alternator_migrate.connectors.target_table import TargetPlan
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.model import Segment
+from alternator_migrate.dynamodb import rights, table_schema
+from alternator_migrate.dynamodb.absence import absent
+from alternator_migrate.dynamodb.table import Table
+from alternator_migrate.dynamodb.table_schema import TableState
+
+_SEGMENT_BYTES: Final = 100_000_000
+_MOST_SEGMENTS: Final = 4096
+_UNKNOWN_SIZE_SEGMENTS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found before anything is written: the source, the target's plan, the target
+    table if it exists, the segments to read, and what nobody may know (`unknown`)."""
+
+    source: TableState
+    plan: TargetPlan
+    existing: TableState | None
+    segments: tuple[Segment, ...]
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def foreign_ttl(self) -> str | None:
+        """The attribute by which an existing target expires items, where the source does not."""
+        attribute = self.existing.spec.ttl_attribute if self.existing else None
+        return None if attribute == self.plan.expires else attribute
+
+
+def choose_segments(size: int, cores: int, wanted: int | None) -> tuple[Segment, ...]:
+    """The segments of a Scan: `wanted` exactly, else about 100 MB each for a table of `size`
+    bytes, at least two a core, at most 4,096; 64 where the size is not known (0)."""
+    by_size = math.ceil(size / _SEGMENT_BYTES) if size else _UNKNOWN_SIZE_SEGMENTS
+    total = wanted or min(max(by_size, 2 * cores), _MOST_SEGMENTS)
+    return tuple(Segment(index, total) for index in range(total))
+
+
+async def look(
+    source: Table,
+    target: Table,
+    planned: Callable[[TableState], TargetPlan],
+    chosen: Callable[[TableState], tuple[Segment, ...]],
+    needs: rights.Needs,
+) -> Inspection:
+    """Inspect both tables; writes nothing.
+
+    Raises `UsageError` where the source is absent, where an existing target does not fit or is
+    the source itself, or where the right to know what `needs` says is lacking.
+    """
+    state = await source.inspect()
+    if state is None:
+        raise await absent(source, "source")
+    rights.check_source(state, needs)
+    plan = planned(state)
+    existing = await target.inspect()
+    if existing:
+        if table_schema.same_table(state, existing):
+            raise UsageError(
+                f"source and target are the same table: {state.arn}, id {state.id}",
+                "Check the table, region, endpoint and credentials of both.",
+            )
+        rights.check_target(existing, needs)
+        target_table.check_existing(plan, existing)
+    unknown = tuple(rights.notes(state, existing, needs))
+    return Inspection(state, plan, existing, chosen(state), unknown)
+
+
+def check_ttl(inspection: Inspection, *, copied: bool) -> None:
+    """Raise `UsageError` for an existing target that would delete what the source keeps, unless
+    its TTL is the user's own affair (not `copied` from the source)."""
+    if copied and (attribute := inspection.foreign_ttl):
+        raise UsageError(
+            f"the target table {inspection.plan.spec.name} expires items by {attribute!r}, which "
+            "the source does not: it would delete items that the source keeps",
+            "Disable TTL on the target, or set target.copyTtl: false to write into it all the "
+            "same.",
+        )

@@ -1,0 +1,90 @@
+"""Jobs of workers: a table's work on an engine."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
+
+from alternator_migrate.config import Loaded, PortableConfig, Settings, literal_secrets, recipe
+from alternator_migrate.connectors.inspect import Inspection
+from alternator_migrate.connectors.pair import Pair
+from alternator_migrate.connectors.service import open_service
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.model import Concurrency
+
+
+class TravellingConfig(Protocol):
+    """A configuration that travels."""
+
+    def settings(self) -> Settings:
+        """The settings on this machine. Raises `ConfigError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalConfig:
+    """Settings as this machine has read them, secrets included: for processes of this machine."""
+
+    known: Settings = field(repr=False)
+
+    def settings(self) -> Settings:
+        """The settings."""
+        return self.known
+
+
+@dataclass(frozen=True, slots=True)
+class TableJob:
+    """What workers have to know of the two tables, whatever they do with them."""
+
+    configuration: TravellingConfig
+    inspection: Inspection
+    read_cap: float | None
+    write_cap: float | None
+    concurrency: Concurrency
+    key: str = field(default_factory=lambda: uuid.uuid4().hex, kw_only=True)
+
+    @classmethod
+    def between(cls, configuration: TravellingConfig, pair: Pair, *own: object) -> Self:
+        """The job between open `sides`, with what is its own."""
+        inspection = replace(pair.inspection, segments=())
+        return cls(configuration, inspection, pair.read_cap, pair.write_cap, pair.concurrency, *own)
+
+    def check(self) -> None:
+        """Raise `ConfigError` where a variable that the configuration names is not set here."""
+        self.configuration.settings()
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[Settings, Pair]]:
+        """The settings, and both sides; their nodes are watched meanwhile. Raises
+        `MigrateError`."""
+        settings, concurrency = self.configuration.settings(), self.concurrency
+        patience = settings.retry_budget_seconds
+        async with (
+            open_service("source", settings.source, concurrency.readers, patience) as source,
+            open_service("target", settings.target, concurrency.writers, patience) as target,
+            asyncio.TaskGroup() as group,
+        ):
+            watching = [group.create_task(side.watch()) for side in (source, target)]
+            yield (
+                settings,
+                Pair(source, target, self.inspection, self.read_cap, self.write_cap, concurrency),
+            )
+            for task in watching:
+                task.cancel()
+
+
+def portable_config(loaded: Loaded, scheduler: str | None) -> PortableConfig:
+    """The configuration as it goes to a cluster: with literal secrets only where TLS hides them.
+
+    Raises `UsageError` for others.
+    """
+    secrets = ", ".join(literal_secrets(loaded))
+    if secrets and scheduler and not scheduler.startswith("tls://"):
+        raise UsageError(
+            f"{secrets} would travel in the clear to {scheduler}",
+            "Write ${VAR} in the configuration and set that variable on the workers, or use a "
+            "scheduler with tls://.",
+        )
+    return recipe(loaded, with_secrets=True)

@@ -1,0 +1,227 @@
+"""The pair of source and target, opened from settings."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alternator_migrate.config import Settings, skipped_segments
+from alternator_migrate.connectors.inspect import Inspection, choose_segments, look
+from alternator_migrate.connectors.late_indexes import settled
+from alternator_migrate.connectors.rejects_file import RejectsFile
+from alternator_migrate.connectors.remarks import of_servers
+from alternator_migrate.connectors.scan import Filter, check_filter
+from alternator_migrate.connectors.service import Service, open_service
+from alternator_migrate.connectors.target_table import TargetPlan, check_internal, plan_target
+from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.model import Concurrency, Item
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.runtime import usable_cores
+from alternator_migrate.core.state import CopyState
+from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.dialect import Dialect
+from alternator_migrate.dynamodb.expressions import ExpressionError, matcher
+from alternator_migrate.dynamodb.rights import Needs
+from alternator_migrate.dynamodb.table_schema import TableState
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both services, open, and what was found there; `streams` leads to the source's streams
+    where changes are to be followed."""
+
+    source: Service
+    target: Service
+    inspection: Inspection
+    read_cap: float | None
+    write_cap: float | None
+    concurrency: Concurrency
+    streams: HttpClient | None = None
+
+
+@asynccontextmanager
+async def open_pair(
+    settings: Settings, segments: int | None = None, workers: int | None = None
+) -> AsyncIterator[Pair]:
+    """Connect to both sides and look at the tables; nothing is written. `segments` is the total
+    that an earlier run used, `workers` how many are wished for (None: one a core).
+
+    Raises `UsageError` for whatever keeps a migration from beginning.
+    """
+    concurrency, patience = _concurrency(settings), settings.retry_budget_seconds
+    async with AsyncExitStack() as stack:
+        try:
+            source = await stack.enter_async_context(
+                open_service("source", settings.source, concurrency.readers, patience)
+            )
+            target = await stack.enter_async_context(
+                open_service("target", settings.target, concurrency.writers, patience)
+            )
+            check_internal("source", settings.source.table, source.dialect)
+            inspection = await look(
+                source.table,
+                target.table,
+                lambda state: _plan(settings, state, target.dialect),
+                lambda state: choose_segments(
+                    state.size,
+                    workers or usable_cores(),
+                    segments or settings.source.scan_segments,
+                ),
+                _needs(settings),
+            )
+            inspection = await settled(inspection, target)
+            await _check_filter(settings, source)
+            follows = settings.target.stream_changes
+            streams = await stack.enter_async_context(source.streams()) if follows else None
+        except UsageError:
+            raise
+        except MigrateError as error:
+            raise UsageError(error.args[0], error.hint) from error
+        yield Pair(
+            source,
+            target,
+            inspection,
+            read_cap=_read_cap(settings, inspection, source),
+            write_cap=_write_cap(settings, inspection, target),
+            concurrency=concurrency,
+            streams=streams,
+        )
+
+
+def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) -> Inspection:
+    total = found.segments[0].total if found.segments else 0
+    left_out = skipped_segments(settings, state, total)
+    return replace(found, segments=tuple(s for s in found.segments if s.index not in left_out))
+
+
+def rejects_file(
+    settings: Settings, found: Inspection, path: str | None, counted: int
+) -> RejectsFile:
+    """The file of what the target refuses: that of an earlier run, which `counted` so many, or a
+    new one."""
+    folder, names = Path(settings.savepoints.path), found.plan.spec.key_names
+    return RejectsFile(folder, names, settings.max_rejects, path, counted)
+
+
+def _concurrency(settings: Settings) -> Concurrency:
+    concurrency = Concurrency()
+    if settings.source.max_map_tasks:
+        concurrency = replace(concurrency, readers=settings.source.max_map_tasks)
+    options = settings.target.alternator
+    if options and options.max_connections:
+        concurrency = replace(concurrency, writers=options.max_connections)
+    options = settings.source.alternator
+    if options and options.max_connections:
+        concurrency = replace(
+            concurrency, readers=min(concurrency.readers, options.max_connections)
+        )
+    return concurrency
+
+
+def _needs(settings: Settings) -> Needs:
+    target = settings.target
+    skips = settings.source.expired_items == "skip"
+    return Needs(copy_ttl=target.copy_ttl, copy_tags=target.copy_tags, skip_expired=skips)
+
+
+def _plan(settings: Settings, state: TableState, dialect: Dialect) -> TargetPlan:
+    target = settings.target
+    return plan_target(
+        state,
+        dialect,
+        name=target.name,
+        renames={rename.from_: rename.to for rename in settings.renames},
+        billing_mode=target.billing_mode,
+        copy_ttl=target.copy_ttl,
+        copy_tags=target.copy_tags,
+        extra_tags=target.tags,
+        indexes=target.indexes,
+    )
+
+
+def item_filter(settings: Settings, source: Service) -> Filter | None:
+    """The filter of the user's, if there is one that the source is to apply."""
+    given = settings.source.filter
+    if not given or not source.dialect.filters_by_value:
+        return None
+    return Filter(given.expression, given.names, given.values)
+
+
+def wanted(settings: Settings, source: Service) -> Callable[[Item], bool] | None:
+    """The filter of the user's, if there is one that is to be applied here: on a source that
+    compares numbers by their notation it would leave out what it should not."""
+    return None if source.dialect.filters_by_value else matcher_of(settings)
+
+
+def matcher_of(settings: Settings) -> Callable[[Item], bool] | None:
+    """The filter of the user's, for items at hand. Raises `UsageError` for what is none."""
+    given = settings.source.filter
+    try:
+        return matcher(given.expression, given.names, given.values) if given else None
+    except ExpressionError as error:
+        raise UsageError(f"source.filter cannot be applied: {error}") from error
+
+
+async def _check_filter(settings: Settings, source: Service) -> None:
+    wanted(settings, source)
+    given = item_filter(settings, source)
+    # following alone scans nothing, and need not be allowed to
+    if given and not settings.target.skip_initial_snapshot_transfer:
+        retry = Retry(settings.retry_budget_seconds)
+        await check_filter(source.lane, settings.source.table, given, retry)
+
+
+def _read_cap(settings: Settings, found: Inspection, service: Service) -> float | None:
+    if settings.source.read_throughput:
+        return settings.source.read_throughput
+    provisioned = found.source.spec.throughput
+    if provisioned and service.own:
+        return provisioned.read * settings.source.throughput_read_percent
+    return None
+
+
+def _write_cap(settings: Settings, found: Inspection, service: Service) -> float | None:
+    if settings.target.write_throughput:
+        return settings.target.write_throughput
+    spec = found.existing.spec if found.existing else found.plan.spec
+    if spec.throughput and service.own:
+        return spec.throughput.write * settings.target.throughput_write_percent
+    return None
+
+
+def notes(pair: Pair) -> Iterator[str]:
+    """What a person should know before a run: what is dropped or widened, and the pace."""
+    for note in (*pair.inspection.plan.notes, *pair.inspection.unknown):
+        yield f"note: {note}"
+    for text in of_servers(pair):
+        yield f"note: {text}"
+    if pair.inspection.foreign_ttl:
+        yield f"warning: {ttl_text(pair)}"
+    for side, cap, units in (
+        ("source", pair.read_cap, "read"),
+        ("target", pair.write_cap, "write"),
+    ):
+        if cap is not None:
+            yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
+
+
+def ttl_text(pair: Pair) -> str:
+    """What comes of a TTL that only the target has."""
+    return (
+        f"the target expires items by {pair.inspection.foreign_ttl!r}, which the source does not: "
+        "it deletes items that the source keeps"
+    )
+
+
+def most_slices(settings: Settings) -> int | None:
+    """How many slices may run at once, so that each has a connection and a segment to read."""
+    source, target = settings.source, settings.target
+    limits = [source.max_map_tasks]
+    limits += [side.alternator.max_connections for side in (source, target) if side.alternator]
+    return min((limit for limit in limits if limit), default=None)
+
+
+def is_shared(settings: Settings, pair: Pair) -> bool:
+    """Whether the run has limits that its workers have to share."""
+    capped = pair.read_cap is not None or pair.write_cap is not None
+    return capped or most_slices(settings) is not None

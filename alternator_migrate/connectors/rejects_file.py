@@ -1,0 +1,314 @@
+"""The file of rejected items, written and read again."""
+
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from alternator_migrate.core.durable import private_folder, replace_file, sync_folder
+from alternator_migrate.core.errors import BadAnswer, MigrateError, TooManyRejects, UsageError
+from alternator_migrate.core.model import Change, Item, Page, Position, Reject, Segment
+from alternator_migrate.dynamodb import items, wire
+from alternator_migrate.dynamodb.items import lacks
+from alternator_migrate.dynamodb.values import canonical, canonical_key
+
+_LOOK_BACK: Final = 65_536
+_PREFIX: Final = "rejects_"
+
+
+class RejectsFile:
+    """Adds rejects to `path`, or to `rejects_<millis>.jsonl` in `folder`, made when the first one
+    comes.
+
+    A line is `{"key": ..., "error": ..., "message": ..., "item": ...}`, key and item as
+    DynamoDB JSON; that of a followed change has `"change": "put"` or `"delete"`, too. What a
+    person made of a line of the file stands when its item is refused again; a change that is
+    refused takes the place of what its key had before. What a killed run left half written is
+    overwritten: it was not counted, and comes again. The file is readable by its owner only.
+
+    `counted` rejects are known from before: those that the file lacks now are counted still.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        key_names: Sequence[str],
+        allowed: int,
+        path: str | None = None,
+        counted: int = 0,
+    ) -> None:
+        self.path = path
+        self._folder = folder
+        self._key_names = key_names
+        self._allowed = allowed
+        self._open = set(self._keys_in(Path(path))) if path else set()
+        self._settled = set(self._keys_in(_beside(Path(path)))) if path else set()
+        self._lost = max(counted - len(self._open), 0)
+        self._unmet = self._open | self._settled
+
+    @property
+    def count(self) -> int:
+        """How many items are refused still."""
+        return len(self._open) + self._lost
+
+    @property
+    def left(self) -> int:
+        """How many more may be refused, those included that are known and may come again."""
+        return max(self._allowed - self.count, 0) + len(self._unmet)
+
+    def keep(self, rejects: Sequence[Reject]) -> None:
+        """Write and fsync what is new. Raises `TooManyRejects` beyond what is allowed, after
+        keeping them, and `MigrateError` where the file cannot be written."""
+        lines, last = {}, None
+        for reject in rejects:
+            key = canonical_key(reject.item, self._key_names)
+            self._unmet.discard(key)
+            if reject.change or key not in self._open | self._settled:
+                lines[key] = self.line(reject)
+            if reject.change or key not in self._settled:
+                last = reject
+        if lines:
+            self._telling(lambda: self._put(lines))
+        if last and self.count > self._allowed:
+            key = items.key_of(last.item, self._key_names)
+            raise TooManyRejects(
+                f"the target refuses item {key.decode('utf-8', 'replace')}: {last.error}: "
+                f"{last.message}",
+                f"It is kept in {self.path}. Raise maxRejects to go on past such items.",
+            )
+
+    def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:
+        """These changes are on the target, save the `refused` ones: what their keys had before
+        must not be sent any more. Raises `MigrateError`."""
+        if self._open:
+            again = {canonical_key(each.item, self._key_names) for each in refused}
+            self.settle({canonical_key(each.key, self._key_names) for each in changes} - again)
+
+    def settle(self, keys: Collection[bytes]) -> None:
+        """Move the rejects of these canonical `keys` to the file of the settled ones. Raises
+        `MigrateError`."""
+        gone = self._open.intersection(keys)
+        if gone:
+            self._telling(lambda: self._move(gone))
+
+    def replace(self, lines: dict[bytes, bytes]) -> Collection[bytes]:
+        """Put `lines` in the place of those of the same canonical keys, as far as there are any.
+        Returns their keys; raises `MigrateError`."""
+        known = {key: line for key, line in lines.items() if key in self._open}
+        if known:
+            self._telling(lambda: self._put(known))
+        return known
+
+    def line(self, reject: Reject, key: bytes | None = None) -> bytes:
+        """A reject as a line, under its own key unless another is given."""
+        facts = {"error": reject.error, "message": reject.message}
+        head = items.to_json(facts | ({"change": reject.change} if reject.change else {}))
+        key = items.one_line(key or items.key_of(reject.item, self._key_names))
+        return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], items.one_line(reject.item))
+
+    def _put(self, lines: dict[bytes, bytes]) -> None:
+        known = self._open.intersection(lines)
+        if known and self.path:
+            path = Path(self.path)
+            kept = [line for key, line in self._lines_of(path) if key not in known]
+            replace_file(path, b"".join([*kept, *lines.values()]))
+        else:
+            self._append(b"".join(lines.values()))
+        self._open |= lines.keys()
+
+    def _append(self, lines: bytes) -> None:
+        if self.path is None:
+            private_folder(self._folder)
+            path = str(self._folder / f"{_PREFIX}{int(time.time() * 1000)}.jsonl")
+            _append_durably(Path(path), lines)
+            self.path = path
+        else:
+            _append_durably(Path(self.path), lines)
+
+    def _move(self, gone: Collection[bytes]) -> None:
+        """Add lines to the file of the settled ones, then leave them out of their own: a kill in
+        between leaves them in both, and there they are to be settled once more."""
+        assert self.path  # noqa: S101 # there are open ones
+        path = Path(self.path)
+        lines = [*self._lines_of(path)]
+        _append_durably(_beside(path), b"".join(line for key, line in lines if key in gone))
+        replace_file(path, b"".join(line for key, line in lines if key not in gone))
+        self._open.difference_update(gone)
+        self._settled.update(gone)
+
+    def _keys_in(self, path: Path) -> Iterator[bytes]:
+        return (key for key, _ in self._lines_of(path))
+
+    def _lines_of(self, path: Path) -> Iterator[tuple[bytes, bytes]]:
+        """The lines of a file, whole, each with its canonical key; one that nobody can read is
+        its own. What a kill left half written is none, and neither is an absent file."""
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unwritable(error) from error
+        whole, end, tail = text.rpartition(b"\n")
+        for line in [*(whole + end).splitlines(), *([tail] if _is_reject(tail) else [])]:
+            if line.strip():
+                yield key_of_line(line, self._key_names), line + b"\n"
+
+    def _telling(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> MigrateError:
+        return MigrateError(
+            f"cannot keep rejected items in {self._folder}: {error.strerror}",
+            "Set savepoints.path to a folder with room that this user may write.",
+        )
+
+
+def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
+    """The canonical key that a line's item was refused with, whatever became of the item since; of
+    a line that names no such key, that of its item, and of any other line the line itself."""
+    try:
+        item, _, key = wire.read_reject(line)
+    except ValueError:
+        return line
+    for each in (key, item):
+        with suppress(BadAnswer):
+            if each is not None:
+                return canonical_key(each, key_names)
+    return line
+
+
+def _beside(path: Path) -> Path:
+    """Where the settled ones of a rejects file are."""
+    return path.with_name(f"settled_{path.name.removeprefix(_PREFIX)}")
+
+
+def _append_durably(path: Path, lines: bytes) -> None:
+    """Append whole lines to a file, made if need be."""
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        tail = _unended(descriptor, size)
+        if _is_reject(tail):
+            lines = b"\n" + lines
+        else:
+            size -= len(tail)
+        _write_whole(descriptor, lines, size)
+    finally:
+        os.close(descriptor)
+    if is_new:
+        sync_folder(path.parent)
+
+
+def _unended(descriptor: int, size: int) -> bytes:
+    """What stands after the last line end of a file of `size` bytes."""
+    tail, start = b"", size
+    while start and b"\n" not in tail:
+        begin = max(start - _LOOK_BACK, 0)
+        tail, start = os.pread(descriptor, start - begin, begin) + tail, begin
+    return tail.rpartition(b"\n")[2]
+
+
+def _is_reject(line: bytes) -> bool:
+    try:
+        wire.read_reject(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _write_whole(descriptor: int, lines: bytes, size: int) -> None:
+    """Write and fsync `lines` behind `size` bytes; where that fails, the file ends there."""
+    os.ftruncate(descriptor, size)
+    os.lseek(descriptor, size, os.SEEK_SET)
+    left = memoryview(lines)
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+
+
+_PAGE_ITEMS: Final = 1000
+
+
+class RejectsSource:
+    """The items of a rejects file, in one segment. Raises `UsageError` for a line that is none."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            lines = path.read_bytes().splitlines()
+        except OSError as error:
+            raise UsageError(
+                f"cannot read {path}: {error.strerror}", "Name a rejects file."
+            ) from error
+        self._path = path
+        self._lines = {number: line for number, line in enumerate(lines, 1) if line.strip()}
+        self._found = {number: _item(path, number, line) for number, line in self._lines.items()}
+        self._items = list(self._found.values())
+
+    @property
+    def count(self) -> int:
+        """How many items are to be sent."""
+        return len(self._items)
+
+    def once_each(self, names: Sequence[str]) -> dict[bytes, set[bytes]]:
+        """Send an item once that stands there twice. Returns the keys that each item was refused
+        with, by the key that it has now, all of them canonical.
+
+        Raises `UsageError` for an item without one of its table's key attributes, and for two
+        items of one key.
+        """
+        numbers: dict[bytes, int] = {}
+        refused_with: dict[bytes, set[bytes]] = {}
+        for number, item in self._found.items():
+            if missing := lacks(item, names):
+                raise UsageError(
+                    f"{self._path}, line {number}: the item lacks the key attribute {missing[0]}",
+                    "Every item needs all attributes of the target table's key.",
+                )
+            key = canonical_key(item, names)
+            first = numbers.setdefault(key, number)
+            if canonical(self._found[first]) != canonical(item):
+                raise UsageError(
+                    f"{self._path}, lines {first} and {number}: two items of one key",
+                    "Only one of them can be on the target: delete the other line.",
+                )
+            refused_with.setdefault(key, set()).add(key_of_line(self._lines[number], names))
+        self._items = [self._found[number] for number in numbers.values()]
+        return refused_with
+
+    async def pages(
+        self, segment: Segment, position: Position | None
+    ) -> AsyncGenerator[Page, None]:
+        """All items; `segment` and `position` have but one value each."""
+        for start in range(0, max(len(self._items), 1), _PAGE_ITEMS):
+            items: Sequence[Item] = self._items[start : start + _PAGE_ITEMS]
+            is_last = start + _PAGE_ITEMS >= len(self._items)
+            size = sum(map(len, items))
+            yield Page(items, size, None if is_last else b"{}", len(items))
+
+
+def _item(path: Path, number: int, line: bytes) -> Item:
+    try:
+        item, change, _ = wire.read_reject(line)
+    except ValueError as error:
+        raise UsageError(
+            f"{path}, line {number}: {error}", 'Each line must be like {"item": {...}}.'
+        ) from error
+    if change:
+        raise UsageError(
+            f"{path}, line {number}: this is a change ({change}), and what its key holds may have "
+            "changed since",
+            "Mend the item on the source, or delete it there; `validate --repair --delete-extra` "
+            "then brings the target in step. Delete the line then: what is not in the file any "
+            "more is settled.",
+        )
+    return item

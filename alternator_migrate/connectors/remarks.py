@@ -1,0 +1,26 @@
+"""What is said of the servers' own ways before a run: what they do not read, what they need."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from alternator_migrate.connectors.pair import Pair
+
+_TABLETS: Final = "system:initial_tablets"
+
+
+def of_servers(pair: Pair) -> Iterator[str]:
+    """What both servers do otherwise than the configuration says."""
+    yield from pair.source.remarks
+    yield from pair.target.remarks
+
+
+def way_back(pair: Pair) -> Iterator[str]:
+    """What a new table needs so that changes can be followed back from it later."""
+    tags = pair.inspection.plan.spec.tags
+    makes = pair.target.options and pair.inspection.existing is None
+    if makes and _TABLETS not in tags:
+        yield (
+            "changes can be followed back from the target only if it can have a stream, and a "
+            f"table on tablets never can before ScyllaDB 2026.2: set target.tags {{{_TABLETS!r}: "
+            "none} if the way back may be wanted there"
+        )

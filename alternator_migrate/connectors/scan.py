@@ -1,0 +1,212 @@
+"""Parallel Scan of a DynamoDB or Alternator table."""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from alternator_migrate.core.errors import (
+    WRONG_SERVER,
+    ItemsRefused,
+    MigrateError,
+    Throttled,
+    UsageError,
+)
+from alternator_migrate.core.model import Item, Page, Position, Segment
+from alternator_migrate.core.pace import Pace
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb import wire
+from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.items import Reshape, expired, to_json
+from alternator_migrate.dynamodb.paging import LoopGuard
+
+FIVE_YEARS: Final = 5 * 365 * 86_400
+_CONSISTENT_UNIT: Final = 4096.0
+_EVENTUAL_UNIT: Final = 8192.0
+_PAGE_BYTES: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A FilterExpression with its names and values, as the API has them."""
+
+    expression: str
+    names: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The parameters of a Scan."""
+        found: dict[str, object] = {"FilterExpression": self.expression}
+        if self.names:
+            found["ExpressionAttributeNames"] = self.names
+        if self.values:
+            found["ExpressionAttributeValues"] = self.values
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Which items count as expired: `attribute` is a number in [after, before), epoch seconds."""
+
+    attribute: str
+    after: int
+    before: int
+
+    @classmethod
+    def at(cls, attribute: str, now: float) -> "Expiry":
+        """In the past at `now`, but not more than five years: older values never expire."""
+        return cls(attribute, int(now) - FIVE_YEARS, int(now))
+
+    @property
+    def matching(self) -> Filter:
+        """The server-side form: items that are expired."""
+        return Filter(
+            "attribute_type(#am_ttl, :am_number) AND #am_ttl >= :am_after AND #am_ttl < :am_before",
+            {"#am_ttl": self.attribute},
+            {
+                ":am_number": {"S": "N"},
+                ":am_after": {"N": str(self.after)},
+                ":am_before": {"N": str(self.before)},
+            },
+        )
+
+    @property
+    def sparing(self) -> Filter:
+        """The server-side form: all other items, those without the attribute included."""
+        return replace(self.matching, expression=f"NOT ({self.matching.expression})")
+
+
+async def check_filter(lane: HttpClient, table: str, item_filter: Filter, retry: Retry) -> None:
+    """Let the server judge a user's filter, by a Scan of one item.
+
+    Raises `UsageError` with the server's words where it refuses the filter.
+    """
+    body = to_json({"TableName": table, "Limit": 1, **item_filter.parameters})
+    try:
+        await retry(lambda avoid: lane.call("Scan", body, avoid))
+    except ItemsRefused as error:
+        raise UsageError(
+            f"the source refuses source.filter: {error.words}",
+            "Mend its expression, names or values.",
+        ) from error
+
+
+class DynamoDBSource:
+    """Pages of a table, read at the run's pace.
+
+    A user's filter is `item_filter` where the server applies it, and `wanted` where it is applied
+    here, which takes whole pages. With either, expired items are left out here, too, because the
+    server's counts would not tell the two apart; `only` these attributes are then not enough.
+    """
+
+    def __init__(
+        self,
+        lane: HttpClient,
+        table: str,
+        retry: Retry,
+        pace: Pace,
+        *,
+        item_filter: Filter | None = None,
+        wanted: Callable[[Item], bool] | None = None,
+        expiry: Expiry | None = None,
+        consistent: bool = False,
+        page_items: int | None = None,
+        ask_capacity: bool = False,
+        rename: Reshape | None = None,
+        only: Sequence[str] = (),
+    ) -> None:
+        self._lane, self._retry, self._pace = lane, retry, pace
+        self._unit = _CONSISTENT_UNIT if consistent else _EVENTUAL_UNIT
+        self._expected_units = 1.0
+        if pace.cap:
+            full = _PAGE_BYTES / self._unit
+            self._expected_units = min(full, pace.cap) if page_items else full
+        self._rename, self._wanted = rename, wanted
+        filtered = item_filter is not None or wanted is not None
+        self._server_skips = expiry is not None and not filtered
+        self._is_expired: Callable[[Item], bool] | None = None
+        if expiry and filtered:
+            self._is_expired = expired(expiry.attribute, after=expiry.after, before=expiry.before)
+        elif expiry:
+            item_filter = expiry.sparing
+        self._request = _request(table, item_filter, consistent, page_items, ask_capacity)
+        if only:
+            self._request |= wire.projection(only, self._request)
+
+    async def pages(
+        self, segment: Segment, position: Position | None
+    ) -> AsyncGenerator[Page, None]:
+        """The pages of a segment from `position` on. Raises `MigrateError`."""
+        request = {**self._request, "Segment": segment.index, "TotalSegments": segment.total}
+        guard = LoopGuard(position)
+        while True:
+            page = await self._retry(self._scan, wire.scan_body(request, position))
+            position = page.position
+            if position is not None and guard.closes(position):
+                raise MigrateError(
+                    f"segment {segment.index} of {segment.total} goes round in a circle: the "
+                    f"source answers a LastEvaluatedKey again ({position.decode()})",
+                    WRONG_SERVER,
+                )
+            yield self._shaped(page)
+            if position is None:
+                return
+
+    async def _scan(self, avoid: str, body: bytes) -> Page:
+        taken = self._expected_units
+        await self._pace.take(taken)
+        try:
+            answer = await self._lane.call("Scan", body, avoid)
+        except Throttled:
+            self._pace.slow_down()
+            raise
+        page, units = wire.read_page(answer, filtered_are_skipped=self._server_skips)
+        consumed = units if units is not None else max(page.size / self._unit, 0.5)
+        self._pace.settle(taken, consumed)
+        self._expected_units += 0.2 * (consumed - self._expected_units)
+        return page
+
+    def _shaped(self, page: Page) -> Page:
+        if self._wanted:
+            matching = [item for item in page.items if self._wanted(item)]
+            page = replace(page, items=matching, read=len(matching))
+        if self._is_expired:
+            kept = [item for item in page.items if not self._is_expired(item)]
+            page = replace(page, items=kept, skipped=len(page.items) - len(kept))
+        if self._rename:
+            page = replace(page, items=_renamed(page.items, self._rename))
+        return page
+
+
+def _renamed(items: Sequence[Item], rename: Reshape) -> list[Item]:
+    try:
+        return [rename(item) for item in items]
+    except ValueError as error:
+        raise MigrateError(
+            str(error), "Change `renames` so that both attributes of such items keep a name."
+        ) from error
+
+
+def expiry_now(attribute: str) -> Expiry:
+    """The expiry rule as of now."""
+    return Expiry.at(attribute, time.time())
+
+
+def _request(
+    table: str,
+    item_filter: Filter | None,
+    consistent: bool,
+    page_items: int | None,
+    ask_capacity: bool,
+) -> dict[str, object]:
+    request: dict[str, object] = {"TableName": table}
+    if item_filter:
+        request |= item_filter.parameters
+    if consistent:
+        request["ConsistentRead"] = True
+    if page_items:
+        request["Limit"] = page_items
+    if ask_capacity:
+        request["ReturnConsumedCapacity"] = "TOTAL"
+    return request

@@ -1,0 +1,292 @@
+"""Joinery of one side: from its settings to an open control plane and data plane."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from alternator_migrate.config import (
+    AlternatorSettings,
+    EndpointSettings,
+    SideSettings,
+    SourceEndpoint,
+)
+from alternator_migrate.core.errors import (
+    Retryable,
+    ServerFault,
+    ServerRefused,
+    Unavailable,
+    UsageError,
+)
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb import items
+from alternator_migrate.dynamodb.client import STREAMS_API, HttpClient, open_http_client
+from alternator_migrate.dynamodb.control_plane import RepeatingClient
+from alternator_migrate.dynamodb.dialect import ALTERNATOR, DYNAMODB, Dialect
+from alternator_migrate.dynamodb.endpoints import aws_host
+from alternator_migrate.dynamodb.http import Transport
+from alternator_migrate.dynamodb.nodes import Nodes
+from alternator_migrate.dynamodb.session import Account, Login, open_control, sign_in, streams_url
+from alternator_migrate.dynamodb.table import Table
+from alternator_migrate.dynamodb.unread import keep_unread
+
+_SPARE_CONNECTIONS: Final = 4
+_UNPACKED: Final = (
+    "the {role} does not read compressed requests: they are sent as they are ({role}.compression: "
+    "true needs ScyllaDB 2026.1)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
+    this is AWS itself, by whatever host; `skew` is this clock minus the server's, seconds;
+    `streams` opens a lane to the streams API; `remarks` is what a person should know of it."""
+
+    table: Table
+    lane: HttpClient
+    options: AlternatorSettings | None
+    own: bool
+    skew: float | None
+    streams: Callable[[], AbstractAsyncContextManager[HttpClient]]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def dialect(self) -> Dialect:
+        """What this kind of server takes."""
+        return ALTERNATOR if self.options else DYNAMODB
+
+    async def watch(self) -> None:
+        """Keep the list of live nodes up to date, until cancelled; nothing for DynamoDB."""
+        if self.options:
+            await self.lane.nodes.watch(self.lane.ask)
+
+
+@asynccontextmanager
+async def open_service(
+    role: str, side: SideSettings, connections: int, patience: float
+) -> AsyncIterator[Service]:
+    """Connect to the source or the target (`role`); no answer is waited for, and no request of the
+    control plane repeated, for longer than `patience` seconds. Raises `UsageError` where that
+    fails."""
+    endpoint = side.endpoint
+    account = await sign_in(
+        _login(side), side.region, endpoint=endpoint.contacts[0] if endpoint else None
+    )
+    _check_files(role, endpoint)
+    transport = _transport(side, account, connections + _SPARE_CONNECTIONS)
+    transport = replace(transport, read_timeout=min(transport.read_timeout, patience))
+    named = (account.url,) if account.url else ()
+    contacts = endpoint.contacts if endpoint else named
+    nodes = _nodes(side, contacts) if contacts else None
+    async with open_control(
+        account,
+        url=nodes.contacts[0] if nodes else None,
+        transport=transport,
+        route=nodes.pick if nodes else None,
+    ) as client:
+        keep_unread(client)
+        nodes = nodes or Nodes((str(client.meta.endpoint_url),))
+        async with _open_lane(role, nodes, transport, account) as (lane, answers, skew):
+            is_alternator = answers or side.type == "alternator"
+            options = (side.alternator or AlternatorSettings()) if is_alternator else None
+            if options:
+                await _know_nodes(role, side, lane)
+            remarks = [] if is_alternator else [*_unused(role, side)]
+            if lane.packs and not await _reads_packed(lane, side.table):
+                remarks.append(_UNPACKED.format(role=role))
+            where = f"{role} {nodes.contacts[0]}"
+            table = Table(RepeatingClient(client, Retry(patience), where), side.table, where)
+            own = not contacts or aws_host(contacts[0]) is not None
+            streams = partial(
+                _open_streams, side, lane.nodes, transport, account, named=bool(contacts)
+            )
+            yield Service(table, lane, options, own, skew, streams, tuple(remarks))
+
+
+@asynccontextmanager
+async def _open_streams(
+    side: SideSettings, nodes: Nodes, transport: Transport, account: Account, *, named: bool
+) -> AsyncIterator[HttpClient]:
+    """A lane to the streams API of a side, whose table is at `nodes`: `named` in a configuration
+    or in AWS's settings. Raises `UsageError`."""
+    url = await _streams_url(side, nodes.contacts[0], account, named=named)
+    async with open_http_client(
+        Nodes((url,)) if url else nodes,
+        transport,
+        region=account.region,
+        credentials=account.credentials,
+        api=STREAMS_API,
+    ) as lane:
+        yield lane
+
+
+async def _streams_url(
+    side: SideSettings, url: str, account: Account, *, named: bool
+) -> str | None:
+    """Where the streams of a table at `url` are, if not there: where the configuration or AWS's
+    settings say, else where AWS has them."""
+    given = side.endpoint.streams_url if isinstance(side.endpoint, SourceEndpoint) else None
+    if given or side.type == "alternator":
+        return given
+    if account.streams and account.streams != account.url:
+        return account.streams
+    if not named:
+        return await streams_url(account)
+    host = aws_host(url)
+    if host and not host.streams:
+        raise UsageError(
+            f"where the streams are cannot be known from the VPC endpoint {url}",
+            "Set source.endpoint.streamsUrl: the VPC endpoint of DynamoDB Streams, or "
+            f"https://streams.dynamodb.{host.region}.amazonaws.com where that can be reached.",
+        )
+    return host.streams if host else None
+
+
+@asynccontextmanager
+async def _open_lane(
+    role: str, nodes: Nodes, transport: Transport, account: Account
+) -> AsyncIterator[tuple[HttpClient, bool, float | None]]:
+    """A lane, whether an Alternator answers there, and the clock skew."""
+    async with open_http_client(
+        nodes, transport, region=account.region, credentials=account.credentials
+    ) as lane:
+        status, body, skew = await _first_answer(role, lane)
+        if 300 <= status < 400:
+            raise UsageError(
+                f"the {role} at {nodes.contacts[0]} answers with a redirect (HTTP {status})",
+                f"Put the address it leads to into {role}.endpoint; is it https?",
+            )
+        yield lane, status == 200 and _is_list(body), skew
+
+
+async def _first_answer(role: str, lane: HttpClient) -> tuple[int, bytes, float | None]:
+    """What the first contact node that can be reached says to /localnodes."""
+    failures = []
+    for url in lane.nodes.contacts:
+        try:
+            return await lane.get(url, "/localnodes")
+        except Unavailable as error:
+            failures.append(str(error.args[0]))
+    hint = f"Check {role}.endpoint and the network."
+    if lane.nodes.contacts[0].startswith("https:"):
+        hint += (
+            f" A server that demands a client's certificate closes the connection without one "
+            f"that it knows: {role}.endpoint.clientCertificate and clientKey."
+        )
+    raise UsageError(f"cannot reach the {role}: {'; '.join(failures)}", hint)
+
+
+async def _know_nodes(role: str, side: SideSettings, lane: HttpClient) -> None:
+    """Learn the nodes; a datacenter or rack where none is, or none answers, is a mistake."""
+    await lane.nodes.refresh(lane.ask)
+    options, nodes = side.alternator, lane.nodes
+    if options is None or not (options.datacenter or options.rack):
+        return
+    place = f"datacenter {options.datacenter or '(any)'}, rack {options.rack or '(any)'}"
+    if not nodes.listed:
+        raise UsageError(
+            f"the {role} has no nodes in {place}", f"Check {role}.datacenter and {role}.rack."
+        )
+    if not nodes.reached:
+        raise UsageError(
+            f"no node of the {role} in {place} can be reached: {', '.join(nodes.listed)}",
+            f"Check the network. Without {role}.datacenter and {role}.rack the nodes of "
+            f"{role}.endpoint serve, wherever they are.",
+        )
+
+
+async def _reads_packed(lane: HttpClient, table: str) -> bool:
+    """Whether the server reads compressed requests, which the lane finds out by one whose answer
+    matters to nobody."""
+    try:
+        await lane.call("DescribeTable", items.to_json({"TableName": table}))
+    except ServerFault:
+        lane.packs = False
+    except (ServerRefused, Retryable):
+        pass
+    return lane.packs
+
+
+def _unused(role: str, side: SideSettings) -> Iterator[str]:
+    """What is said of a section that is not needed for this server."""
+    if side.alternator:
+        yield (
+            f"{role}.alternator counts for connections only: no Alternator answers at the {role}"
+        )
+
+
+def _is_list(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), list)
+    except ValueError:
+        return False
+
+
+def _login(side: SideSettings) -> Login | None:
+    given = side.credentials
+    if given is None:
+        return None if side.type == "alternator" else Login()
+    role = given.assume_role
+    return Login(
+        access_key=given.access_key,
+        secret_key=given.secret_key,
+        token=given.session_token,
+        profile=given.profile,
+        role_arn=role.arn if role else None,
+        role_session=role.session_name if role else None,
+    )
+
+
+def _nodes(side: SideSettings, contacts: tuple[str, ...]) -> Nodes:
+    options = side.alternator or AlternatorSettings()
+    return Nodes(
+        contacts,
+        datacenter=options.datacenter,
+        rack=options.rack,
+        active_seconds=options.active_refresh_interval_ms / 1000,
+        idle_seconds=options.idle_refresh_interval_ms / 1000,
+    )
+
+
+def _transport(side: SideSettings, account: Account, connections: int) -> Transport:
+    options, endpoint = side.alternator or AlternatorSettings(), side.endpoint
+    transport = Transport(
+        connections=connections,
+        acquire_timeout=_seconds(options.connection_acquisition_timeout_ms),
+        live_seconds=_seconds(options.connection_time_to_live_ms),
+        ca_bundle=(endpoint and endpoint.ca_bundle) or account.ca_bundle,
+        insecure=bool(endpoint and endpoint.insecure_skip_verify),
+        certificate=endpoint.client_certificate if endpoint else None,
+        key=endpoint.client_key if endpoint else None,
+        compress=options.compression,
+        few_headers=options.optimize_headers,
+    )
+    if options.connection_timeout_ms is not None:
+        transport = replace(transport, connect_timeout=_seconds(options.connection_timeout_ms))
+    if options.connection_max_idle_time_ms is not None:
+        transport = replace(transport, idle_timeout=options.connection_max_idle_time_ms / 1000)
+    return transport
+
+
+def _check_files(role: str, endpoint: EndpointSettings | None) -> None:
+    """Raise `UsageError` for a client's file that cannot be read."""
+    certificate = endpoint and endpoint.client_certificate
+    key = endpoint and endpoint.client_key
+    for name, path in (("clientCertificate", certificate), ("clientKey", key)):
+        try:
+            if path:
+                Path(path).read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"{role}.endpoint.{name}: {path} cannot be read: {error.strerror}",
+                "It is to be a PEM file that this user may read.",
+            ) from error
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    """None where there is no limit, which 0 says too."""
+    return milliseconds / 1000 if milliseconds else None

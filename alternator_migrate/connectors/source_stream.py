@@ -1,0 +1,174 @@
+"""The stream of the source table: enabled, placed, awaited and read."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from alternator_migrate.connectors.stream import StreamSource
+from alternator_migrate.core.errors import MigrateError, ServerRefused, UsageError
+from alternator_migrate.core.ports import ChangeSource
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb import items, stream_wire
+from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.table import Table
+from alternator_migrate.dynamodb.table_schema import TableSpec, TableStream
+
+log = logging.getLogger(__name__)
+VIEW: Final = "NEW_IMAGE"
+_WITH_NEW_IMAGES: Final = (VIEW, "NEW_AND_OLD_IMAGES")
+_BUSY: Final = "ResourceInUseException"
+_NOT_YET: Final = "ResourceNotFoundException"
+_ALREADY: Final = "already has an enabled stream"
+_POLL_SECONDS: Final = 0.5
+_ENABLE_SECONDS: Final = 300.0
+_NEWER: Final = "or upgrade it to ScyllaDB 2026.2"
+STREAMS_FEATURE: Final = "ALTERNATOR_STREAMS"
+NO_STREAMS: Final = (
+    f"its cluster's features lack {STREAMS_FEATURE}. Start it with "
+    f"--experimental-features=alternator-streams, {_NEWER}."
+)
+_HINTS: Final = {
+    "using tablets": "Copy the table into one made with the tag system:initial_tablets=none, "
+    f"{_NEWER}.",
+    "feature not enabled": "Start the cluster with --experimental-features=alternator-streams, "
+    f"{_NEWER}.",
+}
+
+
+async def find_stream(table: Table) -> TableStream | None:
+    """The stream that changes can be read from; None where one has to be enabled first.
+
+    Raises `UsageError` for an enabled stream without new images, and for an absent table.
+    """
+    found = await table.stream()
+    if found is None or not found.enabled:
+        return None
+    if found.view not in _WITH_NEW_IMAGES:
+        raise UsageError(
+            f"the stream of table {table.name} has the view type {found.view}: its records lack "
+            "the new images of items",
+            "If nothing else reads this stream, disable it and run again: one with the view type "
+            f"{VIEW} is then enabled.",
+        )
+    return found
+
+
+async def enable_stream(table: Table) -> tuple[str, bool]:
+    """Enable the stream of `table`; its ARN, and False where somebody else was faster.
+
+    Raises `UsageError` where none can be enabled, `MigrateError` after five minutes.
+    """
+    patience = _Patience(table)
+    enabled = False
+    found = await find_stream(table)
+    while found is None:
+        why = "" if enabled else await _enable(table)
+        enabled = enabled or not why
+        found = await find_stream(table)
+        if found is None:
+            await patience.wait(why or "the table does not show it yet")
+    return found.arn, enabled
+
+
+async def ready_stream(table: Table, lane: HttpClient, retry: Retry, arn: str) -> None:
+    """Return when the stream `arn` of `table`, asked for through `lane`, is ENABLED. Raises
+    `MigrateError` after five minutes."""
+    patience = _Patience(table)
+    while why := await _unready(lane, retry, arn):
+        await patience.wait(why)
+
+
+async def disable_stream(table: Table, arn: str) -> bool:
+    """Disable the stream `arn`; False where it is not the table's enabled stream any more."""
+    found = await table.stream()
+    if found is None or not found.enabled or found.arn != arn:
+        return False
+    await table.set_stream({"StreamEnabled": False})
+    return True
+
+
+async def _enable(table: Table) -> str:
+    """Ask for a stream; the server's words where the table is busy, or somebody else was faster,
+    else ""."""
+    try:
+        await table.set_stream({"StreamEnabled": True, "StreamViewType": VIEW})
+    except ServerRefused as error:
+        if error.code == _BUSY or _ALREADY in error.words:
+            return f"{error.code}: {error.words}"
+        hints = [hint for words, hint in _HINTS.items() if words in error.words]
+        raise UsageError(
+            f"no stream can be enabled on table {table.name}: {error.words}",
+            hints[0] if hints else error.hint,
+        ) from error
+    return ""
+
+
+async def _unready(lane: HttpClient, retry: Retry, arn: str) -> str:
+    """Why the stream cannot be read yet; "" where it can."""
+
+    async def attempt(avoid: str, body: bytes) -> bytes:
+        return await lane.call("DescribeStream", body, avoid)
+
+    try:
+        answer = await retry(attempt, items.to_json({"StreamArn": arn, "Limit": 1}))
+    except ServerRefused as error:
+        if error.code != _NOT_YET:
+            raise
+        return f"{error.code}: {error.words}"
+    status = stream_wire.read_stream(answer).status
+    return "" if status == "ENABLED" else f"its status is {status}"
+
+
+class _Patience:
+    """Waits for the stream of a table, and says why: at once, and whenever that changes."""
+
+    def __init__(self, table: Table) -> None:
+        self._table, self._told = table, ""
+        self._give_up = time.monotonic() + _ENABLE_SECONDS
+
+    async def wait(self, why: str) -> None:
+        """Wait before the next look. Raises `MigrateError` after five minutes."""
+        what, left = f"the stream of table {self._table.name}", self._give_up - time.monotonic()
+        if left < 0:
+            raise MigrateError(
+                f"{what} was not ENABLED after {_ENABLE_SECONDS:.0f} s: {why}",
+                "Run again when the server has it ready: nothing was copied, and nothing is lost.",
+            )
+        if why != self._told:
+            log.info("%s is waited for, %.0f s at most: %s", what, left, why)
+            self._told = why
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStream:
+    """The stream of the source table, as `following` needs it."""
+
+    control: Table
+    lane: HttpClient
+    table: TableSpec
+    retry: Retry
+    idle_seconds: float
+
+    async def find(self) -> str | None:
+        """The ARN of the enabled stream; None without one."""
+        found = await find_stream(self.control)
+        return found.arn if found else None
+
+    async def enable(self) -> tuple[str, bool]:
+        """Enable one; its ARN, and False where somebody else was faster."""
+        return await enable_stream(self.control)
+
+    async def ready(self, arn: str) -> None:
+        """Return when the stream can be read."""
+        await ready_stream(self.control, self.lane, self.retry, arn)
+
+    def open(self, arn: str) -> ChangeSource:
+        """A reader of the stream."""
+        return StreamSource(self.lane, arn, self.table, self.retry, self.idle_seconds)
+
+    async def disable(self, arn: str) -> bool:
+        """Disable it; False where it is not the table's enabled stream any more."""
+        return await disable_stream(self.control, arn)

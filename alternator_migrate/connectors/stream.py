@@ -1,0 +1,301 @@
+"""Changes of a table, from DynamoDB Streams or Alternator Streams.
+
+When nothing newer is there (the tip): Alternator answers an empty read with the iterator that was
+asked for. DynamoDB moves the iterator on, and may send several empty answers before the next
+record, so there only a run of them counts: ten, or three where the tip was reached before and no
+answer was cut by a limit since. DynamoDB Local sends all it has, up to the Limit.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from alternator_migrate.connectors.stream_traits import READ_SECONDS, Manner, manner_of
+from alternator_migrate.core.errors import (
+    FOLLOW_ANEW,
+    AnswerTooLarge,
+    MigrateError,
+    ServerRefused,
+    TrimmedData,
+)
+from alternator_migrate.core.model import ChangePage, Shard
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb import items, stream_wire
+from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.table_schema import TableSpec
+
+T = TypeVar("T")
+_SHARDS_A_PAGE: Final = 100
+_RECORDS: Final = 1000
+_PAGE_BYTES: Final = 8_000_000
+_FULL_BYTES: Final = 500_000
+_LIST_SECONDS: Final = 0.1
+_IDLE_READS_PER_SECOND: Final = 100
+_IDLE_SECONDS: Final = 2.5
+_EXPIRIES: Final = 5
+_SLACK_SECONDS: Final = 60.0
+_ABSENT_SECONDS: Final = 60.0
+_ABSENT_POLL_SECONDS: Final = 2.0
+_EMPTY_ONCE_AT_TIP: Final = 3
+_EXPIRED: Final = "ExpiredIteratorException"
+_TRIMMED: Final = "TrimmedDataAccessException"
+_ABSENT: Final = "ResourceNotFoundException"
+_GONE: Final = (_TRIMMED, _ABSENT)
+
+
+class StreamSource:
+    """The stream `arn` of `table`, read through a lane to the streams API.
+
+    A shard is read five times a second, the most that DynamoDB allows, and an idle one twice, to
+    leave something for other readers; where many are idle, less often, so that these reads stay
+    near a hundred a second, but every `idle_seconds` at least. Servers without that limit are
+    asked again at once after a full answer. A shard that is listed and not there is looked for
+    again for `absent_seconds`.
+    """
+
+    def __init__(
+        self,
+        lane: HttpClient,
+        arn: str,
+        table: TableSpec,
+        retry: Retry,
+        idle_seconds: float = _IDLE_SECONDS,
+        absent_seconds: float = _ABSENT_SECONDS,
+    ) -> None:
+        self._calls = _Calls(lane, arn, retry)
+        self._arn, self._manner = arn, manner_of(arn)
+        self.delay, self.skew = self._manner.delay, self._manner.skew
+        self._idle_seconds, self._absent_seconds = idle_seconds, absent_seconds
+        self._read = stream_wire.record_reader(table, self._manner.remedy)
+        self._open = 0
+
+    async def shards(self) -> Sequence[Shard]:
+        """All shards listed now. Raises `TrimmedData` where the stream is gone or disabled."""
+        found: dict[str, Shard] = {}
+        start: str | None = None
+        while True:
+            page = await self._calls.describe(start)
+            if page.status.startswith("DISABL"):
+                raise TrimmedData(f"the stream {self._arn} has been disabled", FOLLOW_ANEW)
+            found |= {shard.id: shard for shard in page.shards}
+            if page.last is None:
+                return list(found.values())
+            if page.last == start:
+                raise MigrateError(f"the list of shards does not advance beyond {start}")
+            start = page.last
+            if self._manner.limited:
+                await asyncio.sleep(_LIST_SECONDS)
+
+    async def changes(
+        self, shard: str, after: str | None, watermark: Callable[[], float | None]
+    ) -> AsyncGenerator[ChangePage, None]:
+        """The changes of `shard` after the sequence number `after`; see `ChangeSource`."""
+        clock = asyncio.get_running_loop().time
+        reader = _Reader(self._calls, self._manner, self._read, shard, after)
+        self._open += 1
+        try:
+            while True:
+                began = clock()
+                try:
+                    page = await reader.next()
+                except TrimmedData as error:
+                    page = await self._beyond(shard, reader, error, watermark)
+                yield page
+                if page.ended:
+                    return
+                await asyncio.sleep(began + self._spacing(page, full=reader.full) - clock())
+        finally:
+            self._open -= 1
+
+    def _spacing(self, page: ChangePage, *, full: bool) -> float:
+        """Seconds from the beginning of a read to that of the next."""
+        if full and not self._manner.limited:
+            return 0.0
+        if page.at_tip and not page.changes:
+            often = min(self._open / _IDLE_READS_PER_SECOND, self._idle_seconds)
+            return max(self._manner.idle, often * random.uniform(0.8, 1.0))  # noqa: S311 # spreads reads
+        return READ_SECONDS
+
+    async def _beyond(
+        self,
+        shard: str,
+        reader: "_Reader",
+        error: TrimmedData,
+        watermark: Callable[[], float | None],
+    ) -> ChangePage:
+        """The next page where changes are gone. A shard that is listed and not there is looked for
+        again for a while: a server may list it too early, or for too long."""
+        give_up = time.monotonic() + self._absent_seconds
+        while error.absent and await self._may_come(shard, error, give_up):
+            await asyncio.sleep(min(_ABSENT_POLL_SECONDS, self._absent_seconds))
+            try:
+                return await reader.next()
+            except TrimmedData as again:
+                error = again
+        return self._nothing_needed(reader, error, watermark())
+
+    async def _may_come(self, shard: str, error: TrimmedData, give_up: float) -> bool:
+        """Whether a shard that is not there is worth another look. Raises `MigrateError` for one
+        that seems to be open at the end of that time: nothing of it need be lost."""
+        listed = await self.shards()
+        if all(each.id != shard for each in listed):
+            return False
+        if time.monotonic() < give_up:
+            return True
+        if any(each.parent == shard for each in listed):
+            return False
+        raise MigrateError(
+            f"shard {shard} is in the stream's list of shards, and cannot be read",
+            "Run again: following goes on from where it stopped, within the 24 hours of a stream.",
+        ) from error
+
+    def _nothing_needed(
+        self, reader: "_Reader", error: TrimmedData, watermark: float | None
+    ) -> ChangePage:
+        """An empty page in the place of changes that are gone, where the time for which changes
+        are kept says that all were made before `fresh`; the next one begins with what is left, or
+        the shard has ended where it is gone itself. Raises the error where they may be needed."""
+        kept = self._manner.kept - self._manner.skew - _SLACK_SECONDS
+        if watermark is None or time.time() - watermark > kept:
+            raise error
+        return reader.begin_anew(ended=error.absent)
+
+
+class _Reader:
+    """Reads one shard, page by page; `full` tells whether the last answer was cut by a limit."""
+
+    def __init__(
+        self,
+        calls: "_Calls",
+        manner: Manner,
+        read: stream_wire.RecordReader,
+        shard: str,
+        position: str | None,
+    ) -> None:
+        self._calls, self._manner, self._read = calls, manner, read
+        self._shard, self._position = shard, position
+        self._iterator: str | None = None
+        self._from_oldest = False
+        self._limit = _RECORDS
+        self._empty = self._expiries = self._trimmings = 0
+        self._closed = self._was_at_tip = False
+        self.full = False
+
+    async def next(self) -> ChangePage:
+        """The next page. Raises `TrimmedData` where what is next is gone."""
+        while True:
+            try:
+                return await self._page()
+            except AnswerTooLarge:
+                if self._limit <= self._manner.fewest:
+                    raise
+                self._limit = self._manner.fewest
+            except ServerRefused as error:
+                self._expiries += 1
+                if error.code != _EXPIRED or self._expiries > _EXPIRIES:
+                    raise self._told(error) from error
+                self._iterator = None
+
+    def begin_anew(self, *, ended: bool) -> ChangePage:
+        """Go on with the oldest change that is left; an empty page, the last one if the shard has
+        `ended`. Raises `MigrateError` where nothing is ever left."""
+        self._trimmings += 1
+        if self._trimmings > _EXPIRIES:
+            raise MigrateError(f"shard {self._shard} is trimmed whenever it is read")
+        self._iterator, self._from_oldest = None, True
+        return ChangePage([], self._position, at_tip=ended, ended=ended)
+
+    async def _page(self) -> ChangePage:
+        if self._iterator is None:
+            after = None if self._from_oldest else self._position
+            self._iterator = await self._calls.iterator(self._shard, after)
+        asked = self._iterator
+        answer, size = await self._calls.records(asked, self._limit, self._read)
+        self._expiries = self._trimmings = 0
+        self._from_oldest = False
+        self._iterator = answer.iterator
+        self._note(len(answer.changes), size)
+        if answer.changes:
+            self._position = answer.changes[-1].sequence
+        stands_still = asked == answer.iterator and not answer.changes
+        most = min(self._manner.empty_at_tip, _EMPTY_ONCE_AT_TIP if self._was_at_tip else _RECORDS)
+        enough = self._empty >= most
+        ended = self._has_ended(answer)
+        tip = stands_still or (enough and not self.full)
+        at_tip = ended or (tip and answer.iterator is not None)
+        self._was_at_tip = at_tip or (self._was_at_tip and not self.full)
+        return ChangePage(answer.changes, self._position, at_tip=at_tip, ended=ended)
+
+    def _note(self, count: int, size: int) -> None:
+        """Learn from an answer of `count` changes and `size` bytes."""
+        self.full = count >= self._limit or size >= _FULL_BYTES
+        self._empty = 0 if count else self._empty + 1
+        if count:
+            fitting = _PAGE_BYTES * count // size
+            self._limit = max(self._manner.fewest, min(_RECORDS, fitting))
+
+    def _has_ended(self, answer: stream_wire.Records) -> bool:
+        """Whether the shard is closed and read: a fresh iterator must say so as well, because
+        some releases of DynamoDB Local are reported to end the chain of an open shard."""
+        confirmed = self._closed and answer.iterator is None and not answer.changes
+        self._closed = answer.iterator is None
+        return confirmed
+
+    def _told(self, error: ServerRefused) -> MigrateError:
+        if error.code not in _GONE:
+            return error
+        where = f"after {self._position}" if self._position else "from its beginning"
+        return TrimmedData(
+            f"the changes of shard {self._shard} {where} are no longer there: {error.words}",
+            FOLLOW_ANEW,
+            absent=error.code == _ABSENT,
+        )
+
+
+class _Calls:
+    """The operations of one stream, repeated under the run's policy."""
+
+    def __init__(self, lane: HttpClient, arn: str, retry: Retry) -> None:
+        self._lane, self._arn, self._retry = lane, arn, retry
+
+    async def describe(self, start: str | None) -> stream_wire.StreamPage:
+        """One page of the list of shards, after the shard `start`."""
+        request: dict[str, object] = {"StreamArn": self._arn, "Limit": _SHARDS_A_PAGE}
+        if start is not None:
+            request["ExclusiveStartShardId"] = start
+        try:
+            return await self._call("DescribeStream", request, stream_wire.read_stream)
+        except ServerRefused as error:
+            if error.code not in _GONE:
+                raise
+            raise TrimmedData(
+                f"the stream {self._arn} is no longer there: {error.words}", FOLLOW_ANEW
+            ) from error
+
+    async def iterator(self, shard: str, after: str | None) -> str:
+        """An iterator that begins after a sequence number, or with the oldest change."""
+        request: dict[str, object] = {"StreamArn": self._arn, "ShardId": shard}
+        if after is None:
+            request["ShardIteratorType"] = "TRIM_HORIZON"
+        else:
+            request |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
+        return await self._call("GetShardIterator", request, stream_wire.read_iterator)
+
+    async def records(
+        self, iterator: str, limit: int, read: stream_wire.RecordReader
+    ) -> tuple[stream_wire.Records, int]:
+        """The answer of GetRecords, and its size in bytes."""
+        request = {"ShardIterator": iterator, "Limit": limit}
+        return await self._call("GetRecords", request, lambda body: (read(body), len(body)))
+
+    async def _call(
+        self, operation: str, request: Mapping[str, object], read: Callable[[bytes], T]
+    ) -> T:
+        return await self._retry(self._attempt, operation, items.to_json(request), read)
+
+    async def _attempt(
+        self, avoid: str, operation: str, body: bytes, read: Callable[[bytes], T]
+    ) -> T:
+        return read(await self._lane.call(operation, body, avoid))

@@ -1,0 +1,80 @@
+"""How the streams of DynamoDB, DynamoDB Local and Alternator are read: what differs, as values.
+
+The times of DynamoDB Local are whole minutes. Alternator shows a change ten seconds after it is
+made.
+"""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from alternator_migrate.core.model import KEPT_SECONDS
+from alternator_migrate.dynamodb import stream_wire
+
+READ_SECONDS: Final = 0.2
+_FEWEST: Final = 1000
+WRITE_ISOLATION: Final = "system:write_isolation"
+_ALWAYS: Final = ("a", "always", "always_use_lwt")
+_SQUASHED: Final = (
+    "Before ScyllaDB 2026.2 a stream lacks changes that batches make while write isolation is "
+    "`always`, and it keeps such records for 24 hours. Set the source table's tag "
+    "system:write_isolation to only_rmw_uses_lwt and disable its stream; then follow anew with "
+    "`follow --fresh`, and when that has caught up make the rest equal with "
+    "`validate --repair --delete-extra`; or, and where the copy was not complete, empty the target "
+    "and copy anew with `run --fresh`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a server's streams are read: `limited` to five reads a second and shard, which all its
+    readers share, and ten of the list; how many empty answers in a row are the tip (0: any answer
+    that was not cut is); the lowest Limit for answers that would be too large; seconds between
+    reads of an idle shard; for how many seconds changes are `kept`, where that can be relied on;
+    delay and skew as in `ChangeSource`; the remedy where a record contradicts itself."""
+
+    limited: bool
+    empty_at_tip: int
+    fewest: int
+    idle: float = READ_SECONDS
+    kept: float = 0.0
+    delay: float = 0.0
+    skew: float = 900.0
+    remedy: str = stream_wire.REMEDY
+
+
+_DYNAMODB: Final = Manner(
+    limited=True, empty_at_tip=10, fewest=_FEWEST, idle=0.5, kept=KEPT_SECONDS
+)
+_DYNAMODB_LOCAL: Final = Manner(limited=False, empty_at_tip=0, fewest=50)
+# Alternator hands out no part of a batch of 100 changes: a lower Limit would stand still.
+ALTERNATOR: Final = Manner(
+    limited=False, empty_at_tip=10, fewest=128, delay=10.0, skew=inf, remedy=_SQUASHED
+)
+
+
+def shown_late(arn: str) -> float:
+    """By how many seconds a stream of this ARN shows changes late."""
+    return manner_of(arn).delay
+
+
+def squash_warning(isolation: str | None, arn: str) -> str | None:
+    """What to know before an Alternator's table is followed whose tag says this `isolation`; None
+    where its stream (`arn`, "" without one) has every change, as since ScyllaDB 2026.2."""
+    if arn.startswith("arn:") or (isolation is not None and isolation not in _ALWAYS):
+        return None
+    said = f"is `{isolation}`:" if isolation else "is not known: if it is `always`,"
+    return (
+        f"the source's write isolation {said} before ScyllaDB 2026.2 its stream lacks changes "
+        "that a BatchWriteItem makes in one partition; set its tag system:write_isolation to "
+        "only_rmw_uses_lwt before it is followed, and validate at the end"
+    )
+
+
+def manner_of(arn: str) -> Manner:
+    """How the server is read that gave its stream this ARN."""
+    if ":ddblocal:" in arn:
+        return _DYNAMODB_LOCAL
+    if not arn.startswith("arn:") or arn.endswith("_scylla_cdc_log") or "_scylla_cdc_log/" in arn:
+        return ALTERNATOR
+    return _DYNAMODB

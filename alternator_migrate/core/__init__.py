@@ -1,0 +1,19 @@
+"""The words, the ports and the rules of pace that every package speaks with."""
+
+__all__ = [
+    "batching",
+    "counts",
+    "durable",
+    "errors",
+    "limiter",
+    "model",
+    "outage",
+    "pace",
+    "ports",
+    "progress",
+    "retry",
+    "runtime",
+    "state",
+    "supervisor",
+    "work",
+]

@@ -1,0 +1,104 @@
+"""Counts of items, changes and differences, which add up."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCounts:
+    """Changes of one table, since following began.
+
+    Of those `read`, the `superseded` ones were followed by a newer change of their key before
+    they were written; `expired` of the `applied` ones are deletions by TTL.
+    """
+
+    read: int = 0
+    applied: int = 0
+    superseded: int = 0
+    rejected: int = 0
+    expired: int = 0
+
+    def settled(self, rejects: int) -> "ChangeCounts":
+        """The same, when of the rejected ones `rejects` are left and others have come instead."""
+        gone = self.rejected - rejects
+        return replace(self, superseded=self.superseded + gone, rejected=rejects)
+
+    @property
+    def accounted(self) -> bool:
+        """Whether read = applied + superseded + rejected."""
+        return self.read == self.applied + self.superseded + self.rejected
+
+    def plus(self, other: "ChangeCounts") -> "ChangeCounts":
+        """The sum of both."""
+        return ChangeCounts(
+            self.read + other.read,
+            self.applied + other.applied,
+            self.superseded + other.superseded,
+            self.rejected + other.rejected,
+            self.expired + other.expired,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Items of one table, since the start of the migration."""
+
+    read: int = 0
+    written: int = 0
+    skipped_expired: int = 0
+    rejected: int = 0
+
+    @property
+    def handled(self) -> int:
+        """Items that are done with: written + skipped_expired + rejected."""
+        return self.written + self.skipped_expired + self.rejected
+
+    @property
+    def accounted(self) -> bool:
+        """Whether read = written + skipped_expired + rejected."""
+        return self.read == self.handled
+
+    def settled(self, rejects: int) -> "Counts":
+        """The same, when of the rejected ones `rejects` are left and the others were written."""
+        gone = self.rejected - rejects
+        return replace(self, written=self.written + gone, rejected=rejects)
+
+    def plus(self, other: "Counts") -> "Counts":
+        """The sum of both."""
+        return Counts(
+            self.read + other.read,
+            self.written + other.written,
+            self.skipped_expired + other.skipped_expired,
+            self.rejected + other.rejected,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationCounts:
+    """What a validation found: `compared` items of the source, differences by kind, and how many
+    of these are repaired."""
+
+    compared: int = 0
+    missing: int = 0
+    different: int = 0
+    extra: int = 0
+    repaired: int = 0
+
+    @property
+    def found(self) -> int:
+        """Differences of all kinds, repaired or not."""
+        return self.missing + self.different + self.extra
+
+    @property
+    def left(self) -> int:
+        """Differences that are there still."""
+        return self.found - self.repaired
+
+    def plus(self, other: "ValidationCounts") -> "ValidationCounts":
+        """The sum of both."""
+        return ValidationCounts(
+            self.compared + other.compared,
+            self.missing + other.missing,
+            self.different + other.different,
+            self.extra + other.extra,
+            self.repaired + other.repaired,
+        )

@@ -1,0 +1,144 @@
+"""Pace: capacity units a second, and slowing down when the other side throttles."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import ParamSpec, TypeVar
+
+from alternator_migrate.core.retry import Retry
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_CUT = 0.7
+_SHARE = 0.1
+_REMEMBERED = 60
+_ROUND_SECONDS = 1.0
+_RECOVERY_PER_SECOND = 1.1
+_TOLD_SECONDS = 5.0
+_LONGEST_RECOVERY = 600.0
+
+
+class Pace:
+    """A token bucket in capacity units per second, that yields to a throttling server.
+
+    `cap` is the allowed rate, None for no limit. When a tenth of the requests is throttled the
+    rate falls to 70 % of what was achieved, at most once a second; it recovers by a tenth a second
+    up to the cap, or is lifted at twice the achieved rate (AIMD, as in TCP). It never falls below
+    70 % of one request a second.
+    """
+
+    def __init__(
+        self, cap: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.cap = cap
+        self._clock = clock
+        self._rate = cap
+        self._tokens = cap or 0.0
+        self._filled = clock()
+        self._turn, self._refunded = asyncio.Lock(), asyncio.Event()
+        self._cut_at = self._refused_at = float("-inf")
+        self._lift_at = 0.0
+        self._spent = 0.0
+        self._served = self._refused = 0.0
+        self._window = clock()
+        self._achieved = 0.0
+        self._request = 0.0
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the server's throttling keeps the rate below what is allowed."""
+        return self._rate is not None and self._rate != self.cap
+
+    def reason(self, side: str) -> str:
+        """Why requests to `side` wait, or "" if they do not."""
+        if self.throttled or self._clock() - self._refused_at < _TOLD_SECONDS:
+            return f"{side} throttles"
+        return f"{side} capped at {self.cap:g} units/s" if self._turn.locked() else ""
+
+    def allow(self, cap: float | None) -> None:
+        """Let `cap` units a second be the limit from now on; the debt and a cut stay."""
+        if cap == self.cap:
+            return
+        was_throttled, self.cap = self.throttled, cap
+        if not was_throttled:
+            self._delay()
+            self._rate = cap
+
+    async def take(self, units: float) -> None:
+        """Return when `units` (an estimate; see `settle`) may be consumed, in order of asking."""
+        self._request = units
+        if self._rate is not None:
+            async with self._turn:
+                while (delay := self._delay()) > 0:
+                    self._refunded.clear()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(min(delay, _ROUND_SECONDS)):
+                            await self._refunded.wait()
+                self._tokens -= units
+
+    def settle(self, taken: float, consumed: float) -> None:
+        """A request for which `taken` was taken succeeded and consumed `consumed` units."""
+        self._tokens -= consumed - taken
+        if consumed < taken:
+            self._refunded.set()
+        self._spent += consumed
+        self._served += 1
+        self._forget()
+        now = self._clock()
+        if now - self._window >= _ROUND_SECONDS:
+            self._achieved = self._spent / (now - self._window)
+            self._spent, self._window = 0.0, now
+
+    def slow_down(self) -> None:
+        """The server throttled a request. Before anything was achieved there is no rate to cut,
+        and a hot partition that refuses few requests is no reason to slow all others: then the
+        waits of the retry policy alone spread the load."""
+        now = self._refused_at = self._clock()
+        self._refused += 1
+        self._forget()
+        few = self._refused < _SHARE * (self._refused + self._served)
+        if few or now - self._cut_at < _ROUND_SECONDS:
+            return
+        running = self._spent / max(now - self._window, 0.1)
+        achieved = min(max(self._achieved, running), self._rate or float("inf"))
+        if not achieved:
+            return
+        self._cut_at = now
+        achieved = max(achieved, self._request)
+        if self._rate is None:
+            self._tokens, self._filled = 0.0, now
+        self._rate = achieved * _CUT
+        self._lift_at = 2 * achieved
+
+    def _forget(self) -> None:
+        """Let the share of throttled requests be that of the last ones."""
+        if self._served + self._refused > _REMEMBERED:
+            self._served, self._refused = self._served / 2, self._refused / 2
+
+    def _delay(self) -> float:
+        """Seconds until the bucket is out of debt; fills it, and lets the rate recover."""
+        now = self._clock()
+        elapsed, self._filled = now - self._filled, now
+        if self.throttled and self._rate is not None:
+            self._rate *= _RECOVERY_PER_SECOND ** min(elapsed, _LONGEST_RECOVERY)
+            if self.cap is not None:
+                self._rate = min(self._rate, self.cap)
+            elif self._rate >= self._lift_at:
+                self._rate = None
+        if self._rate is None:
+            self._tokens = 0.0
+            return 0.0
+        self._tokens = min(self._tokens + self._rate * elapsed, self._rate)
+        return -self._tokens / self._rate
+
+
+def reasons(paces: Iterable[tuple[str, Pace]], retry: "Retry", elsewhere: str = "") -> str:
+    """Why requests wait, here by side or to be repeated, and `elsewhere`; "" if they do not."""
+    here = (*(pace.reason(side) for side, pace in paces), retry.reason)
+    return ", ".join(filter(None, (*here, elsewhere)))
+
+
+def part_of(cap: float | None, share: float) -> float | None:
+    """A share of a limit; None stays none."""
+    return None if cap is None else cap * share

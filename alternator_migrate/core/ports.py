@@ -1,0 +1,211 @@
+"""The ports: what a copy, a validation and following need of sources, targets and files."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Protocol
+
+from alternator_migrate.core.model import (
+    Batch,
+    Change,
+    ChangeBatch,
+    ChangePage,
+    Difference,
+    Item,
+    Limits,
+    Page,
+    Position,
+    Reject,
+    Segment,
+    Shard,
+)
+from alternator_migrate.core.state import CopyState, ValidationState
+from alternator_migrate.dynamodb.table_schema import TableState
+
+
+class Source(Protocol):
+    """Where items are read."""
+
+    def pages(self, segment: Segment, position: Position | None) -> AsyncGenerator[Page, None]:
+        """The pages of a segment from `position` (None: its start), to its end.
+
+        A page may be empty and not the last. Raises `MigrateError` when reading fails for
+        good; what may succeed when repeated has been repeated within the budget.
+        """
+        ...
+
+
+class ChangeSource(Protocol):
+    """Where changes are read.
+
+    A change is shown up to `delay` seconds after it is made; its time may differ from this
+    machine's by `skew` seconds at the most.
+    """
+
+    delay: float
+    skew: float
+
+    async def shards(self) -> Sequence[Shard]:
+        """The whole tree of shards as listed now, in any order. Raises `MigrateError`."""
+        ...
+
+    def changes(
+        self, shard: str, after: str | None, watermark: Callable[[], float | None]
+    ) -> AsyncGenerator[ChangePage, None]:
+        """The changes of a shard after a sequence number (None: from the oldest kept), until
+        the shard has ended; of one that is open, for ever.
+
+        At the tip, empty pages come at the source's own pace. Raises `TrimmedData` when what
+        comes after `after` is gone and may hold a change made after `fresh()` (epoch seconds),
+        `MigrateError` when reading fails for good.
+        """
+        ...
+
+
+class Stream(Protocol):
+    """The stream of the source table, which may be enabled and disabled."""
+
+    async def find(self) -> str | None:
+        """The ARN of the enabled stream; None without one. Raises `UsageError` where it does not
+        serve."""
+        ...
+
+    async def enable(self) -> tuple[str, bool]:
+        """Enable one; its ARN, and False where somebody else was faster."""
+        ...
+
+    async def ready(self, arn: str) -> None:
+        """Return when the stream can be read."""
+        ...
+
+    def open(self, arn: str) -> ChangeSource:
+        """A reader of the stream."""
+        ...
+
+    async def disable(self, arn: str) -> bool:
+        """Disable it; False where it is not the table's enabled stream any more."""
+        ...
+
+
+class Target(Protocol):
+    """Where items are written."""
+
+    @property
+    def limits(self) -> Limits:
+        """What a batch may carry now; a server's answer may lower it."""
+        ...
+
+    async def write(self, batch: Batch) -> Sequence[Reject]:
+        """Store all of the batch; what the target refuses as invalid is returned.
+
+        Returns when every other item is stored, else raises `MigrateError`.
+        """
+        ...
+
+    def key_of(self, item: Item) -> bytes:
+        """The item's key, as a JSON object, to name it in messages."""
+        ...
+
+    def batches(self, changes: Sequence[Change]) -> Sequence[ChangeBatch]:
+        """Changes, of which no two are of one key, packed; these may be applied all at once."""
+        ...
+
+    async def apply(self, batch: ChangeBatch) -> Sequence[Reject]:
+        """Store images and delete keys; what the target refuses as invalid is returned.
+
+        Returns when a later change of any of these keys would be the newer one; else raises
+        `MigrateError`.
+        """
+        ...
+
+
+class Lookup(Protocol):
+    """Where items are looked up by their keys, strongly consistent."""
+
+    async def get(self, keys: Sequence[bytes]) -> Sequence[Item]:
+        """The items of those `keys` that are there now, in any order; keys are JSON objects with
+        the names of the target. Raises `MigrateError`."""
+        ...
+
+
+class Repairer(Protocol):
+    """What makes the target like the source where the two differ."""
+
+    async def repair(self, findings: Sequence[Difference]) -> Sequence[Difference]:
+        """Repair what may be repaired: the same findings, each `repaired` if both sides were
+        equal when looked at afterwards. Raises `MigrateError`."""
+        ...
+
+
+class FindingSink(Protocol):
+    """Where findings are kept."""
+
+    def keep(self, findings: Sequence[Difference]) -> None:
+        """Append `findings`. Raises `MigrateError`."""
+        ...
+
+
+class RejectSink(Protocol):
+    """Where refused items are kept."""
+
+    @property
+    def path(self) -> str | None:
+        """The file that holds them; None while there are none."""
+        ...
+
+    @property
+    def left(self) -> int:
+        """How many more are allowed."""
+        ...
+
+    def keep(self, rejects: Sequence[Reject]) -> None:
+        """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
+        ...
+
+
+class RejectTally(RejectSink, Protocol):
+    """Where the refused items of a whole migration are kept, and counted."""
+
+    @property
+    def count(self) -> int:
+        """How many items are refused still."""
+        ...
+
+
+class RejectBook(Protocol):
+    """Where refused changes are kept, until newer ones of their keys come."""
+
+    def keep(self, rejects: Sequence[Reject]) -> None:
+        """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
+        ...
+
+    def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:
+        """Note that `changes` are on the target, save those `refused`. Raises `MigrateError`."""
+        ...
+
+
+class SavepointKeeper(Protocol):
+    """Where a run keeps what it did."""
+
+    @property
+    def path(self) -> str | None:
+        """The newest savepoint; None while there is none."""
+        ...
+
+    def found_target(self, target: TableState) -> None:
+        """Note which table is written to."""
+        ...
+
+    def found_rejects(self, path: str) -> None:
+        """Note which file holds rejected items."""
+        ...
+
+    async def save(self, state: CopyState, status: str) -> None:
+        """Write a savepoint durably. Raises `MigrateError` where that fails."""
+        ...
+
+
+class ValidationKeeper(Protocol):
+    """Where a validation keeps what it did."""
+
+    async def save_comparison(self, comparison: ValidationState, status: str) -> None:
+        """Write a savepoint durably. Raises `MigrateError` where that fails."""
+        ...

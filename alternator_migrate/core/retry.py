@@ -1,0 +1,110 @@
+"""The one retry layer: what is tried again, how long for, and after which wait."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, NoReturn
+
+import tenacity
+
+from alternator_migrate.core.errors import OutOfTime, Retryable, Throttled
+from alternator_migrate.core.outage import Repeating, Trouble
+from alternator_migrate.core.pace import P, T
+
+
+class Retry:
+    """Repeat what is `Retryable`, with exponential waits and full jitter, for `budget` seconds: the
+    last attempt begins when they are over.
+
+    `retries` and `throttled` count repeated attempts and throttled answers over the run;
+    `repeating` requests have failed and are being repeated now.
+    """
+
+    def __init__(self, budget: float, first_wait: float = 0.05, longest_wait: float = 10.0) -> None:
+        self.budget = budget
+        self.retries = 0
+        self.throttled = 0
+        self.repeating = 0
+        self._also: Retry | None = None
+        self._trouble = Trouble()
+        self._wait = tenacity.wait_random_exponential(multiplier=first_wait, max=longest_wait)
+
+    async def __call__(
+        self,
+        attempt: Callable[Concatenate[str, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """The result of `attempt(avoid, *args)`, where `avoid` names the node that failed last,
+        or ""; raises `OutOfTime` from the last failure."""
+        try:
+            return await attempt("", *args, **kwargs)
+        except Retryable as failure:
+            pending: list[Retryable] = [failure]
+            failed = failure
+
+        async def again() -> T:
+            nonlocal failed
+            if pending:
+                raise pending.pop()
+            try:
+                return await attempt(failed.node, *args, **kwargs)
+            except Retryable as failure:
+                failed = failure
+                raise
+
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        end = began + self.budget
+        request = self._trouble.begins(self.budget)
+        policy = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(Retryable),
+            wait=lambda state: max(min(self._wait(state), end - clock()), 0.0),
+            stop=lambda _: clock() >= end,
+            before_sleep=lambda _: self._note(request, failed),
+            retry_error_callback=lambda state: _give_up(state, clock() - began),
+        )
+        self.repeating += 1
+        try:
+            return await policy(again)
+        finally:
+            self.repeating -= 1
+            self._trouble.ends(request)
+
+    @property
+    def reason(self) -> str:
+        """Why requests are repeated, for some seconds now, and how long they will be; or ""."""
+        return self._trouble.reason
+
+    def apart(self, budget: float | None = None) -> "Retry":
+        """Another one, with the same budget unless another is given, whose attempts count here too;
+        what it repeats does not."""
+        other = Retry(self.budget if budget is None else budget)
+        other._also, other._wait, other._trouble = self, self._wait, self._trouble
+        return other
+
+    def note_repeated(self) -> None:
+        """Something was sent once more, otherwise than by this policy."""
+        self._count(throttled=False)
+
+    def note_throttled(self) -> None:
+        """Part of a request was throttled and has to be sent again."""
+        self._count(throttled=True)
+
+    def _note(self, request: Repeating, failure: Retryable) -> None:
+        self._count(throttled=isinstance(failure, Throttled))
+        self._trouble.failed(request, failure)
+
+    def _count(self, *, throttled: bool) -> None:
+        self.retries += 1
+        self.throttled += throttled
+        if self._also:
+            self._also._count(throttled=throttled)
+
+
+def _give_up(state: tenacity.RetryCallState, seconds: float) -> NoReturn:
+    cause = state.outcome.exception() if state.outcome else None
+    words, hint = (cause.args[0], cause.hint) if isinstance(cause, Retryable) else (cause, "")
+    raise OutOfTime(
+        f"gave up after {state.attempt_number} attempts in {seconds:.0f} s: {words}",
+        hint or "Raise retryBudgetSeconds if the server needs longer to recover.",
+    ) from cause

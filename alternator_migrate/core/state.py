@@ -1,0 +1,106 @@
+"""State: where a copy, the following of changes and a validation stand, as savepoints keep it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
+from alternator_migrate.core.model import Position, Role, settled
+
+FollowPhase: TypeAlias = Literal["spool", "replay", "live", "ending", "over"]
+"""Where changes go: into the spool beside the copy, from there to the target, straight to the
+target, or nowhere any more because the stream is being disabled at the end, or has been."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolState:
+    """What of a spool is durable: `folder` is its name beside the savepoints; `files` has for
+    each part its generation and length in bytes, `replayed` how far it was applied; `changes`
+    wait in it."""
+
+    folder: str
+    files: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    replayed: Mapping[int, int] = field(default_factory=dict)
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FollowState:
+    """How far a table's stream was dealt with: what a savepoint keeps.
+
+    `shards` has the sequence number to go on after for each shard not done (None: from its
+    oldest change), `ended` the shards that are done. `enabled_here` says that this tool enabled
+    the stream, or, with an `arn` of "", that it was about to; `snapshot` that a copy goes with it.
+    Following begins with what was made at `placed_at`, and was dealt with up to `fresh_at` (epoch
+    seconds; both are 0 before the place is known). `lag` was that of live following, seconds.
+    """
+
+    arn: str
+    enabled_here: bool = False
+    snapshot: bool = True
+    phase: FollowPhase = "spool"
+    shards: Mapping[str, str | None] = field(default_factory=dict)
+    ended: frozenset[str] = frozenset()
+    placed_at: float = 0.0
+    watermark: float = 0.0
+    lag: float | None = None
+    counts: ChangeCounts = field(default_factory=ChangeCounts)
+    spool: SpoolState | None = None
+
+
+ValidationStage: TypeAlias = Literal["digests", "details"]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyState:
+    """How far a table's copy is acknowledged: what a savepoint keeps.
+
+    `positions` has the key to go on after for each segment begun and not done; the counts are
+    those of wholly acknowledged pages before these positions, and so always accounted for.
+    `stream` is None where no changes are followed.
+    """
+
+    done: frozenset[int] = frozenset()
+    positions: Mapping[int, Position] = field(default_factory=dict)
+    items: Counts = field(default_factory=Counts)
+    bytes_read: int = 0
+    batches: int = 0
+    stream: FollowState | None = None
+
+    @property
+    def rejected(self) -> int:
+        """Items and changes that the target refused."""
+        return self.items.rejected + (self.stream.counts.rejected if self.stream else 0)
+
+    def settled(self, rejects: int) -> "CopyState":
+        """The same, when no more than `rejects` of the refused are refused still."""
+        changes = self.stream.counts if self.stream else None
+        items, counts = settled(self.items, changes, rejects)
+        stream = self.stream
+        if stream and counts:
+            stream = replace(stream, counts=counts)
+        return replace(self, items=items, stream=stream)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationState:
+    """How far a validation is: what its savepoint keeps.
+
+    In the stage "digests" both sides are read once, and `digests` is the state of their sums; in
+    "details" items are looked up one by one, in the buckets that differ by `digests`, or all of
+    them where there are none. `now` (epoch seconds) decides which items count as expired, `seed`
+    what is drawn; `segments` is their total, of which `sampled` are read (0: all). `findings` is
+    the path of the file of findings, of which the first `findings_size` bytes count: none at all
+    where that is 0.
+    """
+
+    stage: ValidationStage
+    now: int
+    seed: str
+    segments: int
+    findings: str
+    sampled: int = 0
+    sides: Mapping[Role, CopyState] = field(default_factory=dict)
+    digests: bytes = b""
+    validated: ValidationCounts = field(default_factory=ValidationCounts)
+    findings_size: int = 0

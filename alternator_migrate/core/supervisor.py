@@ -1,0 +1,107 @@
+"""How every long piece of work is done: beside its display and its savepoint clock, stoppable."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from alternator_migrate.core.errors import MigrateError, UsageError, first_of
+from alternator_migrate.core.progress import Progress
+
+Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
+"""A display: shows snapshots until it is cancelled."""
+Save = Callable[[str], Coroutine[Any, Any, None]]
+"""Writes a savepoint with a status. Raises `MigrateError`."""
+GRACE_SECONDS: Final = 4.0
+
+
+class Supervisor:
+    """Does work while savepoints are written every `interval` seconds and on demand, and what is
+    `beside` goes on."""
+
+    def __init__(
+        self,
+        save: Save,
+        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        interval: float,
+    ) -> None:
+        self._save, self._beside, self._interval = save, beside, interval
+        self._save_now = asyncio.Event()
+        self._unsaved: MigrateError | None = None
+
+    def save_now(self) -> None:
+        """Write a savepoint as soon as possible."""
+        self._save_now.set()
+
+    async def run(
+        self,
+        work: Callable[[asyncio.Event], Coroutine[Any, Any, bool]],
+        stop: asyncio.Event,
+        show: Callable[[], Coroutine[Any, Any, None]],
+        ending: Callable[[], str],
+    ) -> bool:
+        """Do `work(stop)`, which returns whether it got to its end, beside `show()`; `ending()` is
+        then its status.
+
+        Returns True when all is done, False when `stop` ended it early (within a few seconds of
+        being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        Raises `UsageError` before any work is done where no savepoint can be.
+        """
+        try:
+            await self._save("running")
+        except MigrateError as error:
+            raise UsageError(error.args[0], error.hint) from error
+        status = "failed"
+        try:
+            finished = await self._run(work, stop, show)
+            status = ending() if finished else "stopped"
+        finally:
+            await self._save(status)
+        return finished
+
+    async def _run(
+        self,
+        work: Callable[[asyncio.Event], Coroutine[Any, Any, bool]],
+        stop: asyncio.Event,
+        show: Callable[[], Coroutine[Any, Any, None]],
+    ) -> bool:
+        async with asyncio.TaskGroup() as group:
+            beside = [
+                group.create_task(show()),
+                group.create_task(self._keep_saving(stop)),
+                *[group.create_task(each()) for each in self._beside],
+            ]
+            stopping = group.create_task(stop.wait())
+            working = group.create_task(_error_as_value(work(stop)))
+            await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                await asyncio.wait({working}, timeout=GRACE_SECONDS)
+            for task in (working, stopping, *beside):
+                task.cancel()
+        result = working.result() if not working.cancelled() else False
+        if self._unsaved:
+            raise self._unsaved
+        if isinstance(result, MigrateError):
+            raise result
+        return result
+
+    async def _keep_saving(self, stop: asyncio.Event) -> None:
+        """Save by the clock and on demand; a disk that does not take it stops the run."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._save_now.wait(), self._interval)
+            self._save_now.clear()
+            try:
+                await self._save("running")
+            except MigrateError as error:
+                self._unsaved = error
+                stop.set()
+                return
+
+
+async def _error_as_value(work: Coroutine[Any, Any, bool]) -> bool | MigrateError:
+    """`work`'s result, or the first error of the house in the group it raised."""
+    try:
+        return await work
+    except (MigrateError, BaseExceptionGroup) as failure:
+        return first_of(failure)

@@ -1,0 +1,25 @@
+"""Speaks the DynamoDB API, AWS's and Alternator's: bytes, values, signatures, nodes, tables."""
+
+__all__ = [
+    "absence",
+    "client",
+    "control_plane",
+    "decimals",
+    "dialect",
+    "endpoints",
+    "expressions",
+    "http",
+    "items",
+    "key_routing",
+    "nodes",
+    "paging",
+    "rights",
+    "session",
+    "stream_wire",
+    "table",
+    "table_schema",
+    "unread",
+    "untyped",
+    "values",
+    "wire",
+]

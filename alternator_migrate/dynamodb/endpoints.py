@@ -1,0 +1,68 @@
+"""AWS's own hosts of DynamoDB: the region of one, and where the streams of its tables are."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from alternator_migrate.core.errors import UsageError
+
+_PUBLIC: Final = (
+    *("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "c2s.ic.gov", "sc2s.sgov.gov"),
+    *("cloud.adc-e.uk", "csp.hci.ic.gov"),
+)
+_DUAL_STACK: Final = (
+    *("api.aws", "api.amazonwebservices.com.cn", "api.amazonwebservices.eu", "api.aws.ic.gov"),
+    *("api.aws.scloud", "api.cloud-aws.adc-e.uk", "api.aws.hci.ic.gov"),
+)
+_SUFFIX: Final = "|".join(map(re.escape, (*_PUBLIC, *_DUAL_STACK)))
+_REGION: Final = r"[a-z]+(?:-[a-z]+)+-\d+"
+_HOST = re.compile(
+    rf"(?:\d{{12}}\.ddb|dynamodb)(?P<fips>-fips)?\.(?P<region>{_REGION})\.(?P<suffix>{_SUFFIX})"
+)
+_PRIVATE = re.compile(
+    rf"vpce-[a-z0-9-]+\.dynamodb(?:-fips)?\.(?P<region>{_REGION})\.vpce\.(?:{_SUFFIX})"
+)
+_OLDEST: Final = "dynamodb.amazonaws.com"
+_REGION_OF_OLDEST: Final = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsHost:
+    """A host of AWS's own: its region, and the URL of its streams, None where that cannot be
+    known: each VPC endpoint has a name of its own."""
+
+    region: str
+    streams: str | None
+
+
+def aws_host(url: str) -> AwsHost | None:
+    """What AWS's own host of DynamoDB a URL leads to; None for any other server.
+
+    Public, FIPS, dual-stack and account endpoints of all partitions, and VPC endpoints.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    if host == _OLDEST:
+        host = f"dynamodb.{_REGION_OF_OLDEST}.amazonaws.com"
+    if found := _PRIVATE.fullmatch(host):
+        return AwsHost(found["region"], None)
+    if not (found := _HOST.fullmatch(host)):
+        return None
+    region, suffix, fips = found["region"], found["suffix"], found["fips"] or ""
+    if region.startswith("us-gov-") and suffix in _PUBLIC:
+        fips = ""  # the only host of streams there, which is FIPS
+    port = f":{parts.port}" if parts.port else ""
+    return AwsHost(region, f"{parts.scheme}://streams.dynamodb{fips}.{region}.{suffix}{port}")
+
+
+def region_at(url: str | None, given: str | None) -> str | None:
+    """The region of requests to `url`: as `given`, else that of AWS's host; None where neither
+    says it. Raises `UsageError` where they contradict each other."""
+    host = aws_host(url) if url else None
+    if host and given and given != host.region:
+        raise UsageError(
+            f"the region {given} contradicts the endpoint {url}, which is in {host.region}",
+            "Leave `region` out, or name the region of the endpoint.",
+        )
+    return given or (host.region if host else None)

@@ -1,0 +1,6 @@
+"""Expressions of DynamoDB: parsed, and judged over raw items."""
+
+from alternator_migrate.dynamodb.expressions.evaluate import matcher
+from alternator_migrate.dynamodb.expressions.parser import ExpressionError, TooDeepError
+
+__all__ = ["ExpressionError", "TooDeepError", "matcher"]

@@ -1,0 +1,54 @@
+"""Which proxy the environment names: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in capitals or not.
+
+The same rules as botocore's, so that both halves of the tool go the same way.
+"""
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from alternator_migrate.core.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy: its `url`, which may hold a password; `shown`, which does not; and the line of
+    a request's head that holds it, if there is one."""
+
+    url: str = field(repr=False)
+    shown: str
+    header: str = field(repr=False)
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """The proxy for requests to `url`, None for a direct connection.
+
+    Raises `UsageError` for one that cannot be used.
+    """
+    target = urlsplit(url)
+    given = getproxies().get(target.scheme)
+    if not given or proxy_bypass(target.netloc):
+        return None
+    given = given if "://" in given else f"http://{given.removeprefix('//')}"
+    try:
+        parts = urlsplit(given)
+        fits = parts.scheme == "http" and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        name = f"{target.scheme.upper()}_PROXY"
+        raise UsageError(
+            f"{name} names no HTTP proxy that can be used for {url}",
+            f"It must be like http://proxy:3128; NO_PROXY={target.hostname} connects directly.",
+        )
+    user, _, host = parts.netloc.rpartition("@")
+    return Proxy(f"http://{parts.netloc}", f"http://{host}", _header(user))
+
+
+def _header(user: str) -> str:
+    if not user:
+        return ""
+    name, _, password = user.partition(":")
+    login = b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+    return f"Proxy-Authorization: Basic {login}\r\n"

@@ -1,0 +1,95 @@
+"""Items as raw JSON: decoded, built, reshaped, and their attributes found."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from alternator_migrate.core.model import Item
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_NO_VALUE = msgspec.Raw(b"{}")
+Reshape = Callable[[Item], Item]
+
+
+class _Number(msgspec.Struct):
+    digits: str = msgspec.field(name="N", default="")
+
+
+class _RejectLine(msgspec.Struct):
+    item: msgspec.Raw
+    change: str = ""
+    key: msgspec.Raw = msgspec.Raw()
+
+
+parsed_attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_number = msgspec.json.Decoder(_Number)
+_reject = msgspec.json.Decoder(_RejectLine)
+
+
+def to_json(value: object) -> bytes:
+    """Compact JSON of a value made of dicts, lists, strings and numbers."""
+    return msgspec.json.encode(value)
+
+
+def from_json(body: bytes) -> Any:
+    """The value of a JSON text. Raises `ValueError` where it is none."""
+    return msgspec.json.decode(body)
+
+
+def key_of(item: Item, names: Sequence[str]) -> bytes:
+    """The item's key attributes as a JSON object, values untouched."""
+    attributes = parsed_attributes.decode(item)
+    return to_json({name: attributes[name] for name in names if name in attributes})
+
+
+def lacks(item: Item, names: Sequence[str]) -> list[str]:
+    """Those of `names` that are no attributes of the item."""
+    attributes = parsed_attributes.decode(item)
+    return [name for name in names if name not in attributes]
+
+
+def rekeyed(key: bytes, names: Mapping[str, str]) -> bytes:
+    """A key with its attributes named anew, values untouched."""
+    return to_json({names[name]: value for name, value in parsed_attributes.decode(key).items()})
+
+
+def first_value(key: bytes) -> bytes:
+    """The value of the first attribute of a key: of its HASH attribute."""
+    return bytes(next(iter(parsed_attributes.decode(key).values())))
+
+
+def one_line(item: Item) -> bytes:
+    """The item's JSON without white space between its parts."""
+    return msgspec.json.format(bytes(item), indent=-1)
+
+
+def renamer(renames: Mapping[str, str]) -> Reshape:
+    """A function that renames top-level attributes of one item, values untouched.
+
+    It raises `ValueError` for an item in which two attributes would get the same name.
+    """
+
+    def rename(item: Item) -> Item:
+        attributes = parsed_attributes.decode(item)
+        renamed = {renames.get(name, name): value for name, value in attributes.items()}
+        if len(renamed) != len(attributes):
+            shown = bytes(item)[:200].decode("utf-8", "replace")
+            raise ValueError(f"renames give two attributes of one item the same name: {shown}...")
+        return msgspec.json.encode(renamed)
+
+    return rename
+
+
+def expired(attribute: str, *, after: int, before: int) -> Callable[[Item], bool]:
+    """A test whether an item's `attribute` is a number in [after, before), epoch seconds."""
+
+    def is_expired(item: Item) -> bool:
+        raw = parsed_attributes.decode(item).get(attribute, _NO_VALUE)
+        try:
+            return after <= Decimal(_number.decode(raw).digits) < before
+        except (InvalidOperation, msgspec.MsgspecError):
+            return False
+
+    return is_expired

@@ -1,0 +1,296 @@
+"""aioboto3: sessions, credentials that stay fresh, and control-plane clients.
+
+Credentials come from the configuration or from AWS's default chain, through a role if one is
+named. botocore refreshes what expires; `Account.credentials` asks it before each request.
+"""
+
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Final
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioRefreshableCredentials
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import get_session
+from botocore import UNSIGNED
+from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader, create_loader
+
+from alternator_migrate.config import base_url
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.dynamodb.botocore_errors import ODD, configuring, not_refreshed, obtaining
+from alternator_migrate.dynamodb.client import CredentialSource
+from alternator_migrate.dynamodb.credentials import check_keys, no_keys
+from alternator_migrate.dynamodb.endpoints import region_at
+from alternator_migrate.dynamodb.http import Transport
+from alternator_migrate.dynamodb.signing import Credentials
+
+_CONNECT_SECONDS: Final = 5
+_READ_SECONDS: Final = 70
+_ATTEMPTS: Final = 4
+_REGION_OF_OTHERS: Final = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a configuration says about credentials; nothing set means the default chain."""
+
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    profile: str | None = None
+    role_arn: str | None = None
+    role_session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Credentials and region of one side; `credentials` is None for unsigned requests.
+
+    `url` and `streams` are where AWS's own settings, such as AWS_ENDPOINT_URL, put DynamoDB and
+    its streams (if elsewhere), `ca_bundle` is the PEM file that they name; None where they do not.
+    """
+
+    session: Any
+    region: str
+    credentials: CredentialSource | None = None
+    url: str | None = None
+    streams: str | None = None
+    ca_bundle: str | None = None
+
+
+async def sign_in(
+    login: Login | None, region: str | None, *, endpoint: str | None = None
+) -> Account:
+    """The account that `login` names; without a login, one that signs nothing. `endpoint` is what
+    the configuration has: of AWS's settings only that of the streams counts then.
+
+    Raises `UsageError` where AWS's settings are wrong, where there are no credentials, no such
+    profile, no region (which AWS alone needs), one that contradicts the endpoint, or where the
+    role cannot be assumed.
+    """
+    with configuring():
+        account = _account(login or Login(), region, endpoint)
+    if login is None:
+        return account
+    remedy = "Check credentials.assumeRole: arn:aws:iam::123456789012:role/NAME is an arn."
+    with obtaining(_way(login, account), remedy if login.role_arn else ""):
+        if login.role_arn:
+            account = replace(account, session=await _with_role(account, login))
+        found = await account.session.get_credentials()
+        # some kinds are looked for only when used
+        keys = await found.get_frozen_credentials() if found else None
+    if keys is None:
+        raise no_keys(_profile(login, account), local=bool(endpoint or account.url))
+    check_keys(keys, _origin(login, account, found.method))
+
+    async def fresh() -> Credentials:
+        try:
+            frozen = await found.get_frozen_credentials()
+        except (BotoCoreError, ClientError, OSError, *ODD) as error:
+            raise not_refreshed(error) from error
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    return replace(account, credentials=fresh)
+
+
+@asynccontextmanager
+async def open_control(
+    account: Account,
+    *,
+    url: str | None,
+    transport: Transport | None = None,
+    route: Callable[[], str] | None = None,
+) -> AsyncIterator[Any]:
+    """A DynamoDB client for the control plane, at `url` or at AWS, by the TLS of `transport`; with
+    `route`, each attempt of a request goes to the URL that it returns. Raises `UsageError` where
+    AWS's settings are wrong.
+    """
+    tls = transport or Transport()
+
+    def to_node(request: Any, **_: object) -> None:
+        if route:
+            request.url = f"{route()}/"
+
+    # what is to be repeated is decided elsewhere, see `failures`
+    options: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
+    if not account.credentials:
+        options["signature_version"] = UNSIGNED
+    if tls.certificate:
+        options["client_cert"] = (tls.certificate, tls.key)
+    if tls.insecure:
+        options["http_session_cls"] = _Lenient
+    plain = url is not None and url.startswith("http:")
+    verify = False if plain else tls.insecure or tls.ca_bundle
+    async with _client(account, "dynamodb", options, url=url, verify=verify) as client:
+        # before the signer: what it signs has to be what is sent
+        client.meta.events.register_first("request-created.dynamodb", to_node)
+        yield client
+
+
+async def streams_url(account: Account) -> str:
+    """Where AWS serves the streams of an account's region. Raises `UsageError`."""
+    async with _client(account, "dynamodbstreams", {}) as client:
+        return str(client.meta.endpoint_url)
+
+
+class _Verifying(AIOHTTPSession):  # type: ignore[misc] # aiobotocore has no types
+    """aiobotocore's HTTP, which checks no certificate of a server behind a proxy by itself."""
+
+    def _setup_proxy_ssl_context(self, proxy_url: str) -> Any:
+        return super()._setup_proxy_ssl_context(proxy_url) or self._get_ssl_context()
+
+
+class _Lenient(_Verifying):
+    """HTTP that takes any certificate of a server, and shows that of this client."""
+
+    def _get_ssl_context(self) -> Any:
+        context = super()._get_ssl_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+
+
+@asynccontextmanager
+async def _client(
+    account: Account,
+    service: str,
+    options: Mapping[str, Any],
+    *,
+    url: str | None = None,
+    verify: str | bool | None = None,
+) -> AsyncIterator[Any]:
+    """A client of botocore, with `options` over the usual; `verify` None is the CA that AWS's
+    settings name, or the usual ones."""
+    async with AsyncExitStack() as stack:
+        with configuring():
+            config = AioConfig(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                **{**_USUAL, **options},
+            )
+            client = account.session.client(
+                service,
+                region_name=account.region,
+                endpoint_url=url,
+                verify=(account.ca_bundle or True) if verify is None else verify,
+                config=config,
+            )
+            opened = await stack.enter_async_context(client)
+        yield opened
+
+
+_USUAL: Final[Mapping[str, Any]] = {
+    "http_session_cls": _Verifying,
+    "retries": {"mode": "standard", "max_attempts": _ATTEMPTS},
+}
+
+
+def _account(login: Login, region: str | None, endpoint: str | None) -> Account:
+    """What AWS's settings say, nobody being signed in yet. Raises `UsageError`."""
+    session = _session(login, region)
+    url = None if endpoint else _named_url(session, "dynamodb", alone=False)
+    streams = _named_url(session, "dynamodbstreams", alone=bool(endpoint))
+    where = region_at(endpoint or url, region) or session.region_name
+    where = where or (_REGION_OF_OTHERS if endpoint or url else None)
+    if not where:
+        raise UsageError(
+            "no AWS region is known", "Set `region`, or AWS_REGION, or a region in the profile."
+        )
+    bundle = session._session.get_config_variable("ca_bundle")
+    bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE") or None
+    return Account(session, where, url=url, streams=streams, ca_bundle=bundle)
+
+
+def _profile(login: Login, account: Account) -> str | None:
+    """The profile of the AWS files that the credentials are to come from, if one is named."""
+    if login.access_key:
+        return None
+    return login.profile or account.session._session.profile
+
+
+def _way(login: Login, account: Account) -> str:
+    """How credentials are come by, for messages."""
+    role = f"assuming the role {login.role_arn}" if login.role_arn else "signing in"
+    profile = _profile(login, account)
+    return f"{role} with the AWS profile {profile!r}" if profile else role
+
+
+def _origin(login: Login, account: Account, method: str) -> str:
+    """Where keys were found, for messages."""
+    if login.access_key and not login.role_arn:
+        return "`credentials`"
+    profile = _profile(login, account)
+    if method == "env":
+        return "the environment"
+    return f"the AWS profile {profile!r}" if profile else method
+
+
+def _named_url(session: Any, service: str, *, alone: bool) -> str | None:
+    """Where AWS's settings put a service, if they do: `alone`, or with all others. Raises
+    `UsageError`."""
+    core = session._session
+    if core.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    profile, environment = dict(core.get_scoped_config()), dict(os.environ)
+    if alone:
+        profile.pop("endpoint_url", None)
+        environment.pop("AWS_ENDPOINT_URL", None)
+    places = ConfiguredEndpointProvider(core.full_config, profile, service, environment)
+    url = places.provide()
+    try:
+        return base_url(url) if url else None
+    except ValueError as error:
+        raise UsageError(
+            f"the endpoint of {service} in AWS's settings {error}",
+            "Check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_DYNAMODB_STREAMS "
+            "and endpoint_url of the AWS profile.",
+        ) from error
+
+
+def _session(login: Login, region: str | None) -> Any:
+    botocore_session = get_session()
+    data_path = botocore_session.get_config_variable("data_path")
+    botocore_session.register_component("data_loader", _loader(data_path))
+    return aioboto3.Session(
+        botocore_session=botocore_session,
+        aws_access_key_id=login.access_key,
+        aws_secret_access_key=login.secret_key,
+        aws_session_token=login.token,
+        region_name=region,
+        profile_name=login.profile,
+    )
+
+
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """One for both sides: the model of a service takes 8 MB and 60 ms."""
+    return create_loader(data_path)
+
+
+async def _with_role(account: Account, login: Login) -> Any:
+    """A session whose credentials are the role's, assumed again before each expiry."""
+
+    async def assume() -> Mapping[str, str]:
+        async with _client(account, "sts", {}) as sts:
+            answer = await sts.assume_role(
+                RoleArn=login.role_arn, RoleSessionName=login.role_session or "alternator-migrate"
+            )
+        role = answer["Credentials"]
+        return {
+            "access_key": role["AccessKeyId"],
+            "secret_key": role["SecretAccessKey"],
+            "token": role["SessionToken"],
+            "expiry_time": role["Expiration"].isoformat(),
+        }
+
+    session = _session(Login(profile=login.profile), account.region)
+    session._session._credentials = AioRefreshableCredentials.create_from_metadata(
+        metadata=await assume(), refresh_using=assume, method="sts-assume-role"
+    )
+    return session

@@ -1,0 +1,344 @@
+"""One table of a service's control plane: inspected, created, changed."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+from alternator_migrate.core.errors import (
+    WRONG_SERVER,
+    BadAnswer,
+    MigrateError,
+    ServerRefused,
+    UsageError,
+)
+from alternator_migrate.dynamodb import rights, table_schema
+from alternator_migrate.dynamodb.botocore_errors import refusing
+from alternator_migrate.dynamodb.paging import LoopGuard
+from alternator_migrate.dynamodb.table_schema import Index, TableSpec, TableState, TableStream
+from alternator_migrate.dynamodb.unread import UNREAD
+
+log = logging.getLogger(__name__)
+_ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
+_UNSUPPORTED: Final = "UnknownOperationException"
+_MOST_LISTED: Final = 10
+_CANNOT: Final = "not supported"
+_BAD_TAG: Final = "tag value"
+_NOBODY: Final = "alternator-migrate"
+_ALL: Final = {"ProjectionType": "ALL"}
+_POLL_SECONDS: Final = 1.0
+_CREATE_SECONDS: Final = 300.0
+_INDEX_SECONDS: Final = 7 * 86_400.0
+T = TypeVar("T")
+_FEATURES: Final = {
+    "TableName": ".scylla.alternator.system.scylla_local",
+    "Key": {"key": {"S": "enabled_features"}},
+}
+
+
+class Table:
+    """One table behind a DynamoDB control-plane client; `where` names the side and its URL in
+    messages."""
+
+    def __init__(self, client: Any, name: str, where: str = "") -> None:
+        self._client = client
+        self._where = f"{where}: " if where else ""
+        self.name = name
+        self._arn = ""
+
+    async def inspect(self) -> TableState | None:
+        """The table as the server describes it, with TTL and tags as far as it allows; None where
+        it is absent."""
+        description = await self._describe()
+        if description is None:
+            return None
+        denied: dict[str, str] = {}
+        ttl = await self._unless_denied(rights.TTL, self._ttl(), denied)
+        tags = await self._unless_denied(rights.TAGS, self._tags(), denied)
+        with self._asking(f"DescribeTable {self.name}"):
+            return table_schema.read_state(description, ttl, tags or {}, denied)
+
+    @property
+    def place(self) -> str:
+        """Where the table is looked for: the URL, and the region where requests are signed."""
+        meta = self._client.meta
+        signed = isinstance(meta.config.signature_version, str)
+        return f"{meta.endpoint_url}" + (f" in region {meta.region_name}" if signed else "")
+
+    async def others(self) -> tuple[list[str], bool]:
+        """The first thousand names of tables there, and whether it is a DynamoDB Local."""
+        names: list[str] = []
+        start: dict[str, Any] = {}
+        is_local = False
+        for _ in range(_MOST_LISTED):
+            with self._asking("ListTables"):
+                answer = await self._client.list_tables(**start)
+                names += answer["TableNames"]
+                headers = answer["ResponseMetadata"]["HTTPHeaders"]
+            is_local = headers.get("server", "").startswith("Jetty")
+            if not answer.get("LastEvaluatedTableName"):
+                break
+            start = {"ExclusiveStartTableName": answer["LastEvaluatedTableName"]}
+        return names, is_local
+
+    async def create(self, spec: TableSpec) -> TableState:
+        """Create the table; what it is when it is ACTIVE.
+
+        A repeated attempt may find what an earlier one made (ScyllaDB reports schema
+        disagreement after 30 s although it created the table): that is success.
+        """
+
+        async def ask(tags: Mapping[str, str]) -> None:
+            request = {**table_schema.creation(replace(spec, tags=tags)), "TableName": self.name}
+            await self._client.create_table(**request)
+
+        try:
+            await self._with_tags(f"CreateTable {spec.name}", spec.tags, ask)
+        except ServerRefused as error:
+            if error.code != "ResourceInUseException":
+                raise
+        found = await self._active()
+        if different := table_schema.differences(spec, found.spec):
+            raise MigrateError(
+                f"table {spec.name} was created by somebody else: {'; '.join(different)}"
+            )
+        return found
+
+    async def add_index(self, index: Index, spec: TableSpec) -> None:
+        """Add a global index to a table that holds data; return when it is ACTIVE. One that is
+        there already is waited for."""
+        used = {element.name for element in index.keys}
+        defined = [each for each in table_schema.definitions(spec) if each["AttributeName"] in used]
+        try:
+            with self._asking(f"UpdateTable {self.name}, index {index.name}"):
+                await self._client.update_table(
+                    TableName=self.name,
+                    AttributeDefinitions=defined,
+                    GlobalSecondaryIndexUpdates=[{"Create": table_schema.index_creation(index)}],
+                )
+        except ServerRefused:
+            if index.name not in await self._index_statuses():
+                raise
+        await self._index_active(index.name)
+
+    async def adds_indexes(self) -> bool:
+        """Whether the server can add a global index to a table that is there, which ScyllaDB
+        before 2025.1 cannot: by a request that cannot succeed, for a table that does not exist.
+        Such a server refuses it unread; any other misses the table, or the right to ask."""
+        absent = f"{_NOBODY}-{uuid.uuid4().hex}"
+        element = {"AttributeName": "id", "KeyType": "HASH"}
+        index = {"IndexName": _NOBODY, "KeySchema": [element], "Projection": _ALL}
+        try:
+            with self._asking(f"UpdateTable {absent}"):
+                await self._client.update_table(
+                    TableName=absent,
+                    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                    GlobalSecondaryIndexUpdates=[{"Create": index}],
+                )
+        except ServerRefused as error:
+            return _CANNOT not in error.words
+        return True
+
+    async def enable_ttl(self, attribute: str) -> None:
+        """Enable TTL on `attribute`; already enabled on it counts as done.
+
+        Raises `ServerRefused` where TTL is enabled on another attribute.
+        """
+        try:
+            with self._asking(f"UpdateTimeToLive {self.name}"):
+                await self._client.update_time_to_live(
+                    TableName=self.name,
+                    TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
+                )
+        except ServerRefused:
+            if await self._ttl() != attribute:
+                raise
+
+    async def tag(self, tags: Mapping[str, str]) -> None:
+        """Set tags on the table."""
+
+        async def ask(tags: Mapping[str, str]) -> None:
+            if tags:
+                await self._client.tag_resource(
+                    ResourceArn=self._arn, Tags=table_schema.tag_list(tags)
+                )
+
+        await self._with_tags(f"TagResource {self.name}", tags, ask)
+
+    async def untag(self, *keys: str) -> None:
+        """Remove tags from the table."""
+        with self._asking(f"UntagResource {self.name}"):
+            await self._client.untag_resource(ResourceArn=self._arn, TagKeys=list(keys))
+
+    async def stream(self) -> TableStream | None:
+        """The table's newest stream, enabled or not. Raises `UsageError` without the table."""
+        description = await self._describe()
+        if description is None:
+            raise UsageError(f"the table {self.name} does not exist")
+        return table_schema.read_stream(description)
+
+    async def set_stream(self, specification: Mapping[str, Any]) -> None:
+        """Enable or disable the stream. Raises `ServerRefused`."""
+        with self._asking(f"UpdateTable {self.name}, stream"):
+            await self._client.update_table(
+                TableName=self.name, StreamSpecification=dict(specification)
+            )
+
+    async def features(self) -> frozenset[str]:
+        """What an Alternator's cluster has enabled, as its own table says, which is only read;
+        nothing where it may not be read, or does not say."""
+        try:
+            with self._asking(f"GetItem {_FEATURES['TableName']}"):
+                answer = await self._client.get_item(**_FEATURES)
+                return frozenset(filter(None, answer["Item"]["value"]["S"].split(",")))
+        except (ServerRefused, BadAnswer):
+            return frozenset()
+
+    async def holds_items(self) -> bool:
+        """Whether at least one item is there: a Scan for one, page after page of emptiness."""
+        start: dict[str, Any] = {}
+        circle = LoopGuard()
+        while True:
+            with self._asking(f"Scan {self.name}"):
+                page = await self._client.scan(TableName=self.name, Limit=1, **start)
+                if page["Items"]:
+                    return True
+            if not page.get("LastEvaluatedKey"):
+                return False
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+            self._check(circle, start, f"Scan {self.name}")
+
+    async def sample(self, item_filter: Mapping[str, Any], size: int) -> tuple[int, int]:
+        """How many of up to `size` items match a filter (Scan's parameters), and how many were
+        looked at."""
+        with self._asking(f"Scan {self.name}"):
+            page = await self._client.scan(
+                TableName=self.name, Limit=size, Select="COUNT", **item_filter
+            )
+            return page["Count"], page["ScannedCount"]
+
+    async def _with_tags(
+        self,
+        request: str,
+        tags: Mapping[str, str],
+        ask: Callable[[Mapping[str, str]], Awaitable[None]],
+    ) -> None:
+        """Make a request that sets tags; where the server takes none without a value, as old
+        ScyllaDB does not, once more without these, which is told."""
+        try:
+            with self._asking(request):
+                await ask(tags)
+        except ServerRefused as error:
+            empty = [key for key, value in tags.items() if not value]
+            if not empty or _BAD_TAG not in error.words.lower():
+                raise
+            log.warning(
+                "warning: not copied: tags without a value, which the server does not take: %s",
+                ", ".join(empty),
+            )
+            with self._asking(request):
+                await ask({key: value for key, value in tags.items() if value})
+
+    @contextmanager
+    def _asking(self, request: str) -> Iterator[None]:
+        """Around a request and the reading of its answer: what goes wrong, in words of ours."""
+        operation = request.partition(" ")[0]
+        try:
+            with refusing(f"{self._where}{request}"):
+                yield
+        except ServerRefused as error:
+            if rights.is_denied(error):
+                lacking = rights.right(operation, self.name, error.words)
+                error.hint = f"The credentials lack the right {lacking}."
+            raise
+        except (LookupError, TypeError, AttributeError) as error:
+            raise BadAnswer(
+                f"{self._where}the answer to {operation} is not a DynamoDB answer ({error!r})",
+                WRONG_SERVER,
+            ) from error
+
+    def _check(self, circle: LoopGuard, place: object, request: str) -> None:
+        if circle.closes(place):
+            raise BadAnswer(f"{self._where}{request} goes round in a circle", WRONG_SERVER)
+
+    async def _describe(self) -> dict[str, Any] | None:
+        try:
+            with self._asking(f"DescribeTable {self.name}"):
+                answer = await self._client.describe_table(TableName=self.name)
+                description: dict[str, Any] = {**answer["Table"], **answer.get(UNREAD, {})}
+                self._arn = description["TableArn"]
+        except ServerRefused as error:
+            if error.code in _ABSENT:
+                return None
+            raise
+        return description
+
+    async def _unless_denied(
+        self, operation: str, asked: Awaitable[T], denied: dict[str, str]
+    ) -> T | None:
+        """An answer; None where the right to ask is lacking, which is noted in `denied`."""
+        try:
+            return await asked
+        except ServerRefused as error:
+            if not rights.is_denied(error):
+                raise
+            lacking = rights.right(operation, self.name, error.words)
+            denied[operation] = f"the credentials lack {lacking} ({error.words})"
+            return None
+
+    async def _ttl(self) -> str | None:
+        try:
+            with self._asking(f"DescribeTimeToLive {self.name}"):
+                answer = await self._client.describe_time_to_live(TableName=self.name)
+        except ServerRefused as error:
+            if error.code == _UNSUPPORTED:
+                return None
+            raise
+        found = answer.get("TimeToLiveDescription", {})
+        enabled = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        return found.get("AttributeName") if enabled else None
+
+    async def _tags(self) -> dict[str, str]:
+        tags: dict[str, str] = {}
+        more: dict[str, str] = {}
+        circle = LoopGuard()
+        while True:
+            try:
+                with self._asking(f"ListTagsOfResource {self.name}"):
+                    answer = await self._client.list_tags_of_resource(ResourceArn=self._arn, **more)
+                    tags |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
+            except ServerRefused as error:
+                if error.code == _UNSUPPORTED:
+                    return {}
+                raise
+            if not answer.get("NextToken"):
+                return tags
+            more = {"NextToken": answer["NextToken"]}
+            self._check(circle, more, f"ListTagsOfResource {self.name}")
+
+    async def _active(self) -> TableState:
+        give_up = time.monotonic() + _CREATE_SECONDS
+        while time.monotonic() < give_up:
+            description = await self._describe()
+            if description and description.get("TableStatus") == "ACTIVE":
+                with self._asking(f"DescribeTable {self.name}"):
+                    return table_schema.read_state(description, None, {})
+            await asyncio.sleep(_POLL_SECONDS)
+        raise MigrateError(f"table {self.name} was not ACTIVE after {_CREATE_SECONDS:.0f} s")
+
+    async def _index_active(self, name: str) -> None:
+        give_up = time.monotonic() + _INDEX_SECONDS
+        while time.monotonic() < give_up:
+            if (await self._index_statuses()).get(name) == "ACTIVE":
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+        raise MigrateError(f"index {name} was not ACTIVE after {_INDEX_SECONDS / 86_400:.0f} days")
+
+    async def _index_statuses(self) -> dict[str, str]:
+        description = await self._describe() or {}
+        indexes: Sequence[Mapping[str, Any]] = description.get("GlobalSecondaryIndexes", ())
+        return {index["IndexName"]: index.get("IndexStatus", "ACTIVE") for index in indexes}

@@ -1,0 +1,111 @@
+"""What runs in the processes of a Dask cluster: one event loop beside Dask's, and slices on it."""
+
+import asyncio
+import logging
+import sys
+import threading
+from typing import Any, Final
+
+from alternator_migrate import __version__
+from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.runtime import loop_factory
+from alternator_migrate.core.work import Job, Slice, SliceResult, WorkerSession, nothing_done
+from alternator_migrate.engines.slice_runner import work_off
+
+_IDLE_SECONDS: Final = 30.0
+Order = tuple[Slice, asyncio.Future[SliceResult]]
+
+
+def dask_setup(_worker: object) -> None:
+    """Called by Dask as a worker of a local cluster starts, which preloads this module.
+
+    Such a worker ends with its run, and logs a heartbeat that comes to nothing then as an error.
+    What matters to the run comes back with a slice, or as a lost worker.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+
+
+def versions() -> tuple[str, str]:
+    """The versions of this tool and of Python here."""
+    return __version__, f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def obstacle(job: Job) -> str:
+    """Why the job cannot be done here, or ""."""
+    try:
+        job.check()
+    except MigrateError as error:
+        return str(error)
+    return ""
+
+
+def slice_done(job: Job, piece: Slice) -> SliceResult:
+    """Do a slice of a job. Called in a thread of Dask's, which it keeps until the end."""
+    office = _Office.of_this_process()
+    return asyncio.run_coroutine_threadsafe(office.do(job, piece), office.loop).result()
+
+
+class _Office:
+    """An event loop in a thread of its own, and the benches on it; it lasts as long as the
+    process."""
+
+    _only: "_Office | None" = None
+    _turn = threading.Lock()
+
+    def __init__(self) -> None:
+        self.loop = loop_factory()()
+        self._desks: dict[str, list[_Desk]] = {}
+        threading.Thread(target=self.loop.run_forever, name="slices", daemon=True).start()
+
+    @classmethod
+    def of_this_process(cls) -> "_Office":
+        """The one office of this process, opened when first needed."""
+        with cls._turn:
+            cls._only = cls._only or _Office()
+            return cls._only
+
+    async def do(self, job: Job, piece: Slice) -> SliceResult:
+        """Do a slice, at a desk that is free or new."""
+        free = self._desks.setdefault(job.key, [])
+        desk = free.pop() if free else _Desk(job)
+        while (report := await desk.do(piece)) is None:
+            desk = _Desk(job)
+        free.append(desk)
+        return report
+
+
+class _Desk:
+    """A bench for one slice at a time, closed when none has come for half a minute."""
+
+    def __init__(self, job: Job) -> None:
+        self._orders: asyncio.Queue[Order] = asyncio.Queue()
+        self._holding = asyncio.get_running_loop().create_task(self._hold(job))
+
+    async def do(self, piece: Slice) -> SliceResult | None:
+        """Do one slice; None where the bench has just been closed."""
+        answer: asyncio.Future[SliceResult] = asyncio.get_running_loop().create_future()
+        self._orders.put_nowait((piece, answer))
+        either: set[asyncio.Future[Any]] = {answer, self._holding}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        try:
+            return self._holding.result()
+        except MigrateError as error:
+            return nothing_done(piece, error)
+
+    async def _hold(self, job: Job) -> None:
+        async with job.open() as bench:
+            while order := await self._next():
+                await _fill(order, bench)
+
+    async def _next(self) -> Order | None:
+        try:
+            return await asyncio.wait_for(self._orders.get(), _IDLE_SECONDS)
+        except TimeoutError:
+            return None
+
+
+async def _fill(order: Order, bench: WorkerSession) -> None:
+    piece, answer = order
+    answer.set_result(await work_off(bench.begin(piece), piece.seconds, asyncio.Event()))

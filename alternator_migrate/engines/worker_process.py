@@ -1,0 +1,101 @@
+"""The whole life of a worker process: it imports little until it has its job."""
+
+import asyncio
+import gc
+import logging
+import multiprocessing
+import os
+import socket
+import traceback
+from contextlib import suppress
+from logging.handlers import QueueHandler
+from typing import Any, Final
+
+from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.runtime import on_loop, spare_the_collector
+from alternator_migrate.core.work import Job, Slice, SliceRun, WorkerSession, nothing_done
+from alternator_migrate.engines.pipe import Pipe
+from alternator_migrate.engines.slice_runner import work_off
+
+_TELL_SECONDS: Final = 0.5
+_GONE = (EOFError, OSError)
+
+
+def live(end: socket.socket) -> None:
+    """Serve slices over one end of a socket pair, until the other is closed."""
+    gc.set_threshold(100_000, 20, 50)  # imports make many objects, and next to no garbage
+    try:
+        on_loop(lambda: _serve(end))
+    except* _GONE:
+        pass
+    os._exit(0)
+
+
+async def _serve(end: socket.socket) -> None:
+    if parent := multiprocessing.parent_process():
+        asyncio.get_running_loop().add_reader(parent.sentinel, os._exit, 1)
+    line = await Pipe.over(end)
+    logging.getLogger().addHandler(_Forward(line))
+    job: Job = await line.receive()
+    try:
+        async with job.open() as bench:
+            spare_the_collector()
+            await _slices(line, bench)
+    except MigrateError as error:
+        await line.send(nothing_done(await line.receive(), error))
+    except Exception as failure:  # noqa: BLE001 # told to the process that runs this one
+        _, others = _split(failure)
+        if others:
+            await line.send(RuntimeError("".join(traceback.format_exception(failure))))
+
+
+async def _slices(line: Pipe, bench: WorkerSession) -> None:
+    """Do slice after slice. While one is under way nothing comes but the end of the line."""
+    async with asyncio.TaskGroup() as group:
+        coming = group.create_task(_order(line))
+        while piece := await coming:
+            hurry = asyncio.Event()
+            coming = group.create_task(_order(line, hurry))
+            shift = bench.begin(piece)
+            telling = group.create_task(_tell(line, shift))
+            report = await work_off(shift, piece.seconds, hurry)
+            telling.cancel()
+            await line.send(report)
+
+
+async def _order(line: Pipe, came: asyncio.Event | None = None) -> Slice | None:
+    """The next slice, None at the end of the line; sets `came` with it."""
+    try:
+        piece: Slice = await line.receive()
+    except _GONE:
+        return None
+    else:
+        return piece
+    finally:
+        if came:
+            came.set()
+
+
+async def _tell(line: Pipe, shift: SliceRun) -> None:
+    """Tell what is done, by the clock, until cancelled."""
+    while True:
+        await asyncio.sleep(_TELL_SECONDS)
+        await line.send(shift.live_stats())
+
+
+def _split(failure: BaseException) -> tuple[Any, Any]:
+    """What of a failure is but the other end being gone, and the rest."""
+    return BaseExceptionGroup("", [failure]).split(_GONE)
+
+
+class _Forward(QueueHandler):
+    """Sends log records to the process that runs this one."""
+
+    def __init__(self, line: Pipe) -> None:
+        super().__init__(line)  # type: ignore[arg-type] # anything that `enqueue` understands
+        self._line = line
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Send one record, if there is still someone to read it."""
+        with suppress(OSError):
+            self._line.post(record)

@@ -1,0 +1,220 @@
+"""The ledger of a stream: which shards may be read, where it is safe to resume, how far behind.
+
+A shard is begun when its parent is wholly dealt with, so that the changes of one key, which move
+from parent to child, are dealt with in their order. A shard's position moves when a page of it
+has been dealt with, never before.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from alternator_migrate.core.counts import ChangeCounts
+from alternator_migrate.core.model import KEPT_SECONDS, ChangePage, Shard
+
+_CHILDLESS_SECONDS: Final = 30.0
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One shard. Of its changes all made up to `fresh` (epoch seconds, None while that is unknown)
+    are dealt with, as seen at its tip up to `tip`; the newest one is of `newest`. `pending`
+    changes, read at `read_at`, are not dealt with. Lists have lacked it since `gone_at`."""
+
+    shard: Shard
+    position: str | None = None
+    begun: bool = False
+    ended: bool = False
+    watermark: float | None = None
+    tip: float = -math.inf
+    newest: float = -math.inf
+    read_at: float = -math.inf
+    pending: int = 0
+    gone_at: float | None = None
+
+
+class ShardLedger:
+    """The shards of one stream, going on from `positions` and `ended`, when all changes made up to
+    `fresh` (epoch seconds) were dealt with. The stream shows a change up to `delay` seconds after
+    it is made. `clock` gives epoch seconds. Where this run has `placed` it (epoch seconds),
+    following begins with the oldest changes that are left."""
+
+    def __init__(
+        self,
+        positions: Mapping[str, str | None],
+        ended: Iterable[str] = (),
+        counts: ChangeCounts | None = None,
+        watermark: float | None = None,
+        delay: float = 0.0,
+        clock: Callable[[], float] = time.time,
+        placed: float | None = None,
+    ) -> None:
+        self.counts = counts or ChangeCounts()
+        self._clock, self._delay, self._placed = clock, delay, placed
+        self._fresh = watermark
+        self._known = {
+            name: _Reading(Shard(name), position, watermark=watermark)
+            for name, position in positions.items()
+        }
+        self._known |= {name: _Reading(Shard(name), ended=True) for name in ended}
+        self._listed_at = -math.inf
+
+    @property
+    def positions(self) -> dict[str, str | None]:
+        """The sequence number to go on after, of each shard that is not done."""
+        return {name: each.position for name, each in self._known.items() if not each.ended}
+
+    @property
+    def ended(self) -> frozenset[str]:
+        """Shards wholly dealt with that the stream may still list."""
+        return frozenset(name for name, each in self._known.items() if each.ended)
+
+    @property
+    def open(self) -> int:
+        """How many shards are being read."""
+        return sum(each.begun and not each.ended for each in self._known.values())
+
+    @property
+    def pending(self) -> int:
+        """Changes read and not dealt with."""
+        return sum(each.pending for each in self._known.values())
+
+    @property
+    def expects_children(self) -> bool:
+        """Whether a shard has just ended of which no child is known yet."""
+        parents = {each.shard.parent for each in self._known.values()}
+        recent = self._clock() - _CHILDLESS_SECONDS
+        return any(
+            each.ended and each.tip > recent and name not in parents
+            for name, each in self._known.items()
+        )
+
+    def parent(self, shard: str) -> str | None:
+        """The shard before it, as the stream lists it."""
+        return self._known[shard].shard.parent
+
+    def position(self, shard: str) -> str | None:
+        """The sequence number to go on after; None at the shard's beginning."""
+        return self._known[shard].position
+
+    def listed(self, shards: Sequence[Shard]) -> None:
+        """Take the stream's own list into account. Done shards that lists have lacked for a day
+        are forgotten; a single list may be cut short, where a shard expired while it was read."""
+        now = self._listed_at = self._clock()
+        for shard in shards:
+            reading = self._known.setdefault(shard.id, _Reading(shard, watermark=self._fresh))
+            reading.shard, reading.gone_at = shard, None
+        names = {shard.id for shard in shards}
+        for name in [n for n, each in self._known.items() if each.ended and n not in names]:
+            gone_at = self._known[name].gone_at
+            if gone_at is None:
+                self._known[name].gone_at = now
+            elif now - gone_at > KEPT_SECONDS:
+                del self._known[name]
+
+    def begin(self) -> list[str]:
+        """The shards that may be read from now on, each told once."""
+        left = [each.shard.generation for each in self._known.values() if not each.ended]
+        oldest = min(left, default=0)
+        found = []
+        for name, each in self._known.items():
+            parent = self._known.get(each.shard.parent or "")
+            waits = parent is not None and not parent.ended
+            if each.ended or each.begun or waits or each.shard.generation > oldest:
+                continue
+            each.begun = True
+            if parent is not None and parent.watermark is not None:
+                each.watermark = max(parent.watermark, each.watermark or -math.inf)
+            found.append(name)
+        return found
+
+    def start(self) -> None:
+        """Reading begins, perhaps again: every shard that has not ended may be begun."""
+        self._fresh, self._listed_at = self.watermark(), -math.inf
+        for each in self._known.values():
+            each.begun, each.pending, each.tip = False, 0, -math.inf
+
+    def arrived(self, shard: str, page: ChangePage) -> None:
+        """A page was read and is to be dealt with."""
+        reading = self._known[shard]
+        reading.pending, reading.read_at = len(page.changes), self._clock()
+
+    def settled(self, shard: str, page: ChangePage, counts: ChangeCounts) -> None:
+        """A page was dealt with durably, or will be before the positions are saved."""
+        reading = self._known[shard]
+        reading.pending = 0
+        reading.position, reading.ended = page.position, page.ended
+        if page.changes and page.changes[-1].created:
+            reading.newest = page.changes[-1].created
+            reading.watermark = max(reading.newest, reading.watermark or -math.inf)
+        if page.ended:  # its children may hold changes made long before this was seen
+            reading.tip = reading.read_at
+        elif page.at_tip:
+            reading.tip = reading.read_at - self._delay
+            reading.watermark = max(reading.tip, reading.watermark or -math.inf)
+        self.counts = self.counts.plus(counts)
+
+    def watermark(self, shard: str | None = None) -> float | None:
+        """Up to when (epoch seconds) all changes are dealt with, of a shard or of the stream; None
+        while that cannot be told.
+
+        A shard at its tip: when that was seen, less the delay of the stream; another: when its
+        newest change was made that is dealt with. The stream: the earliest of these.
+        """
+        if shard is not None:
+            return self._known[shard].watermark
+        if self._listed_at == -math.inf:
+            return self._fresh
+        watermark = [
+            each.watermark for each in self._known.values() if each.begun and not each.ended
+        ]
+        if not watermark:
+            return self._listed_at - self._delay
+        known = [each for each in watermark if each is not None]
+        return min(known) if len(known) == len(watermark) else None
+
+    def unneeded(self, shard: str) -> float | None:
+        """Up to when (epoch seconds) no change of a shard is needed; None while that is unknown.
+
+        Beyond those dealt with: of a shard that following begins with, what is gone before it is
+        first read.
+        """
+        reading = self._known[shard]
+        untouched = reading.watermark is None and reading.position is None
+        return self._placed if untouched else reading.watermark
+
+    def lag(self) -> float | None:
+        """By how many seconds the target may be behind; None while that cannot be told."""
+        watermark = self.watermark()
+        return None if watermark is None else max(0.0, self._clock() - watermark)
+
+    def current_since(self, moment: float) -> bool:
+        """Whether since then the list of shards was read, and every shard to its tip or to a
+        change made since then; not while the children of a shard are to be listed."""
+        return (
+            self._listed_at >= moment
+            and not self.expects_children
+            and all(
+                each.begun and max(each.tip, each.newest) >= moment
+                for each in self._known.values()
+                if not each.ended
+            )
+        )
+
+
+def caught_up_text(*, ends: bool) -> str:
+    """What is said when the target has caught up, while writers may be at it still; following
+    `ends` then, or goes on."""
+    if ends:
+        what = (
+            "what is written to the source from now on is not followed; switch only if the writers "
+            "were stopped before, and compare with `validate`"
+        )
+    else:
+        what = (
+            "before you switch, stop the writers, end this run, let `run --until-caught-up` write "
+            "what is left, and compare with `validate`"
+        )
+    return f"the target has caught up with the source: {what}"

@@ -1,0 +1,73 @@
+"""Following: shards are read in the order of their tree, and their changes written in order.
+
+Parents come before children, one page after another within a shard, many shards at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Final
+
+from alternator_migrate.core.counts import ChangeCounts
+from alternator_migrate.core.model import ChangePage
+from alternator_migrate.core.ports import ChangeSource
+from alternator_migrate.follow.ledger import ShardLedger
+
+PageHandler = Callable[[str, ChangePage], Awaitable[ChangeCounts]]
+"""Deals with a page of a shard: returns when its changes are written, or kept."""
+_LIST_SECONDS: Final = 5.0
+_LIST_SOON_SECONDS: Final = 1.0
+
+
+async def read_shards(
+    source: ChangeSource, ledger: ShardLedger, handle_page: PageHandler, stop: asyncio.Event
+) -> None:
+    """Read all shards of a stream, and those to come, and have `deal` deal with each page.
+
+    Returns soon after `stop` is set, when the pages under way are dealt with; the ledger knows
+    how far that is. On failure or cancellation no task is left; raises an exception group.
+    """
+    idle: set[asyncio.Task[None]] = set()
+    ended = asyncio.Event()
+
+    async def read(shard: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 # a coroutine runs in a task
+        idle.add(task)
+        pages = source.changes(shard, ledger.position(shard), lambda: ledger.unneeded(shard))
+        async with aclosing(pages):
+            async for page in pages:
+                idle.discard(task)
+                ledger.arrived(shard, page)
+                ledger.settled(shard, page, await handle_page(shard, page))
+                if stop.is_set():
+                    return
+                idle.add(task)
+        idle.discard(task)
+        ended.set()
+
+    clock = asyncio.get_running_loop().time
+    ledger.start()
+    async with asyncio.TaskGroup() as readers:
+        while not stop.is_set():
+            ledger.listed(await source.shards())
+            listed, left = clock(), 1.0
+            while left > 0 and not stop.is_set():
+                ended.clear()
+                for shard in ledger.begin():
+                    readers.create_task(read(shard))
+                pause = _LIST_SOON_SECONDS if ledger.expects_children else _LIST_SECONDS
+                await _first_of(stop, ended, seconds=max(listed + pause - clock(), 0.0))
+                left = listed + pause - clock()
+        for task in idle:
+            task.cancel()
+
+
+async def _first_of(*events: asyncio.Event, seconds: float) -> None:
+    """Return when one of `events` is set, after `seconds` at the latest."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()

@@ -1,0 +1,72 @@
+"""The 24 hours for which a stream keeps changes: whether they have passed, and warnings before."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from alternator_migrate.core.errors import FOLLOW_ANEW, TrimmedData
+from alternator_migrate.core.model import KEPT_SECONDS
+
+log = logging.getLogger(__name__)
+_WARNINGS: Final = (0.5, 0.75, 0.9)
+_LOOK_SECONDS: Final = 10.0
+
+
+class Retention:
+    """How long the changes have waited that are not dealt with: `fresh()` is when the oldest of
+    them may have been made. `clock`, too, gives epoch seconds."""
+
+    def __init__(
+        self, watermark: Callable[[], float], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._fresh, self._clock = watermark, clock
+        self._reading = False
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """The stream is being read while the block lasts.
+
+        Raises `TrimmedData` where it was left alone for too long: not every stream says that it has
+        dropped changes. Alternator does not, nor does any for a shard read from its beginning.
+        """
+        waited = self._clock() - self._fresh()
+        if waited >= KEPT_SECONDS:
+            raise TrimmedData(
+                f"changes have waited {waited / 3600:.1f} hours in the stream, which keeps them "
+                "for 24",
+                FOLLOW_ANEW,
+            )
+        self._reading = True
+        try:
+            yield
+        finally:
+            self._reading = False
+
+    async def warn(self, fraction: Callable[[], float]) -> None:
+        """Warn, until cancelled, when work that is done by `fraction` (0 to 1) will have used up
+        much of the time at its speed, and the stream is not being read meanwhile."""
+        began, first = self._clock(), fraction()
+        warned = 0.0
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._reading:
+                continue
+            now, done = self._clock(), fraction()
+            left = (1 - done) * (now - began) / (done - first) if done > first else 0.0
+            used = (now - self._fresh() + left) / KEPT_SECONDS
+            reached = max((level for level in _WARNINGS if used >= level), default=0.0)
+            if reached > warned:
+                warned = reached
+                log.warning(warning(left, used))
+
+
+def warning(left: float, used: float) -> str:
+    """What is said when after `left` more seconds a share `used` of the time will have passed."""
+    return (
+        f"warning: when the copy is complete, in about {left / 3600:.1f} h, changes will have "
+        f"waited in the stream for {used:.0%} of the 24 h that it keeps them; raise "
+        "spool.maxBytes, or make the copy faster"
+    )

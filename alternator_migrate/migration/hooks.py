@@ -1,0 +1,61 @@
+"""Hooks: shell commands of the user's that run when something happens.
+
+A command gets the process's own environment and variables named ALTERNATOR_MIGRATE_...; what it
+prints goes to standard error.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+log = logging.getLogger(__name__)
+PREFIX: Final = "ALTERNATOR_MIGRATE_"
+
+
+class Hooks:
+    """Commands by the name of their event; each may take `seconds`."""
+
+    def __init__(self, commands: Mapping[str, str], seconds: float) -> None:
+        self._commands, self._seconds = commands, seconds
+
+    def has(self, event: str) -> bool:
+        """Whether there is a command for an event."""
+        return event in self._commands
+
+    async def run(self, event: str, facts: Mapping[str, object]) -> str | None:
+        """Run the command of `event`, if there is one; why it failed, None if it did not.
+
+        `facts` become variables: {"lag_seconds": 1.5} is ALTERNATOR_MIGRATE_LAG_SECONDS=1.5, and
+        None an empty text. A command that takes too long is killed, with all it started.
+        """
+        command = self._commands.get(event)
+        if command is None:
+            return None
+        told = {f"{PREFIX}{name.upper()}": _text(value) for name, value in facts.items()}
+        log.info("hook %s", event)
+        process = await asyncio.create_subprocess_shell(
+            command,
+            env={**os.environ, **told, f"{PREFIX}EVENT": event},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                code = await process.wait()
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, TimeoutError):
+                return f"hook {event} took longer than {self._seconds:g} s and was killed"
+            raise
+        return f"hook {event} ended with exit code {code}" if code else None
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

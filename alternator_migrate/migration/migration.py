@@ -1,0 +1,237 @@
+"""One migration from first look to last check: the phases in their order, and stopping."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+from alternator_migrate import connectors
+from alternator_migrate.connectors import Inspection
+from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.limiter import Limiter
+from alternator_migrate.core.model import Concurrency, settled
+from alternator_migrate.core.pace import Pace, reasons
+from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
+from alternator_migrate.core.progress import Meter, Progress
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.supervisor import Show, Supervisor
+from alternator_migrate.core.work import Engine
+from alternator_migrate.dynamodb.table import Table
+from alternator_migrate.follow import Follower
+from alternator_migrate.migration.hooks import Hooks
+from alternator_migrate.snapshot import Copying, Ledger
+
+log = logging.getLogger(__name__)
+
+
+class Migration:
+    """Copies one table, and with a `follower` follows its changes; `progress()` is a snapshot of
+    how it stands."""
+
+    def __init__(
+        self,
+        inspection: Inspection,
+        source: Source,
+        target: Target,
+        table: Table,
+        rejects: RejectTally,
+        *,
+        engine: Engine,
+        retry: Retry,
+        reading: Pace,
+        writing: Pace,
+        concurrency: Concurrency,
+        keeper: SavepointKeeper,
+        state: CopyState,
+        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        interval: float,
+        follower: Follower | None = None,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self._inspection = inspection
+        self._table, self._engine = table, engine
+        self._rejects, self._retry = rejects, retry
+        self._paces = (("source", reading), ("target", writing))
+        self._keeper = keeper
+        self._supervisor = Supervisor(self._save, beside, interval)
+        self._follower, self._hooks = follower, hooks or Hooks({}, 0)
+        self._meter, self._saving = Meter(), asyncio.Lock()
+        own = frozenset(segment.index for segment in inspection.segments)
+        state = replace(state, done=state.done & own)
+        self._ledger = Ledger(len(own), state)
+        self._copying = Copying(
+            source, target, self._ledger, rejects, concurrency, Limiter(concurrency.writers)
+        )
+        self._state, self._stopping = "preparing", asyncio.Event()
+
+    async def run(self, stop: asyncio.Event, show: Show) -> bool:
+        """Prepare the target, copy, build what comes after the data, follow changes, check the
+        accounts; meanwhile `show` displays the progress, and savepoints are written.
+
+        Returns True when all is done, False when `stop` ended it early (within a few seconds of
+        being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        Raises `UsageError` before anything is written where no savepoint can be.
+        """
+        if failure := await self._hook("onStart", "running"):
+            raise UsageError(failure, "Nothing was begun: mend the hook, or leave it out.")
+        status, self._stopping = "failed", stop
+        try:
+            finished = await self._supervisor.run(
+                self._phases, stop, lambda: show(self.progress), lambda: self._ending
+            )
+            status = self._ending if finished else "stopped"
+        finally:
+            for event in ("onFailure", "onStop") if status == "failed" else ("onStop",):
+                await self._hook(event, status)
+        return finished
+
+    def save_now(self) -> None:
+        """Write a savepoint as soon as possible."""
+        self._supervisor.save_now()
+
+    async def _save(self, status: str) -> None:
+        async with self._saving:  # a later savepoint stands for more, the end of the spool too
+            if self._rejects.path:
+                self._keeper.found_rejects(self._rejects.path)
+            state = self._ledger.state
+            if self._follower:
+                state = replace(state, stream=await self._follower.state())
+            await self._keeper.save(state.settled(self._rejects.count), status)
+
+    async def _save_running(self) -> None:
+        await self._save("running")
+
+    async def _hook(self, event: str, status: str) -> str | None:
+        """Run a hook; why it failed, which is told as well."""
+        progress = self.progress()
+        facts = {
+            "status": status,
+            "source_table": progress.source,
+            "target_table": progress.target,
+            "lag_seconds": progress.changes and progress.changes.lag,
+            "savepoint": self._keeper.path,
+        }
+        failure = await self._hooks.run(event, facts)
+        if failure:
+            log.warning("warning: %s", failure)
+        return failure
+
+    @property
+    def _ending(self) -> str:
+        return "rejects" if self.progress().rejected else "completed"
+
+    def progress(self) -> Progress:
+        """How the migration stands now."""
+        ledger, found, seen = self._ledger, self._inspection, self._engine.live_stats()
+        follower = self._follower
+        changes = follower.progress if follower else None
+        counted = changes.counts if changes else None
+        items, counts = settled(ledger.counts, counted, self._rejects.count)
+        items = items.plus(seen.items)
+        return Progress(
+            source=found.source.spec.name,
+            target=found.plan.spec.name,
+            state="stopping" if self._is_stopped else self._state,
+            segments_total=ledger.segments_total,
+            segments_done=ledger.segments_done + seen.segments_done,
+            items=items,
+            expected=found.source.items,
+            bytes_read=ledger.bytes_read + seen.bytes_read,
+            batches=ledger.batches + seen.batches,
+            backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
+            retries=self._retry.retries + seen.retries,
+            throttled=self._retry.throttled + seen.throttled,
+            paced=reasons(self._paces, self._retry, seen.paced),
+            speed=self._meter.speed(items.handled),
+            changes=replace(changes, counts=counts) if changes and counts else None,
+        )
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._stopping.is_set() and self._state != "done"
+
+    async def _phases(self, stop: asyncio.Event) -> bool:
+        follower = self._follower
+        if follower:
+            await follower.begin(self._save_running)
+        await self._save_running()
+        whole = follower is None or follower.snapshot
+        if whole:
+            await self._prepare()
+        else:
+            await self._prepare_alone()
+        copies = follower is None or follower.copies
+        if copies:
+            beside = follower.spooling(lambda: self.progress().fraction) if follower else None
+            async with beside or nullcontext():
+                await self._copy(stop)
+            if stop.is_set():
+                return False
+        if whole:
+            await self._build_indexes()
+        if copies:
+            await self._hook("onSnapshotDone", "running")
+        if follower and not follower.over:
+            self._state = "replaying"
+            if not await follower.replay(self._save_running, stop):
+                return False
+        if whole:
+            await self._enable_ttl()
+        if follower and not follower.over:
+            self._state = "following"
+            if not await follower.live(stop, self._caught_up):
+                return False
+            await follower.finish(self._save_running)
+        self._state = "done"
+        return True
+
+    async def _prepare(self) -> None:
+        plan, existing = self._inspection.plan, self._inspection.existing
+        target = await connectors.prepare_target(self._table, plan, existing)
+        self._keeper.found_target(target)
+        await self._save_running()
+
+    async def _prepare_alone(self) -> None:
+        """Have a table that changes alone are written to: nothing comes before its indexes and
+        its TTL where it is made here."""
+        plan, target = self._inspection.plan, self._inspection.existing
+        if target is None:
+            target = await connectors.prepare_target(self._table, replace(plan, late=()), None)
+            await self._enable_ttl()
+        self._keeper.found_target(target)
+        await self._save_running()
+
+    async def _copy(self, stop: asyncio.Event) -> None:
+        """Copy what is left."""
+        self._state = "copying"
+        left = [s for s in self._inspection.segments if not self._ledger.is_done(s.index)]
+        self._meter.begin(self._ledger.counts.handled)
+        try:
+            await self._engine.run(self._copying, left, stop)
+        finally:
+            self._meter.end()
+        if not stop.is_set():
+            self._ledger.check()
+
+    async def _build_indexes(self) -> None:
+        """Build the indexes that come after the data."""
+        plan = self._inspection.plan
+        for index in plan.late:
+            self._state = f"building index {index.name}"
+            await self._table.add_index(index, plan.spec)
+
+    async def _enable_ttl(self) -> None:
+        attribute = self._inspection.plan.spec.ttl_attribute
+        if attribute:
+            self._state = "enabling TTL"
+            await self._table.enable_ttl(attribute)
+
+    async def _caught_up(self) -> bool:
+        """Run the hook for it; whether there is one."""
+        failure = await self._hook("onCaughtUp", "running")
+        if failure and self._follower and self._follower.ends_caught_up:
+            raise MigrateError(failure, "The target has caught up: mend the hook, run again.")
+        return self._hooks.has("onCaughtUp")

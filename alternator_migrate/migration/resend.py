@@ -1,0 +1,117 @@
+"""Mended rejects, sent again: what was stored is settled, in the rejects files and savepoints of
+the migration and of its parts; what was refused again stays."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from alternator_migrate.config import Settings
+from alternator_migrate.connectors import Pair, RejectsFile, RejectsSource, rejects_file
+from alternator_migrate.core.model import Reject
+from alternator_migrate.dynamodb.values import canonical_key
+from alternator_migrate.migration.assemble import build_resend
+from alternator_migrate.migration.migration import Migration
+from alternator_migrate.savepoints import Savepoint, Store, found, lock
+
+_OVER = ("completed", "rejects")
+
+
+@dataclass(slots=True)
+class _Refused:
+    """Keeps what is refused again in memory: it is in a file already."""
+
+    left: int
+    kept: list[Reject] = field(default_factory=list)
+    path: None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.kept)
+
+    def keep(self, rejects: Sequence[Reject]) -> None:
+        self.kept += rejects
+
+
+class Resend:
+    """Sends the items of a rejects file again.
+
+    `left` says, once they are settled, how many items are refused still, and `path` where some of
+    them are.
+    """
+
+    def __init__(self, settings: Settings, pair: Pair, items: RejectsSource, whole: str) -> None:
+        self._settings, self._sides, self._whole = settings, pair, whole
+        self._folder = Path(settings.savepoints.path)
+        self._key_names = pair.inspection.plan.spec.key_names
+        self._refused = _Refused(items.count)
+        self.migration: Migration = build_resend(settings, pair, items, self._refused)
+        self._refused_with = items.once_each(self._key_names)
+        self.left, self.path = 0, ""
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While no part of the migration runs. Raises `UsageError` where one does."""
+        with ExitStack() as locks:
+            for name in self._newest():
+                if name != self._whole:
+                    locks.enter_context(lock(self._folder, name))
+            yield
+
+    def settle(self) -> Path | None:
+        """All was sent: settle what was stored, in the files first, then in the savepoints; a
+        second go does what a kill left undone. The savepoint that was written last.
+
+        Raises `MigrateError`.
+        """
+        stored, again = self._outcome()
+        written = None
+        for point in self._newest().values():
+            if point.rejects is None:
+                continue
+            is_there = Path(point.rejects).exists()
+            counted = 0 if is_there else max(point.state.rejected - len(stored), 0)
+            file = rejects_file(self._settings, self._sides.inspection, point.rejects, counted)
+            file.settle(stored)
+            lines = {key: file.line(reject, key) for key, reject in again.items()}
+            for key in file.replace(lines):
+                del again[key]
+            self._note(file)
+            if (now := _settled(point, file.count)) != point:
+                written = Store(self._folder, point.migration).write(now)
+        if again:
+            own = RejectsFile(self._folder, self._key_names, len(again))
+            own.keep([*again.values()])
+            self._note(own)
+        return written
+
+    def _outcome(self) -> tuple[set[bytes], dict[bytes, Reject]]:
+        """Of the keys that items were refused with: those stored now, and those refused again."""
+        known, again = self._refused_with, dict[bytes, Reject]()
+        for reject in self._refused.kept:
+            keys = known[canonical_key(reject.item, self._key_names)]
+            again |= dict.fromkeys(keys, reject)
+        return set().union(*known.values()) - again.keys(), again
+
+    def _newest(self) -> dict[str, Savepoint]:
+        """The newest savepoints of the migration and of its parts."""
+        newest: dict[str, Savepoint] = {}
+        for _, point in found(self._folder):
+            if point.comparison is None and point.migration.partition("-")[0] == self._whole:
+                newest.setdefault(point.migration, point)
+        return newest
+
+    def _note(self, file: RejectsFile) -> None:
+        self.left += file.count
+        if file.count and file.path:
+            self.path = file.path
+
+
+def _settled(point: Savepoint, left: int) -> Savepoint:
+    """A savepoint, when no more than `left` items are refused still."""
+    state = point.state.settled(left)
+    if point.status not in _OVER:
+        return replace(point, state=state)
+    if state.rejected:
+        return replace(point, state=state, status="rejects")
+    return replace(point, state=state, status="completed", rejects=None)

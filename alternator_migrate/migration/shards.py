@@ -1,0 +1,167 @@
+"""Parts of a migration that run by themselves, without a scheduler: `--shard I/N`.
+
+Part I copies the segments whose number leaves I when divided by N. The parts know of each other
+by a tag on the target table only; what comes after the data is left to a closing run.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from alternator_migrate import savepoints
+from alternator_migrate.config import Settings
+from alternator_migrate.connectors import Inspection, Pair, check_empty
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.model import Segment
+from alternator_migrate.dynamodb.rights import TAGS
+from alternator_migrate.dynamodb.table import Table
+from alternator_migrate.dynamodb.table_schema import TableSpec, TableState
+from alternator_migrate.migration.completed import DONE
+from alternator_migrate.savepoints import Savepoint, Store
+
+log = logging.getLogger(__name__)
+TAG: Final = "alternator-migrate:shards"
+_WRITTEN = re.compile(r"(\d{1,6}|finish)/(\d{1,6})")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Part `index` of `count`; without an index what closes the migration when all are done."""
+
+    index: int | None
+    count: int
+
+    @classmethod
+    def written(cls, text: str) -> "Part":
+        """From `0/4` to `3/4`, or `finish/4`. Raises `ValueError`."""
+        found = _WRITTEN.fullmatch(text)
+        index = None if found is None or found[1] == "finish" else int(found[1])
+        count = int(found[2]) if found else 0
+        if found is None or not count or (index is not None and index >= count):
+            raise ValueError("must be 0/N to N-1/N for the shards, such as 0/4, or finish/N")
+        return cls(index, count)
+
+    def __str__(self) -> str:
+        return f"{'finish' if self.index is None else self.index}/{self.count}"
+
+    @property
+    def suffix(self) -> str:
+        """What tells the savepoints of this part from those of others."""
+        return f"-{'finish' if self.index is None else self.index}-of-{self.count}"
+
+    def takes(self, segment: Segment) -> bool:
+        """Whether a segment is of this part."""
+        return segment.index % self.count == self.index
+
+
+def check_others(
+    part: Part, settings: Settings, folder: Path, migration: str
+) -> Sequence[tuple[Path, Savepoint]]:
+    """The newest savepoints of all parts; that there is none of a part in `folder` is told. Raises
+    `UsageError` for one that does not fit the configuration, or is not done."""
+    known = []
+    for each in (Part(index, part.count) for index in range(part.count)):
+        newest = Store(folder, migration + each.suffix).newest()
+        if newest is None:
+            log.info("there is no savepoint of shard %s here: it is taken to be done", each)
+            continue
+        path, savepoint = newest
+        savepoints.check_fit(path, savepoint, settings, migration + each.suffix)
+        left = savepoints.left(settings, savepoint)
+        if savepoint.status not in DONE or any(index % each.count == each.index for index in left):
+            raise UsageError(
+                f"shard {each} is not done, says {path}", f"Run it again with --shard {each}."
+            )
+        if savepoint.status == "rejects":
+            log.warning("warning: shard %s rejected items: see %s", each, savepoint.rejects)
+        known.append(newest)
+    return known
+
+
+def check_settings(part: Part, settings: Settings) -> None:
+    """Raise `UsageError` unless all parts are sure to cut the table alike."""
+    segments = settings.source.scan_segments
+    if segments is None or segments < part.count:
+        raise UsageError(
+            f"--shard needs source.scanSegments, of at least {part.count}",
+            "All shards must cut the table alike, and its size may change between their starts.",
+        )
+    if settings.target.stream_changes:
+        raise UsageError(
+            "--shard goes with target.streamChanges: false",
+            "One run follows the changes: copy without --shard, on many machines by --engine dask.",
+        )
+
+
+def part_of(pair: Pair, part: Part, migration: str) -> Pair:
+    """The sides of a part: its segments, its share of the table and of the capacity, no index
+    that is built after the data, no TTL."""
+    if part.index is None:
+        return replace(pair, inspection=replace(pair.inspection, segments=()))
+    found = pair.inspection
+    segments = tuple(filter(part.takes, found.segments))
+    return replace(
+        pair,
+        inspection=replace(
+            found,
+            segments=segments,
+            source=_share(found.source, len(segments) / len(found.segments)),
+            plan=replace(found.plan, spec=_spec(found, part, migration), late=()),
+        ),
+        read_cap=pair.read_cap and pair.read_cap / part.count,
+        write_cap=pair.write_cap and pair.write_cap / part.count,
+    )
+
+
+async def check_target(table: Table, part: Part, pair: Pair, migration: str) -> None:
+    """Raise `UsageError` for a table that holds items of somebody else's.
+
+    A part tags the table before it writes, so that where items are, their tag is too.
+    """
+    existing, mark = pair.inspection.existing, _mark(part, pair.inspection, migration)
+    if existing and TAGS in existing.denied:
+        raise UsageError(
+            f"whether other shards fill the target table {table.name} is not known: "
+            f"{existing.denied[TAGS]}",
+            "Grant that right: shards know of each other by a tag on the target table.",
+        )
+    tags = existing.spec.tags if existing else {}
+    if part.index is None and TAG not in tags:
+        raise UsageError(
+            f"the target table {table.name} is not being filled by shards",
+            "Run the shards first; a run without --shard needs no finish.",
+        )
+    if existing is None:
+        return
+    if TAG not in tags and await table.holds_items():
+        tags = (await table.inspect() or existing).spec.tags
+    if TAG not in tags:
+        await check_empty(table, existing)
+    elif tags[TAG] != mark:
+        raise UsageError(
+            f"the target table {table.name} is being filled by other shards ({tags[TAG]}, and "
+            f"these are {mark})",
+            "Give all shards the same number, source and source.scanSegments; or finish the "
+            "others first.",
+        )
+
+
+def _spec(found: Inspection, part: Part, migration: str) -> TableSpec:
+    """The target table as a part creates it."""
+    plan = found.plan
+    spec = plan.spec.with_indexes([each for each in plan.spec.indexes if each not in plan.late])
+    tags = {**spec.tags, TAG: _mark(part, found, migration)}
+    return replace(spec, ttl_attribute=None, tags=tags)
+
+
+def _mark(part: Part, found: Inspection, migration: str) -> str:
+    """What all parts of a migration, and no others, tag the target with."""
+    total = found.segments[0].total if found.segments else 0
+    return f"{migration}.{part.count}.{total}"
+
+
+def _share(table: TableState, share: float) -> TableState:
+    return replace(table, items=round(table.items * share), size=round(table.size * share))

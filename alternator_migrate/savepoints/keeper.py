@@ -1,0 +1,63 @@
+"""Keeps the savepoint of a running migration up to date."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from alternator_migrate.core.state import CopyState, ValidationState
+from alternator_migrate.dynamodb.table_schema import TableState
+from alternator_migrate.savepoints.format import Savepoint
+from alternator_migrate.savepoints.store import Store
+
+
+class Keeper:
+    """Writes the savepoints of one run, one after another, beside the event loop."""
+
+    def __init__(self, store: Store, base: Savepoint) -> None:
+        self._store = store
+        self._base = base
+        self._began = time.monotonic()
+        self._writer = ThreadPoolExecutor(1, "savepoint")
+
+    @property
+    def path(self) -> str | None:
+        """The newest savepoint."""
+        return str(self._store.latest) if self._store.latest else None
+
+    def found_target(self, target: TableState) -> None:
+        """Note which table is written to."""
+        self._base = replace(self._base, target_id=target.id)
+
+    def found_rejects(self, path: str) -> None:
+        """Note which file holds rejected items."""
+        self._base = replace(self._base, rejects=path)
+
+    async def save(self, state: CopyState, status: str) -> None:
+        """Write a savepoint durably. Raises `MigrateError` where the disk does not take it."""
+        await self._write(replace(self._base, state=state, status=status))
+
+    async def save_comparison(self, comparison: ValidationState, status: str) -> None:
+        """Write a validation's savepoint durably. Raises as `save` does."""
+        await self._write(replace(self._base, comparison=comparison, status=status))
+
+    async def _write(self, point: Savepoint) -> None:
+        seconds = self._base.seconds + time.monotonic() - self._began
+        point = replace(point, seconds=seconds)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._writer, self._store.write, point)
+
+
+class NoKeeper:
+    """Keeps nothing: for a run that is not part of a resumable migration."""
+
+    path: str | None = None
+
+    def found_target(self, target: TableState) -> None:
+        """Nothing to note."""
+
+    def found_rejects(self, path: str) -> None:
+        """Nothing to note."""
+
+    async def save(self, state: CopyState, status: str) -> None:
+        """Nothing to write."""

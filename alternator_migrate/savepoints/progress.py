@@ -1,0 +1,52 @@
+"""What a savepoint says of a run's progress."""
+
+from dataclasses import replace
+
+from alternator_migrate.core.counts import Counts, ValidationCounts
+from alternator_migrate.core.progress import FollowProgress, Progress
+from alternator_migrate.core.state import FollowState, ValidationState
+from alternator_migrate.savepoints.format import Savepoint
+
+
+def compared_so_far(begun: ValidationState) -> ValidationCounts:
+    """What a validation that got so far has found; in the first stage its pages tell how many
+    items were compared."""
+    if begun.stage == "digests" or not begun.digests:
+        items = begun.sides["source"].items if "source" in begun.sides else Counts()
+        return replace(begun.validated, compared=items.read - items.skipped_expired)
+    return begun.validated
+
+
+def progress_of(savepoint: Savepoint) -> Progress:
+    """How a migration stood at a savepoint."""
+    sides = {name: savepoint.configuration.get(name, {}) for name in ("source", "target")}
+    state, comparison = savepoint.state, savepoint.comparison
+    if comparison:
+        gone_through = comparison.sides.values()
+        return Progress(
+            source=str(sides["source"].get("table", "")),
+            target=str(sides["target"].get("table", "")),
+            state=savepoint.status,
+            phase="Validate",
+            segments_total=2 * (comparison.sampled or comparison.segments),
+            segments_done=sum(len(each.done) for each in gone_through),
+            bytes_read=sum(each.bytes_read for each in gone_through),
+            examined=sum(each.items.read for each in gone_through),
+            validated=compared_so_far(comparison),
+        )
+    return Progress(
+        source=str(sides["source"].get("table", "")),
+        target=str(sides["target"].get("table", "")),
+        state=savepoint.status,
+        segments_total=savepoint.segments - len(savepoint.skipped or ()),
+        segments_done=len(state.done),
+        items=state.items,
+        changes=_following(state.stream) if state.stream else None,
+        bytes_read=state.bytes_read,
+        batches=state.batches,
+    )
+
+
+def _following(stream: FollowState) -> FollowProgress:
+    """How changes were followed at a savepoint; the lag of then says nothing of now."""
+    return FollowProgress(stream.counts, stream.spool.changes if stream.spool else 0)

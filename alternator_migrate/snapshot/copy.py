@@ -1,0 +1,97 @@
+"""The copy: one task a segment reads pages into a bounded queue that concurrent writers drain."""
+
+import asyncio
+from collections.abc import Sequence
+
+from alternator_migrate.core.batching import pack
+from alternator_migrate.core.limiter import Limiter
+from alternator_migrate.core.model import Batch, Concurrency, Page, Position, Segment
+from alternator_migrate.core.ports import RejectSink, Source, Target
+from alternator_migrate.core.work import SliceResult
+from alternator_migrate.snapshot.ledger import Ledger
+from alternator_migrate.snapshot.queue import BatchQueue
+from alternator_migrate.snapshot.reader import read_segments
+
+
+async def copy(
+    source: Source,
+    target: Target,
+    ledger: Ledger,
+    rejects: RejectSink,
+    segments: Sequence[Segment],
+    concurrency: Concurrency,
+    limiter: Limiter,
+    stop: asyncio.Event,
+) -> None:
+    """Copy `segments`; the ledger knows at every moment how far it got.
+
+    Returns when all that was read is written: everything, or, once `stop` is set, the pages
+    under way. On failure or cancellation no task is left; raises an exception group.
+    """
+    queue = BatchQueue(concurrency.queue_bytes)
+
+    async def enqueue(segment: Segment, page: Page) -> None:
+        runs = list(pack(page.items, target.limits))
+        number = ledger.page(segment.index, page, len(runs))
+        for items, size in runs:
+            await queue.put(Batch(segment.index, number, items, size))
+
+    async def write() -> None:
+        async for batch in queue:
+            async with limiter.slot():
+                refused = await target.write(batch)
+            if refused:
+                rejects.keep(refused)
+            ledger.acknowledged(batch, len(refused))
+
+    async with asyncio.TaskGroup() as writing:
+        for _ in range(concurrency.writers):
+            writing.create_task(write())
+        await read_segments(source, ledger, segments, concurrency.readers, stop, enqueue)
+        queue.close()
+
+
+class Copying:
+    """The copy as work for an engine: its source and target, and the account of it."""
+
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        ledger: Ledger,
+        rejects: RejectSink,
+        concurrency: Concurrency,
+        limiter: Limiter,
+    ) -> None:
+        self._source, self._target = source, target
+        self._ledger, self._rejects = ledger, rejects
+        self._concurrency, self._limiter = concurrency, limiter
+
+    @property
+    def params(self) -> int:
+        """How many more items may be rejected."""
+        return self._rejects.left
+
+    def position(self, segment: int) -> Position | None:
+        """Where to go on in a segment."""
+        return self._ledger.position(segment)
+
+    async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Copy `segments`, see `copy`."""
+        await copy(
+            self._source,
+            self._target,
+            self._ledger,
+            self._rejects,
+            segments,
+            self._concurrency,
+            self._limiter,
+            stop,
+        )
+
+    def take(self, report: SliceResult) -> None:
+        """Keep a worker's rejects, then count what it did. Raises `MigrateError`."""
+        rejects = report.kept
+        if isinstance(rejects, tuple) and rejects:
+            self._rejects.keep(rejects)
+        self._ledger.absorb(report.state)

@@ -1,0 +1,177 @@
+"""The ledger of one table: what was read, what the target acknowledged, where it is safe to resume.
+
+A segment's position moves over a prefix of wholly acknowledged pages, never further.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from alternator_migrate.core.counts import Counts
+from alternator_migrate.core.errors import AccountingBroken
+from alternator_migrate.core.model import Batch, Page, Position
+from alternator_migrate.core.state import CopyState
+
+
+@dataclass(slots=True)
+class _Open:
+    """A page that is not settled yet; `outstanding` of its batches are not acknowledged."""
+
+    outstanding: int
+    batches: int
+    position: Position | None
+    read: int
+    skipped: int
+    size: int
+    rejected: int = 0
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A segment under way: its open pages, the first of which has the number `first`."""
+
+    position: Position | None = None
+    first: int = 0
+    pages: deque[_Open] = field(default_factory=deque)
+
+
+class Ledger:
+    """Counts and positions of a table's `segments`, going on from `standing`."""
+
+    def __init__(self, segments: int, state: CopyState | None = None) -> None:
+        settled = state or CopyState()
+        self.segments_total = segments
+        self.bytes_read = self._settled_bytes = settled.bytes_read
+        self.batches = self._settled_batches = settled.batches
+        self._settled = settled.items
+        self._read, self._written = settled.items.read, settled.items.written
+        self._skipped, self._rejected = settled.items.skipped_expired, settled.items.rejected
+        self._queued = 0
+        self._done = set(settled.done)
+        self._readings = {
+            segment: _Reading(position) for segment, position in settled.positions.items()
+        }
+
+    @property
+    def segments_done(self) -> int:
+        """Segments wholly acknowledged."""
+        return len(self._done)
+
+    @property
+    def counts(self) -> Counts:
+        """Items so far; pages that are still being written count as read already."""
+        return Counts(self._read, self._written, self._skipped, self._rejected)
+
+    @property
+    def settled(self) -> Counts:
+        """Items of the pages that are wholly acknowledged, as all pages before them are."""
+        return self._settled
+
+    @property
+    def backlog(self) -> int:
+        """Batches read and not acknowledged."""
+        return self._queued
+
+    @property
+    def state(self) -> CopyState:
+        """How far everything is acknowledged: where another run may go on."""
+        positions = {
+            segment: reading.position
+            for segment, reading in self._readings.items()
+            if reading.position is not None
+        }
+        return CopyState(
+            frozenset(self._done),
+            positions,
+            self._settled,
+            self._settled_bytes,
+            self._settled_batches,
+        )
+
+    def is_done(self, segment: int) -> bool:
+        """Whether a segment is wholly acknowledged."""
+        return segment in self._done
+
+    def is_settled(self, segment: int, page: int) -> bool:
+        """Whether a page that was read, and all before it, are acknowledged."""
+        reading = self._readings.get(segment)
+        return reading is None or page < reading.first
+
+    def position(self, segment: int) -> Position | None:
+        """The key after which everything before is acknowledged; None at the segment's start."""
+        reading = self._readings.get(segment)
+        return reading.position if reading else None
+
+    def page(self, segment: int, page: Page, batches: int) -> int:
+        """Note a page that makes `batches` batches (0: acknowledged at once); its number."""
+        reading = self._readings.setdefault(segment, _Reading())
+        number = reading.first + len(reading.pages)
+        opened = _Open(batches, batches, page.position, page.read, page.skipped, page.size)
+        reading.pages.append(opened)
+        self._read += page.read
+        self._skipped += page.skipped
+        self.bytes_read += page.size
+        self._queued += batches
+        if not batches:
+            self._settle(segment, reading)
+        return number
+
+    def acknowledged(self, batch: Batch, rejected: int = 0) -> None:
+        """The target stored all of the batch, save `rejected` items kept as rejects."""
+        reading = self._readings[batch.segment]
+        page = reading.pages[batch.page - reading.first]
+        page.outstanding -= 1
+        page.rejected += rejected
+        self._written += len(batch.items) - rejected
+        self._rejected += rejected
+        self.batches += 1
+        self._queued -= 1
+        if not page.outstanding:
+            self._settle(batch.segment, reading)
+
+    def absorb(self, state: CopyState) -> None:
+        """Take over what was settled elsewhere since the positions known here: a part of the
+        segments, and what their pages since then add to the counts."""
+        items = state.items
+        self._settled = self._settled.plus(items)
+        self._read += items.read
+        self._written += items.written
+        self._skipped += items.skipped_expired
+        self._rejected += items.rejected
+        self.bytes_read += state.bytes_read
+        self._settled_bytes += state.bytes_read
+        self.batches += state.batches
+        self._settled_batches += state.batches
+        for segment in state.done:
+            self._done.add(segment)
+            self._readings.pop(segment, None)
+        for segment, position in state.positions.items():
+            self._readings[segment] = _Reading(position)
+
+    def check(self) -> None:
+        """Raise `AccountingBroken` unless every segment is done and every item accounted for."""
+        counts = self.counts
+        if self.segments_done != self.segments_total:
+            raise AccountingBroken(
+                f"only {self.segments_done} of {self.segments_total} segments were finished"
+            )
+        if not counts.accounted:
+            raise AccountingBroken(
+                f"{counts.read} items were read, but {counts.written} written + "
+                f"{counts.skipped_expired} skipped + {counts.rejected} rejected is not that many"
+            )
+
+    def _settle(self, segment: int, reading: _Reading) -> None:
+        """Move over the acknowledged prefix of a segment's pages."""
+        while reading.pages and not reading.pages[0].outstanding:
+            page = reading.pages.popleft()
+            reading.first += 1
+            reading.position = page.position
+            written = page.read - page.skipped - page.rejected
+            self._settled = self._settled.plus(
+                Counts(page.read, written, page.skipped, page.rejected)
+            )
+            self._settled_bytes += page.size
+            self._settled_batches += page.batches
+            if page.position is None:
+                self._done.add(segment)
+                del self._readings[segment]

@@ -1,1 +1,0 @@
-"""Sources: where items are read from."""

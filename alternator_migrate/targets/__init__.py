@@ -1,1 +1,0 @@
-"""Targets: where items are written to."""

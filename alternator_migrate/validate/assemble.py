@@ -1,0 +1,237 @@
+"""Assembly of a validation from its settings and the open pair of tables."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+
+from alternator_migrate.config import Settings
+from alternator_migrate.connectors import (
+    DynamoDBLookup,
+    DynamoDBSource,
+    Expiry,
+    Pair,
+    item_filter,
+    page_items,
+    target_of,
+    wanted,
+)
+from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.limiter import Limiter
+from alternator_migrate.core.model import DifferenceKind, Item, Role
+from alternator_migrate.core.pace import Pace, part_of
+from alternator_migrate.core.ports import FindingSink, ValidationKeeper
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.state import ValidationState
+from alternator_migrate.core.work import Engine
+from alternator_migrate.dynamodb import items
+from alternator_migrate.dynamodb.table_schema import TableState
+from alternator_migrate.validate.compare import ItemComparer, PairLookup
+from alternator_migrate.validate.digests import Digests
+from alternator_migrate.validate.equality import Equality
+from alternator_migrate.validate.findings_file import FindingsFile
+from alternator_migrate.validate.lookups import LOOKUPS, LookupPass
+from alternator_migrate.validate.mode import ValidateOptions, mode_of, repairs
+from alternator_migrate.validate.repair import Repair
+from alternator_migrate.validate.sample import sampled_segments
+from alternator_migrate.validate.stage import StageSide
+from alternator_migrate.validate.validation import Validation
+
+
+def existing_target(pair: Pair) -> TableState:
+    """The target table. Raises `UsageError` where there is none."""
+    if pair.inspection.existing is None:
+        raise UsageError(
+            f"the target table {pair.inspection.plan.spec.name} does not exist",
+            "Run the migration first: `alternator-migrate run`.",
+        )
+    return pair.inspection.existing
+
+
+def readers(pair: Pair) -> int:
+    """How many segments of each side are read at once."""
+    return max(1, pair.concurrency.readers // 2)
+
+
+class ValidationSides:
+    """Both sides as a validation reads them."""
+
+    def __init__(self, settings: Settings, pair: Pair, now: int) -> None:
+        self._settings, self._open, self._now = settings, pair, now
+        found = pair.inspection
+        renames = {rename.from_: rename.to for rename in settings.renames}
+        self._rename = items.renamer(renames) if renames else None
+        self.source_keys = found.source.spec.key_names
+        self.target_keys = found.plan.spec.key_names
+        on_source, on_target = found.source.spec.ttl_attribute, found.plan.expires
+        skips = settings.source.expired_items == "skip"
+        self._expiry: dict[Role, Expiry | None] = {
+            "source": Expiry.at(on_source, now) if on_source and skips else None,
+            "target": Expiry.at(on_target, now) if on_target and skips else None,
+        }
+        self.expired = _expired(on_target) if on_target else None
+        self.retry = Retry(settings.retry_budget_seconds)
+        self.paces: dict[Role, Pace] = {
+            "source": Pace(pair.read_cap),
+            "target": Pace(_target_cap(settings, pair)),
+        }
+        self.writing = Pace(pair.write_cap)
+        self._caps = {role: pace.cap for role, pace in self.paces.items()}
+        self._limiter = Limiter(LOOKUPS)
+        self._target = target_of(settings, pair, self.retry, self.writing)
+
+    def allow(self, share: float) -> None:
+        """Let a share of each limit be what may be used from now on."""
+        for role, pace in self.paces.items():
+            pace.allow(part_of(self._caps[role], share))
+        self.writing.allow(part_of(self._open.write_cap, share))
+
+    def details(
+        self,
+        findings: FindingSink,
+        validated: ValidationCounts,
+        *,
+        repairs: Collection[DifferenceKind],
+        values: bool,
+    ) -> LookupPass:
+        """What looks items up one by one, and repairs what is of a kind that it `mends`."""
+        comparer = ItemComparer(
+            Equality(self._settings.validation.floating_point_tolerance),
+            self.target_keys,
+            expired=self.expired,
+            skipping=self._settings.source.expired_items == "skip",
+        )
+        pair_lookup = PairLookup(self.lookup("source"), self.lookup("target"), comparer)
+        repairer = Repair(pair_lookup, self._target, repairs) if repairs else None
+        return LookupPass(
+            comparer,
+            pair_lookup,
+            findings,
+            repairer,
+            pauses=self._settings.validation.recheck_seconds,
+            now=self._now,
+            validated=validated,
+            values=values,
+            limiter=self._limiter,
+        )
+
+    def sides(self, share: float) -> dict[Role, StageSide]:
+        """What is gone through on each side; `share` of the items are expected."""
+        count = self._open.inspection.source.items
+        there = existing_target(self._open).items or count
+        source = self._scan("source")
+        return {
+            "source": StageSide(source, source, self.lookup("target"), int(count * share)),
+            "target": StageSide(
+                self._scan("target"),
+                self._scan("target", only=self.target_keys),
+                self.lookup("source", only=self.source_keys),
+                int(there * share),
+            ),
+        }
+
+    def lookup(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBLookup:
+        """Look-ups by the target's keys of items that bear the target's names."""
+        is_source = role == "source"
+        own = self.source_keys if is_source else self.target_keys
+        service = self._open.source if is_source else self._open.target
+        return DynamoDBLookup(
+            service.lane,
+            service.table.name,
+            self.retry,
+            self.paces[role],
+            names=dict(zip(self.target_keys, own, strict=True)),
+            rename=self._rename if is_source else None,
+            only=only,
+            ask_capacity=self.paces[role].cap is not None and not service.options,
+        )
+
+    def _scan(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBSource:
+        is_source = role == "source"
+        service = self._open.source if is_source else self._open.target
+        state = self._open.inspection.source if is_source else existing_target(self._open)
+        cap = self.paces[role].cap
+        return DynamoDBSource(
+            service.lane,
+            service.table.name,
+            self.retry,
+            self.paces[role],
+            item_filter=item_filter(self._settings, service) if is_source else None,
+            wanted=wanted(self._settings, service) if is_source else None,
+            expiry=self._expiry[role],
+            consistent=self._settings.source.consistent_read if is_source else True,
+            page_items=page_items(cap, state),
+            ask_capacity=cap is not None and not service.options,
+            rename=self._rename if is_source else None,
+            only=only,
+        )
+
+
+def _expired(attribute: str) -> Callable[[Item, float], bool]:
+    def expired(item: Item, now: float) -> bool:
+        rule = Expiry.at(attribute, now)
+        return items.expired(attribute, after=rule.after, before=rule.before)(item)
+
+    return expired
+
+
+def _target_cap(settings: Settings, pair: Pair) -> float | None:
+    """Read units per second of a provisioned target on AWS, at the share that it is written at."""
+    provisioned = existing_target(pair).spec.throughput
+    if provisioned and pair.target.own:
+        return provisioned.read * settings.target.throughput_write_percent
+    return None
+
+
+def build_validation(
+    settings: Settings,
+    pair: Pair,
+    options: ValidateOptions,
+    begun: ValidationState,
+    keeper: ValidationKeeper,
+    engine: Engine,
+) -> tuple[Validation, FindingsFile]:
+    """A validation that goes on from `begun` on an engine, and the file that will hold its
+    findings."""
+    ends = ValidationSides(settings, pair, begun.now)
+    findings = FindingsFile(Path(begun.findings), begun.findings_size)
+    details = ends.details(
+        findings,
+        replace(begun.validated, compared=0),
+        repairs=repairs(settings, options),
+        values=options.show_values,
+    )
+    found = pair.inspection
+    share = begun.sampled / begun.segments if begun.sampled else 1.0
+    validation = Validation(
+        (found.source.spec.name, found.plan.spec.name),
+        ends.sides(share),
+        [*sampled_segments(begun)],
+        _digests(begun, ends.target_keys),
+        details,
+        findings,
+        begun,
+        engine=engine,
+        retry=ends.retry,
+        paces=ends.paces,
+        readers=readers(pair),
+        keeper=keeper,
+        beside=[service.watch for service in (pair.source, pair.target)],
+        interval=settings.savepoints.interval_seconds,
+    )
+    return validation, findings
+
+
+def _digests(begun: ValidationState, key_names: tuple[str, ...]) -> Digests | None:
+    if mode_of(begun) == "lookup":
+        return None
+    seed = bytes.fromhex(begun.seed)
+    if not begun.digests:
+        return Digests(key_names, seed=seed)
+    try:
+        return Digests.from_state(begun.digests, key_names, seed=seed)
+    except ValueError as error:
+        raise UsageError(
+            f"the savepoint of the validation cannot be gone on from: {error}",
+            "Pass --fresh to begin anew.",
+        ) from error

@@ -1,0 +1,99 @@
+"""The findings file: what a validation found wrong, for a person to look into."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from alternator_migrate.core.durable import private_folder
+from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.model import Difference
+from alternator_migrate.dynamodb.items import from_json, one_line, to_json
+
+
+class FindingsFile:
+    """Appends findings to a file, made when the first one comes; of one that is there already the
+    first `size` bytes are kept.
+
+    A line is `{"kind": ..., "key": ..., "attributes": [...], "repaired": ...}`, with `"refused"`
+    where the target refused a repair, and with `"source"` and `"target"` only where findings have
+    the items. The file is readable by its owner only.
+    """
+
+    def __init__(self, path: Path, size: int = 0) -> None:
+        self.path = path
+        self.size = size
+        self._is_cut = False
+
+    def keep(self, findings: Sequence[Difference]) -> None:
+        """Append `findings`. Raises `MigrateError` where the file cannot be written."""
+        lines = b"".join(map(_line, findings))
+        try:
+            with os.fdopen(self._open(), "ab") as file:
+                file.write(lines)
+        except OSError as error:
+            self._cut()
+            raise self._unwritable(error) from error
+        self.size += len(lines)
+
+    def sync(self) -> None:
+        """Return when all that was kept, and nothing else, is on disk. Raises `MigrateError`."""
+        try:
+            if not self.size:
+                self.path.unlink(missing_ok=True)
+                return
+            with os.fdopen(self._open(), "ab") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def first(self, count: int) -> Iterator[str]:
+        """The first `count` findings, a line of text each."""
+        if not self.size:
+            return
+        with self.path.open("rb") as file:
+            for line in islice(file, count):
+                yield _told(from_json(line))
+
+    def _open(self) -> int:
+        private_folder(self.path.parent)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        descriptor = os.open(self.path, flags, 0o600)
+        if not self._is_cut:
+            self.size = min(self.size, os.fstat(descriptor).st_size)
+            os.truncate(descriptor, self.size)
+            self._is_cut = True
+        return descriptor
+
+    def _cut(self) -> None:
+        """Leave no line half written, as far as the disk allows."""
+        with suppress(OSError):
+            os.truncate(self.path, self.size)
+
+    def _unwritable(self, error: OSError) -> MigrateError:
+        return MigrateError(
+            f"cannot keep findings in {self.path.parent}: {error.strerror}",
+            "Set savepoints.path to a folder with room that this user may write.",
+        )
+
+
+def _line(difference: Difference) -> bytes:
+    told: dict[str, Any] = {"attributes": difference.attributes, "repaired": difference.repaired}
+    if difference.refused:
+        told["refused"] = difference.refused
+    items = b"".join(
+        b',"%b":%b' % (side, one_line(item))
+        for side, item in ((b"source", difference.source), (b"target", difference.target))
+        if item is not None
+    )
+    kind, key = to_json(difference.kind), one_line(difference.key)
+    return b'{"kind":%b,"key":%b,%b%b}\n' % (kind, key, to_json(told)[1:-1], items)
+
+
+def _told(line: Any) -> str:
+    names = f": {', '.join(line['attributes'])}" if line["attributes"] else ""
+    state = " (repaired)" if line["repaired"] else ""
+    state = f" (repair refused: {line['refused']})" if line.get("refused") else state
+    return f"{line['kind']:<9} {to_json(line['key']).decode()}{names}{state}"

@@ -1,0 +1,164 @@
+"""The stages of a comparison as work for an engine: both sides in one, numbered through.
+
+Segment n of a comparison of `total` segments a side is segment n of the source, or, from `total`
+on, segment n - `total` of the target.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.model import Difference, Item, Position, Role, Segment
+from alternator_migrate.core.ports import FindingSink, Lookup, Source
+from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.work import SliceResult
+from alternator_migrate.snapshot import Ledger
+from alternator_migrate.validate.digests import Digests
+from alternator_migrate.validate.lookups import LookupPass, digest
+
+ROLES: Final[tuple[Role, Role]] = ("source", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class StageSide:
+    """One side to go through: `items` reads all of them, `brief` what is needed to look them up
+    on the `other` side; `expected` is the server's own count of them, 0 if it has none."""
+
+    items: Source
+    brief: Source
+    other: Lookup
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageParams:
+    """What a slice of a comparison has to know: which stage it is of, and in the second of two
+    the buckets that differ."""
+
+    stage: Literal["digests", "details"]
+    differing: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageFindings:
+    """What a slice of a comparison has found: how far each side is settled, the sums of its items
+    in the first stage of two, and differences."""
+
+    sides: Mapping[Role, CopyState]
+    digests: Digests | None
+    validated: ValidationCounts
+    findings: tuple[Difference, ...]
+
+
+class StageWork:
+    """One stage of a comparison, and the account of it. Without `digests` every item is looked up,
+    with them those of the buckets that differ, where `errand` names such."""
+
+    def __init__(
+        self,
+        params: StageParams,
+        sides: Mapping[Role, StageSide],
+        ledgers: Mapping[Role, Ledger],
+        digests: Digests | None,
+        details: LookupPass,
+        findings: FindingSink,
+        *,
+        total: int,
+        readers: int,
+    ) -> None:
+        self.params = params
+        self._sides, self._ledgers = sides, ledgers
+        self._digests, self._details, self._findings = digests, details, findings
+        self._total, self._readers = total, readers
+
+    def left(self, segments: Sequence[Segment]) -> list[Segment]:
+        """What is not done of `segments`, of both sides, by turns."""
+        return [
+            Segment(segment.index + turn * self._total, self._total)
+            for segment in segments
+            for turn, role in enumerate(ROLES)
+            if not self._ledgers[role].is_done(segment.index)
+        ]
+
+    def position(self, segment: int) -> Position | None:
+        """Where to go on in a segment."""
+        role, index = self._of(segment)
+        return self._ledgers[role].position(index)
+
+    async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Go through `segments`, both sides at once. Raises an exception group."""
+        async with asyncio.TaskGroup() as group:
+            for role in ROLES:
+                own = [
+                    Segment(index, self._total)
+                    for which, index in (self._of(segment.index) for segment in segments)
+                    if which == role
+                ]
+                group.create_task(self._go_through(role, own, stop))
+
+    def take(self, report: SliceResult) -> None:
+        """Keep what a worker found, then count how far it got. Raises `MigrateError`."""
+        checked = report.kept
+        if not isinstance(checked, StageFindings):
+            return
+        if checked.findings:
+            self._findings.keep(checked.findings)
+        self._details.validated = self._details.validated.plus(checked.validated)
+        if self._digests and checked.digests:
+            self._digests.merge(checked.digests)
+        for role, state in checked.sides.items():
+            self._ledgers[role].absorb(state)
+
+    def state(self) -> CopyState:
+        """How far both sides are settled, numbered through; its counts are those of both."""
+        both = CopyState()
+        for turn, role in enumerate(ROLES):
+            own, shift = self._ledgers[role].state, turn * self._total
+            both = CopyState(
+                both.done | {index + shift for index in own.done},
+                {**both.positions, **{n + shift: key for n, key in own.positions.items()}},
+                both.items.plus(own.items),
+                both.bytes_read + own.bytes_read,
+            )
+        return both
+
+    def checked(self, findings: Sequence[Difference]) -> StageFindings:
+        """What is settled by now, with its `findings`."""
+        sides = {role: ledger.state for role, ledger in self._ledgers.items()}
+        sums = self._digests if self.params.stage == "digests" else None
+        return StageFindings(
+            sides, sums, replace(self._details.validated, compared=0), tuple(findings)
+        )
+
+    def _of(self, segment: int) -> tuple[Role, int]:
+        return ROLES[segment // self._total], segment % self._total
+
+    async def _go_through(
+        self, role: Role, segments: Sequence[Segment], stop: asyncio.Event
+    ) -> None:
+        side, ledger, sums = self._sides[role], self._ledgers[role], self._digests
+        if sums and self.params.stage == "digests":
+            take = sums.add if role == "source" else sums.subtract
+            await digest(side.items, take, ledger, segments, self._readers, stop)
+            return
+        await self._details.compare(
+            role, side.brief, side.other, ledger, segments, self._readers, stop, self._wanted
+        )
+
+    @property
+    def _wanted(self) -> Callable[[Item], bool] | None:
+        sums, differing = self._digests, self.params.differing
+        if sums is None or differing is None:
+            return None
+        return lambda item: sums.bucket_of(item) in differing
+
+
+def begun(total: int, places: Mapping[int, Position | None]) -> dict[Role, CopyState]:
+    """Where each side goes on, from places that are numbered through."""
+    positions: dict[Role, dict[int, Position]] = {role: {} for role in ROLES}
+    for segment, key in places.items():
+        if key is not None:
+            positions[ROLES[segment // total]][segment % total] = key
+    return {role: CopyState(positions=own) for role, own in positions.items()}

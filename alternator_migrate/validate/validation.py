@@ -1,0 +1,193 @@
+"""One validation from first page to last look: its stages in their order, and stopping."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.errors import AccountingBroken
+from alternator_migrate.core.model import Role, Segment
+from alternator_migrate.core.pace import Pace, reasons
+from alternator_migrate.core.ports import ValidationKeeper
+from alternator_migrate.core.progress import Meter, Progress
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.state import ValidationState
+from alternator_migrate.core.supervisor import Show, Supervisor
+from alternator_migrate.core.work import Engine
+from alternator_migrate.snapshot import Ledger
+from alternator_migrate.validate.digests import Digests
+from alternator_migrate.validate.findings_file import FindingsFile
+from alternator_migrate.validate.lookups import LookupPass
+from alternator_migrate.validate.stage import StageParams, StageSide, StageWork
+
+
+class Validation:
+    """Compares two tables, going on from `begun`; `progress()` is a snapshot of how it stands.
+
+    With `digests` both sides are read once, and looked at in detail only where the sums differ.
+    `readers` segments of each side are read at once.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, str],
+        sides: Mapping[Role, StageSide],
+        segments: Sequence[Segment],
+        digests: Digests | None,
+        details: LookupPass,
+        findings: FindingsFile,
+        begun: ValidationState,
+        *,
+        engine: Engine,
+        retry: Retry,
+        paces: Mapping[Role, Pace],
+        readers: int,
+        keeper: ValidationKeeper,
+        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        interval: float,
+    ) -> None:
+        self._names, self._sides, self._segments = names, sides, segments
+        self._digests, self._details, self._findings = digests, details, findings
+        self._engine = engine
+        self._begun, self._stage = begun, begun.stage
+        self._compared = begun.validated.compared
+        self._retry, self._paces, self._readers = retry, paces, readers
+        self._keeper = keeper
+        self._supervisor = Supervisor(self._save, beside, interval)
+        self._meter = Meter()
+        self._ledgers = {role: Ledger(len(segments), begun.sides.get(role)) for role in sides}
+        self._expected = sum(side.expected for side in sides.values())
+        self._earlier = Progress(*names)
+        self._state, self._stopping = "preparing", asyncio.Event()
+
+    @property
+    def validated(self) -> ValidationCounts:
+        """What was found so far."""
+        compared = self._compared
+        if self._digests is None or self._stage == "digests":
+            counts = self._ledgers["source"].settled
+            compared = counts.read - counts.skipped_expired
+        return replace(self._details.validated, compared=compared)
+
+    @property
+    def sampled(self) -> Mapping[Role, int]:
+        """How many items of each side were gone through."""
+        return {
+            role: ledger.settled.read - ledger.settled.skipped_expired
+            for role, ledger in self._ledgers.items()
+        }
+
+    async def run(self, stop: asyncio.Event, show: Show) -> bool:
+        """Compare; meanwhile `show` displays the progress, and savepoints are written.
+
+        Returns True when all is done, False when `stop` ended it early (within a few seconds of
+        being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        """
+        self._stopping = stop
+        return await self._supervisor.run(
+            self._stages,
+            stop,
+            lambda: show(self.progress),
+            lambda: "differences" if self.validated.left else "completed",
+        )
+
+    def save_now(self) -> None:
+        """Write a savepoint as soon as possible."""
+        self._supervisor.save_now()
+
+    def progress(self) -> Progress:
+        """How the validation stands now; a second stage adds to the work of the first."""
+        ledgers, earlier = self._ledgers.values(), self._earlier
+        seen = self._engine.live_stats()
+        rechecks = self._details.rechecks
+        is_stopped = self._stopping.is_set() and self._state != "done"
+        state = "stopping" if is_stopped else self._state
+        read = sum(each.settled.read for each in ledgers) + seen.items.read
+        return Progress(
+            *self._names,
+            state=f"{state}, {rechecks:,} in doubt" if rechecks else state,
+            phase="Validate",
+            segments_total=earlier.segments_total + sum(each.segments_total for each in ledgers),
+            segments_done=earlier.segments_done
+            + sum(each.segments_done for each in ledgers)
+            + seen.segments_done,
+            expected=earlier.examined + self._expected,
+            bytes_read=earlier.bytes_read
+            + sum(each.bytes_read for each in ledgers)
+            + seen.bytes_read,
+            backlog=sum(each.backlog for each in ledgers) + seen.backlog,
+            retries=self._retry.retries + seen.retries,
+            throttled=self._retry.throttled + seen.throttled,
+            paced=reasons(self._paces.items(), self._retry, seen.paced),
+            examined=earlier.examined + read,
+            speed=self._meter.speed(earlier.examined + read),
+            validated=self.validated,
+        )
+
+    async def _stages(self, stop: asyncio.Event) -> bool:
+        differing: frozenset[int] | None = None
+        self._meter.begin(self.progress().examined)
+        self._state = "comparing"
+        if self._digests:
+            if self._stage == "digests":
+                self._state = "reading both sides"
+                await self._go_through(StageParams("digests"), stop)
+                if stop.is_set():
+                    return False
+            differing = self._digests.differing()
+            if differing:
+                self._look_closer(self._digests.count, len(differing))
+                await self._save("running")
+        if differing or not self._digests:
+            await self._go_through(StageParams("details", differing), stop)
+        if stop.is_set():
+            return False
+        self._check()
+        self._state = "done"
+        return True
+
+    async def _go_through(self, params: StageParams, stop: asyncio.Event) -> None:
+        stage = StageWork(
+            params,
+            self._sides,
+            self._ledgers,
+            self._digests,
+            self._details,
+            self._findings,
+            total=self._segments[0].total,
+            readers=self._readers,
+        )
+        await self._engine.run(stage, stage.left(self._segments), stop)
+
+    def _look_closer(self, count: int, differing: int) -> None:
+        """Begin the second stage, or go on with it; both sides hold `count` items."""
+        self._state = f"looking into {differing:,} differing buckets"
+        self._expected = count
+        if self._stage == "details":
+            return
+        self._check()
+        self._compared, self._earlier = self.validated.compared, self.progress()
+        self._ledgers = {role: Ledger(len(self._segments)) for role in self._sides}
+        self._stage = "details"
+
+    def _check(self) -> None:
+        for role, ledger in self._ledgers.items():
+            if ledger.segments_done != ledger.segments_total:
+                raise AccountingBroken(
+                    f"only {ledger.segments_done} of {ledger.segments_total} segments of the "
+                    f"{role} were compared"
+                )
+
+    async def _save(self, status: str) -> None:
+        """Write how far everything is settled; what its counts speak of is on disk before."""
+        comparison = replace(
+            self._begun,
+            stage=self._stage,
+            sides={role: ledger.state for role, ledger in self._ledgers.items()},
+            digests=self._digests.state() if self._digests else b"",
+            validated=replace(self._details.validated, compared=self._compared),
+            findings_size=self._findings.size,
+        )
+        await asyncio.to_thread(self._findings.sync)
+        await self._keeper.save_comparison(comparison, status)

@@ -1,0 +1,47 @@
+"""Runs that began and stopped, for the tests of going on."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from alternator_migrate.config import identity
+from alternator_migrate.config.loading import Loaded, load
+from alternator_migrate.core.state import CopyState
+from alternator_migrate.dynamodb.table_schema import TableSpec, TableState
+from alternator_migrate.savepoints import resume
+from alternator_migrate.savepoints.store import Store
+from tests.support.configs import changed
+
+STANDING = CopyState(done=frozenset({0, 2}), positions={1: b'{"pk":{"S":"a"}}'})
+SOURCE = TableState(TableSpec("From", (), {}), "source-1", "ACTIVE")
+TARGET = TableState(TableSpec("To", (), {}), "target-1", "ACTIVE")
+
+
+def written(folder: Path, text: str) -> Path:
+    """A configuration file in `folder`, whose savepoints are beside it."""
+    path = folder / "config.yaml"
+    path.write_text(changed("savepoints.path", str(folder / "savepoints"), text))
+    return path
+
+
+def begun(path: Path, *assignments: str, **more: Any) -> Path:
+    """A savepoint that a run of the configuration in `path` wrote after a while."""
+    loaded = load(path, {}, assignments)
+    first = resume.first_savepoint(loaded, SOURCE, 4, None)
+    first = replace(first, target_id=TARGET.id, state=STANDING, status="stopped")
+    store = store_of(loaded)
+    return store.write(replace(first, **more))
+
+
+def store_of(loaded: Loaded) -> Store:
+    """Where a run of this configuration looks for savepoints."""
+    return Store(
+        Path(loaded.settings.savepoints.path), identity.migration_identity(loaded.settings)
+    )
+
+
+def goes_on(path: Path, *assignments: str, fresh: bool = False) -> Path | None:
+    """The savepoint that `run path --set ...` goes on from."""
+    loaded = load(path, {}, assignments)
+    found = resume.earlier(loaded, store_of(loaded), fresh=fresh)
+    return found[0] if found else None
