@@ -18,7 +18,6 @@ from alternator_migrate.core.model import (
     Shard,
 )
 from alternator_migrate.core.state import CopyState, ValidationState
-from alternator_migrate.dynamodb.table_schema import TableState
 
 
 class Source(Protocol):
@@ -190,8 +189,8 @@ class SavepointKeeper(Protocol):
         """The newest savepoint; None while there is none."""
         ...
 
-    def found_target(self, target: TableState) -> None:
-        """Note which table is written to."""
+    def found_target(self, table_id: str) -> None:
+        """Note the id of the table that is written to."""
         ...
 
     def found_rejects(self, path: str) -> None:

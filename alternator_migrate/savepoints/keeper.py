@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from alternator_migrate.core.state import CopyState, ValidationState
-from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.store import Store
 
@@ -25,9 +24,9 @@ class Keeper:
         """The newest savepoint."""
         return str(self._store.latest) if self._store.latest else None
 
-    def found_target(self, target: TableState) -> None:
-        """Note which table is written to."""
-        self._base = replace(self._base, target_id=target.id)
+    def found_target(self, table_id: str) -> None:
+        """Note the id of the table that is written to."""
+        self._base = replace(self._base, target_id=table_id)
 
     def found_rejects(self, path: str) -> None:
         """Note which file holds rejected items."""
@@ -53,7 +52,7 @@ class NoKeeper:
 
     path: str | None = None
 
-    def found_target(self, target: TableState) -> None:
+    def found_target(self, table_id: str) -> None:
         """Nothing to note."""
 
     def found_rejects(self, path: str) -> None:
