@@ -47,6 +47,7 @@ from alternator_migrate.migration import (
     copy_job,
     is_over,
     part_of,
+    what_lacks,
 )
 from alternator_migrate.savepoints import Savepoint, Store, lock
 from alternator_migrate.validate import Check, Validation

@@ -1,10 +1,21 @@
 """Counts of items, changes and differences, which add up."""
 
 from dataclasses import dataclass, replace
+from typing import Self
+
+
+class Sum:
+    """A dataclass with slots whose instances add up, field by field."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def __add__(self, other: Self) -> Self:
+        names = self.__slots__
+        return type(self)(*(getattr(self, name) + getattr(other, name) for name in names))
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeCounts:
+class ChangeCounts(Sum):
     """Changes of one table, since following began.
 
     Of those `read`, the `superseded` ones were followed by a newer change of their key before
@@ -27,19 +38,9 @@ class ChangeCounts:
         """Whether read = applied + superseded + rejected."""
         return self.read == self.applied + self.superseded + self.rejected
 
-    def plus(self, other: "ChangeCounts") -> "ChangeCounts":
-        """The sum of both."""
-        return ChangeCounts(
-            self.read + other.read,
-            self.applied + other.applied,
-            self.superseded + other.superseded,
-            self.rejected + other.rejected,
-            self.expired + other.expired,
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Sum):
     """Items of one table, since the start of the migration."""
 
     read: int = 0
@@ -62,18 +63,9 @@ class Counts:
         gone = self.rejected - rejects
         return replace(self, written=self.written + gone, rejected=rejects)
 
-    def plus(self, other: "Counts") -> "Counts":
-        """The sum of both."""
-        return Counts(
-            self.read + other.read,
-            self.written + other.written,
-            self.skipped_expired + other.skipped_expired,
-            self.rejected + other.rejected,
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class ValidationCounts:
+class ValidationCounts(Sum):
     """What a validation found: `compared` items of the source, differences by kind, and how many
     of these are repaired."""
 
@@ -92,13 +84,3 @@ class ValidationCounts:
     def left(self) -> int:
         """Differences that are there still."""
         return self.found - self.repaired
-
-    def plus(self, other: "ValidationCounts") -> "ValidationCounts":
-        """The sum of both."""
-        return ValidationCounts(
-            self.compared + other.compared,
-            self.missing + other.missing,
-            self.different + other.different,
-            self.extra + other.extra,
-            self.repaired + other.repaired,
-        )

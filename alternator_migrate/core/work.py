@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from alternator_migrate.core.counts import Counts
+from alternator_migrate.core.counts import Counts, Sum
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Position, Segment
 from alternator_migrate.core.state import CopyState
@@ -39,7 +39,7 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveStats:
+class LiveStats(Sum):
     """What slices under way have done so far. It is shown, and counts for nothing."""
 
     segments_done: int = 0
@@ -51,19 +51,9 @@ class LiveStats:
     throttled: int = 0
     paced: str = ""
 
-    def plus(self, other: "LiveStats") -> "LiveStats":
-        """Both together."""
+    def __add__(self, other: "LiveStats") -> "LiveStats":
         reasons = dict.fromkeys((*self.paced.split(", "), *other.paced.split(", ")))
-        return LiveStats(
-            self.segments_done + other.segments_done,
-            self.items.plus(other.items),
-            self.bytes_read + other.bytes_read,
-            self.batches + other.batches,
-            self.backlog + other.backlog,
-            self.retries + other.retries,
-            self.throttled + other.throttled,
-            ", ".join(filter(None, reasons)),
-        )
+        return replace(Sum.__add__(self, other), paced=", ".join(filter(None, reasons)))
 
 
 @dataclass(frozen=True, slots=True)

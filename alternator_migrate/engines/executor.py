@@ -35,7 +35,7 @@ class Executor:
         """What slices under way have done, and the retries of those before."""
         if not self._under_way:
             return replace(self._past, paced="")
-        return self._past.plus(self._pool.live_stats())
+        return self._past + self._pool.live_stats()
 
     async def run(self, work: Work, segments: Sequence[Segment], stop: asyncio.Event) -> None:
         """Do `work` over `segments`; once `stop` is set, what is under way only."""

@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import reduce
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
 from typing import Final
@@ -65,7 +64,7 @@ class Processes:
 
     def live_stats(self) -> LiveStats:
         """What the slices under way have done so far."""
-        return reduce(LiveStats.plus, (worker.seen for worker in self._all), LiveStats())
+        return sum((worker.seen for worker in self._all), LiveStats())
 
     def hurry(self) -> None:
         """No slice will follow those under way."""

@@ -281,7 +281,7 @@ class Follower:
 
     async def _apply(self, shard: str, page: ChangePage) -> ChangeCounts:
         changes, counts = self._needed(shard, page)
-        return counts.plus(await self._applier(changes))
+        return counts + await self._applier(changes)
 
     async def _keep(self, shard: str, page: ChangePage) -> ChangeCounts:
         changes, counts = self._needed(shard, page)
@@ -313,7 +313,7 @@ class Follower:
             async for stored in spool.stored(part):
                 counts = await self._applier(stored.changes)
                 dropped = ChangeCounts(read=stored.dropped, superseded=stored.dropped)
-                self._shards.counts = self._shards.counts.plus(counts).plus(dropped)
+                self._shards.counts += counts + dropped
                 spool.replayed(stored)
                 if stop.is_set():
                     return

@@ -154,7 +154,7 @@ class ShardLedger:
         elif page.at_tip:
             reading.tip = reading.read_at - self._delay
             reading.watermark = max(reading.tip, reading.watermark or -math.inf)
-        self.counts = self.counts.plus(counts)
+        self.counts += counts
 
     def watermark(self, shard: str | None = None) -> float | None:
         """Up to when (epoch seconds) all changes are dealt with, of a shard or of the stream; None

@@ -130,7 +130,7 @@ class Migration:
         changes = follower.progress if follower else None
         counted = changes.counts if changes else None
         items, counts = settled(ledger.counts, counted, self._rejects.count)
-        items = items.plus(seen.items)
+        items += seen.items
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
@@ -191,7 +191,7 @@ class Migration:
     async def _prepare(self) -> None:
         plan, existing = self._inspection.plan, self._inspection.existing
         target = await connectors.prepare_target(self._table, plan, existing)
-        self._keeper.found_target(target)
+        self._keeper.found_target(target.id)
         await self._save_running()
 
     async def _prepare_alone(self) -> None:
@@ -201,7 +201,7 @@ class Migration:
         if target is None:
             target = await connectors.prepare_target(self._table, replace(plan, late=()), None)
             await self._enable_ttl()
-        self._keeper.found_target(target)
+        self._keeper.found_target(target.id)
         await self._save_running()
 
     async def _copy(self, stop: asyncio.Event) -> None:

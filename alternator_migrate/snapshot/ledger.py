@@ -132,7 +132,7 @@ class Ledger:
         """Take over what was settled elsewhere since the positions known here: a part of the
         segments, and what their pages since then add to the counts."""
         items = state.items
-        self._settled = self._settled.plus(items)
+        self._settled += items
         self._read += items.read
         self._written += items.written
         self._skipped += items.skipped_expired
@@ -167,9 +167,7 @@ class Ledger:
             reading.first += 1
             reading.position = page.position
             written = page.read - page.skipped - page.rejected
-            self._settled = self._settled.plus(
-                Counts(page.read, written, page.skipped, page.rejected)
-            )
+            self._settled += Counts(page.read, written, page.skipped, page.rejected)
             self._settled_bytes += page.size
             self._settled_batches += page.batches
             if page.position is None:

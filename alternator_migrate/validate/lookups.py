@@ -180,11 +180,9 @@ class LookupPass:
     def _keep(self, findings: Sequence[Difference]) -> None:
         self._sink.keep(findings)
         kinds = [difference.kind for difference in findings]
-        self.validated = self.validated.plus(
-            ValidationCounts(
-                missing=kinds.count("missing"),
-                different=kinds.count("different"),
-                extra=kinds.count("extra"),
-                repaired=sum(difference.repaired for difference in findings),
-            )
+        self.validated += ValidationCounts(
+            missing=kinds.count("missing"),
+            different=kinds.count("different"),
+            extra=kinds.count("extra"),
+            repaired=sum(difference.repaired for difference in findings),
         )

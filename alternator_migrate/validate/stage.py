@@ -105,7 +105,7 @@ class StageWork:
             return
         if checked.findings:
             self._findings.keep(checked.findings)
-        self._details.validated = self._details.validated.plus(checked.validated)
+        self._details.validated += checked.validated
         if self._digests and checked.digests:
             self._digests.merge(checked.digests)
         for role, state in checked.sides.items():
@@ -119,7 +119,7 @@ class StageWork:
             both = CopyState(
                 both.done | {index + shift for index in own.done},
                 {**both.positions, **{n + shift: key for n, key in own.positions.items()}},
-                both.items.plus(own.items),
+                both.items + own.items,
                 both.bytes_read + own.bytes_read,
             )
         return both

@@ -192,7 +192,7 @@ class KilledAndResumed(RuleBasedStateMachine):
         state = self.ledger.state
         pages, counts = self.settled(state), Counts()
         for sheet in pages:
-            counts = counts.plus(sheet.counts)
+            counts += sheet.counts
         assert state.items == counts
         assert state.items.accounted
         assert state.bytes_read == 100 * len(pages)
@@ -225,7 +225,7 @@ class KilledAndResumed(RuleBasedStateMachine):
         whole = [sheet for segment in self.source for sheet in segment]
         counts = Counts()
         for sheet in whole:
-            counts = counts.plus(sheet.counts)
+            counts += sheet.counts
         self.ledger.check()
         assert self.ledger.counts == self.ledger.state.items == counts
         assert self.stored == {item for sheet in whole for item in sheet.items}
