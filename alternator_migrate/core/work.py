@@ -1,31 +1,38 @@
 """Work as engines do it: slices of segments, what a worker reports, and the engines' port."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from alternator_migrate.core.counts import Counts, Sum
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Position, Segment
+from alternator_migrate.core.pace import Pace, reasons
+from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
+
+P = TypeVar("P")
+K = TypeVar("K")
+P_co = TypeVar("P_co", covariant=True)
+K_co = TypeVar("K_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Generic[P]):
     """Some segments for a bounded time: what a worker is sent.
 
     `places` maps the index of each segment, of `total`, to where to go on in it. Reading ends
-    after `seconds`. `share` is the part of the run's limits (rates, connections) that this slice
-    may use, and `errand` what else its work has to know.
+    after `seconds`. `params` is what else its work has to know, and `share` the part of the run's
+    limits (rates, connections) that this slice may use.
     """
 
     total: int
     places: Mapping[int, Position | None]
     seconds: float
+    params: P
     share: float = 1.0
-    params: object = None
 
     @property
     def segments(self) -> list[Segment]:
@@ -57,33 +64,34 @@ class LiveStats(Sum):
 
 
 @dataclass(frozen=True, slots=True)
-class SliceResult:
+class SliceResult(Generic[K]):
     """What became of a slice.
 
-    `standing` says how far its segments are settled, and counts only what this slice added;
-    `kept` is what its work found on the way (rejected items, ...); `error` what ended it early.
+    `state` says how far its segments are settled, and counts only what this slice added;
+    `kept` is what its work found on the way (rejected items, ...), None where it did not begin;
+    `error` is what ended it early.
     """
 
     state: CopyState
-    kept: object = None
+    kept: K | None = None
     retries: int = 0
     throttled: int = 0
     paced: str = ""
     error: MigrateError | None = None
 
 
-def nothing_done(piece: Slice, error: MigrateError) -> SliceResult:
+def nothing_done(piece: Slice[Any], error: MigrateError) -> SliceResult[Any]:
     """The report of a slice that could not begin, in a run that has begun."""
     if isinstance(error, UsageError):
         error = MigrateError(f"a worker cannot begin: {error.args[0]}", error.hint)
     return SliceResult(CopyState(positions=piece.positions), error=error)
 
 
-class Work(Protocol):
+class Work(Protocol[P_co, K]):
     """Something to do over segments, and the account of it; an engine gets it done."""
 
     @property
-    def params(self) -> object:
+    def params(self) -> P_co:
         """What a slice that is sent now has to know."""
         ...
 
@@ -96,32 +104,75 @@ class Work(Protocol):
         exception group."""
         ...
 
-    def take(self, report: SliceResult) -> None:
+    def take(self, result: SliceResult[K]) -> None:
         """Take into the account what a worker did. Raises `MigrateError`."""
         ...
 
 
-class SliceRun(Protocol):
-    """One slice under way on a worker."""
+class SliceWork(Protocol[K_co]):
+    """What a worker does over the segments of one slice, with an account of its own."""
+
+    async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Do it; see `Work.here`."""
+        ...
+
+    def state(self) -> CopyState:
+        """How far the segments are settled by now."""
+        ...
+
+    def kept(self) -> K_co:
+        """What was found on the way by now."""
+        ...
+
+    def live_stats(self) -> LiveStats:
+        """What is done by now, the retries and what paces it aside."""
+        ...
+
+
+class SliceRun(Generic[P, K]):
+    """One slice under way on a worker. Of the worker's retries those count that come with it."""
+
+    def __init__(
+        self,
+        piece: Slice[P],
+        work: SliceWork[K],
+        retry: Retry,
+        paces: Iterable[tuple[str, Pace]],
+    ) -> None:
+        self._piece, self._work = piece, work
+        self._retry, self._before = retry, (retry.retries, retry.throttled)
+        self._paces = tuple(paces)
 
     async def work(self, stop: asyncio.Event) -> None:
         """Do the slice to its end; once `stop` is set, the pages under way only. Raises an
         exception group."""
-        ...
+        await self._work.here(self._piece.segments, stop)
 
     def live_stats(self) -> LiveStats:
         """What is done by now."""
-        ...
+        retries, throttled = self._repeated()
+        return replace(
+            self._work.live_stats(),
+            retries=retries,
+            throttled=throttled,
+            paced=reasons(self._paces, self._retry),
+        )
 
-    def report(self) -> SliceResult:
+    def result(self) -> SliceResult[K]:
         """What is settled by now, also after a failure or a cancellation."""
-        ...
+        retries, throttled = self._repeated()
+        state, kept = self._work.state(), self._work.kept()
+        return SliceResult(state, kept, retries, throttled, reasons(self._paces, self._retry))
+
+    def _repeated(self) -> tuple[int, int]:
+        retries, throttled = self._before
+        return self._retry.retries - retries, self._retry.throttled - throttled
 
 
 class WorkerSession(Protocol):
     """What a worker has open for a job: one slice at a time is done on it."""
 
-    def begin(self, piece: Slice) -> SliceRun:
+    def begin(self, piece: Slice[Any]) -> SliceRun[Any, Any]:
         """Take up a slice."""
         ...
 
@@ -146,7 +197,9 @@ class Job(Protocol):
 class Engine(Protocol):
     """Gets work done, on one core or many."""
 
-    async def run(self, work: Work, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+    async def run(
+        self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
+    ) -> None:
         """Do `work` over `segments`; once `stop` is set, what is under way only.
 
         Returns when no worker does anything any more. Raises an exception (group) of the house.

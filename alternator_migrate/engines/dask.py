@@ -81,7 +81,7 @@ class Cluster:
             await self._wait_for_one()
         return sum(min(threads, AT_ONCE) for threads in self._fit.values()) - busy
 
-    async def do(self, piece: Slice) -> SliceResult:
+    async def do(self, piece: Slice[Any]) -> SliceResult[Any]:
         """Have a slice done by any worker that fits. Raises `WorkerLost`, or `MigrateError` where
         the scheduler is gone."""
         workers = list(self._fit)
@@ -110,12 +110,12 @@ class Cluster:
         """Why workers that are there cannot be used, or ""."""
         return "\n  ".join(f"{address}: {why}" for address, why in self._unfit.items())
 
-    async def _result(self, future: Any, workers: Sequence[str]) -> SliceResult:
+    async def _result(self, future: Any, workers: Sequence[str]) -> SliceResult[Any]:
         """The report of a slice; meanwhile, whether one of its workers is alive still."""
         killed = _distributed().KilledWorker
         while True:
             try:
-                report: SliceResult = await asyncio.wait_for(future.result(), _LOOK_SECONDS)
+                report: SliceResult[Any] = await asyncio.wait_for(future.result(), _LOOK_SECONDS)
             except TimeoutError:
                 if not await self._alive(workers):
                     raise WorkerLost("all workers of the cluster that had it are gone") from None

@@ -13,7 +13,7 @@ from alternator_migrate.core.work import Job, Slice, SliceResult, WorkerSession,
 from alternator_migrate.engines.slice_runner import work_off
 
 _IDLE_SECONDS: Final = 30.0
-Order = tuple[Slice, asyncio.Future[SliceResult]]
+Order = tuple[Slice[Any], asyncio.Future[SliceResult[Any]]]
 
 
 def dask_setup(_worker: object) -> None:
@@ -39,7 +39,7 @@ def obstacle(job: Job) -> str:
     return ""
 
 
-def slice_done(job: Job, piece: Slice) -> SliceResult:
+def slice_done(job: Job, piece: Slice[Any]) -> SliceResult[Any]:
     """Do a slice of a job. Called in a thread of Dask's, which it keeps until the end."""
     office = _Office.of_this_process()
     return asyncio.run_coroutine_threadsafe(office.do(job, piece), office.loop).result()
@@ -64,7 +64,7 @@ class _Office:
             cls._only = cls._only or _Office()
             return cls._only
 
-    async def do(self, job: Job, piece: Slice) -> SliceResult:
+    async def do(self, job: Job, piece: Slice[Any]) -> SliceResult[Any]:
         """Do a slice, at a desk that is free or new."""
         free = self._desks.setdefault(job.key, [])
         desk = free.pop() if free else _Desk(job)
@@ -81,9 +81,9 @@ class _Desk:
         self._orders: asyncio.Queue[Order] = asyncio.Queue()
         self._holding = asyncio.get_running_loop().create_task(self._hold(job))
 
-    async def do(self, piece: Slice) -> SliceResult | None:
+    async def do(self, piece: Slice[Any]) -> SliceResult[Any] | None:
         """Do one slice; None where the bench has just been closed."""
-        answer: asyncio.Future[SliceResult] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[SliceResult[Any]] = asyncio.get_running_loop().create_future()
         self._orders.put_nowait((piece, answer))
         either: set[asyncio.Future[Any]] = {answer, self._holding}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, WorkerLost
 from alternator_migrate.core.model import Segment
@@ -28,7 +28,7 @@ class Executor:
         self._pool = pool
         self._most = most
         self._shared = shared
-        self._under_way: dict[asyncio.Task[SliceResult | WorkerLost], Slice] = {}
+        self._under_way: dict[asyncio.Task[SliceResult[Any] | WorkerLost], Slice[Any]] = {}
         self._past = LiveStats()
 
     def live_stats(self) -> LiveStats:
@@ -37,7 +37,9 @@ class Executor:
             return replace(self._past, paced="")
         return self._past + self._pool.live_stats()
 
-    async def run(self, work: Work, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+    async def run(
+        self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
+    ) -> None:
         """Do `work` over `segments`; once `stop` is set, what is under way only."""
         if not segments:
             return
@@ -53,7 +55,7 @@ class Executor:
 
     async def _deal(
         self,
-        work: Work,
+        work: Work[Any, Any],
         slicer: Slicer,
         stopping: asyncio.Task[bool],
         group: asyncio.TaskGroup,
@@ -73,7 +75,7 @@ class Executor:
         if failure:
             raise failure
 
-    async def _send(self, work: Work, slicer: Slicer, group: asyncio.TaskGroup) -> None:
+    async def _send(self, work: Work[Any, Any], slicer: Slicer, group: asyncio.TaskGroup) -> None:
         busy = len(self._under_way)
         vacant = await self._pool.vacant(busy) if slicer else 0
         if self._most is not None:
@@ -88,13 +90,13 @@ class Executor:
             self._under_way[group.create_task(self._outcome(piece))] = piece
             vacant, free = vacant - 1, free - share
 
-    async def _outcome(self, piece: Slice) -> SliceResult | WorkerLost:
+    async def _outcome(self, piece: Slice[Any]) -> SliceResult[Any] | WorkerLost:
         try:
             return await self._pool.do(piece)
         except WorkerLost as loss:
             return loss
 
-    def _take_all(self, work: Work, slicer: Slicer) -> MigrateError | None:
+    def _take_all(self, work: Work[Any, Any], slicer: Slicer) -> MigrateError | None:
         """Take what has come back; the first failure, if there is one."""
         failure: MigrateError | None = None
         for task in [task for task in self._under_way if task.done()]:
@@ -110,7 +112,9 @@ class Executor:
                 failure = failure or error
         return failure
 
-    def _take(self, work: Work, slicer: Slicer, piece: Slice, report: SliceResult) -> None:
+    def _take(
+        self, work: Work[Any, Any], slicer: Slicer, piece: Slice[Any], report: SliceResult[Any]
+    ) -> None:
         self._past = replace(
             self._past,
             retries=self._past.retries + report.retries,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.work import LiveStats, Work
@@ -10,7 +11,9 @@ from alternator_migrate.core.work import LiveStats, Work
 class Local:
     """Does work here; its account is up to date at every moment."""
 
-    async def run(self, work: Work, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+    async def run(
+        self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
+    ) -> None:
         """Do `work` over `segments`; once `stop` is set, the pages under way only."""
         await work.here(segments, stop)
 

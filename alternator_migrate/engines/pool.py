@@ -1,6 +1,6 @@
 """What an engine needs of a place where slices run."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from alternator_migrate.core.work import LiveStats, Slice, SliceResult
 
@@ -18,7 +18,7 @@ class Pool(Protocol):
         long as that makes sense, where there is none. Raises `MigrateError`."""
         ...
 
-    async def do(self, piece: Slice) -> SliceResult:
+    async def do(self, piece: Slice[Any]) -> SliceResult[Any]:
         """Have a slice done. Raises `WorkerLost`, or `MigrateError` where all workers are."""
         ...
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
-from typing import Final
+from typing import Any, Final
 
 from alternator_migrate.core.errors import WorkerLost
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
@@ -48,7 +48,7 @@ class Processes:
         """How many more slices may be sent."""
         return self._count - busy
 
-    async def do(self, piece: Slice) -> SliceResult:
+    async def do(self, piece: Slice[Any]) -> SliceResult[Any]:
         """Have a slice done. Raises `WorkerLost`."""
         worker = self._idle.pop() if self._idle else await self._hire()
         try:
@@ -98,7 +98,7 @@ class _Worker:
         self.process, self.line = process, line
         self.seen = LiveStats()
 
-    async def do(self, piece: Slice) -> SliceResult:
+    async def do(self, piece: Slice[Any]) -> SliceResult[Any]:
         """Send a slice and wait for its report. Raises `EOFError` or `OSError` without one."""
         try:
             await self.line.send(piece)

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, first_of
 from alternator_migrate.core.work import SliceResult, SliceRun
@@ -11,7 +11,9 @@ GRACE_SECONDS: Final = 3.0
 """How long the pages under way may take when a slice is to hurry."""
 
 
-async def work_off(shift: SliceRun, seconds: float, hurry: asyncio.Event) -> SliceResult:
+async def work_off(
+    shift: SliceRun[Any, Any], seconds: float, hurry: asyncio.Event
+) -> SliceResult[Any]:
     """Do a slice for `seconds`, and the pages that are then under way; when `hurry` is set, those
     only, and within the grace.
 
@@ -29,10 +31,10 @@ async def work_off(shift: SliceRun, seconds: float, hurry: asyncio.Event) -> Sli
         working.cancel()
         hurrying.cancel()
     error = None if working.cancelled() else working.result()
-    return replace(shift.report(), error=error)
+    return replace(shift.result(), error=error)
 
 
-async def _error_of(shift: SliceRun, stop: asyncio.Event) -> MigrateError | None:
+async def _error_of(shift: SliceRun[Any, Any], stop: asyncio.Event) -> MigrateError | None:
     try:
         await shift.work(stop)
     except (MigrateError, BaseExceptionGroup) as failure:

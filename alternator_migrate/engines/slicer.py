@@ -3,7 +3,7 @@
 import math
 from collections import Counter, deque
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, WorkerLost
 from alternator_migrate.core.model import Position
@@ -33,14 +33,14 @@ class Slicer:
         """How many segments wait."""
         return len(self._waiting)
 
-    def cut(self, vacant: int, share: float, params: object) -> Slice:
+    def cut(self, vacant: int, share: float, params: object) -> Slice[Any]:
         """The next slice, where `vacant` workers want one; at least one segment must wait."""
         count = min(math.ceil(len(self._waiting) / vacant), _MOST_SEGMENTS)
         places = dict(self._waiting.popleft() for _ in range(count))
         seconds = self._seconds if self._waiting else min(SHORTEST_SECONDS, self._longest)
-        return Slice(self._total, places, seconds, share, params)
+        return Slice(self._total, places, seconds, params, share)
 
-    def came_back(self, piece: Slice, report: SliceResult) -> None:
+    def came_back(self, piece: Slice[Any], report: SliceResult[Any]) -> None:
         """Let wait again what a slice left over."""
         state = report.state
         left = [segment for segment in piece.places if segment not in state.done]
@@ -51,7 +51,7 @@ class Slicer:
             del self._losses[segment]
         self._seconds = min(2 * self._seconds, self._longest)
 
-    def was_lost(self, piece: Slice, loss: WorkerLost) -> None:
+    def was_lost(self, piece: Slice[Any], loss: WorkerLost) -> None:
         """Let a lost slice wait again as it was. Raises `MigrateError` where that happens to the
         same segment again and again."""
         self._waiting.extendleft(reversed([*piece.places.items()]))

@@ -63,10 +63,10 @@ async def _slices(line: Pipe, bench: WorkerSession) -> None:
             await line.send(report)
 
 
-async def _order(line: Pipe, came: asyncio.Event | None = None) -> Slice | None:
+async def _order(line: Pipe, came: asyncio.Event | None = None) -> Slice[Any] | None:
     """The next slice, None at the end of the line; sets `came` with it."""
     try:
-        piece: Slice = await line.receive()
+        piece: Slice[Any] = await line.receive()
     except _GONE:
         return None
     else:
@@ -76,7 +76,7 @@ async def _order(line: Pipe, came: asyncio.Event | None = None) -> Slice | None:
             came.set()
 
 
-async def _tell(line: Pipe, shift: SliceRun) -> None:
+async def _tell(line: Pipe, shift: SliceRun[Any, Any]) -> None:
     """Tell what is done, by the clock, until cancelled."""
     while True:
         await asyncio.sleep(_TELL_SECONDS)

@@ -9,11 +9,11 @@ from alternator_migrate.config import Settings
 from alternator_migrate.connectors import Pair, TableJob, TravellingConfig, source_of, target_of
 from alternator_migrate.core.errors import TooManyRejects
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import Concurrency, Reject
-from alternator_migrate.core.pace import Pace, part_of, reasons
+from alternator_migrate.core.model import Concurrency, Reject, Segment
+from alternator_migrate.core.pace import Pace, part_of
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
-from alternator_migrate.core.work import LiveStats, Slice, SliceResult
+from alternator_migrate.core.work import LiveStats, Slice, SliceRun
 from alternator_migrate.snapshot import Copying, Ledger
 
 
@@ -46,7 +46,7 @@ class CopySession:
         self._target = target_of(settings, pair, self._retry, self._writing)
         self._limiter = Limiter(pair.concurrency.writers)
 
-    def begin(self, piece: Slice) -> "CopySliceRun":
+    def begin(self, piece: Slice[int]) -> SliceRun[int, tuple[Reject, ...]]:
         """Take up a slice."""
         for pace, cap in (
             (self._reading, self._sides.read_cap),
@@ -57,10 +57,11 @@ class CopySession:
         self._limiter.allow(concurrency.writers)
         source = source_of(self._settings, self._sides, self._retry, self._reading, now=self._now)
         paces = (("source", self._reading), ("target", self._writing))
-        rejects = _KeptRejects(piece.params if isinstance(piece.params, int) else 0)
+        rejects = _KeptRejects(piece.params)
         ledger = Ledger(0, CopyState(positions=piece.positions))
         copying = Copying(source, self._target, ledger, rejects, concurrency, self._limiter)
-        return CopySliceRun(piece, copying, ledger, rejects, self._retry, paces)
+        work = _CopySlice(copying, ledger, rejects)
+        return SliceRun(piece, work, self._retry, paces)
 
     def concurrency(self, share: float) -> Concurrency:
         """The part of the connections that a slice has of those that the configuration allows;
@@ -77,53 +78,36 @@ class CopySession:
         return concurrency
 
 
-class CopySliceRun:
-    """One slice of a copy, with an account of its own."""
+@dataclass(frozen=True, slots=True)
+class _CopySlice:
+    """The copy of one slice, with an account of its own."""
 
-    def __init__(
-        self,
-        piece: Slice,
-        copying: Copying,
-        ledger: Ledger,
-        rejects: "_KeptRejects",
-        retry: Retry,
-        paces: Sequence[tuple[str, Pace]],
-    ) -> None:
-        self._piece, self._copying = piece, copying
-        self._ledger, self._rejects = ledger, rejects
-        self._retry, self._before = retry, (retry.retries, retry.throttled)
-        self._paces = paces
+    copying: Copying
+    ledger: Ledger
+    rejects: "_KeptRejects"
 
-    async def work(self, stop: asyncio.Event) -> None:
-        """Copy the slice's segments. Raises an exception group."""
-        await self._copying.here(self._piece.segments, stop)
+    async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Copy `segments`."""
+        await self.copying.here(segments, stop)
+
+    def state(self) -> CopyState:
+        """How far they are settled."""
+        return self.ledger.state
+
+    def kept(self) -> tuple[Reject, ...]:
+        """The items that were rejected."""
+        return tuple(self.rejects.kept)
 
     def live_stats(self) -> LiveStats:
         """What is done by now."""
-        ledger, retry = self._ledger, self._retry
+        ledger = self.ledger
         return LiveStats(
             segments_done=ledger.segments_done,
             items=ledger.counts,
             bytes_read=ledger.bytes_read,
             batches=ledger.batches,
             backlog=ledger.backlog,
-            retries=retry.retries - self._before[0],
-            throttled=retry.throttled - self._before[1],
-            paced=self._paced(),
         )
-
-    def report(self) -> SliceResult:
-        """What is settled by now."""
-        return SliceResult(
-            state=self._ledger.state,
-            kept=tuple(self._rejects.kept),
-            retries=self._retry.retries - self._before[0],
-            throttled=self._retry.throttled - self._before[1],
-            paced=self._paced(),
-        )
-
-    def _paced(self) -> str:
-        return reasons(self._paces, self._retry)
 
 
 class _KeptRejects:

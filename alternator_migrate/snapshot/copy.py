@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from alternator_migrate.core.batching import pack
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import Batch, Concurrency, Page, Position, Segment
+from alternator_migrate.core.model import Batch, Concurrency, Page, Position, Reject, Segment
 from alternator_migrate.core.ports import RejectSink, Source, Target
 from alternator_migrate.core.work import SliceResult
 from alternator_migrate.snapshot.ledger import Ledger
@@ -89,9 +89,8 @@ class Copying:
             stop,
         )
 
-    def take(self, report: SliceResult) -> None:
+    def take(self, result: SliceResult[tuple[Reject, ...]]) -> None:
         """Keep a worker's rejects, then count what it did. Raises `MigrateError`."""
-        rejects = report.kept
-        if isinstance(rejects, tuple) and rejects:
-            self._rejects.keep(rejects)
-        self._ledger.absorb(report.state)
+        if result.kept:
+            self._rejects.keep(result.kept)
+        self._ledger.absorb(result.state)

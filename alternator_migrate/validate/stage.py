@@ -54,7 +54,7 @@ class StageFindings:
 
 class StageWork:
     """One stage of a comparison, and the account of it. Without `digests` every item is looked up,
-    with them those of the buckets that differ, where `errand` names such."""
+    with them those of the buckets that differ, where `params` names such."""
 
     def __init__(
         self,
@@ -98,10 +98,10 @@ class StageWork:
                 ]
                 group.create_task(self._go_through(role, own, stop))
 
-    def take(self, report: SliceResult) -> None:
+    def take(self, result: SliceResult[StageFindings]) -> None:
         """Keep what a worker found, then count how far it got. Raises `MigrateError`."""
-        checked = report.kept
-        if not isinstance(checked, StageFindings):
+        checked = result.kept
+        if checked is None:
             return
         if checked.findings:
             self._findings.keep(checked.findings)

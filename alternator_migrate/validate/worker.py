@@ -1,22 +1,21 @@
 """Joinery of workers: a comparison's job as it travels to them, and what they open to do it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import Pair, TableJob, TravellingConfig
 from alternator_migrate.core.counts import Counts, ValidationCounts
-from alternator_migrate.core.model import Difference, Role
-from alternator_migrate.core.pace import reasons
-from alternator_migrate.core.state import ValidationState
-from alternator_migrate.core.work import LiveStats, Slice, SliceResult
+from alternator_migrate.core.model import Difference, Role, Segment
+from alternator_migrate.core.state import CopyState, ValidationState
+from alternator_migrate.core.work import LiveStats, Slice, SliceRun
 from alternator_migrate.snapshot import Ledger
 from alternator_migrate.validate.assemble import ValidationSides, readers
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.mode import ValidateOptions, mode_of, repairs
-from alternator_migrate.validate.stage import StageParams, StageWork, begun
+from alternator_migrate.validate.stage import StageFindings, StageParams, StageWork, begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +55,12 @@ class ValidationSession:
         self._ends = ValidationSides(settings, sides, comparison.now)
         self._readers = readers(sides)
 
-    def begin(self, piece: Slice) -> "ValidationSliceRun":
+    def begin(self, piece: Slice[StageParams]) -> SliceRun[StageParams, StageFindings]:
         """Take up a slice."""
         self._ends.allow(piece.share)
         ledgers = {
             role: Ledger(0, state) for role, state in begun(piece.total, piece.places).items()
         }
-        params = piece.params if isinstance(piece.params, StageParams) else StageParams("details")
         findings = _KeptFindings()
         details = self._ends.details(
             findings,
@@ -75,7 +73,7 @@ class ValidationSession:
             seed = bytes.fromhex(self._comparison.seed)
             sums = Digests(self._ends.target_keys, seed=seed)
         stage = StageWork(
-            params,
+            piece.params,
             self._ends.sides(1.0),
             ledgers,
             sums,
@@ -84,49 +82,38 @@ class ValidationSession:
             total=piece.total,
             readers=self._readers,
         )
-        return ValidationSliceRun(piece, stage, ledgers, findings, self._ends)
+        work = _StageSlice(stage, ledgers, findings)
+        return SliceRun(piece, work, self._ends.retry, self._ends.paces.items())
 
 
-class ValidationSliceRun:
-    """One slice of a comparison, with an account of its own."""
+@dataclass(frozen=True, slots=True)
+class _StageSlice:
+    """A stage over one slice, with an account of its own."""
 
-    def __init__(
-        self,
-        piece: Slice,
-        stage: StageWork,
-        ledgers: dict[Role, Ledger],
-        findings: "_KeptFindings",
-        ends: ValidationSides,
-    ) -> None:
-        self._piece, self._stage = piece, stage
-        self._ledgers, self._findings, self._ends = ledgers, findings, ends
-        self._before = ends.retry.retries, ends.retry.throttled
+    stage: StageWork
+    ledgers: Mapping[Role, Ledger]
+    findings: "_KeptFindings"
 
-    async def work(self, stop: asyncio.Event) -> None:
-        """Go through the slice's segments. Raises an exception group."""
-        await self._stage.here(self._piece.segments, stop)
+    async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
+        """Go through `segments`."""
+        await self.stage.here(segments, stop)
+
+    def state(self) -> CopyState:
+        """How far both sides are settled."""
+        return self.stage.state()
+
+    def kept(self) -> StageFindings:
+        """What was found by now."""
+        return self.stage.checked(self.findings.kept)
 
     def live_stats(self) -> LiveStats:
         """What is done by now."""
-        state, report = self._stage.state(), self.report()
+        state = self.stage.state()
         return LiveStats(
             segments_done=len(state.done),
             items=Counts(read=state.items.read),
             bytes_read=state.bytes_read,
-            backlog=sum(ledger.backlog for ledger in self._ledgers.values()),
-            retries=report.retries,
-            throttled=report.throttled,
-            paced=report.paced,
-        )
-
-    def report(self) -> SliceResult:
-        """What is settled by now."""
-        return SliceResult(
-            state=self._stage.state(),
-            kept=self._stage.checked(self._findings.kept),
-            retries=self._ends.retry.retries - self._before[0],
-            throttled=self._ends.retry.throttled - self._before[1],
-            paced=reasons(self._ends.paces.items(), self._ends.retry),
+            backlog=sum(ledger.backlog for ledger in self.ledgers.values()),
         )
 
 

@@ -16,7 +16,7 @@ def a_slicer(segments: int, longest: float = 16.0) -> Slicer:
     return Slicer(segments, dict.fromkeys(range(segments)), longest)
 
 
-def nothing(piece: Slice) -> SliceResult:
+def nothing(piece: Slice[None]) -> SliceResult[None]:
     """The report of a slice that has not come forward."""
     return SliceResult(CopyState(positions={n: key for n, key in piece.places.items() if key}))
 
@@ -27,7 +27,7 @@ def test_segments_are_dealt_out_and_come_back_until_all_are_done(
 ) -> None:
     slicer = a_slicer(segments)
     done: set[int] = set()
-    under_way: list[Slice] = []
+    under_way: list[Slice[None]] = []
     while slicer or under_way:
         while slicer and len(under_way) < workers:
             under_way.append(slicer.cut(workers - len(under_way), 1 / workers, None))
