@@ -14,6 +14,7 @@ __all__ = [
     "retry",
     "runtime",
     "state",
+    "stopping",
     "supervisor",
     "work",
 ]

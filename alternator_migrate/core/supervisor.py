@@ -5,8 +5,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from alternator_migrate.core.errors import MigrateError, UsageError, first_of
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.stopping import stopped_by
 
 Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
 """A display: shows snapshots until it is cancelled."""
@@ -71,19 +72,14 @@ class Supervisor:
                 group.create_task(self._keep_saving(stop)),
                 *[group.create_task(each()) for each in self._beside],
             ]
-            stopping = group.create_task(stop.wait())
-            working = group.create_task(_error_as_value(work(stop)))
-            await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                await asyncio.wait({working}, timeout=GRACE_SECONDS)
-            for task in (working, stopping, *beside):
+            result = await stopped_by(stop, work(stop), GRACE_SECONDS)
+            for task in beside:
                 task.cancel()
-        result = working.result() if not working.cancelled() else False
         if self._unsaved:
             raise self._unsaved
         if isinstance(result, MigrateError):
             raise result
-        return result
+        return result or False
 
     async def _keep_saving(self, stop: asyncio.Event) -> None:
         """Save by the clock and on demand; a disk that does not take it stops the run."""
@@ -97,11 +93,3 @@ class Supervisor:
                 self._unsaved = error
                 stop.set()
                 return
-
-
-async def _error_as_value(work: Coroutine[Any, Any, bool]) -> bool | MigrateError:
-    """`work`'s result, or the first error of the house in the group it raised."""
-    try:
-        return await work
-    except (MigrateError, BaseExceptionGroup) as failure:
-        return first_of(failure)

@@ -1,10 +1,12 @@
 """What a worker does, wherever it runs: one slice within its time."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from alternator_migrate.core.errors import MigrateError, first_of
+from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.work import SliceResult, SliceRun
 
 GRACE_SECONDS: Final = 3.0
@@ -17,26 +19,18 @@ async def work_off(
     """Do a slice for `seconds`, and the pages that are then under way; when `hurry` is set, those
     only, and within the grace.
 
-    An error of the house is in the report; others are raised.
+    An error of the house is in the result; others are raised.
     """
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        working = group.create_task(_error_of(shift, stop))
-        hurrying = group.create_task(hurry.wait())
-        either: set[asyncio.Task[object]] = {working, hurrying}
-        await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        stop.set()
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({working}, timeout=GRACE_SECONDS)
-        working.cancel()
-        hurrying.cancel()
-    error = None if working.cancelled() else working.result()
-    return replace(shift.result(), error=error)
+        timing = group.create_task(_set_within(seconds, hurry, stop))
+        error = await stopped_by(hurry, shift.work(stop), GRACE_SECONDS)
+        timing.cancel()
+    return replace(shift.result(), error=error if isinstance(error, MigrateError) else None)
 
 
-async def _error_of(shift: SliceRun[Any, Any], stop: asyncio.Event) -> MigrateError | None:
-    try:
-        await shift.work(stop)
-    except (MigrateError, BaseExceptionGroup) as failure:
-        return first_of(failure)
-    return None
+async def _set_within(seconds: float, either: asyncio.Event, stop: asyncio.Event) -> None:
+    """Set `stop` after `seconds`, or with `either`."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(either.wait(), seconds)
+    stop.set()
