@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from alternator_migrate.config.kinds import base_url
 from alternator_migrate.connectors.writer import DynamoDBTarget
 from alternator_migrate.core.errors import MigrateError, OutOfTime, Unavailable, UsageError
 from alternator_migrate.core.model import Batch, Item, Limits
@@ -24,6 +23,7 @@ from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.dynamodb.client import HttpClient, open_http_client
+from alternator_migrate.dynamodb.endpoints import base_url
 from alternator_migrate.dynamodb.http.connect import Transport
 from alternator_migrate.dynamodb.items import to_json
 from alternator_migrate.dynamodb.nodes import Nodes

@@ -16,7 +16,9 @@ from alternator_migrate.connectors import (
     of_servers,
     ttl_text,
     way_back,
+    work_facts,
 )
+from alternator_migrate.core import capacity
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Throughput
@@ -102,13 +104,13 @@ def _billing(spec: TableSpec) -> str:
 
 def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
     state = pair.inspection.source
-    unit = 4096 if settings.source.consistent_read else 8192
-    read_units = math.ceil(state.size / unit)
-    write_units = max(state.items, math.ceil(state.size / 1024))
+    consistent = settings.source.consistent_read
+    read_units = math.ceil(state.size / capacity.read_bytes(consistent=consistent))
+    write_units = math.ceil(capacity.write_units(state.items, state.size))
     options = pair.target.options
     batch = options.max_items_per_batch if options else 25
     segments = len(pair.inspection.segments)
-    choice = choose(EngineOptions(), settings, pair, usable_cores())
+    choice = choose(EngineOptions(), work_facts(settings, pair), usable_cores())
     readers = pair.concurrency.readers * (1 if settings.source.max_map_tasks else choice.workers)
     yield "work"
     yield f"  engine          {choice.text}"
@@ -152,9 +154,10 @@ def _validation(settings: Settings, pair: Pair) -> Iterator[str]:
     options = ValidateOptions()
     mode, _ = choose_mode(settings, options, pair.inspection.source)
     state = pair.inspection.source
-    unit = 4096 if settings.source.consistent_read else 8192
-    scans = math.ceil(state.size / unit), math.ceil(state.size / 4096)
-    each = math.ceil(state.size / max(state.items, 1) / 4096) * state.items
+    unit = capacity.read_bytes(consistent=settings.source.consistent_read)
+    exact = capacity.CONSISTENT_READ_BYTES
+    scans = math.ceil(state.size / unit), math.ceil(state.size / exact)
+    each = math.ceil(state.size / max(state.items, 1) / exact) * state.items
     source, target = scans if mode == "digest" else (scans[0] + each, scans[1] + each)
     yield "validation"
     yield f"  compares by     {mode_text(settings, options, pair)}"

@@ -25,7 +25,9 @@ from alternator_migrate.connectors import (
     check_late,
     check_ttl,
     open_pair,
+    travelling,
     what_stays,
+    work_facts,
 )
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.progress import Progress
@@ -37,6 +39,7 @@ from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration import (
     FOR_EVER,
     TAG,
+    CopyJob,
     Migration,
     Part,
     Resend,
@@ -318,12 +321,13 @@ class Run:
     ) -> bool:
         settings, keeper = self._loaded.settings, savepoints.Keeper(self._store, first)
         now = time.time()
-        async with open_engine(
-            self._engine_options,
-            self._loaded,
-            pair,
-            lambda configuration: copy_job(configuration, pair, now),
-        ) as engine:
+        facts = work_facts(settings, pair)
+
+        def job_of(here: bool) -> CopyJob:
+            where = self._engine_options.scheduler
+            return copy_job(travelling(self._loaded, where, here=here), pair, now)
+
+        async with open_engine(self._engine_options, facts, job_of) as engine:
             migration, rejects = build_migration(
                 settings, pair, keeper, first.state, first.rejects, until, engine
             )

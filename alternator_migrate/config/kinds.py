@@ -5,14 +5,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.variables import meant
+from alternator_migrate.dynamodb import endpoints
 
-_HOST = re.compile(
-    r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*\.?"
-)
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):/+")
 _FILE: Final = "file"
 _BUCKETS: Final = ("s3", "aws-s3", "aws-bucket", "gcs", "gcp", "google-cloud-storage", "google-gcs")
@@ -243,21 +240,7 @@ def mapping(kind: Kind) -> Kind:
 
 def base_url(value: Any) -> str:
     """An http or https URL of a host, without a path."""
-    address = text(value).rstrip("/")
-    try:
-        parts = urlsplit(address)
-        rest: tuple[Any, ...] = (parts.path, parts.query, parts.fragment, parts.username)
-        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        fits, rest = False, ()
-    if "_" in str(parts.hostname if fits else ""):
-        raise ValueError(
-            f"has _ in its host name, which no host name may have: {value!r}; use another name of "
-            "the host, or its IP address"
-        )
-    if not fits or any(rest) or not _HOST.fullmatch(str(parts.hostname)):
-        raise ValueError(f"must be like http://host:8000, not {value!r}")
-    return address
+    return endpoints.base_url(text(value))
 
 
 def host_name(value: Any) -> str:

@@ -1,30 +1,26 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
-from alternator_migrate.connectors.build import page_items, renamer_of, source_of, target_of
+from alternator_migrate.connectors.build import renamer_of, source_of, target_of
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
-    LocalConfig,
     TableJob,
     TravellingConfig,
-    portable_config,
+    travelling,
 )
 from alternator_migrate.connectors.late_indexes import check_late
 from alternator_migrate.connectors.lookup import DynamoDBLookup
 from alternator_migrate.connectors.pair import (
     Pair,
-    is_shared,
     item_filter,
     matcher_of,
-    most_slices,
-    notes,
     open_pair,
     rejects_file,
     segments_to_copy,
-    ttl_text,
     wanted,
+    work_facts,
 )
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
-from alternator_migrate.connectors.remarks import of_servers, way_back
+from alternator_migrate.connectors.remarks import notes, of_servers, ttl_text, way_back
 from alternator_migrate.connectors.samples import backlog, held
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
@@ -59,7 +55,6 @@ __all__ = [
     "DynamoDBTarget",
     "Expiry",
     "Inspection",
-    "LocalConfig",
     "Pair",
     "RejectsFile",
     "RejectsSource",
@@ -74,16 +69,12 @@ __all__ = [
     "disable_stream",
     "find_stream",
     "held",
-    "is_shared",
     "item_filter",
     "lacking",
     "matcher_of",
-    "most_slices",
     "notes",
     "of_servers",
     "open_pair",
-    "page_items",
-    "portable_config",
     "prepare_target",
     "rejects_file",
     "renamer_of",
@@ -92,8 +83,10 @@ __all__ = [
     "source_of",
     "squash_warning",
     "target_of",
+    "travelling",
     "ttl_text",
     "wanted",
     "way_back",
     "what_stays",
+    "work_facts",
 ]

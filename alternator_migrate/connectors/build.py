@@ -7,17 +7,17 @@ from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.pair import Pair, item_filter, wanted
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.writer import DynamoDBTarget
+from alternator_migrate.core.capacity import page_items
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.items import Reshape, renamer
-from alternator_migrate.dynamodb.table_schema import TableState
 
 _DYNAMODB_BATCH: Final = 25
-_PAGE_BYTES: Final = 1_000_000
 
 
 def renamer_of(settings: Settings) -> Reshape | None:
+    """What renames attributes as the settings say; None where they name none."""
     renames = {rename.from_: rename.to for rename in settings.renames}
     return renamer(renames) if renames else None
 
@@ -27,6 +27,7 @@ def source_of(
 ) -> DynamoDBSource:
     """The source of a migration, read at this pace; `now` (epoch seconds) decides which items
     have expired."""
+    table = pair.inspection.source
     return DynamoDBSource(
         pair.source.lane,
         settings.source.table,
@@ -36,7 +37,7 @@ def source_of(
         wanted=wanted(settings, pair.source),
         expiry=_expiry(settings, pair.inspection, now),
         consistent=settings.source.consistent_read,
-        page_items=page_items(pace.cap, pair.inspection.source),
+        page_items=page_items(pace.cap, table.items, table.size),
         ask_capacity=pair.read_cap is not None and not pair.source.options,
         rename=renamer_of(settings),
     )
@@ -54,19 +55,6 @@ def target_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace) -> Dynam
         limits=Limits(options.max_items_per_batch if options else _DYNAMODB_BATCH),
         ask_capacity=pair.write_cap is not None and not options,
     )
-
-
-def page_items(cap: float | None, state: TableState) -> int | None:
-    """The Limit of a Scan under a cap: a page that costs at most about a second of it.
-
-    Full pages of 1 MB cost 128 units at once, which would starve others on a small table.
-    """
-    if cap is None or not state.items or not state.size:
-        return None
-    a_second = cap * 8192
-    if a_second >= _PAGE_BYTES:
-        return None
-    return max(1, int(a_second / (state.size / state.items)))
 
 
 def _expiry(settings: Settings, found: Inspection, now: float) -> Expiry | None:

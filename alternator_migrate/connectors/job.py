@@ -75,6 +75,12 @@ class TableJob:
                 task.cancel()
 
 
+def travelling(loaded: Loaded, scheduler: str | None, *, here: bool) -> TravellingConfig:
+    """The configuration as it goes to processes of this machine (`here`) or to a cluster. Raises
+    `UsageError` as `portable_config` does."""
+    return LocalConfig(loaded.settings) if here else portable_config(loaded, scheduler)
+
+
 def portable_config(loaded: Loaded, scheduler: str | None) -> PortableConfig:
     """The configuration as it goes to a cluster: with literal secrets only where TLS hides them.
 

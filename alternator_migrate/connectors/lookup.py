@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from alternator_migrate.core.capacity import CONSISTENT_READ_BYTES
 from alternator_migrate.core.errors import ItemsRefused, MigrateError, Throttled
 from alternator_migrate.core.model import Item
 from alternator_migrate.core.pace import Pace
@@ -13,7 +14,6 @@ from alternator_migrate.dynamodb.client import HttpClient
 from alternator_migrate.dynamodb.items import Reshape, rekeyed
 
 _MOST_KEYS: Final = 100
-_CONSISTENT_UNIT: Final = 4096.0
 _TOO_LARGE_A_KEY = re.compile(r"key size too large|size of (hash|range)key", re.IGNORECASE)
 
 
@@ -86,7 +86,7 @@ class DynamoDBLookup:
             raise
         items, back, units = wire.read_get_answer(answer)
         if units is None:
-            units = max(len(keys) - len(back), len(answer) / _CONSISTENT_UNIT)
+            units = max(len(keys) - len(back), len(answer) / CONSISTENT_READ_BYTES)
         self._pace.settle(taken, units)
         if back:
             self._pace.slow_down()

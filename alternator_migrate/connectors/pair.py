@@ -1,6 +1,6 @@
 """The pair of source and target, opened from settings."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +9,6 @@ from alternator_migrate.config import Settings, skipped_segments
 from alternator_migrate.connectors.inspect import Inspection, choose_segments, look
 from alternator_migrate.connectors.late_indexes import settled
 from alternator_migrate.connectors.rejects_file import RejectsFile
-from alternator_migrate.connectors.remarks import of_servers
 from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.target_table import TargetPlan, check_internal, plan_target
@@ -23,6 +22,7 @@ from alternator_migrate.dynamodb.dialect import Dialect
 from alternator_migrate.dynamodb.expressions import ExpressionError, matcher
 from alternator_migrate.dynamodb.rights import Needs
 from alternator_migrate.dynamodb.table_schema import TableState
+from alternator_migrate.engines import WorkFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,39 +189,12 @@ def _write_cap(settings: Settings, found: Inspection, service: Service) -> float
     return None
 
 
-def notes(pair: Pair) -> Iterator[str]:
-    """What a person should know before a run: what is dropped or widened, and the pace."""
-    for note in (*pair.inspection.plan.notes, *pair.inspection.unknown):
-        yield f"note: {note}"
-    for text in of_servers(pair):
-        yield f"note: {text}"
-    if pair.inspection.foreign_ttl:
-        yield f"warning: {ttl_text(pair)}"
-    for side, cap, units in (
-        ("source", pair.read_cap, "read"),
-        ("target", pair.write_cap, "write"),
-    ):
-        if cap is not None:
-            yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
-
-
-def ttl_text(pair: Pair) -> str:
-    """What comes of a TTL that only the target has."""
-    return (
-        f"the target expires items by {pair.inspection.foreign_ttl!r}, which the source does not: "
-        "it deletes items that the source keeps"
-    )
-
-
-def most_slices(settings: Settings) -> int | None:
-    """How many slices may run at once, so that each has a connection and a segment to read."""
-    source, target = settings.source, settings.target
+def work_facts(settings: Settings, pair: Pair) -> WorkFacts:
+    """What an engine is chosen by. So many slices may run at once that each has a connection and a
+    segment to read."""
+    source, target, found = settings.source, settings.target, pair.inspection
     limits = [source.max_map_tasks]
     limits += [side.alternator.max_connections for side in (source, target) if side.alternator]
-    return min((limit for limit in limits if limit), default=None)
-
-
-def is_shared(settings: Settings, pair: Pair) -> bool:
-    """Whether the run has limits that its workers have to share."""
-    capped = pair.read_cap is not None or pair.write_cap is not None
-    return capped or most_slices(settings) is not None
+    most = min((limit for limit in limits if limit), default=None)
+    segments, size = len(found.segments), found.source.size
+    return WorkFacts(segments, size, pair.read_cap, pair.write_cap, most)

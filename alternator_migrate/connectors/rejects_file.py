@@ -10,7 +10,7 @@ from typing import Final
 from alternator_migrate.core.durable import private_folder, replace_file, sync_folder
 from alternator_migrate.core.errors import BadAnswer, MigrateError, TooManyRejects, UsageError
 from alternator_migrate.core.model import Change, Item, Page, Position, Reject, Segment
-from alternator_migrate.dynamodb import items, wire
+from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.items import lacks
 from alternator_migrate.dynamodb.values import canonical, canonical_key
 
@@ -172,7 +172,7 @@ def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
     """The canonical key that a line's item was refused with, whatever became of the item since; of
     a line that names no such key, that of its item, and of any other line the line itself."""
     try:
-        item, _, key = wire.read_reject(line)
+        item, _, key = items.read_reject(line)
     except ValueError:
         return line
     for each in (key, item):
@@ -216,7 +216,7 @@ def _unended(descriptor: int, size: int) -> bytes:
 
 def _is_reject(line: bytes) -> bool:
     try:
-        wire.read_reject(line)
+        items.read_reject(line)
     except ValueError:
         return False
     return True
@@ -298,7 +298,7 @@ class RejectsSource:
 
 def _item(path: Path, number: int, line: bytes) -> Item:
     try:
-        item, change, _ = wire.read_reject(line)
+        item, change, _ = items.read_reject(line)
     except ValueError as error:
         raise UsageError(
             f"{path}, line {number}: {error}", 'Each line must be like {"item": {...}}.'

@@ -24,3 +24,27 @@ def way_back(pair: Pair) -> Iterator[str]:
             f"table on tablets never can before ScyllaDB 2026.2: set target.tags {{{_TABLETS!r}: "
             "none} if the way back may be wanted there"
         )
+
+
+def notes(pair: Pair) -> Iterator[str]:
+    """What a person should know before a run: what is dropped or widened, and the pace."""
+    for note in (*pair.inspection.plan.notes, *pair.inspection.unknown):
+        yield f"note: {note}"
+    for text in of_servers(pair):
+        yield f"note: {text}"
+    if pair.inspection.foreign_ttl:
+        yield f"warning: {ttl_text(pair)}"
+    for side, cap, units in (
+        ("source", pair.read_cap, "read"),
+        ("target", pair.write_cap, "write"),
+    ):
+        if cap is not None:
+            yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
+
+
+def ttl_text(pair: Pair) -> str:
+    """What comes of a TTL that only the target has."""
+    return (
+        f"the target expires items by {pair.inspection.foreign_ttl!r}, which the source does not: "
+        "it deletes items that the source keeps"
+    )

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from alternator_migrate.core import capacity
 from alternator_migrate.core.errors import (
     WRONG_SERVER,
     ItemsRefused,
@@ -21,9 +22,6 @@ from alternator_migrate.dynamodb.items import Reshape, expired, to_json
 from alternator_migrate.dynamodb.paging import LoopGuard
 
 FIVE_YEARS: Final = 5 * 365 * 86_400
-_CONSISTENT_UNIT: Final = 4096.0
-_EVENTUAL_UNIT: Final = 8192.0
-_PAGE_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +115,10 @@ class DynamoDBSource:
         only: Sequence[str] = (),
     ) -> None:
         self._lane, self._retry, self._pace = lane, retry, pace
-        self._unit = _CONSISTENT_UNIT if consistent else _EVENTUAL_UNIT
+        self._unit = capacity.read_bytes(consistent=consistent)
         self._expected_units = 1.0
         if pace.cap:
-            full = _PAGE_BYTES / self._unit
+            full = capacity.PAGE_BYTES / self._unit
             self._expected_units = min(full, pace.cap) if page_items else full
         self._rename, self._wanted = rename, wanted
         filtered = item_filter is not None or wanted is not None

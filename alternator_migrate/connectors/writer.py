@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from alternator_migrate.core.batching import pack
+from alternator_migrate.core.capacity import write_units
 from alternator_migrate.core.errors import (
     BatchTooLong,
     ItemsRefused,
@@ -30,7 +31,6 @@ Send = Callable[[str, Sequence[Item], int], Awaitable[Sequence[Item]]]
 """`send(avoid, items, size)`: one request; returns what came back unprocessed."""
 Call = Callable[[bytes], Awaitable[bytes]]
 """`call(body)`: the answer of BatchWriteItem, from the node that is to give it."""
-_WRITE_UNIT: Final = 1024.0
 _PIECE_SECONDS: Final = 15.0
 
 
@@ -196,7 +196,7 @@ class DynamoDBTarget:
 
     async def _take(self, count: int, size: int) -> float:
         """Wait for the pace; the units taken for so many items."""
-        taken = max(float(count), size / _WRITE_UNIT)
+        taken = write_units(count, size)
         await self._pace.take(taken)
         return taken
 

@@ -2,6 +2,7 @@
 
 __all__ = [
     "batching",
+    "capacity",
     "counts",
     "durable",
     "errors",

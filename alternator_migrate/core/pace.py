@@ -4,12 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
 
 from alternator_migrate.core.retry import Retry
 
-P = ParamSpec("P")
-T = TypeVar("T")
 _CUT = 0.7
 _SHARE = 0.1
 _REMEMBERED = 60

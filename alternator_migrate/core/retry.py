@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Concatenate, NoReturn
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 import tenacity
 
 from alternator_migrate.core.errors import OutOfTime, Retryable, Throttled
 from alternator_migrate.core.outage import Repeating, Trouble
-from alternator_migrate.core.pace import P, T
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Retry:

@@ -26,6 +26,10 @@ _PRIVATE = re.compile(
 _OLDEST: Final = "dynamodb.amazonaws.com"
 _REGION_OF_OLDEST: Final = "us-east-1"
 
+_NAME = re.compile(
+    r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*\.?"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class AwsHost:
@@ -66,3 +70,23 @@ def region_at(url: str | None, given: str | None) -> str | None:
             "Leave `region` out, or name the region of the endpoint.",
         )
     return given or (host.region if host else None)
+
+
+def base_url(value: str) -> str:
+    """A URL as it is used: http or https and a host, without a path. Raises `ValueError` with what
+    is wrong."""
+    address = value.rstrip("/")
+    try:
+        parts = urlsplit(address)
+        rest: tuple[str | None, ...] = (parts.path, parts.query, parts.fragment, parts.username)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fits, rest = False, ()
+    if "_" in str(parts.hostname if fits else ""):
+        raise ValueError(
+            f"has _ in its host name, which no host name may have: {value!r}; use another name of "
+            "the host, or its IP address"
+        )
+    if not fits or any(rest) or not _NAME.fullmatch(str(parts.hostname)):
+        raise ValueError(f"must be like http://host:8000, not {value!r}")
+    return address

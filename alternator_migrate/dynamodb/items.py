@@ -93,3 +93,15 @@ def expired(attribute: str, *, after: int, before: int) -> Callable[[Item], bool
             return False
 
     return is_expired
+
+
+def read_reject(line: bytes) -> tuple[Item, str, Item | None]:
+    """The item of a line of a rejects file, what kind of change it was, or "", and the key that it
+    was refused with, if the line has one. Raises `ValueError` for any other line."""
+    try:
+        found = _reject.decode(line)
+        item, key = cast("Item", found.item), cast("Item", found.key)
+        parsed_attributes.decode(item)
+        return item, found.change, key if len(key) else None
+    except UNREADABLE as error:
+        raise ValueError(f"not a rejected item: {error}") from error

@@ -12,7 +12,7 @@ import msgspec
 
 from alternator_migrate.core.errors import BadAnswer, Unavailable
 from alternator_migrate.core.model import Change, Item, Page, Position
-from alternator_migrate.dynamodb.items import UNREADABLE, _reject, parsed_attributes, to_json
+from alternator_migrate.dynamodb.items import UNREADABLE, to_json
 
 T = TypeVar("T")
 _NOTHING = msgspec.Raw(b"")
@@ -238,15 +238,3 @@ def is_cut_off(body: bytes) -> bool:
     shape = _STRING.sub(b"", body).strip()
     opened, closed = (sum(map(shape.count, marks)) for marks in ((b"{", b"["), (b"}", b"]")))
     return not shape or (shape[:1] == b"{" and (opened > closed or b'"' in shape))
-
-
-def read_reject(line: bytes) -> tuple[Item, str, Item | None]:
-    """The item of a line of a rejects file, what kind of change it was, or "", and the key that it
-    was refused with, if the line has one. Raises `ValueError` for any other line."""
-    try:
-        found = _reject.decode(line)
-        item, key = cast("Item", found.item), cast("Item", found.key)
-        parsed_attributes.decode(item)
-        return item, found.change, key if len(key) else None
-    except UNREADABLE as error:
-        raise ValueError(f"not a rejected item: {error}") from error

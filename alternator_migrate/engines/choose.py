@@ -5,15 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.connectors import (
-    LocalConfig,
-    Pair,
-    TravellingConfig,
-    is_shared,
-    most_slices,
-    portable_config,
-)
+from alternator_migrate.core.capacity import EVENTUAL_READ_BYTES, WRITE_BYTES
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.work import Engine, Job
 from alternator_migrate.engines.executor import Executor
@@ -25,8 +17,6 @@ WORTH_BYTES: Final = 200_000_000
 """From this size of a table on, the second that workers need to start is won back."""
 _ONE_CORE_BYTES: Final = 30_000_000
 _FEW_SEGMENTS: Final = 4
-_READ_UNIT: Final = 8192
-_WRITE_UNIT: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,63 +43,72 @@ class EngineChoice:
         return f"{self.engine}{workers}{f' ({self.why})' if self.why else ''}"
 
 
-def choose(
-    engine_options: EngineOptions, settings: Settings, pair: Pair, cores: int
-) -> EngineChoice:
+@dataclass(frozen=True, slots=True)
+class WorkFacts:
+    """What decides on an engine: how many segments there are, the table's size in bytes (0: not
+    known), the caps in units a second, and how many slices the configuration lets run at once
+    (None: any number)."""
+
+    segments: int
+    size: int
+    read_cap: float | None
+    write_cap: float | None
+    most: int | None
+
+    @property
+    def shared(self) -> bool:
+        """Whether the run has limits that its workers have to share."""
+        return any(limit is not None for limit in (self.read_cap, self.write_cap, self.most))
+
+
+def choose(options: EngineOptions, facts: WorkFacts, cores: int) -> EngineChoice:
     """The engine for a migration on a machine with so many usable `cores`."""
-    most = most_slices(settings)
-    workers = min(engine_options.workers or cores, most or len(pair.inspection.segments))
-    if engine_options.engine == "dask":
+    workers = min(options.workers or cores, facts.most or facts.segments)
+    if options.engine == "dask":
         return EngineChoice("dask", max(workers, 1))
-    if engine_options.engine == "processes":
+    if options.engine == "processes":
         return EngineChoice("processes", max(workers, 1))
-    if engine_options.engine == "local":
+    if options.engine == "local":
         return EngineChoice("local", 1)
-    if engine_options.workers and engine_options.workers > 1:
+    if options.workers and options.workers > 1:
         return EngineChoice("processes", workers, "--workers")
-    if reason := _why_local(pair, workers):
+    if reason := _why_local(facts, workers):
         return EngineChoice("local", 1, reason)
     return EngineChoice("processes", workers, f"{cores} cores")
 
 
 @asynccontextmanager
 async def open_engine(
-    engine_options: EngineOptions,
-    loaded: Loaded,
-    pair: Pair,
-    job_of: Callable[[TravellingConfig], Job],
+    options: EngineOptions, facts: WorkFacts, job_of: Callable[[bool], Job]
 ) -> AsyncIterator[Engine]:
-    """The engine of a run, with its workers, to whom `job_of` a configuration is given. Raises
-    `UsageError` where they cannot be had."""
-    settings = loaded.settings
-    choice = choose(engine_options, settings, pair, usable_cores())
-    most, shared = most_slices(settings), is_shared(settings, pair)
+    """The engine of a run, with its workers; `job_of(here)` is the job of those of this machine,
+    or of a cluster's. Raises `UsageError` where they cannot be had."""
+    choice = choose(options, facts, usable_cores())
     if choice.engine == "local":
         yield Local()
     elif choice.engine == "processes":
-        async with open_processes(choice.workers, job_of(LocalConfig(settings))) as pool:
-            yield Executor(pool, most=most, shared=shared)
+        async with open_processes(choice.workers, job_of(True)) as pool:
+            yield Executor(pool, most=facts.most, shared=facts.shared)
     else:
-        from alternator_migrate.engines import dask as cluster  # noqa: PLC0415 # slow to import
+        from alternator_migrate.engines import dask  # noqa: PLC0415 # slow to import
 
-        job = job_of(portable_config(loaded, engine_options.scheduler))
-        async with cluster.open_cluster(engine_options.scheduler, choice.workers, job) as workers:
-            yield Executor(workers, most=most, shared=shared)
+        opening = dask.open_cluster(options.scheduler, choice.workers, job_of(False))
+        async with opening as cluster:
+            yield Executor(cluster, most=facts.most, shared=facts.shared)
 
 
-def _why_local(pair: Pair, workers: int) -> str:
+def _why_local(facts: WorkFacts, workers: int) -> str:
     """Why one process is as good as several, or ""."""
-    table = pair.inspection.source
     pace = min(
-        (pair.read_cap or float("inf")) * _READ_UNIT,
-        (pair.write_cap or float("inf")) * _WRITE_UNIT,
+        (facts.read_cap or float("inf")) * EVENTUAL_READ_BYTES,
+        (facts.write_cap or float("inf")) * WRITE_BYTES,
     )
     if workers < 2:
         return "one core"
-    if len(pair.inspection.segments) <= _FEW_SEGMENTS:
+    if facts.segments <= _FEW_SEGMENTS:
         return "few segments"
-    if not table.size:
+    if not facts.size:
         return "the table's size is not known"
-    if table.size < WORTH_BYTES:
+    if facts.size < WORTH_BYTES:
         return "a small table"
     return "one core keeps that pace" if pace < _ONE_CORE_BYTES else ""

@@ -12,11 +12,12 @@ from alternator_migrate.migration.shards import (
     check_target,
     part_of,
 )
-from alternator_migrate.migration.worker import copy_job
+from alternator_migrate.migration.worker import CopyJob, copy_job
 
 __all__ = [
     "FOR_EVER",
     "TAG",
+    "CopyJob",
     "Migration",
     "Part",
     "Resend",

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from alternator_migrate.core.state import CopyState, ValidationState
 from alternator_migrate.savepoints import foreign, state_json
-from alternator_migrate.savepoints.store import _done, _skipped
 
 _RAW_IS_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _VERSION: Final = 1
@@ -106,3 +105,17 @@ def decode(text: bytes | str) -> Savepoint:
         )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a savepoint ({error!r})") from error
+
+
+def _skipped(progress: Mapping[str, Any]) -> frozenset[int] | None:
+    found = progress.get("skipped")
+    return None if found is None else frozenset(found)
+
+
+def _done(whole: Mapping[str, Any], progress: Mapping[str, Any]) -> frozenset[int]:
+    """The segments that are copied. Where what was skipped is not known, and nothing was read in
+    a copy, none is: they were all skipped, or not needed to follow changes alone."""
+    stream, skipped = progress.get("stream"), _skipped(progress)
+    if skipped is None and not progress["items"]["read"] and not (stream and stream["snapshot"]):
+        return frozenset()
+    return frozenset(whole["skipSegments"]) - (skipped or frozenset())

@@ -10,11 +10,11 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from alternator_migrate.core.durable import link, private_folder, sync_folder, written
 from alternator_migrate.core.errors import MigrateError, UsageError
@@ -26,20 +26,6 @@ _MOST_COUNTED: Final = 9_999_999_999
 _KEPT: Final = 3
 _LOCK_TRIES: Final = 10
 _LOCK_PAUSE: Final = 0.1
-
-
-def _skipped(progress: Mapping[str, Any]) -> frozenset[int] | None:
-    found = progress.get("skipped")
-    return None if found is None else frozenset(found)
-
-
-def _done(whole: Mapping[str, Any], progress: Mapping[str, Any]) -> frozenset[int]:
-    """The segments that are copied. Where what was skipped is not known, and nothing was read in
-    a copy, none is: they were all skipped, or not needed to follow changes alone."""
-    stream, skipped = progress.get("stream"), _skipped(progress)
-    if skipped is None and not progress["items"]["read"] and not (stream and stream["snapshot"]):
-        return frozenset()
-    return frozenset(whole["skipSegments"]) - (skipped or frozenset())
 
 
 def found(folder: Path) -> Iterator[tuple[Path, Savepoint]]:

@@ -11,10 +11,10 @@ from alternator_migrate.connectors import (
     Expiry,
     Pair,
     item_filter,
-    page_items,
     target_of,
     wanted,
 )
+from alternator_migrate.core.capacity import page_items
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.limiter import Limiter
@@ -160,7 +160,7 @@ class ValidationSides:
             wanted=wanted(self._settings, service) if is_source else None,
             expiry=self._expiry[role],
             consistent=self._settings.source.consistent_read if is_source else True,
-            page_items=page_items(cap, state),
+            page_items=page_items(cap, state.items, state.size),
             ask_capacity=cap is not None and not service.options,
             rename=self._rename if is_source else None,
             only=only,

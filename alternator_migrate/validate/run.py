@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alternator_migrate import config, connectors, savepoints
 from alternator_migrate.config import Loaded
-from alternator_migrate.connectors import Pair, of_servers, open_pair
+from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
@@ -19,7 +19,7 @@ from alternator_migrate.validate.findings_file import FindingsFile
 from alternator_migrate.validate.mode import ValidateOptions
 from alternator_migrate.validate.resume import first_savepoint
 from alternator_migrate.validate.validation import Validation
-from alternator_migrate.validate.worker import validation_job
+from alternator_migrate.validate.worker import ValidationJob, validation_job
 
 log = logging.getLogger(__name__)
 
@@ -85,12 +85,13 @@ class Check:
     ) -> bool:
         settings, options, begun = self._loaded.settings, self._options, first.comparison
         assert begun  # noqa: S101 # the savepoint of a validation has one
-        async with open_engine(
-            self._engine_options,
-            self._loaded,
-            pair,
-            lambda configuration: validation_job(configuration, pair, options, begun),
-        ) as engine:
+        facts = work_facts(settings, pair)
+
+        def job_of(here: bool) -> ValidationJob:
+            where = self._engine_options.scheduler
+            return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
+
+        async with open_engine(self._engine_options, facts, job_of) as engine:
             self._validation, self._inspection = assemble.build_validation(
                 settings, pair, options, begun, Keeper(self.store, first), engine
             )

@@ -35,7 +35,10 @@ async def enable_ttl(url: str, table: str, attribute: str) -> None:
 def changes(standin: StandIn) -> list[str]:
     """The operations that changed something, in order, repeated ones once; those on a table that
     cannot be there did not."""
-    changing = ("CreateTable", "UpdateTable", "BatchWriteItem", "UpdateTimeToLive", "TagResource")
+    changing = (
+        *("CreateTable", "UpdateTable", "DeleteTable", "BatchWriteItem", "UpdateTimeToLive"),
+        *("TagResource", "UntagResource"),
+    )
     names = [name for name, body in standin.log if name in changing and not _probes(body)]
     return [name for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
 

@@ -100,10 +100,8 @@ async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> 
         asked = [(name, table) for name, table, request in log if f"'{key}'" in str(request)]
         (write,) = (at for at, (name, _) in enumerate(asked) if name == "BatchWriteItem")
         before, after = asked[:write], asked[write + 1 :]
-        pair_lookup = len(QUICK) + 1 + (key == "extra")
-        assert before.count(("BatchGetItem", "Source")) == pair_lookup, (
-            "the last one just before it"
-        )
+        looks = len(QUICK) + 1 + (key == "extra")
+        assert before.count(("BatchGetItem", "Source")) == looks, "the last one just before it"
         assert set(after) == {("BatchGetItem", "Source"), ("BatchGetItem", "Target")}
 
 

@@ -30,7 +30,7 @@ class Author:
     def __init__(self, script: StreamScript, check: OrderCheck, seed: int) -> None:
         self.script, self.check = script, check
         self.chance = random.Random(seed)
-        self.router: dict[int, str] = {}
+        self.homes: dict[int, str] = {}
         self.there: set[int] = set()
         self._shards = 0
         self._version = 0
@@ -45,7 +45,7 @@ class Author:
     def change(self, keys: int = 30) -> None:
         """Change one of so many keys, hot ones more often."""
         number = min(self.chance.randrange(keys), self.chance.randrange(keys))
-        shard = self.router.setdefault(number, self.chance.choice(self.open))
+        shard = self.homes.setdefault(number, self.chance.choice(self.open))
         key: Item = {"pk": {"S": f"p{number % 5}"}, "sk": {"N": str(number)}}
         if number in self.there and self.chance.random() < 0.2:
             self.there.discard(number)
@@ -63,9 +63,9 @@ class Author:
         self.script.shards[old].closed = True
         new = [self._shard(old) for _ in range(self.chance.randint(1, 2))]
         self.open += new
-        for number, shard in self.router.items():
+        for number, shard in self.homes.items():
             if shard == old:
-                self.router[number] = self.chance.choice(new)
+                self.homes[number] = self.chance.choice(new)
 
     def work(self, changes: int, splits: int) -> None:
         """So many changes, and splits among them."""

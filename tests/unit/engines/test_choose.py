@@ -10,7 +10,7 @@ import pytest
 from alternator_migrate.config.loading import literal_secrets, load, recipe
 from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.job import LocalConfig
-from alternator_migrate.connectors.pair import Pair, is_shared, most_slices
+from alternator_migrate.connectors.pair import Pair, work_facts
 from alternator_migrate.connectors.target_table import TargetPlan
 from alternator_migrate.core.errors import ConfigError
 from alternator_migrate.core.model import Concurrency, Segment
@@ -49,7 +49,7 @@ def sides(table: TableState = LARGE, segments: int = 100, **caps: float) -> Pair
 def chosen(
     engine_options: EngineOptions, found: Pair, *assignments: str, cores: int = 8
 ) -> tuple[str, int]:
-    choice = choose(engine_options, loaded(TEXT, *assignments)[0], found, cores)
+    choice = choose(engine_options, work_facts(loaded(TEXT, *assignments)[0], found), cores)
     return choice.engine, choice.workers
 
 
@@ -91,10 +91,10 @@ def test_a_wish_is_obeyed_within_what_the_configuration_allows() -> None:
 
 def test_only_limits_are_shared() -> None:
     settings = loaded()[0]
-    assert most_slices(settings) is None
-    assert not is_shared(settings, sides())
-    assert is_shared(settings, sides(read=5.0))
-    assert is_shared(loaded(TEXT, "target.maxConnections=2")[0], sides())
+    assert work_facts(settings, sides()).most is None
+    assert not work_facts(settings, sides()).shared
+    assert work_facts(settings, sides(read=5.0)).shared
+    assert work_facts(loaded(TEXT, "target.maxConnections=2")[0], sides()).shared
 
 
 def secretive(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
