@@ -136,7 +136,7 @@ async def test_what_a_stream_is_waited_for_is_told_at_each_change(
         proxy.script("UpdateTable", *[faults.in_use(busy)] * 2)
         async with opened(proxy.url, "Example") as (table, lane):
             await prepare_stream(table, lane, Retry(5.0))
-    said = [each.getMessage() for each in caplog.records if each.name.endswith("enabling")]
+    said = [each.getMessage() for each in caplog.records if each.name.endswith("source_stream")]
     start = "the stream of table Example is waited for, 300 s at most: "
     assert said == [
         f"{start}ResourceInUseException: {busy}",
