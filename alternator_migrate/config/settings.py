@@ -70,7 +70,7 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceEndpoint(EndpointSettings):
+class SourceEndpointSettings(EndpointSettings):
     """Where a service that is read listens."""
 
     streams_url: str | None = key(
@@ -164,7 +164,9 @@ class SideSettings:
 class SourceSettings(SideSettings):
     """The table to read."""
 
-    endpoint: SourceEndpoint | None = section(SourceEndpoint, "where to connect, if not AWS")
+    endpoint: SourceEndpointSettings | None = section(
+        SourceEndpointSettings, "where to connect, if not AWS"
+    )
     scan_segments: int | None = key(integer(1, 1_000_000), "segments of the parallel Scan")
     read_throughput: float | None = key(number(0.1), "read units per second for the whole run")
     throughput_read_percent: float = key(

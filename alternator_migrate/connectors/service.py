@@ -12,7 +12,7 @@ from alternator_migrate.config import (
     AlternatorSettings,
     EndpointSettings,
     SideSettings,
-    SourceEndpoint,
+    SourceEndpointSettings,
 )
 from alternator_migrate.core.errors import (
     Retryable,
@@ -129,7 +129,7 @@ async def _streams_url(
 ) -> str | None:
     """Where the streams of a table at `url` are, if not there: where the configuration or AWS's
     settings say, else where AWS has them."""
-    given = side.endpoint.streams_url if isinstance(side.endpoint, SourceEndpoint) else None
+    given = side.endpoint.streams_url if isinstance(side.endpoint, SourceEndpointSettings) else None
     if given or side.type == "alternator":
         return given
     if account.streams and account.streams != account.url:

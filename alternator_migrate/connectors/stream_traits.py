@@ -26,7 +26,7 @@ _SQUASHED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class StreamTraits:
     """How a server's streams are read: `limited` to five reads a second and shard, which all its
     readers share, and ten of the list; how many empty answers in a row are the tip (0: any answer
     that was not cut is); the lowest Limit for answers that would be too large; seconds between
@@ -43,19 +43,19 @@ class Manner:
     remedy: str = stream_wire.REMEDY
 
 
-_DYNAMODB: Final = Manner(
+_DYNAMODB: Final = StreamTraits(
     limited=True, empty_at_tip=10, fewest=_FEWEST, idle=0.5, kept=KEPT_SECONDS
 )
-_DYNAMODB_LOCAL: Final = Manner(limited=False, empty_at_tip=0, fewest=50)
+_DYNAMODB_LOCAL: Final = StreamTraits(limited=False, empty_at_tip=0, fewest=50)
 # Alternator hands out no part of a batch of 100 changes: a lower Limit would stand still.
-ALTERNATOR: Final = Manner(
+ALTERNATOR: Final = StreamTraits(
     limited=False, empty_at_tip=10, fewest=128, delay=10.0, skew=inf, remedy=_SQUASHED
 )
 
 
 def shown_late(arn: str) -> float:
     """By how many seconds a stream of this ARN shows changes late."""
-    return manner_of(arn).delay
+    return traits_of(arn).delay
 
 
 def squash_warning(isolation: str | None, arn: str) -> str | None:
@@ -71,7 +71,7 @@ def squash_warning(isolation: str | None, arn: str) -> str | None:
     )
 
 
-def manner_of(arn: str) -> Manner:
+def traits_of(arn: str) -> StreamTraits:
     """How the server is read that gave its stream this ARN."""
     if ":ddblocal:" in arn:
         return _DYNAMODB_LOCAL

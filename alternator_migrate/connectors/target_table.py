@@ -44,7 +44,7 @@ def plan_target(
     extra_tags: Tags,
     indexes: Literal["before", "after", "skip"],
 ) -> TargetPlan:
-    """The target table for `source` under a target's dialect and the user's wishes.
+    """The target table for `source` under a target's dialect and the settings.
 
     Raises `UsageError` where the target cannot have the table at all.
     """
@@ -53,8 +53,8 @@ def plan_target(
     _check_name_and_keys(spec, dialect)
     kept, index_notes = _indexes_for(spec, dialect)
     notes += index_notes
-    kept, wish_notes = _indexes_wished(kept, indexes)
-    notes += wish_notes
+    kept, index_notes = _indexes_asked_for(kept, indexes)
+    notes += index_notes
     tags, tag_notes = _tags_for(spec.tags if copy_tags else {}, extra_tags, dialect)
     notes += tag_notes
     throughput = _throughput_for(spec, billing_mode)
@@ -156,10 +156,10 @@ def _indexes_for(spec: TableSpec, dialect: Dialect) -> tuple[list[Index], list[s
     return kept, notes
 
 
-def _indexes_wished(
+def _indexes_asked_for(
     indexes: list[Index], asked: Literal["before", "after", "skip"]
 ) -> tuple[list[Index], list[str]]:
-    """What a user's wish leaves of them. It is for global indexes: a local one is made with its
+    """What the setting leaves of them. It is for global indexes: a local one is made with its
     table or never."""
     if asked == "before":
         return indexes, []
@@ -328,5 +328,5 @@ def _remedy(plan: TargetPlan, existing: TableState) -> str:
     if table_schema.differences(spec.with_indexes(local), existing.spec):
         return "Delete it, or choose another target.table."
     absent = not table_schema.differences(spec, existing.spec, spec.indexes)
-    wishes = "after or skip" if absent else "skip"
-    return f"Delete it, choose another target.table, or set target.indexes to {wishes}."
+    choices = "after or skip" if absent else "skip"
+    return f"Delete it, choose another target.table, or set target.indexes to {choices}."

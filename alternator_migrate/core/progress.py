@@ -53,7 +53,7 @@ class Progress:
     `state` is what is going on ("copying", "building index by-city", ...), `paced` why it is
     slower than it could be, or "". `expected` is the server's own, stale, item count; `speed` is
     in items a second, of what this run has copied or compared. In the phase "Validate" `examined`
-    and `expected` count the items of both sides; `verdict` is None where nothing was validated.
+    and `expected` count the items of both sides; `validated` is None where nothing was validated.
     """
 
     source: str

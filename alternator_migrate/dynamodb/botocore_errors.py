@@ -160,7 +160,7 @@ def _status(error: boto.ClientError) -> int:
 
 
 def _remedy(error: Exception) -> str:
-    """What mends an error of a known kind."""
+    """The remedy for an error of a known kind, else ""."""
     if isinstance(error, boto.CredentialRetrievalError):
         by_process = error.kwargs.get("provider") == "custom-process"
         return _PROCESS if by_process else _SETTINGS

@@ -1,4 +1,4 @@
-"""What an error answer of the API stands for: one list for the data lane and the control plane."""
+"""The meanings of error answers of the API: one list for data client and control plane."""
 
 import re
 from http import HTTPStatus

@@ -48,12 +48,12 @@ class Executor:
         try:
             async with asyncio.TaskGroup() as group:
                 stopping = group.create_task(stop.wait())
-                await self._deal(work, slicer, stopping, group)
+                await self._run_slices(work, slicer, stopping, group)
                 stopping.cancel()
         finally:
             self._under_way.clear()
 
-    async def _deal(
+    async def _run_slices(
         self,
         work: Work[Any, Any],
         slicer: Slicer,

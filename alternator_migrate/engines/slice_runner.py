@@ -14,7 +14,7 @@ GRACE_SECONDS: Final = 3.0
 
 
 async def work_off(
-    shift: SliceRun[Any, Any], seconds: float, hurry: asyncio.Event
+    run: SliceRun[Any, Any], seconds: float, hurry: asyncio.Event
 ) -> SliceResult[Any]:
     """Do a slice for `seconds`, and the pages that are then under way; when `hurry` is set, those
     only, and within the grace.
@@ -24,9 +24,9 @@ async def work_off(
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         timing = group.create_task(_set_within(seconds, hurry, stop))
-        error = await stopped_by(hurry, shift.work(stop), GRACE_SECONDS)
+        error = await stopped_by(hurry, run.work(stop), GRACE_SECONDS)
         timing.cancel()
-    return replace(shift.result(), error=error if isinstance(error, MigrateError) else None)
+    return replace(run.result(), error=error if isinstance(error, MigrateError) else None)
 
 
 async def _set_within(seconds: float, either: asyncio.Event, stop: asyncio.Event) -> None:

@@ -18,8 +18,8 @@ class Slicer:
     """Segments that wait, of `total`, and how they are cut into slices.
 
     Slices last two seconds at first, twice as long after each report, up to `longest` seconds,
-    and two seconds again when they are the last: then what is left of them is dealt out anew, so
-    that no worker stands idle for long.
+    and two seconds again when they are the last: then what is left of them is cut again, so
+    that no worker is idle for long.
     """
 
     def __init__(self, total: int, places: Mapping[int, Position | None], longest: float) -> None:

@@ -56,7 +56,7 @@ class _NoRoom(Exception):
 
 
 class Follower:
-    """Follows one table's changes; goes on from `standing`. `retry` repeats what the applier
+    """Follows one table's changes; goes on from `state`. `retry` repeats what the applier
     writes."""
 
     def __init__(

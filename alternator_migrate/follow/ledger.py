@@ -18,7 +18,7 @@ _CHILDLESS_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
-class _Reading:
+class _OpenShard:
     """One shard. Of its changes all made up to `fresh` (epoch seconds, None while that is unknown)
     are dealt with, as seen at its tip up to `tip`; the newest one is of `newest`. `pending`
     changes, read at `read_at`, are not dealt with. Lists have lacked it since `gone_at`."""
@@ -55,10 +55,10 @@ class ShardLedger:
         self._clock, self._delay, self._placed = clock, delay, placed
         self._fresh = watermark
         self._known = {
-            name: _Reading(Shard(name), position, watermark=watermark)
+            name: _OpenShard(Shard(name), position, watermark=watermark)
             for name, position in positions.items()
         }
-        self._known |= {name: _Reading(Shard(name), ended=True) for name in ended}
+        self._known |= {name: _OpenShard(Shard(name), ended=True) for name in ended}
         self._listed_at = -math.inf
 
     @property
@@ -104,7 +104,7 @@ class ShardLedger:
         are forgotten; a single list may be cut short, where a shard expired while it was read."""
         now = self._listed_at = self._clock()
         for shard in shards:
-            reading = self._known.setdefault(shard.id, _Reading(shard, watermark=self._fresh))
+            reading = self._known.setdefault(shard.id, _OpenShard(shard, watermark=self._fresh))
             reading.shard, reading.gone_at = shard, None
         names = {shard.id for shard in shards}
         for name in [n for n, each in self._known.items() if each.ended and n not in names]:

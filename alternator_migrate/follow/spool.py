@@ -36,7 +36,7 @@ class Stored:
 
 
 class Spool:
-    """The spool in `folder`, of at most `most` bytes: a new one, or the one of `standing`.
+    """The spool in `folder`, of at most `most` bytes: a new one, or the one of `state`.
 
     Raises `MigrateError` where the disk fails, or where durable changes are damaged or gone.
     """

@@ -19,7 +19,7 @@ LOOKUP: Final = Limits(100, 4_000_000)
 """What one look-up asks for: keys, and bytes of the items that are looked up."""
 LOOKUPS: Final = 64
 """How many look-ups are under way at once, at the most."""
-_DOUBTS: Final = 500
+_MOST_RECHECKS: Final = 500
 
 
 async def digest(
@@ -44,7 +44,7 @@ async def digest(
 
 
 class LookupPass:
-    """Looks items up one by one; `verdict` counts what was found wrong in settled pages.
+    """Looks items up one by one; `validated` counts what was found wrong in settled pages.
 
     A difference is looked at again after each of `pauses` (seconds), since changes may be under
     way: one that was not there once is forgotten. `now` (epoch seconds) decides which items count
@@ -74,7 +74,7 @@ class LookupPass:
         )
         self._pauses, self._now, self._values = tuple(pauses) or (0.0,), now, values
         self._limiter = limiter or Limiter(LOOKUPS)
-        self._room = asyncio.Semaphore(_DOUBTS)
+        self._room = asyncio.Semaphore(_MOST_RECHECKS)
         self._unsettled: dict[tuple[Role, int], dict[int, list[Difference]]] = defaultdict(dict)
 
     async def compare(
@@ -105,31 +105,31 @@ class LookupPass:
 
         async def look_up(batch: Batch) -> None:
             async with self._limiter.slot():
-                doubtful = await self._first_look(role, other, batch.items)
-            if not doubtful:
+                suspects = await self._first_lookup(role, other, batch.items)
+            if not suspects:
                 self._settle(role, ledger, batch, ())
                 return
             await self._room.acquire()
-            doubting.create_task(look_again(replace(batch, items=()), doubtful))
+            rechecking.create_task(recheck(replace(batch, items=()), suspects))
 
-        async def look_again(batch: Batch, keys: Sequence[bytes]) -> None:
+        async def recheck(batch: Batch, keys: Sequence[bytes]) -> None:
             self.rechecks += len(keys)
             try:
-                findings = await self._further_looks(role, keys)
+                findings = await self._recheck(role, keys)
             finally:
                 self.rechecks -= len(keys)
                 self._room.release()
             self._settle(role, ledger, batch, findings)
 
-        async with asyncio.TaskGroup() as doubting:
+        async with asyncio.TaskGroup() as rechecking:
             await read_segments(source, ledger, segments, readers, stop, look)
 
-    async def _first_look(self, role: Role, other: Lookup, items: Sequence[Item]) -> list[bytes]:
+    async def _first_lookup(self, role: Role, other: Lookup, items: Sequence[Item]) -> list[bytes]:
         """The keys of the items that seem to differ."""
         comparer = self._comparer
         keys = [key_of(item, comparer.key_names) for item in items]
         found = {comparer.identity(item): item for item in await other.get(keys)}
-        doubtful = []
+        suspects = []
         for key, item in zip(keys, items, strict=True):
             there = found.get(comparer.identity(item))
             if role == "target":
@@ -137,12 +137,12 @@ class LookupPass:
             else:
                 differs = comparer.differ(item, there, self._now) is not None
             if differs:
-                doubtful.append(key)
-        return doubtful
+                suspects.append(key)
+        return suspects
 
-    async def _further_looks(self, role: Role, keys: Sequence[bytes]) -> Sequence[Difference]:
+    async def _recheck(self, role: Role, keys: Sequence[bytes]) -> Sequence[Difference]:
         """What is wrong still after the last look, and was at each one before; repaired where
-        that is wished for."""
+        that is asked for."""
         for pause in self._pauses[:-1]:
             keys = [difference.key for difference in await self._look(role, keys, pause)]
         findings = await self._look(role, keys, self._pauses[-1])

@@ -67,8 +67,8 @@ async def test_every_planted_difference_is_found_in_every_mode(
         )
         await source.put(item("type", t={"S": "1"}))
         await target.delete({"pk": {"S": "deleted"}})
-        for mode, wishes in MODES.items():
-            found[mode] = await validate(tmp_path, compared, wishes)
+        for mode, options in MODES.items():
+            found[mode] = await validate(tmp_path, compared, options)
     for mode, outcome in found.items():
         assert outcome.told == EXPECTED, mode
         assert outcome.validated == VERDICT, mode

@@ -87,8 +87,8 @@ async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> 
         await fill(server.url, "Target", [EXTRA])
         server.log.clear()
         content = job(alternator(server.url, "Source"), alternator(server.url, "Target"))
-        wishes = ValidateOptions("lookup", repair=True, delete_extra=True)
-        assert (await validate(tmp_path, content, wishes)).validated == ValidationCounts(
+        options = ValidateOptions("lookup", repair=True, delete_extra=True)
+        assert (await validate(tmp_path, content, options)).validated == ValidationCounts(
             3, 3, 0, 1, 4
         )
         log = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.jobs import Job, dynamodb, job, standing_at, write_config
+from tests.e2e.jobs import Job, dynamodb, job, standin_side, write_config
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.guarded import Guarded
 from tests.standin import StandIn
@@ -41,7 +41,7 @@ class Table:
         """Write config.yaml: a copy with following; `more` replaces sections."""
         target: Mapping[str, Any] = more.pop("target", {})
         source = dynamodb(self.url, self.name, scanSegments=2, **more.pop("source", {}))
-        ends = source, standing_at(self.target, self.name, streamChanges=True, **target)
+        ends = source, standin_side(self.target, self.name, streamChanges=True, **target)
         path = str(self.folder / "savepoints")
         rest = {"savepoints": {"path": path, "intervalSeconds": OFTEN}, "cutover": RULE, **more}
         content: Job = job(*ends, **rest)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import alternator, dynamodb, job, standing_at, write_config
+from tests.e2e.jobs import alternator, dynamodb, job, standin_side, write_config
 from tests.following.conftest import RULE, STOPPED, WRITERS_STOP
 from tests.servers import faults
 from tests.servers.cli import running
@@ -43,7 +43,7 @@ async def put(source: StandIn, number: int, version: int, **more: Any) -> None:
 
 
 def configure(folder: Path, source: StandIn, target: dict[str, Any], **more: Any) -> None:
-    ends = standing_at(source, TABLE), target | {"streamChanges": True}
+    ends = standin_side(source, TABLE), target | {"streamChanges": True}
     write_config(folder, job(*ends, cutover=RULE, **more))
 
 
