@@ -25,8 +25,7 @@ _REDACTED: Final = "<redacted>"
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """What is wrong at a path; it is sure where the keys of `about` have no mistake of their
-    own."""
+    """A mistake at a path; it is sure where the keys of `about` have no mistake of their own."""
 
     path: str
     message: str
@@ -125,7 +124,7 @@ def _of_client(path: str, endpoint: EndpointSettings) -> Iterator[Contradiction]
 
 
 def _of_tls(path: str, endpoint: EndpointSettings) -> Iterator[Contradiction]:
-    """What is asked of TLS where there is none."""
+    """TLS settings of an endpoint without TLS."""
     asked = {"caBundle": endpoint.ca_bundle, "insecureSkipVerify": endpoint.insecure_skip_verify}
     plain = [url for url in endpoint.contacts if not url.startswith("https://")]
     for key in [key for key, value in asked.items() if value and plain]:
@@ -158,7 +157,8 @@ def _has_port(host: str) -> bool:
 
 
 def _of_tables(source: SourceSettings, target: SideSettings) -> Iterator[Contradiction]:
-    """What is sure to be one table; where the accounts may differ, the tables are looked at."""
+    """Source and target that are sure to be one table; where the accounts may differ, `inspect`
+    compares the tables' ids."""
     places = [
         (
             side.table,

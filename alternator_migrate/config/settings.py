@@ -88,7 +88,7 @@ class AssumeRoleSettings:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsSettings:
-    """How to sign requests; without this section AWS's default chain applies."""
+    """Credentials to sign requests with; without this section AWS's default chain applies."""
 
     access_key: str | None = key(text, "access key id")
     secret_key: str | None = key(text, "secret access key", secret=True)
@@ -110,7 +110,7 @@ class FilterSettings:
 
 @dataclass(frozen=True, slots=True)
 class AlternatorSettings:
-    """What only an Alternator cluster knows."""
+    """Settings of an Alternator cluster."""
 
     datacenter: str | None = key(text, "use only nodes of this datacenter")
     rack: str | None = key(text, "use only nodes of this rack")
@@ -143,7 +143,7 @@ class AlternatorSettings:
 
 @dataclass(frozen=True, slots=True)
 class SideSettings:
-    """What source and target have in common."""
+    """The settings that source and target have in common."""
 
     type: str = key(text, "kind of service", required=True)
     table: str = key(table_name, "table name, or ARN of a DynamoDB table", required=True)
@@ -227,7 +227,7 @@ class SavepointsSettings:
 
 @dataclass(frozen=True, slots=True)
 class ValidationSettings:
-    """How source and target are compared."""
+    """Settings of the comparison of source and target."""
 
     failures_to_fetch: int = key(integer(0), "most differences to print", default=100)
     floating_point_tolerance: float = key(number(0), "numbers this close are equal", default=0.0)

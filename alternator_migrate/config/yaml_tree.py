@@ -21,7 +21,7 @@ _UNREADABLE: Final = (
     OverflowError,
     RecursionError,
 )
-"""What PyYAML raises for hostile texts, beside its own errors."""
+"""Errors that PyYAML raises for hostile texts, beside its own."""
 
 
 class Unreadable(ValueError):
@@ -153,7 +153,7 @@ def plain_text(text: str) -> yaml.ScalarNode:
 
 
 def _weight(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many nodes a node is, each alias counted with all that it stands for; `known` keeps
+    """The number of nodes in a tree, each alias counted with all that it stands for; `known` keeps
     that of each."""
     if id(node) in known:
         if not known[id(node)]:

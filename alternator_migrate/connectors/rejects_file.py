@@ -49,12 +49,13 @@ class RejectsFile:
 
     @property
     def count(self) -> int:
-        """How many items are refused still."""
+        """The number of items that are refused still."""
         return len(self._open) + self._lost
 
     @property
     def left(self) -> int:
-        """How many more may be refused, those included that are known and may come again."""
+        """The number of items that may yet be refused, those included that are known and may come
+        again."""
         return max(self._allowed - self.count, 0) + len(self._unmet)
 
     def keep(self, rejects: Sequence[Reject]) -> None:
@@ -211,7 +212,7 @@ class RejectsSource:
 
     @property
     def count(self) -> int:
-        """How many items are to be sent."""
+        """The number of items to send."""
         return len(self._items)
 
     def once_each(self, names: Sequence[str]) -> dict[bytes, set[bytes]]:

@@ -56,7 +56,7 @@ class Service:
 
     @property
     def dialect(self) -> Dialect:
-        """What this kind of server takes."""
+        """The dialect of this server."""
         return ALTERNATOR if self.options else DYNAMODB
 
     async def watch(self) -> None:
@@ -164,7 +164,8 @@ async def _open_lane(
 
 
 async def _first_answer(role: str, lane: HttpClient) -> tuple[int, bytes, float | None]:
-    """What the first contact node that can be reached says to /localnodes."""
+    """The status, body and clock skew of /localnodes from the first contact node that can be
+    reached."""
     failures = []
     for url in lane.nodes.contacts:
         try:
@@ -212,7 +213,7 @@ async def _reads_packed(lane: HttpClient, table: str) -> bool:
 
 
 def _unused(role: str, side: SideSettings) -> Iterator[str]:
-    """What is said of a section that is not needed for this server."""
+    """A remark on a section that this server does not need."""
     if side.alternator:
         yield (
             f"{role}.alternator counts for connections only: no Alternator answers at the {role}"

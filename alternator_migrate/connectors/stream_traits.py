@@ -1,4 +1,4 @@
-"""How the streams of DynamoDB, DynamoDB Local and Alternator are read: what differs, as values.
+"""Traits of the streams of DynamoDB, DynamoDB Local and Alternator, as values.
 
 The times of DynamoDB Local are whole minutes. Alternator shows a change ten seconds after it is
 made.
@@ -27,11 +27,12 @@ _SQUASHED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class StreamTraits:
-    """How a server's streams are read: `limited` to five reads a second and shard, which all its
-    readers share, and ten of the list; how many empty answers in a row are the tip (0: any answer
-    that was not cut is); the lowest Limit for answers that would be too large; seconds between
-    reads of an idle shard; for how many seconds changes are `kept`, where that can be relied on;
-    delay and skew as in `ChangeSource`; the remedy where a record contradicts itself."""
+    """Traits of a server's streams: `limited` to five reads a second and shard, which all its
+    readers share, and ten of the list; the number of empty answers in a row at the tip (0: any
+    answer that was not cut is the tip); the lowest Limit for answers that would be too large;
+    seconds between reads of an idle shard; for how many seconds changes are `kept`, where that can
+    be relied on; delay and skew as in `ChangeSource`; the remedy where a record contradicts
+    itself."""
 
     limited: bool
     empty_at_tip: int
@@ -59,7 +60,7 @@ def shown_late(arn: str) -> float:
 
 
 def squash_warning(isolation: str | None, arn: str) -> str | None:
-    """What to know before an Alternator's table is followed whose tag says this `isolation`; None
+    """The warning before an Alternator's table is followed whose tag has this `isolation`; None
     where its stream (`arn`, "" without one) has every change, as since ScyllaDB 2026.2."""
     if arn.startswith("arn:") or (isolation is not None and isolation not in _ALWAYS):
         return None
@@ -72,7 +73,7 @@ def squash_warning(isolation: str | None, arn: str) -> str | None:
 
 
 def traits_of(arn: str) -> StreamTraits:
-    """How the server is read that gave its stream this ARN."""
+    """The traits of the server that gave its stream this ARN."""
     if ":ddblocal:" in arn:
         return _DYNAMODB_LOCAL
     if not arn.startswith("arn:") or arn.endswith("_scylla_cdc_log") or "_scylla_cdc_log/" in arn:

@@ -29,7 +29,7 @@ FOLLOW_ANEW: Final = (
     "the rest equal with `validate --repair --delete-extra`; or, and where the copy was not "
     "complete, empty the target and copy anew with `run --fresh`."
 )
-"""What to do when changes are lost, in this order: what is made meanwhile is followed."""
+"""The remedy when changes are lost, in this order: changes made meanwhile are followed."""
 NO_CERTIFICATE: Final = (
     "Set endpoint.caBundle (for AWS itself AWS_CA_BUNDLE) to the CA's PEM file, or "
     "endpoint.insecureSkipVerify."

@@ -61,7 +61,7 @@ class JsonlFile:
                     yield line.rstrip(b"\r\n")
 
     def _kept(self, descriptor: int, lines: bytes) -> tuple[int, bytes]:
-        """How many bytes of the file to keep, and `lines` as they follow these."""
+        """The number of bytes of the file to keep, and `lines` as they follow these."""
         size = os.fstat(descriptor).st_size
         if self.size is not None:
             return min(self.size, size), lines

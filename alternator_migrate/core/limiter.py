@@ -1,4 +1,4 @@
-"""How many batches to write at once: as many as the target can take without queueing them.
+"""A limit of batches written at once: as many as the target can take without queueing them.
 
 Alternator does not throttle, it slows down. The rule is that of BBR (Cardwell et al., "BBR:
 Congestion-Based Congestion Control", 2016) with batches for packets: the target holds

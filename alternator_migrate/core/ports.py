@@ -89,7 +89,7 @@ class Target(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """What a batch may carry now; a server's answer may lower it."""
+        """The limits of a batch now; a server's answer may lower them."""
         ...
 
     async def write(self, batch: Batch) -> Sequence[Reject]:
@@ -126,7 +126,7 @@ class Lookup(Protocol):
 
 
 class Repairer(Protocol):
-    """What makes the target like the source where the two differ."""
+    """Makes the target like the source where the two differ."""
 
     async def repair(self, findings: Sequence[Difference]) -> Sequence[Difference]:
         """Repair what may be repaired: the same findings, each `repaired` if both sides were
@@ -152,7 +152,7 @@ class RejectSink(Protocol):
 
     @property
     def left(self) -> int:
-        """How many more are allowed."""
+        """The number of items that may yet be refused."""
         ...
 
     def keep(self, rejects: Sequence[Reject]) -> None:
@@ -165,7 +165,7 @@ class RejectTally(RejectSink, Protocol):
 
     @property
     def count(self) -> int:
-        """How many items are refused still."""
+        """The number of items that are refused still."""
         ...
 
 

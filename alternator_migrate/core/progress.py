@@ -89,8 +89,8 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """How much is done, 0 to 1: by items, or by segments where the expected count is
-        absent or already passed; all of it where only changes are followed."""
+        """The share that is done, 0 to 1: by items, or by segments where the expected count is
+        absent or already passed; 1 where only changes are followed."""
         whole = self.segments_done == self.segments_total
         if whole and (self.segments_total or self.changes):
             return 1.0

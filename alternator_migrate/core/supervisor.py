@@ -1,4 +1,4 @@
-"""How every long piece of work is done: beside its display and its savepoint clock, stoppable."""
+"""Runs a long piece of work beside its display and its savepoint clock, stoppable."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence

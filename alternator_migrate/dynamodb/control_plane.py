@@ -20,7 +20,7 @@ class RepeatingClient:
 
     @property
     def meta(self) -> Any:
-        """What botocore tells of the client itself."""
+        """botocore's data on the client itself."""
         return self._client.meta
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:

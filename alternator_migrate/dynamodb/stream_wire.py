@@ -143,7 +143,7 @@ def _plain_key(key: Any, numeric: Sequence[str]) -> Any:
 
 
 def _contradiction(name: str, key: Any, new: Any, old: Any, key_of: Callable[[Any], Any]) -> str:
-    """What in a record does not go together; "" where nothing is known against it."""
+    """The contradiction in a record; "" without one."""
     if name == "REMOVE" and new is not None:
         return "it is a removal and has a new image"
     for image, kind in ((new, "new"), (old, "old")):

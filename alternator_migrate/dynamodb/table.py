@@ -189,8 +189,8 @@ class Table:
             )
 
     async def features(self) -> frozenset[str]:
-        """What an Alternator's cluster has enabled, as its own table says, which is only read;
-        nothing where it may not be read, or does not say."""
+        """The features that an Alternator's cluster has enabled, by its own table, which is only
+        read; none where it may not be read, or does not say."""
         try:
             with self._asking(f"GetItem {_FEATURES['TableName']}"):
                 answer = await self._client.get_item(**_FEATURES)
@@ -213,8 +213,8 @@ class Table:
             self._check(guard, start, f"Scan {self.name}")
 
     async def sample(self, item_filter: Mapping[str, Any], size: int) -> tuple[int, int]:
-        """How many of up to `size` items match a filter (Scan's parameters), and how many were
-        looked at."""
+        """The number of items, of up to `size`, that match a filter (Scan's parameters), and the
+        number that was read."""
         with self._asking(f"Scan {self.name}"):
             page = await self._client.scan(
                 TableName=self.name, Limit=size, Select="COUNT", **item_filter

@@ -32,7 +32,7 @@ class Executor:
         self._past = LiveStats()
 
     def live_stats(self) -> LiveStats:
-        """What slices under way have done, and the retries of those before."""
+        """The figures of slices under way, and the retries of those before."""
         if not self._under_way:
             return replace(self._past, paced="")
         return self._past + self._pool.live_stats()

@@ -45,7 +45,7 @@ class Processes:
         self._idle: list[_Worker] = []
 
     async def vacant(self, busy: int) -> int:
-        """How many more slices may be sent."""
+        """The number of slices that may be sent now."""
         return self._count - busy
 
     async def do(self, piece: Slice[Any]) -> SliceResult[Any]:
@@ -63,7 +63,7 @@ class Processes:
         return report
 
     def live_stats(self) -> LiveStats:
-        """What the slices under way have done so far."""
+        """The figures of the slices under way."""
         return sum((worker.seen for worker in self._all), LiveStats())
 
     def hurry(self) -> None:

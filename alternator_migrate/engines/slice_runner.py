@@ -1,4 +1,4 @@
-"""What a worker does, wherever it runs: one slice within its time."""
+"""Runs one slice within its time, on any worker."""
 
 import asyncio
 from contextlib import suppress
@@ -10,7 +10,7 @@ from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.work import SliceResult, SliceRun
 
 GRACE_SECONDS: Final = 3.0
-"""How long the pages under way may take when a slice is to hurry."""
+"""Seconds for the pages under way when a slice is to hurry."""
 
 
 async def work_off(

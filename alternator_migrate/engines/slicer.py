@@ -1,4 +1,4 @@
-"""What is left to do, cut into slices."""
+"""Cuts the segments that wait into slices."""
 
 import math
 from collections import Counter, deque
@@ -30,7 +30,7 @@ class Slicer:
         self._losses: Counter[int] = Counter()
 
     def __len__(self) -> int:
-        """How many segments wait."""
+        """The number of segments that wait."""
         return len(self._waiting)
 
     def cut(self, vacant: int, share: float, params: object) -> Slice[Any]:

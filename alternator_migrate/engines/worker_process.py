@@ -84,7 +84,7 @@ async def _tell(pipe: Pipe, run: SliceRun[Any, Any]) -> None:
 
 
 def _split(failure: BaseException) -> tuple[Any, Any]:
-    """What of a failure is but the other end being gone, and the rest."""
+    """The errors of a failure that only tell that the other end is gone, and the others."""
     return BaseExceptionGroup("", [failure]).split(_GONE)
 
 

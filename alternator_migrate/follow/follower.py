@@ -36,10 +36,10 @@ _PARTS_AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How to follow: with a `snapshot` or without (`whole`: the target then is what was read after
-    the stream's place was known, and nothing else), keeping up to `spool_bytes` in a folder
-    `spool_...` beside the savepoints meanwhile; when the target counts as caught up (seconds), and
-    what is done then."""
+    """The rules of following: with a `snapshot` or without (`whole`: the target then is what was
+    read after the stream's place was known, and nothing else), keeping up to `spool_bytes` in a
+    folder `spool_...` beside the savepoints meanwhile; when the target counts as caught up
+    (seconds), and what is done then."""
 
     snapshot: bool
     spool: Path
@@ -79,7 +79,7 @@ class Follower:
 
     @property
     def phase(self) -> FollowPhase:
-        """What is done with changes now."""
+        """The phase that changes are in now."""
         return self._phase
 
     @property
@@ -104,7 +104,7 @@ class Follower:
 
     @property
     def progress(self) -> FollowProgress:
-        """How it stands."""
+        """The figures of following now."""
         kept = self._spool.count if self._spool else 0
         kept_back = self._phase in ("spool", "replay")
         return FollowProgress(
@@ -192,7 +192,7 @@ class Follower:
         return self._fresh_at() or (self._state.placed_at if self._state else 0.0)
 
     async def state(self) -> FollowState | None:
-        """What a savepoint keeps; all of it is durable. Before `begin`: what was known then."""
+        """The durable part, as a savepoint keeps it. Before `begin`: that of the run before."""
         known, phase, kept = self._state, self._phase, self._spool
         if known is None or not self._begun:
             return known and replace(known, phase=phase)

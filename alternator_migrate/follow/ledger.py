@@ -73,7 +73,7 @@ class ShardLedger:
 
     @property
     def open(self) -> int:
-        """How many shards are being read."""
+        """The number of shards that are being read."""
         return sum(each.begun and not each.ended for each in self._known.values())
 
     @property
@@ -205,8 +205,8 @@ class ShardLedger:
 
 
 def caught_up_text(*, ends: bool) -> str:
-    """What is said when the target has caught up, while writers may be at it still; following
-    `ends` then, or goes on."""
+    """The message when the target has caught up, while writers may be at it still; following `ends`
+    then, or goes on."""
     if ends:
         what = (
             "what is written to the source from now on is not followed; switch only if the writers "

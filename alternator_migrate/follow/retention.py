@@ -16,8 +16,8 @@ _LOOK_SECONDS: Final = 10.0
 
 
 class Retention:
-    """How long the changes have waited that are not dealt with: `fresh()` is when the oldest of
-    them may have been made. `clock`, too, gives epoch seconds."""
+    """The age of changes that are not handled yet: `fresh()` is when the oldest of them may have
+    been made. `clock`, too, gives epoch seconds."""
 
     def __init__(
         self, watermark: Callable[[], float], clock: Callable[[], float] = time.time
@@ -64,7 +64,7 @@ class Retention:
 
 
 def warning(left: float, used: float) -> str:
-    """What is said when after `left` more seconds a share `used` of the time will have passed."""
+    """The message when after `left` more seconds a share `used` of the time will have passed."""
     return (
         f"warning: when the copy is complete, in about {left / 3600:.1f} h, changes will have "
         f"waited in the stream for {used:.0%} of the 24 h that it keeps them; raise "

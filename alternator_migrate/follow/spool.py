@@ -90,7 +90,7 @@ class Spool:
         return now
 
     async def stored(self, part: int) -> AsyncGenerator[Stored, None]:
-        """What a part holds and was not replayed yet, some megabytes at a time."""
+        """The changes of a part that were not replayed yet, some megabytes at a time."""
         start = self._replayed.get(part, 0)
         file = self._files[part]
         dropped = 0 if start else file.dropped

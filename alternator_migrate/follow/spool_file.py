@@ -128,7 +128,7 @@ class SpoolFile:
             self._dirty = False
 
     def read(self, start: int) -> Iterator[Stretch]:
-        """What is there, from byte `start`, some megabytes at a time."""
+        """The changes from byte `start`, some megabytes at a time."""
         self._flush()
         changes: list[Change] = []
         begun = start

@@ -69,7 +69,7 @@ class Copying:
 
     @property
     def params(self) -> int:
-        """How many more items may be rejected."""
+        """The number of items that may yet be rejected."""
         return self._rejects.left
 
     def position(self, segment: int) -> Position | None:

@@ -73,7 +73,7 @@ class Ledger:
 
     @property
     def state(self) -> CopyState:
-        """How far everything is acknowledged: where another run may go on."""
+        """The acknowledged part: where another run may go on."""
         positions = {
             segment: reading.position
             for segment, reading in self._readings.items()

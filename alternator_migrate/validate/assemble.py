@@ -49,7 +49,7 @@ def existing_target(pair: Pair) -> TableState:
 
 
 def readers(pair: Pair) -> int:
-    """How many segments of each side are read at once."""
+    """The number of segments of each side read at once."""
     return max(1, pair.concurrency.readers // 2)
 
 
@@ -94,7 +94,8 @@ class ValidationSides:
         repairs: Collection[DifferenceKind],
         values: bool,
     ) -> LookupPass:
-        """What looks items up one by one, and repairs what is of a kind that it `repairs`."""
+        """A pass that looks items up one by one, and repairs the kinds of differences in
+        `repairs`."""
         comparer = ItemComparer(
             Equality(self._settings.validation.floating_point_tolerance),
             self.target_keys,
@@ -116,7 +117,7 @@ class ValidationSides:
         )
 
     def stage_sides(self, share: float) -> dict[Role, StageSide]:
-        """What is gone through on each side; `share` of the items are expected."""
+        """The readers of each side; `share` of the items are expected."""
         count = self._pair.inspection.source.items
         there = existing_target(self._pair).items or count
         source = self._scan("source")

@@ -93,7 +93,7 @@ class Digests:
         return digests
 
     def _mark(self) -> bytes:
-        """What tells this comparison from others."""
+        """A digest of all that two states must share to be summed: seed, keys and buckets."""
         what = repr((self._key_names, len(self._sums))).encode("utf-8", "surrogatepass")
         return blake2b(what, key=self._seed, digest_size=16).digest()
 

@@ -16,9 +16,9 @@ from alternator_migrate.snapshot import Ledger, read_segments
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 
 LOOKUP: Final = Limits(100, 4_000_000)
-"""What one look-up asks for: keys, and bytes of the items that are looked up."""
+"""The limits of one look-up: keys, and bytes of the items that are looked up."""
 LOOKUPS: Final = 64
-"""How many look-ups are under way at once, at the most."""
+"""The most look-ups under way at once."""
 _MOST_RECHECKS: Final = 500
 
 
@@ -141,8 +141,8 @@ class LookupPass:
         return suspects
 
     async def _recheck(self, role: Role, keys: Sequence[bytes]) -> Sequence[Difference]:
-        """What is wrong still after the last look, and was at each one before; repaired where
-        that is asked for."""
+        """The differences that remain after the last look-up, and were there at each before;
+        repaired where that is asked for."""
         for pause in self._pauses[:-1]:
             keys = [difference.key for difference in await self._look(role, keys, pause)]
         findings = await self._look(role, keys, self._pauses[-1])
@@ -151,8 +151,8 @@ class LookupPass:
         return [*map(self._shown, findings)]
 
     async def _look(self, role: Role, keys: Sequence[bytes], pause: float) -> Sequence[Difference]:
-        """What is wrong after a pause. An item of the target can but turn out to be extra: what
-        else there may be to say of it is said from the source's side."""
+        """The differences after a pause. An item of the target can but turn out to be extra: any
+        other difference is found from the source's side."""
         if not keys:
             return ()
         await asyncio.sleep(pause)

@@ -50,7 +50,7 @@ class Repair:
         return [*repaired, *(replace(each, refused=refused.get(each.key, "")) for each in left)]
 
     async def _left(self, first: dict[bytes, Difference]) -> list[Difference]:
-        """What is wrong now; an item that was extra and is on the source now is left out."""
+        """The differences now, without an item that was extra and is on the source now."""
         return [
             each
             for each in await self._pair_lookup.at([*first])

@@ -71,7 +71,7 @@ DRAWN: Final = 100
 
 
 def sample_text(validated: ValidationCounts, gone_through: Mapping[Role, int]) -> Iterator[str]:
-    """What a sample says of the whole table, a sentence a side."""
+    """Sentences on the whole table that follow from a sample, one a side."""
     counts = validated.missing + validated.different, validated.extra
     words = "missing on the target or different", "not on the source"
     roles: tuple[Role, Role] = ("source", "target")

@@ -99,15 +99,15 @@ class _StageSlice:
         await self.stage.here(segments, stop)
 
     def state(self) -> CopyState:
-        """How far both sides are settled."""
+        """The settled part of both sides."""
         return self.stage.state()
 
     def kept(self) -> StageFindings:
-        """What was found by now."""
+        """The differences by now."""
         return self.stage.checked(self.findings.kept)
 
     def live_stats(self) -> LiveStats:
-        """What is done by now."""
+        """The figures by now."""
         state = self.stage.state()
         return LiveStats(
             segments_done=len(state.done),

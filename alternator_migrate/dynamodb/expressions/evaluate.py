@@ -95,7 +95,7 @@ _Found: TypeAlias = tuple[str, Any]
 
 
 def _found(operand: Operand, item: Values) -> _Found:
-    """What an operand is in an item."""
+    """The value of an operand in an item."""
     match operand:
         case Value():
             return operand.kind, operand.content
