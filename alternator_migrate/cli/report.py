@@ -48,7 +48,7 @@ class Rates:
 
     @property
     def changes(self) -> float:
-        """Changes dealt with per second."""
+        """Changes handled per second."""
         return self._slope(4)
 
     @property

@@ -12,6 +12,7 @@ from alternator_migrate.config.variables import Filled, hidden, shown, without_c
 
 _YAMLS: Final = "tag:yaml.org,2002:"
 _TEXT: Final = f"{_YAMLS}str"
+# Aliases of aliases ("billion laughs") make a huge configuration of a few lines.
 _MOST_BY_ALIASES: Final = 100_000
 _UNREADABLE: Final = (
     yaml.YAMLError,

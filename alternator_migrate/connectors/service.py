@@ -1,4 +1,4 @@
-"""Joinery of one side: from its settings to an open control plane and data plane."""
+"""Opens one side from its settings: control plane and data plane."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,6 +33,7 @@ from alternator_migrate.dynamodb.session import Account, Login, open_control, si
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.unread import keep_unread
 
+# For probes of nodes and single requests beside the slots of readers and writers.
 _SPARE_CONNECTIONS: Final = 4
 _UNPACKED: Final = (
     "the {role} does not read compressed requests: they are sent as they are ({role}.compression: "

@@ -78,7 +78,7 @@ def _rebuilt(
 
 
 def first_of(failure: BaseException) -> MigrateError:
-    """The first error of the house in a failure, which may be a group; others are raised."""
+    """The first error of this package in a failure, which may be a group; others are raised."""
     if isinstance(failure, MigrateError):
         return failure
     if not isinstance(failure, BaseExceptionGroup):
@@ -166,7 +166,7 @@ class OutOfTime(MigrateError):
 
 
 class BadAnswer(MigrateError):
-    """The server's answer breaks the API's promise; repeating would not mend it."""
+    """The server's answer breaks the API's promise; repeating would not help."""
 
 
 class AnswerTooLarge(BadAnswer):

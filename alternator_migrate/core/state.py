@@ -31,7 +31,7 @@ class FollowState:
     `shards` has the sequence number to go on after for each shard not done (None: from its
     oldest change), `ended` the shards that are done. `enabled_here` says that this tool enabled
     the stream, or, with an `arn` of "", that it was about to; `snapshot` that a copy goes with it.
-    Following begins with what was made at `placed_at`, and was dealt with up to `fresh_at` (epoch
+    Following begins with what was made at `placed_at`, and was handled up to `watermark` (epoch
     seconds; both are 0 before the place is known). `lag` was that of live following, seconds.
     """
 

@@ -202,7 +202,7 @@ class Engine(Protocol):
     ) -> None:
         """Do `work` over `segments`; once `stop` is set, what is under way only.
 
-        Returns when no worker does anything any more. Raises an exception (group) of the house.
+        Returns when no worker does anything any more. Raises `MigrateError` or an exception group.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""botocore's errors in the words of this house, each with the remedy that fits it."""
+"""botocore's errors as this package's, each with the remedy that fits it."""
 
 import json
 from typing import Final
@@ -70,7 +70,7 @@ _BY_TYPE: Final[dict[type[boto.BotoCoreError], str]] = {
 
 
 class refusing:  # noqa: N801 # reads as a statement: `with refusing("CreateTable"):`
-    """A context that tells botocore's errors in the words of this house.
+    """A context that raises botocore's errors as this package's.
 
     A server's answer becomes `ServerRefused`, missing credentials and regions `UsageError`,
     and a service that cannot be reached `MigrateError`. `remedy` is for what has none of its own.

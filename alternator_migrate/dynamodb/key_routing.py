@@ -17,6 +17,8 @@ from alternator_migrate.core.model import Route
 from alternator_migrate.dynamodb.nodes import Nodes
 
 CLOCK_SECONDS: Final = 2.0
+"""Longer than the clocks of two nodes of a working cluster may differ."""
+# Some slots for each of dozens of nodes, few enough to weigh anew when a node comes or goes.
 _SLOTS: Final = 256
 
 

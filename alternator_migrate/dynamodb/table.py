@@ -32,6 +32,7 @@ _NOBODY: Final = "alternator-migrate"
 _ALL: Final = {"ProjectionType": "ALL"}
 _POLL_SECONDS: Final = 1.0
 _CREATE_SECONDS: Final = 300.0
+# An index of a large table is built for days, in which nothing else is to be done.
 _INDEX_SECONDS: Final = 7 * 86_400.0
 T = TypeVar("T")
 _FEATURES: Final = {

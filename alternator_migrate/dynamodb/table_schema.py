@@ -1,4 +1,4 @@
-"""Tables as the DynamoDB API describes them, to and from the words of this house.
+"""Tables as the DynamoDB API describes them, to and from `TableSpec`.
 
 Shapes are those of DescribeTable, CreateTable and UpdateTable.
 """

@@ -117,7 +117,7 @@ def scan_body(request: Mapping[str, object], position: Position | None) -> bytes
 def projection(names: Sequence[str], request: Mapping[str, object]) -> dict[str, object]:
     """The parameters that make a `request` read only attributes of these names."""
     given = request.get("ExpressionAttributeNames", {})
-    assert isinstance(given, Mapping)  # noqa: S101 # made by this house
+    assert isinstance(given, Mapping)  # noqa: S101 # made by this package
     short = {f"#am_{place}": name for place, name in enumerate(names)}
     return {
         "ProjectionExpression": ",".join(short),

@@ -12,6 +12,7 @@ from alternator_migrate.core.runtime import loop_factory
 from alternator_migrate.core.work import Job, Slice, SliceResult, WorkerSession, nothing_done
 from alternator_migrate.engines.slice_runner import work_off
 
+# Longer than the gap between two slices; the connections of a run that is over do not stay.
 _IDLE_SECONDS: Final = 30.0
 _Order = tuple[Slice[Any], asyncio.Future[SliceResult[Any]]]
 

@@ -13,6 +13,7 @@ from alternator_migrate.engines.pool import Pool
 from alternator_migrate.engines.slicer import Slicer
 
 log = logging.getLogger(__name__)
+# When all shares are held, what rounding leaves of 1.0 is none.
 _LEAST_SHARE: Final = 1e-3
 
 

@@ -10,7 +10,8 @@ from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.work import SliceResult, SliceRun
 
 GRACE_SECONDS: Final = 3.0
-"""Seconds for the pages under way when a slice is to hurry."""
+"""Seconds for the pages under way when a slice is to hurry: less than the run itself has, so that
+its result comes in time."""
 
 
 async def work_off(
@@ -19,7 +20,7 @@ async def work_off(
     """Do a slice for `seconds`, and the pages that are then under way; when `hurry` is set, those
     only, and within the grace.
 
-    An error of the house is in the result; others are raised.
+    A `MigrateError` is in the result; others are raised.
     """
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:

@@ -183,13 +183,13 @@ class Follower:
     async def _is_disabled(self, known: FollowState) -> bool:
         return await self._stream.find() != known.arn
 
-    def _fresh_at(self) -> float:
-        """Up to when all changes are dealt with, as far as that is known."""
+    def _watermark(self) -> float:
+        """Up to when all changes are handled, as far as that is known."""
         return self._shards.watermark() or (self._state.watermark if self._state else 0.0)
 
     def _waiting_since(self) -> float:
         """When the oldest change may have been made that must not be lost."""
-        return self._fresh_at() or (self._state.placed_at if self._state else 0.0)
+        return self._watermark() or (self._state.placed_at if self._state else 0.0)
 
     async def state(self) -> FollowState | None:
         """The durable part, as a savepoint keeps it. Before `begin`: that of the run before."""
@@ -201,7 +201,7 @@ class Follower:
             phase=phase,
             shards=self._shards.positions,
             ended=self._shards.ended,
-            watermark=self._fresh_at(),
+            watermark=self._watermark(),
             lag=self._shards.lag() if phase == "live" else None,
             counts=self._shards.counts,
         )

@@ -16,6 +16,7 @@ from alternator_migrate.follow.ledger import ShardLedger
 PageHandler = Callable[[str, ChangePage], Awaitable[ChangeCounts]]
 """Handles a page of a shard; returns when its changes are written, or in the spool."""
 _LIST_SECONDS: Final = 5.0
+# Children of a shard that has just ended are new changes that wait to be read.
 _LIST_SOON_SECONDS: Final = 1.0
 
 

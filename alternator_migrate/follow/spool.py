@@ -19,7 +19,9 @@ from alternator_migrate.core.model import Change
 from alternator_migrate.core.state import CopyState, SpoolState
 from alternator_migrate.follow.spool_file import SpoolFile, Stretch, encode
 
+# A part is compacted in memory of its keys, and rewritten as a whole: a sixteenth at a time.
 PARTS: Final = 16
+# A full spool is compacted until a tenth is free, not for each page again.
 _ENOUGH: Final = 0.9
 _FIRST_SHARE: Final = 0.5
 

@@ -19,6 +19,7 @@ LOOKUP: Final = Limits(100, 4_000_000)
 """The limits of one look-up: keys, and bytes of the items that are looked up."""
 LOOKUPS: Final = 64
 """The most look-ups under way at once."""
+# Batches of keys that wait to be looked up again; beyond these, reading waits: memory is bounded.
 _MOST_RECHECKS: Final = 500
 
 

@@ -13,6 +13,7 @@ CONFIDENCE: Final = 0.95
 _TINY: Final = 1e-300
 _CLOSE: Final = 1e-12
 _MOST_TERMS: Final = 100_000
+# Halving 1.0 more often than a float has bits changes nothing.
 _HALVINGS: Final = 60
 
 

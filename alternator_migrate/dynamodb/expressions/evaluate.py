@@ -1,4 +1,4 @@
-"""Which items a FilterExpression lets through: DynamoDB's own judgement, made here.
+"""Evaluates FilterExpressions over raw items, as DynamoDB does.
 
 What is missing, or of another type, makes every comparison false but `<>`. Texts are ordered by
 their bytes in UTF-8, and their size is counted in units of UTF-16, as DynamoDB Local does.

@@ -1,4 +1,4 @@
-"""FilterExpressions as DynamoDB documents them, read into conditions; `conditions` judges items.
+"""FilterExpressions as DynamoDB documents them, read into conditions for `evaluate`.
 
 What a server would refuse for its form or its types is refused here as well. Some things that it
 also refuses are let pass, for they have a meaning: reserved words, redundant parentheses.
