@@ -53,11 +53,11 @@ async def _nothing() -> None:
 
 def test_what_follows_a_needed_change_is_needed_whatever_its_time() -> None:
     """Times are not exact: the later of two changes must not be left out beside the other."""
-    cutoff = SinceFilter(100.0)
+    since = SinceFilter(100.0)
 
     def needed(shard: str, parent: str | None, *times: float) -> tuple[int, int]:
         changes = [Change(b"{}", None, "1", time) for time in times]
-        kept, counts = cutoff(shard, parent, changes)
+        kept, counts = since(shard, parent, changes)
         assert counts.read == counts.superseded
         return len(kept), counts.read
 

@@ -40,10 +40,10 @@ target:
 def sides(table: TableState = LARGE, segments: int = 100, **caps: float) -> Pair:
     """What was found of a table, behind services that nobody asks."""
     parts = tuple(Segment(index, segments) for index in range(segments))
-    findings = Inspection(table, TargetPlan(SPEC, (), ()), None, parts)
+    inspection = Inspection(table, TargetPlan(SPEC, (), ()), None, parts)
     nobody = cast("Any", None)
     concurrency = Concurrency()
-    return Pair(nobody, nobody, findings, caps.get("read"), caps.get("write"), concurrency)
+    return Pair(nobody, nobody, inspection, caps.get("read"), caps.get("write"), concurrency)
 
 
 def chosen(
@@ -136,8 +136,8 @@ def test_no_secret_is_in_a_portable_configuration_or_in_the_repr_of_a_job(
 def test_a_slice_has_its_share_of_what_the_configuration_limits() -> None:
     settings = loaded(TEXT, "target.maxConnections=10", "source.maxMapTasks=3")[0]
     found = replace(sides(read=90.0), concurrency=Concurrency(readers=3, writers=10))
-    bench = CopySession(settings, replace(found, target=cast("Any", _Service())), 0.0)
-    shares = {share: bench.concurrency(share) for share in (1.0, 0.5, 0.25, 0.01)}
+    session = CopySession(settings, replace(found, target=cast("Any", _Service())), 0.0)
+    shares = {share: session.concurrency(share) for share in (1.0, 0.5, 0.25, 0.01)}
     assert [concurrency.writers for concurrency in shares.values()] == [10, 5, 2, 1]
     assert [concurrency.readers for concurrency in shares.values()] == [3, 1, 1, 1]
 
