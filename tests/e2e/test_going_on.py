@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import READS
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, alternator, job, standin_side, write_config
 from tests.servers.cli import Result, running
 from tests.servers.client import call, create_table, fill
 from tests.servers.filled import filled
 from tests.servers.guarded import EITHER
 from tests.standin import StandIn
+from tests.support.cli import READS
+from tests.support.jobs import Job, alternator, job, standin_side, write_config
 from tests.support.shapes import same_items
 
 TABLE = "Example"

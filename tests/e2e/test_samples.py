@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.e2e.jobs import Migrate, alternator, by_key, dynamodb, job, standin_side
 from tests.servers.client import Item, create_table, exchange, fill, scan_all
 from tests.servers.guarded import EITHER
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support import shapes
+from tests.support.jobs import Migrate, alternator, by_key, dynamodb, job, standin_side
 from tests.support.shapes import KEYS, LOCAL, MOTO, Sample, same_item, same_items
 
 REFUSED_BY_ALTERNATOR = {"39 digits", "lone surrogate"}

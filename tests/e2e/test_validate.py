@@ -9,13 +9,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.validate.mode import ValidateOptions
-from tests.e2e.jobs import alternator, dynamodb, job
-from tests.e2e.test_random_tables import TEXT_OR_BINARY, tables
 from tests.e2e.validations import PAIRS, Outcome, two_tables, validate
-from tests.names import unique_name
 from tests.servers.client import Item, create_table, fill
 from tests.standin import StandIn
-from tests.support.shapes import DIGITS_38, Value
+from tests.support.jobs import alternator, dynamodb, job
+from tests.support.names import unique_name
+from tests.support.shapes import DIGITS_38, TEXT_OR_BINARY, Value, tables
 
 MODES = {
     "digest": ValidateOptions("digest"),

@@ -11,11 +11,11 @@ import pytest
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.validate.mode import ValidateOptions
-from tests.e2e.jobs import Job, alternator, job
-from tests.e2e.tables import enable_ttl, numbered
 from tests.e2e.validations import Place, two_tables, validate
 from tests.servers.client import Item, call, create_table
 from tests.standin import StandIn
+from tests.support.jobs import Job, alternator, job
+from tests.support.tables import enable_ttl, numbered
 
 MODES = {"digest": ValidateOptions("digest"), "lookup": ValidateOptions("lookup")}
 Ends = tuple[Place, Place]

@@ -16,10 +16,10 @@ from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.validate.mode import ValidateOptions
 from alternator_migrate.validate.run import Check
-from tests.e2e.jobs import Job, dynamodb, standin_side, write_config
 from tests.servers.client import Item, call, create_table, fill
 from tests.servers.guarded import Guarded
 from tests.standin import StandIn
+from tests.support.jobs import Job, dynamodb, standin_side, write_config
 
 SERVERS: Final = ("dynamodb_local", "moto", "standin")
 PAIRS: Final = [*itertools.product(SERVERS, SERVERS), ("guarded", "guarded")]

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.jobs import Job, job, standin_side
 from tests.standin import StandIn
+from tests.support.jobs import Job, job, standin_side
 
 TABLE = "Example"
 ITEMS = [{"pk": {"S": f"item {n}"}, "n": {"N": str(n)}} for n in range(600)]

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import READS
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, read_summary, write_config
-from tests.e2e.tables import definitions, index
 from tests.engines.ends import ITEMS, TABLE, Options, batches, between, slow_down
 from tests.servers.cli import Result, running
 from tests.servers.client import create_table, fill
 from tests.servers.guarded import NODES, Guarded
 from tests.servers.patience import stretched
 from tests.standin import StandIn
+from tests.support.cli import READS
+from tests.support.jobs import Job, read_summary, write_config
 from tests.support.shapes import LOCAL, MOTO, same_items, samples
+from tests.support.tables import definitions, index
 
 SECONDS = 90
 BY_CITY: dict[str, Any] = {

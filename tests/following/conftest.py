@@ -1,5 +1,6 @@
 """What every test of following starts from."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -7,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.jobs import Job, dynamodb, job, standin_side, write_config
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.guarded import Guarded
 from tests.standin import StandIn
+from tests.support.jobs import Job, dynamodb, job, standin_side, write_config
 from tests.support.shapes import same_items
 
 RULE = {"maxLagSeconds": 5, "forSeconds": 1}
 OFTEN = 0.2
+UNTIL = ("--until-caught-up", "--summary-json", "summary.json")
 STOPPED = "stopped"
 WRITERS_STOP = {"onCaughtUp": f"until [ -e {STOPPED} ]; do sleep 0.05; done"}
 """Hooks: a run until caught up, which is caught up at any moment that nothing is written for a
@@ -61,6 +63,21 @@ class Table:
         """`progress` of the newest savepoint."""
         newest = max((self.folder / "savepoints").glob("savepoint_*.yaml"))
         return dict(json.loads(newest.read_text())["progress"])
+
+
+async def enable(table: Table, view: str) -> None:
+    """Give the source a stream with these views of changes."""
+    specification = {"StreamEnabled": True, "StreamViewType": view}
+    await call(
+        table.url, "UpdateTable", {"TableName": table.name, "StreamSpecification": specification}
+    )
+
+
+async def until(what: Any, seconds: float = 30) -> None:
+    """Return when `await what()` is true."""
+    async with asyncio.timeout(seconds):
+        while not await what():  # noqa: ASYNC110 # another process's doing
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from alternator_migrate.core.model import Change
 from alternator_migrate.core.state import FollowState
 from alternator_migrate.follow.applier import SinceFilter
 from alternator_migrate.follow.follower import Follower
-from tests.cli.support import until
 from tests.following.pursuit import TABLE, pursuit
 from tests.servers.client import create_table
 from tests.servers.scripted_streams import ALTERNATOR_ARN, ARN, StreamScript, scripted_streams
 from tests.standin import StandIn
+from tests.support.cli import until
 
 HOUR = 3600.0
 
