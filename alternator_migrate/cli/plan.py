@@ -1,4 +1,4 @@
-"""The lines that `plan` prints, and the notes of `run` before it begins."""
+"""The text of `plan`: tables, schema, estimates, warnings."""
 
 import math
 from collections.abc import Iterator

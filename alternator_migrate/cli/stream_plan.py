@@ -1,4 +1,4 @@
-"""The lines of `plan` on changes, and the warnings about a stream before it is followed."""
+"""What `plan` prints of changes, and what is said of a stream before it is followed."""
 
 from alternator_migrate.cli.report import size_text
 from alternator_migrate.config import Settings
@@ -16,7 +16,7 @@ from alternator_migrate.connectors import (
 
 
 async def change_lines(settings: Settings, pair: Pair) -> list[str]:
-    """The plan for changes, a line each; none where they are not followed."""
+    """What is planned for changes; nothing where they are not followed."""
     target = settings.target
     if not target.stream_changes:
         return []
@@ -42,8 +42,8 @@ async def change_lines(settings: Settings, pair: Pair) -> list[str]:
 
 
 async def stream_warnings(settings: Settings, pair: Pair) -> list[str]:
-    """Warnings about the source's stream before it is followed. Raises `UsageError` for a stream
-    that cannot be followed."""
+    """What a person should know of the source's stream before it is followed. Raises `UsageError`
+    for a stream that does not serve."""
     if not settings.target.stream_changes or not pair.source.options:
         return []
     stream = await find_stream(pair.source.table)
@@ -53,8 +53,7 @@ async def stream_warnings(settings: Settings, pair: Pair) -> list[str]:
 
 
 async def refusal_warnings(settings: Settings, pair: Pair) -> list[str]:
-    """The reasons for which an Alternator will refuse to enable a stream, as far as they can be
-    read."""
+    """What will keep an Alternator's stream from being enabled, as far as that can be read."""
     if not settings.target.stream_changes or not pair.source.options:
         return []
     if await find_stream(pair.source.table):

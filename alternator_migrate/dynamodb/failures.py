@@ -1,4 +1,4 @@
-"""The meanings of error answers of the API: one list for data client and control plane."""
+"""The errors that error answers of the API stand for, on the data plane and the control plane."""
 
 import re
 from http import HTTPStatus

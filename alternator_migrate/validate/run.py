@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Check:
-    """The validation that a configuration and `options` ask for."""
+    """The validation that a configuration and `wishes` ask for."""
 
     def __init__(
         self,
