@@ -38,7 +38,7 @@ DEFAULT_FOLDER: Final = "./savepoints"
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
-    """Where a service listens."""
+    """The address of a service."""
 
     host: str | None = key(host_name, "host name, with http:// or https:// before it")
     port: int | None = key(integer(1, 65535), "TCP port")
@@ -71,7 +71,7 @@ class EndpointSettings:
 
 @dataclass(frozen=True, slots=True)
 class SourceEndpointSettings(EndpointSettings):
-    """Where a service that is read listens."""
+    """The address of a service that is read."""
 
     streams_url: str | None = key(
         base_url, "where DynamoDB Streams are, if not where AWS has them (VPC endpoints)"
@@ -99,7 +99,7 @@ class CredentialsSettings:
 
 @dataclass(frozen=True, slots=True)
 class FilterSettings:
-    """Which items to read, decided by the server, and which changes to follow, decided here."""
+    """A filter of items, applied by the server, and of changes, applied here."""
 
     expression: str = key(text, "FilterExpression", required=True)
     names: Mapping[str, str] = key(mapping(text), "ExpressionAttributeNames", default={})
@@ -213,7 +213,7 @@ class RenameSettings:
 
 @dataclass(frozen=True, slots=True)
 class SavepointsSettings:
-    """Where a run keeps what it did."""
+    """The folder of savepoints, and how often one is written."""
 
     path: str = key(local_path, "folder of savepoints and rejected items", default=DEFAULT_FOLDER)
     interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
@@ -265,7 +265,7 @@ class SpoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class CutoverSettings:
-    """When the target counts as caught up."""
+    """The rule by which the target counts as caught up."""
 
     max_lag_seconds: float = key(
         number(0.1), "highest lag of a target that has caught up", default=5.0

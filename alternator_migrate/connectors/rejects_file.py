@@ -176,7 +176,7 @@ def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
 
 
 def _beside(path: Path) -> Path:
-    """Where the settled ones of a rejects file are."""
+    """The file of the settled rejects of a rejects file."""
     return path.with_name(f"settled_{path.name.removeprefix(_PREFIX)}")
 
 

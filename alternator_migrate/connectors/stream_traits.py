@@ -55,7 +55,7 @@ ALTERNATOR: Final = StreamTraits(
 
 
 def shown_late(arn: str) -> float:
-    """By how many seconds a stream of this ARN shows changes late."""
+    """The seconds by which a stream of this ARN shows changes late."""
     return traits_of(arn).delay
 
 

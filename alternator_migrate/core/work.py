@@ -41,7 +41,7 @@ class Slice(Generic[P]):
 
     @property
     def positions(self) -> Mapping[int, Position]:
-        """Where to go on in the segments that were begun."""
+        """The positions in the segments that were begun."""
         return {index: place for index, place in self.places.items() if place is not None}
 
 
@@ -96,7 +96,7 @@ class Work(Protocol[P_co, K]):
         ...
 
     def position(self, segment: int) -> Position | None:
-        """Where to go on in a segment."""
+        """The position in a segment; None at its beginning."""
         ...
 
     async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""Which node writes which key, so that the writes of one key follow one clock.
+"""Routes each key to one node, so that the writes of one key follow one clock.
 
 Alternator's last write wins by the clock of the node that coordinates it. Changes of one key are
 written one after another, so through one node they arrive in order. Where a key has to move to

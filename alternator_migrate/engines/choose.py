@@ -1,4 +1,4 @@
-"""Which engine does the work of a run, and with how many workers."""
+"""Chooses the engine of a run, and the number of its workers."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

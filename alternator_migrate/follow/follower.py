@@ -155,7 +155,7 @@ class Follower:
     async def _place(
         self, known: FollowState | None, save: Callable[[], Awaitable[None]]
     ) -> FollowState:
-        """Where following begins: the oldest changes that the stream holds now."""
+        """The state that following begins with: at the oldest changes that the stream holds now."""
         if not self._rules.snapshot:
             self._phase = "live"
         unknown = FollowState("", False, self._rules.snapshot, self._phase)
@@ -184,11 +184,11 @@ class Follower:
         return await self._stream.find() != known.arn
 
     def _watermark(self) -> float:
-        """Up to when all changes are handled, as far as that is known."""
+        """The time up to which all changes are handled, epoch seconds; 0 while unknown."""
         return self._shards.watermark() or (self._state.watermark if self._state else 0.0)
 
     def _waiting_since(self) -> float:
-        """When the oldest change may have been made that must not be lost."""
+        """The earliest time at which a change that must not be lost may have been made."""
         return self._watermark() or (self._state.placed_at if self._state else 0.0)
 
     async def state(self) -> FollowState | None:

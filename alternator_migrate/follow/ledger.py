@@ -158,8 +158,8 @@ class ShardLedger:
         self.counts += counts
 
     def watermark(self, shard: str | None = None) -> float | None:
-        """Up to when (epoch seconds) all changes are handled, of a shard or of the stream; None
-        while that cannot be told.
+        """The time (epoch seconds) up to which all changes of a shard or of the stream are handled;
+        None while that cannot be told.
 
         A shard at its tip: when that was seen, less the delay of the stream; another: when its
         newest change was made that is handled. The stream: the earliest of these.
@@ -175,7 +175,7 @@ class ShardLedger:
         return min(known) if len(known) == len(open_shards) else None
 
     def unneeded(self, shard: str) -> float | None:
-        """Up to when (epoch seconds) no change of a shard is needed; None while that is unknown.
+        """The time (epoch seconds) up to which no change of a shard is needed; None while unknown.
 
         Beyond those handled: of a shard that following begins with, what is gone before it is
         first read.
@@ -185,7 +185,7 @@ class ShardLedger:
         return self._placed if untouched else reading.watermark
 
     def lag(self) -> float | None:
-        """By how many seconds the target may be behind; None while that cannot be told."""
+        """The seconds by which the target may be behind; None while that cannot be told."""
         watermark = self.watermark()
         return None if watermark is None else max(0.0, self._clock() - watermark)
 

@@ -108,7 +108,7 @@ class SpoolFile:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The file of the newest generation."""
         return self._folder / f"part{self._number:02}.{self.generation}"
 
     def append(self, record: bytes) -> None:

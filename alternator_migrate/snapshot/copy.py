@@ -73,7 +73,7 @@ class Copying:
         return self._rejects.left
 
     def position(self, segment: int) -> Position | None:
-        """Where to go on in a segment."""
+        """The position in a segment; None at its beginning."""
         return self._ledger.position(segment)
 
     async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:

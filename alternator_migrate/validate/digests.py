@@ -1,4 +1,4 @@
-"""Whether two tables are equal, in constant memory: a sum of hashes for each of many buckets.
+"""Compares two tables in constant memory: a sum of hashes for each of many buckets.
 
 An item falls into a bucket by its key. What the source holds is added to the bucket's sum,
 what the target holds is subtracted, in any order, and in any number of places whose sums are

@@ -83,7 +83,7 @@ class StageWork:
         ]
 
     def position(self, segment: int) -> Position | None:
-        """Where to go on in a segment."""
+        """The position in a segment; None at its beginning."""
         role, index = self._of(segment)
         return self._ledgers[role].position(index)
 
@@ -115,10 +115,10 @@ class StageWork:
         """The settled part of both sides, numbered through; its counts are those of both."""
         both = CopyState()
         for turn, role in enumerate(ROLES):
-            own, shift = self._ledgers[role].state, turn * self._total
+            own, offset = self._ledgers[role].state, turn * self._total
             both = CopyState(
-                both.done | {index + shift for index in own.done},
-                {**both.positions, **{n + shift: key for n, key in own.positions.items()}},
+                both.done | {index + offset for index in own.done},
+                {**both.positions, **{n + offset: key for n, key in own.positions.items()}},
                 both.items + own.items,
                 both.bytes_read + own.bytes_read,
             )
