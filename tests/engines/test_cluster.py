@@ -211,7 +211,10 @@ def versions():
     ("modules", "words"),
     [
         ({}, "it has no alternator-migrate of this version"),
-        ({"engines/__init__.py": "", "engines/guest.py": OLD}, "it has alternator-migrate 0.0.1"),
+        (
+            {"engines/__init__.py": "", "engines/dask_worker.py": OLD},
+            "it has alternator-migrate 0.0.1",
+        ),
     ],
     ids=["a stranger", "an old one"],
 )
