@@ -44,7 +44,7 @@ async def open_pair(
     settings: Settings, segments: int | None = None, workers: int | None = None
 ) -> AsyncIterator[Pair]:
     """Connect to both sides and look at the tables; nothing is written. `segments` is the total
-    that an earlier run used, `workers` how many are asked for (None: one a core).
+    that an earlier run used, `workers` how many are wished for (None: one a core).
 
     Raises `UsageError` for whatever keeps a migration from beginning.
     """

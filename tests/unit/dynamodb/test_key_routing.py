@@ -1,4 +1,4 @@
-"""Homes of keys: one node each, and a pause whenever a key moves to another."""
+"""Routes of keys: one node each, and a pause whenever a key moves to another."""
 
 import asyncio
 from collections import Counter

@@ -40,10 +40,10 @@ target:
 def sides(table: TableState = LARGE, segments: int = 100, **caps: float) -> Pair:
     """What was found of a table, behind services that nobody asks."""
     parts = tuple(Segment(index, segments) for index in range(segments))
-    inspection = Inspection(table, TargetPlan(SPEC, (), ()), None, parts)
+    findings = Inspection(table, TargetPlan(SPEC, (), ()), None, parts)
     nobody = cast("Any", None)
     concurrency = Concurrency()
-    return Pair(nobody, nobody, inspection, caps.get("read"), caps.get("write"), concurrency)
+    return Pair(nobody, nobody, findings, caps.get("read"), caps.get("write"), concurrency)
 
 
 def chosen(
