@@ -8,12 +8,12 @@ from typing import Protocol
 
 import pytest
 
-from tests.names import unique_name
 from tests.servers.cli import Result, running
 from tests.servers.dynamodb_local import dynamodb_local as run_dynamodb_local
 from tests.servers.local_command import NotInstalledError
 from tests.servers.moto_server import moto_server as run_moto_server
 from tests.servers.process import unavailable
+from tests.support.names import unique_name
 
 
 def pytest_configure() -> None:

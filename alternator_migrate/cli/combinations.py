@@ -41,7 +41,7 @@ _WRITTEN: Final = {"digest": "--mode digest"}
 
 
 def clash(options: Mapping[str, Any]) -> str:
-    """What is wrong with options that were given together, in one sentence; "" if nothing is."""
+    """The mistake in options that were given together, in one sentence; "" without one."""
     given = _given(options)
     for name, (written, others, why) in _ALONE.items():
         beside = [other for other in others if other in given]

@@ -1,4 +1,4 @@
-"""What the commands do, once their options are read: each returns its exit code."""
+"""The commands, once their options are read: each returns its exit code."""
 
 import logging
 from pathlib import Path

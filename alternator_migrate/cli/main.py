@@ -115,7 +115,7 @@ def run(config: Path | None, **options: Any) -> None:
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, engine_options=common.wish_of(options), **options))
+    sys.exit(commands.run(settings, engine_options=common.engine_options_of(options), **options))
 
 
 @cli.command()
@@ -159,7 +159,7 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
         _ask_to_delete(loaded.settings.target.table)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.validate(loaded, engine_options=common.wish_of(options), **options))
+    sys.exit(commands.validate(loaded, engine_options=common.engine_options_of(options), **options))
 
 
 def _ask_to_delete(table: str) -> None:

@@ -176,8 +176,8 @@ def share(text: str | None) -> float | None:
     return share
 
 
-def wish_of(options: dict[str, Any]) -> Any:
-    """What is wished for engines; its options are taken out of `options`."""
+def engine_options_of(options: dict[str, Any]) -> Any:
+    """The engine options among `options`, which are taken out of them."""
     from alternator_migrate.engines import EngineOptions  # noqa: PLC0415 # keeps -h fast
 
     return EngineOptions(*(options.pop(name) for name in ("engine", "workers", "scheduler")))

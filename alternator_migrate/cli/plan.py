@@ -1,4 +1,4 @@
-"""What `plan` prints, and what `run` says before it begins."""
+"""The text of `plan`: tables, schema, estimates, warnings."""
 
 import math
 from collections.abc import Iterator
@@ -57,8 +57,8 @@ def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
 
 
 def _extent(state: TableState) -> str:
-    """How large a table is, as far as its server says: DynamoDB counts every six hours,
-    Alternator never."""
+    """The table's size, as far as its server says: DynamoDB counts every six hours, Alternator
+    never."""
     if not state.items and not state.size:
         return "the server counts no items: how many there are is not known"
     items = f"{state.items:,} items" if state.items else "an unknown number of items"
@@ -150,7 +150,7 @@ def _filter(source: Service) -> str:
 
 
 def _validation(settings: Settings, pair: Pair) -> Iterator[str]:
-    """How `validate` would compare the tables, and what that reads."""
+    """The lines on the comparison that `validate` would make, and on what that reads."""
     options = ValidateOptions()
     mode, _ = choose_mode(settings, options, pair.inspection.source)
     state = pair.inspection.source

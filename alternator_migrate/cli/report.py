@@ -1,4 +1,4 @@
-"""What a run says: rates, the status line, the closing table, the JSON summary."""
+"""The texts of a run: rates, the status line, the closing table, the JSON summary."""
 
 import json
 import math
@@ -48,7 +48,7 @@ class Rates:
 
     @property
     def changes(self) -> float:
-        """Changes dealt with per second."""
+        """Changes handled per second."""
         return self._slope(4)
 
     @property
@@ -66,7 +66,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended. `began` is epoch seconds."""
+    """The outcome of a run. `began` is epoch seconds."""
 
     work: Literal["Migration", "Validation"]
     status: Status
@@ -99,7 +99,7 @@ def status_line(progress: Progress, rates: Rates) -> str:
 
 
 def changes_parts(progress: Progress, rates: Rates) -> list[str]:
-    """What a line tells of changes; nothing where none are followed."""
+    """The parts of a line that are about changes; none where none are followed."""
     changes = progress.changes
     if changes is None:
         return []
@@ -183,7 +183,8 @@ def closing_lines(ending: Ending) -> Iterator[str]:
 
 
 def _again_text(items: Counts) -> str:
-    """What was read and neither written nor refused when a run ended early."""
+    """The sentence on items that were read and neither written nor refused when a run ended
+    early."""
     again = items.read - items.handled
     return f" ({again:,} more are to be read again)" if again else ""
 

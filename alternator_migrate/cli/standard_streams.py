@@ -1,5 +1,4 @@
-"""What a long run needs of its process: standard streams that are there and never in its way, and
-signals that mean something else than its end."""
+"""Standard streams that are there and never stop a long run, and signals that must not end it."""
 
 import io
 import os

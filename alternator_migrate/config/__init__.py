@@ -9,13 +9,19 @@ from alternator_migrate.config.identity import (
     validation_identity,
 )
 from alternator_migrate.config.kinds import base_url, local_path
-from alternator_migrate.config.loading import Loaded, PortableConfig, literal_secrets, load, recipe
+from alternator_migrate.config.loading import (
+    Loaded,
+    PortableConfig,
+    literal_secrets,
+    load,
+    portable,
+)
 from alternator_migrate.config.settings import (
     AlternatorSettings,
     EndpointSettings,
     Settings,
     SideSettings,
-    SourceEndpoint,
+    SourceEndpointSettings,
 )
 
 __all__ = [
@@ -25,7 +31,7 @@ __all__ = [
     "PortableConfig",
     "Settings",
     "SideSettings",
-    "SourceEndpoint",
+    "SourceEndpointSettings",
     "base_url",
     "fingerprint",
     "is_arn",
@@ -34,7 +40,7 @@ __all__ = [
     "local_path",
     "migration_identity",
     "migration_shape",
-    "recipe",
+    "portable",
     "skipped_segments",
     "validation_identity",
 ]

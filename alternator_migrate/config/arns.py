@@ -12,7 +12,7 @@ _TABLE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TableArn:
-    """What the ARN of a table says."""
+    """The parts of a table's ARN."""
 
     region: str
     account: str
@@ -25,7 +25,8 @@ def is_arn(table: str) -> bool:
 
 
 def table_arn(table: object) -> TableArn | None:
-    """What an ARN says; None for a plain name. Raises `ValueError` for an ARN of something else."""
+    """The parts of an ARN; None for a plain name. Raises `ValueError` for an ARN of something
+    else."""
     if not isinstance(table, str) or not is_arn(table):
         return None
     found = _TABLE.fullmatch(table)
@@ -38,8 +39,8 @@ def table_arn(table: object) -> TableArn | None:
 
 
 def implied(values: Mapping[str, Any]) -> dict[str, str]:
-    """What follows from the ARNs in a configuration's plain values, by the paths of keys that
-    are not given: the regions, and the target's name."""
+    """The values that ARNs in a configuration's plain values imply for keys that are not given, by
+    the paths of these: the regions, and the target's name."""
     both = {name: values.get(name) for name in ("source", "target")}
     sides = {name: side for name, side in both.items() if isinstance(side, dict)}
     found: dict[str, str] = {}

@@ -16,7 +16,7 @@ from alternator_migrate.core.errors import Mistake
 
 _PATH = re.compile(r"[^.\[\]=]+(\[\d+\])*(\.[^.\[\]=]+(\[\d+\])*)*\Z")
 _Place: TypeAlias = Callable[[yaml.Node], str]
-"""How to tell where a node stands."""
+"""Returns the place of a node, for messages."""
 
 
 class Document:

@@ -1,4 +1,4 @@
-"""What tells one migration from another, and what decides which items arrive."""
+"""Identities of migrations and validations, and the shape that decides which items arrive."""
 
 import hashlib
 import json
@@ -9,17 +9,17 @@ from alternator_migrate.core.state import CopyState
 
 
 def migration_identity(settings: Settings) -> str:
-    """What tells one migration from another: which table goes where."""
+    """The identity of a migration: which table goes where."""
     return fingerprint([_place(settings.source), _place(settings.target)])
 
 
 def validation_identity(settings: Settings) -> str:
-    """What tells one validation from another, and from the migration of the same tables."""
+    """The identity of a validation, other than that of the migration of the same tables."""
     return fingerprint(["validation", migration_identity(settings)])
 
 
 def migration_shape(settings: Settings) -> str:
-    """What of the configuration decides which items arrive, and how they look."""
+    """A digest of all settings that decide which items arrive, and what they look like."""
     source = settings.source
     item_filter = source.filter
     return fingerprint(
@@ -45,5 +45,5 @@ def _place(side: SideSettings) -> list[Any]:
 
 
 def fingerprint(value: object) -> str:
-    """What tells one plain value from others, 16 hexadecimal digits."""
+    """A digest of one plain value, 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -23,8 +23,7 @@ Kind = Callable[[Any], Any]
 
 
 class Wrong(ValueError):
-    """What is wrong with parts of a value: of each its path within the value, and what is
-    wanted."""
+    """Mistakes in parts of a value: the path of each within the value, and the expected form."""
 
     def __init__(self, parts: Sequence[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{path} {message}" for path, message in parts))
@@ -37,7 +36,7 @@ def wrong_parts(error: ValueError) -> Sequence[tuple[str, str]]:
 
 
 def each_of(kind: Kind, parts: Iterable[tuple[str, Any]]) -> list[Any]:
-    """What a kind makes of each part of a value, given with its path. Raises `Wrong`."""
+    """The parts of a value, each given with its path, as a kind reads them. Raises `Wrong`."""
     found, wrong = [], []
     for path, value in parts:
         try:

@@ -50,8 +50,8 @@ class PortableConfig:
         return read_settings(document)[0]
 
 
-def recipe(loaded: Loaded, *, with_secrets: bool) -> PortableConfig:
-    """The recipe of a configuration, with the literal secrets in it or without."""
+def portable(loaded: Loaded, *, with_secrets: bool) -> PortableConfig:
+    """A configuration that another machine can load, with its literal secrets or without."""
     text = yaml_text(loaded.plain)
     return PortableConfig(text, literal_secrets(loaded) if with_secrets else {})
 

@@ -66,7 +66,7 @@ def read_settings(document: Document) -> tuple[Settings, list[str]]:
     """
     for path, value in implied(document.value).items():
         document.imply(path, value)
-    reader = _Reader(document)
+    reader = _SettingsReader(document)
     if document.unreadable:
         raise ConfigError(reader.mistakes, "Nothing was changed.")
     settings = reader.whole()
@@ -77,7 +77,7 @@ def read_settings(document: Document) -> tuple[Settings, list[str]]:
     return settings, [f"ignored, for they mean nothing here: {named}"] if named else []
 
 
-class _Reader:
+class _SettingsReader:
     def __init__(self, document: Document) -> None:
         self.mistakes = list(document.mistakes)
         self.ignored: list[str] = []

@@ -15,7 +15,7 @@ from alternator_migrate.config.settings import (
     SavepointsSettings,
     Settings,
     SideSettings,
-    SourceEndpoint,
+    SourceEndpointSettings,
     SourceSettings,
 )
 from alternator_migrate.dynamodb.expressions import ExpressionError, TooDeepError, matcher
@@ -25,8 +25,7 @@ _REDACTED: Final = "<redacted>"
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """What is wrong at a path; it is sure where the keys of `about` have no mistake of their
-    own."""
+    """A mistake at a path; it is sure where the keys of `about` have no mistake of their own."""
 
     path: str
     message: str
@@ -52,8 +51,8 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
         yield from _of_segments(settings)
         if source.filter:
             follows = bool(target and target.stream_changes)
-            judged = follows or source.type == "alternator"
-            yield from _of_filter(source.filter, judged=judged)
+            evaluated = follows or source.type == "alternator"
+            yield from _of_filter(source.filter, evaluated=evaluated)
     if settings.savepoints:
         yield from _of_folder(settings.savepoints)
     for end in ("from_", "to"):
@@ -94,7 +93,7 @@ def _of_arn(name: str, side: SideSettings) -> Iterator[Contradiction]:
 
 def _of_streams(name: str, side: SideSettings) -> Iterator[Contradiction]:
     path = f"{name}.endpoint.streamsUrl"
-    named = isinstance(side.endpoint, SourceEndpoint) and side.endpoint.streams_url
+    named = isinstance(side.endpoint, SourceEndpointSettings) and side.endpoint.streams_url
     if named and side.type == "alternator":
         words = "is for type: dynamodb; Alternator has its streams where its tables are"
         yield Contradiction(path, words, (f"{name}.type", path))
@@ -125,7 +124,7 @@ def _of_client(path: str, endpoint: EndpointSettings) -> Iterator[Contradiction]
 
 
 def _of_tls(path: str, endpoint: EndpointSettings) -> Iterator[Contradiction]:
-    """What is asked of TLS where there is none."""
+    """TLS settings of an endpoint without TLS."""
     asked = {"caBundle": endpoint.ca_bundle, "insecureSkipVerify": endpoint.insecure_skip_verify}
     plain = [url for url in endpoint.contacts if not url.startswith("https://")]
     for key in [key for key, value in asked.items() if value and plain]:
@@ -158,7 +157,8 @@ def _has_port(host: str) -> bool:
 
 
 def _of_tables(source: SourceSettings, target: SideSettings) -> Iterator[Contradiction]:
-    """What is sure to be one table; where the accounts may differ, the tables are looked at."""
+    """Source and target that are sure to be one table; where the accounts may differ, `inspect`
+    compares the tables' ids."""
     places = [
         (
             side.table,
@@ -192,8 +192,9 @@ def _of_segments(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(path, why, about)
 
 
-def _of_filter(given: FilterSettings, *, judged: bool) -> Iterator[Contradiction]:
-    """What any server would refuse; where items are `judged` here, also what is not done here."""
+def _of_filter(given: FilterSettings, *, evaluated: bool) -> Iterator[Contradiction]:
+    """The mistakes that any server would refuse, and where items are `evaluated` here, what that
+    cannot do."""
     path = "source.filter"
     signs = [
         Contradiction(f"{path}.{key}.{name}", f"must begin with {sign}", (path,))
@@ -206,7 +207,7 @@ def _of_filter(given: FilterSettings, *, judged: bool) -> Iterator[Contradiction
         try:
             matcher(given.expression, given.names, given.values)
         except ExpressionError as error:
-            if isinstance(error, TooDeepError) and not judged:
+            if isinstance(error, TooDeepError) and not evaluated:
                 return
             read = f"{given.expression[:200]!r}"
             yield Contradiction(path, f"cannot be applied: {error}; it reads {read}", (path,))

@@ -38,7 +38,7 @@ DEFAULT_FOLDER: Final = "./savepoints"
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
-    """Where a service listens."""
+    """The address of a service."""
 
     host: str | None = key(host_name, "host name, with http:// or https:// before it")
     port: int | None = key(integer(1, 65535), "TCP port")
@@ -70,8 +70,8 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceEndpoint(EndpointSettings):
-    """Where a service that is read listens."""
+class SourceEndpointSettings(EndpointSettings):
+    """The address of a service that is read."""
 
     streams_url: str | None = key(
         base_url, "where DynamoDB Streams are, if not where AWS has them (VPC endpoints)"
@@ -88,7 +88,7 @@ class AssumeRoleSettings:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsSettings:
-    """How to sign requests; without this section AWS's default chain applies."""
+    """Credentials to sign requests with; without this section AWS's default chain applies."""
 
     access_key: str | None = key(text, "access key id")
     secret_key: str | None = key(text, "secret access key", secret=True)
@@ -99,7 +99,7 @@ class CredentialsSettings:
 
 @dataclass(frozen=True, slots=True)
 class FilterSettings:
-    """Which items to read, decided by the server, and which changes to follow, decided here."""
+    """A filter of items, applied by the server, and of changes, applied here."""
 
     expression: str = key(text, "FilterExpression", required=True)
     names: Mapping[str, str] = key(mapping(text), "ExpressionAttributeNames", default={})
@@ -110,7 +110,7 @@ class FilterSettings:
 
 @dataclass(frozen=True, slots=True)
 class AlternatorSettings:
-    """What only an Alternator cluster knows."""
+    """Settings of an Alternator cluster."""
 
     datacenter: str | None = key(text, "use only nodes of this datacenter")
     rack: str | None = key(text, "use only nodes of this rack")
@@ -143,7 +143,7 @@ class AlternatorSettings:
 
 @dataclass(frozen=True, slots=True)
 class SideSettings:
-    """What source and target have in common."""
+    """The settings that source and target have in common."""
 
     type: str = key(text, "kind of service", required=True)
     table: str = key(table_name, "table name, or ARN of a DynamoDB table", required=True)
@@ -164,7 +164,9 @@ class SideSettings:
 class SourceSettings(SideSettings):
     """The table to read."""
 
-    endpoint: SourceEndpoint | None = section(SourceEndpoint, "where to connect, if not AWS")
+    endpoint: SourceEndpointSettings | None = section(
+        SourceEndpointSettings, "where to connect, if not AWS"
+    )
     scan_segments: int | None = key(integer(1, 1_000_000), "segments of the parallel Scan")
     read_throughput: float | None = key(number(0.1), "read units per second for the whole run")
     throughput_read_percent: float = key(
@@ -211,7 +213,7 @@ class RenameSettings:
 
 @dataclass(frozen=True, slots=True)
 class SavepointsSettings:
-    """Where a run keeps what it did."""
+    """The folder of savepoints, and how often one is written."""
 
     path: str = key(local_path, "folder of savepoints and rejected items", default=DEFAULT_FOLDER)
     interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
@@ -225,7 +227,7 @@ class SavepointsSettings:
 
 @dataclass(frozen=True, slots=True)
 class ValidationSettings:
-    """How source and target are compared."""
+    """Settings of the comparison of source and target."""
 
     failures_to_fetch: int = key(integer(0), "most differences to print", default=100)
     floating_point_tolerance: float = key(number(0), "numbers this close are equal", default=0.0)
@@ -263,7 +265,7 @@ class SpoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class CutoverSettings:
-    """When the target counts as caught up."""
+    """The rule by which the target counts as caught up."""
 
     max_lag_seconds: float = key(
         number(0.1), "highest lag of a target that has caught up", default=5.0

@@ -37,7 +37,7 @@ def without_comments(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """What was hidden, as it was written."""
+    """A text with what was hidden in it, as it was written."""
     return text.translate(_SHOWN)
 
 

@@ -12,6 +12,7 @@ from alternator_migrate.config.variables import Filled, hidden, shown, without_c
 
 _YAMLS: Final = "tag:yaml.org,2002:"
 _TEXT: Final = f"{_YAMLS}str"
+# Aliases of aliases ("billion laughs") make a huge configuration of a few lines.
 _MOST_BY_ALIASES: Final = 100_000
 _UNREADABLE: Final = (
     yaml.YAMLError,
@@ -21,7 +22,7 @@ _UNREADABLE: Final = (
     OverflowError,
     RecursionError,
 )
-"""What PyYAML raises for hostile texts, beside its own errors."""
+"""Errors that PyYAML raises for hostile texts, beside its own."""
 
 
 class Unreadable(ValueError):
@@ -153,7 +154,7 @@ def plain_text(text: str) -> yaml.ScalarNode:
 
 
 def _weight(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many nodes a node is, each alias counted with all that it stands for; `known` keeps
+    """The number of nodes in a tree, each alias counted with all that it stands for; `known` keeps
     that of each."""
     if id(node) in known:
         if not known[id(node)]:

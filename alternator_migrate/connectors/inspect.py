@@ -21,8 +21,8 @@ _UNKNOWN_SIZE_SEGMENTS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found before anything is written: the source, the target's plan, the target
-    table if it exists, the segments to read, and what nobody may know (`unknown`)."""
+    """Both tables before anything is written: the source, the target's plan, the target table if it
+    exists, the segments to read, and notes on what could not be read (`unknown`)."""
 
     source: TableState
     plan: TargetPlan

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
-from alternator_migrate.config import Loaded, PortableConfig, Settings, literal_secrets, recipe
+from alternator_migrate.config import Loaded, PortableConfig, Settings, literal_secrets, portable
 from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.service import open_service
@@ -93,4 +93,4 @@ def portable_config(loaded: Loaded, scheduler: str | None) -> PortableConfig:
             "Write ${VAR} in the configuration and set that variable on the workers, or use a "
             "scheduler with tls://.",
         )
-    return recipe(loaded, with_secrets=True)
+    return portable(loaded, with_secrets=True)

@@ -9,7 +9,8 @@ from alternator_migrate.core.errors import UsageError
 
 
 async def settled(found: Inspection, target: Service) -> Inspection:
-    """What was found, with indexes before the data where the server cannot add them after it."""
+    """The inspection with `late` indexes made before the data where the server cannot add them
+    after it."""
     if found.existing or not found.plan.late or await _adds_indexes(target):
         return found
     return replace(found, plan=before_data(found.plan))

@@ -1,20 +1,19 @@
 """The file of rejected items, written and read again."""
 
-import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from alternator_migrate.core.durable import private_folder, replace_file, sync_folder
+from alternator_migrate.core.durable import replace_file
 from alternator_migrate.core.errors import BadAnswer, MigrateError, TooManyRejects, UsageError
+from alternator_migrate.core.jsonl_file import JsonlFile
 from alternator_migrate.core.model import Change, Item, Page, Position, Reject, Segment
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.items import lacks
 from alternator_migrate.dynamodb.values import canonical, canonical_key
 
-_LOOK_BACK: Final = 65_536
 _PREFIX: Final = "rejects_"
 
 
@@ -50,12 +49,13 @@ class RejectsFile:
 
     @property
     def count(self) -> int:
-        """How many items are refused still."""
+        """The number of items that are refused still."""
         return len(self._open) + self._lost
 
     @property
     def left(self) -> int:
-        """How many more may be refused, those included that are known and may come again."""
+        """The number of items that may yet be refused, those included that are known and may come
+        again."""
         return max(self._allowed - self.count, 0) + len(self._unmet)
 
     def keep(self, rejects: Sequence[Reject]) -> None:
@@ -119,13 +119,9 @@ class RejectsFile:
         self._open |= lines.keys()
 
     def _append(self, lines: bytes) -> None:
-        if self.path is None:
-            private_folder(self._folder)
-            path = str(self._folder / f"{_PREFIX}{int(time.time() * 1000)}.jsonl")
-            _append_durably(Path(path), lines)
-            self.path = path
-        else:
-            _append_durably(Path(self.path), lines)
+        path = self.path or str(self._folder / f"{_PREFIX}{int(time.time() * 1000)}.jsonl")
+        _file(Path(path)).append(lines, durable=True)
+        self.path = path
 
     def _move(self, gone: Collection[bytes]) -> None:
         """Add lines to the file of the settled ones, then leave them out of their own: a kill in
@@ -133,7 +129,8 @@ class RejectsFile:
         assert self.path  # noqa: S101 # there are open ones
         path = Path(self.path)
         lines = [*self._lines_of(path)]
-        _append_durably(_beside(path), b"".join(line for key, line in lines if key in gone))
+        settled = b"".join(line for key, line in lines if key in gone)
+        _file(_beside(path)).append(settled, durable=True)
         replace_file(path, b"".join(line for key, line in lines if key not in gone))
         self._open.difference_update(gone)
         self._settled.update(gone)
@@ -142,18 +139,14 @@ class RejectsFile:
         return (key for key, _ in self._lines_of(path))
 
     def _lines_of(self, path: Path) -> Iterator[tuple[bytes, bytes]]:
-        """The lines of a file, whole, each with its canonical key; one that nobody can read is
-        its own. What a kill left half written is none, and neither is an absent file."""
+        """The lines of a file, each with its canonical key; one that nobody can read is its own.
+        Half a line, as a kill leaves it, is none."""
         try:
-            text = path.read_bytes()
-        except FileNotFoundError:
-            return
+            for line in _file(path).lines():
+                if line.strip():
+                    yield key_of_line(line, self._key_names), line + b"\n"
         except OSError as error:
             raise self._unwritable(error) from error
-        whole, end, tail = text.rpartition(b"\n")
-        for line in [*(whole + end).splitlines(), *([tail] if _is_reject(tail) else [])]:
-            if line.strip():
-                yield key_of_line(line, self._key_names), line + b"\n"
 
     def _telling(self, work: Callable[[], None]) -> None:
         try:
@@ -183,35 +176,12 @@ def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
 
 
 def _beside(path: Path) -> Path:
-    """Where the settled ones of a rejects file are."""
+    """The file of the settled rejects of a rejects file."""
     return path.with_name(f"settled_{path.name.removeprefix(_PREFIX)}")
 
 
-def _append_durably(path: Path, lines: bytes) -> None:
-    """Append whole lines to a file, made if need be."""
-    is_new = not path.exists()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        size = os.fstat(descriptor).st_size
-        tail = _unended(descriptor, size)
-        if _is_reject(tail):
-            lines = b"\n" + lines
-        else:
-            size -= len(tail)
-        _write_whole(descriptor, lines, size)
-    finally:
-        os.close(descriptor)
-    if is_new:
-        sync_folder(path.parent)
-
-
-def _unended(descriptor: int, size: int) -> bytes:
-    """What stands after the last line end of a file of `size` bytes."""
-    tail, start = b"", size
-    while start and b"\n" not in tail:
-        begin = max(start - _LOOK_BACK, 0)
-        tail, start = os.pread(descriptor, start - begin, begin) + tail, begin
-    return tail.rpartition(b"\n")[2]
+def _file(path: Path) -> JsonlFile:
+    return JsonlFile(path, is_line=_is_reject)
 
 
 def _is_reject(line: bytes) -> bool:
@@ -220,20 +190,6 @@ def _is_reject(line: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _write_whole(descriptor: int, lines: bytes, size: int) -> None:
-    """Write and fsync `lines` behind `size` bytes; where that fails, the file ends there."""
-    os.ftruncate(descriptor, size)
-    os.lseek(descriptor, size, os.SEEK_SET)
-    left = memoryview(lines)
-    try:
-        while left:
-            left = left[os.write(descriptor, left) :]
-        os.fsync(descriptor)
-    except OSError:
-        os.ftruncate(descriptor, size)
-        raise
 
 
 _PAGE_ITEMS: Final = 1000
@@ -256,7 +212,7 @@ class RejectsSource:
 
     @property
     def count(self) -> int:
-        """How many items are to be sent."""
+        """The number of items to send."""
         return len(self._items)
 
     def once_each(self, names: Sequence[str]) -> dict[bytes, set[bytes]]:

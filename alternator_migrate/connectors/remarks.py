@@ -1,4 +1,4 @@
-"""What is said of the servers' own ways before a run: what they do not read, what they need."""
+"""Remarks before a run: settings that a server does not read, and what it needs."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,13 +9,13 @@ _TABLETS: Final = "system:initial_tablets"
 
 
 def of_servers(pair: Pair) -> Iterator[str]:
-    """What both servers do otherwise than the configuration says."""
+    """Settings of both sides that their servers do not follow."""
     yield from pair.source.remarks
     yield from pair.target.remarks
 
 
 def way_back(pair: Pair) -> Iterator[str]:
-    """What a new table needs so that changes can be followed back from it later."""
+    """Remarks on what a new table needs so that changes can be followed back from it later."""
     tags = pair.inspection.plan.spec.tags
     makes = pair.target.options and pair.inspection.existing is None
     if makes and _TABLETS not in tags:
@@ -27,7 +27,7 @@ def way_back(pair: Pair) -> Iterator[str]:
 
 
 def notes(pair: Pair) -> Iterator[str]:
-    """What a person should know before a run: what is dropped or widened, and the pace."""
+    """Remarks before a run: what is dropped or widened, and the pace."""
     for note in (*pair.inspection.plan.notes, *pair.inspection.unknown):
         yield f"note: {note}"
     for text in of_servers(pair):
@@ -43,7 +43,7 @@ def notes(pair: Pair) -> Iterator[str]:
 
 
 def ttl_text(pair: Pair) -> str:
-    """What comes of a TTL that only the target has."""
+    """The warning about a TTL that only the target has."""
     return (
         f"the target expires items by {pair.inspection.foreign_ttl!r}, which the source does not: "
         "it deletes items that the source keeps"

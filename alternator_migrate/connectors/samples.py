@@ -1,4 +1,4 @@
-"""What a look into the tables tells before a run: a page of each at most."""
+"""Samples of the tables before a run: a page of each at most."""
 
 from typing import Final
 

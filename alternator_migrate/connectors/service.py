@@ -1,4 +1,4 @@
-"""Joinery of one side: from its settings to an open control plane and data plane."""
+"""Opens one side from its settings: control plane and data plane."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,7 +12,7 @@ from alternator_migrate.config import (
     AlternatorSettings,
     EndpointSettings,
     SideSettings,
-    SourceEndpoint,
+    SourceEndpointSettings,
 )
 from alternator_migrate.core.errors import (
     Retryable,
@@ -33,6 +33,7 @@ from alternator_migrate.dynamodb.session import Account, Login, open_control, si
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.unread import keep_unread
 
+# For probes of nodes and single requests beside the slots of readers and writers.
 _SPARE_CONNECTIONS: Final = 4
 _UNPACKED: Final = (
     "the {role} does not read compressed requests: they are sent as they are ({role}.compression: "
@@ -56,7 +57,7 @@ class Service:
 
     @property
     def dialect(self) -> Dialect:
-        """What this kind of server takes."""
+        """The dialect of this server."""
         return ALTERNATOR if self.options else DYNAMODB
 
     async def watch(self) -> None:
@@ -129,7 +130,7 @@ async def _streams_url(
 ) -> str | None:
     """Where the streams of a table at `url` are, if not there: where the configuration or AWS's
     settings say, else where AWS has them."""
-    given = side.endpoint.streams_url if isinstance(side.endpoint, SourceEndpoint) else None
+    given = side.endpoint.streams_url if isinstance(side.endpoint, SourceEndpointSettings) else None
     if given or side.type == "alternator":
         return given
     if account.streams and account.streams != account.url:
@@ -164,7 +165,8 @@ async def _open_lane(
 
 
 async def _first_answer(role: str, lane: HttpClient) -> tuple[int, bytes, float | None]:
-    """What the first contact node that can be reached says to /localnodes."""
+    """The status, body and clock skew of /localnodes from the first contact node that can be
+    reached."""
     failures = []
     for url in lane.nodes.contacts:
         try:
@@ -212,7 +214,7 @@ async def _reads_packed(lane: HttpClient, table: str) -> bool:
 
 
 def _unused(role: str, side: SideSettings) -> Iterator[str]:
-    """What is said of a section that is not needed for this server."""
+    """A remark on a section that this server does not need."""
     if side.alternator:
         yield (
             f"{role}.alternator counts for connections only: no Alternator answers at the {role}"

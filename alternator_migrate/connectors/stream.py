@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from alternator_migrate.connectors.stream_traits import READ_SECONDS, Manner, manner_of
+from alternator_migrate.connectors.stream_traits import READ_SECONDS, StreamTraits, traits_of
 from alternator_migrate.core.errors import (
     FOLLOW_ANEW,
     AnswerTooLarge,
@@ -65,10 +65,10 @@ class StreamSource:
         absent_seconds: float = _ABSENT_SECONDS,
     ) -> None:
         self._calls = _Calls(lane, arn, retry)
-        self._arn, self._manner = arn, manner_of(arn)
-        self.delay, self.skew = self._manner.delay, self._manner.skew
+        self._arn, self._traits = arn, traits_of(arn)
+        self.delay, self.skew = self._traits.delay, self._traits.skew
         self._idle_seconds, self._absent_seconds = idle_seconds, absent_seconds
-        self._read = stream_wire.record_reader(table, self._manner.remedy)
+        self._read = stream_wire.record_reader(table, self._traits.remedy)
         self._open = 0
 
     async def shards(self) -> Sequence[Shard]:
@@ -85,7 +85,7 @@ class StreamSource:
             if page.last == start:
                 raise MigrateError(f"the list of shards does not advance beyond {start}")
             start = page.last
-            if self._manner.limited:
+            if self._traits.limited:
                 await asyncio.sleep(_LIST_SECONDS)
 
     async def changes(
@@ -93,7 +93,7 @@ class StreamSource:
     ) -> AsyncGenerator[ChangePage, None]:
         """The changes of `shard` after the sequence number `after`; see `ChangeSource`."""
         clock = asyncio.get_running_loop().time
-        reader = _Reader(self._calls, self._manner, self._read, shard, after)
+        reader = _Reader(self._calls, self._traits, self._read, shard, after)
         self._open += 1
         try:
             while True:
@@ -111,11 +111,11 @@ class StreamSource:
 
     def _spacing(self, page: ChangePage, *, full: bool) -> float:
         """Seconds from the beginning of a read to that of the next."""
-        if full and not self._manner.limited:
+        if full and not self._traits.limited:
             return 0.0
         if page.at_tip and not page.changes:
             often = min(self._open / _IDLE_READS_PER_SECOND, self._idle_seconds)
-            return max(self._manner.idle, often * random.uniform(0.8, 1.0))  # noqa: S311 # spreads reads
+            return max(self._traits.idle, often * random.uniform(0.8, 1.0))  # noqa: S311 # spreads reads
         return READ_SECONDS
 
     async def _beyond(
@@ -157,7 +157,7 @@ class StreamSource:
         """An empty page in the place of changes that are gone, where the time for which changes
         are kept says that all were made before `fresh`; the next one begins with what is left, or
         the shard has ended where it is gone itself. Raises the error where they may be needed."""
-        kept = self._manner.kept - self._manner.skew - _SLACK_SECONDS
+        kept = self._traits.kept - self._traits.skew - _SLACK_SECONDS
         if watermark is None or time.time() - watermark > kept:
             raise error
         return reader.begin_anew(ended=error.absent)
@@ -169,12 +169,12 @@ class _Reader:
     def __init__(
         self,
         calls: "_Calls",
-        manner: Manner,
+        traits: StreamTraits,
         read: stream_wire.RecordReader,
         shard: str,
         position: str | None,
     ) -> None:
-        self._calls, self._manner, self._read = calls, manner, read
+        self._calls, self._traits, self._read = calls, traits, read
         self._shard, self._position = shard, position
         self._iterator: str | None = None
         self._from_oldest = False
@@ -189,9 +189,9 @@ class _Reader:
             try:
                 return await self._page()
             except AnswerTooLarge:
-                if self._limit <= self._manner.fewest:
+                if self._limit <= self._traits.fewest:
                     raise
-                self._limit = self._manner.fewest
+                self._limit = self._traits.fewest
             except ServerRefused as error:
                 self._expiries += 1
                 if error.code != _EXPIRED or self._expiries > _EXPIRIES:
@@ -220,7 +220,7 @@ class _Reader:
         if answer.changes:
             self._position = answer.changes[-1].sequence
         stands_still = asked == answer.iterator and not answer.changes
-        most = min(self._manner.empty_at_tip, _EMPTY_ONCE_AT_TIP if self._was_at_tip else _RECORDS)
+        most = min(self._traits.empty_at_tip, _EMPTY_ONCE_AT_TIP if self._was_at_tip else _RECORDS)
         enough = self._empty >= most
         ended = self._has_ended(answer)
         tip = stands_still or (enough and not self.full)
@@ -234,7 +234,7 @@ class _Reader:
         self._empty = 0 if count else self._empty + 1
         if count:
             fitting = _PAGE_BYTES * count // size
-            self._limit = max(self._manner.fewest, min(_RECORDS, fitting))
+            self._limit = max(self._traits.fewest, min(_RECORDS, fitting))
 
     def _has_ended(self, answer: stream_wire.Records) -> bool:
         """Whether the shard is closed and read: a fresh iterator must say so as well, because

@@ -1,4 +1,4 @@
-"""How the streams of DynamoDB, DynamoDB Local and Alternator are read: what differs, as values.
+"""Traits of the streams of DynamoDB, DynamoDB Local and Alternator, as values.
 
 The times of DynamoDB Local are whole minutes. Alternator shows a change ten seconds after it is
 made.
@@ -26,12 +26,13 @@ _SQUASHED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How a server's streams are read: `limited` to five reads a second and shard, which all its
-    readers share, and ten of the list; how many empty answers in a row are the tip (0: any answer
-    that was not cut is); the lowest Limit for answers that would be too large; seconds between
-    reads of an idle shard; for how many seconds changes are `kept`, where that can be relied on;
-    delay and skew as in `ChangeSource`; the remedy where a record contradicts itself."""
+class StreamTraits:
+    """Traits of a server's streams: `limited` to five reads a second and shard, which all its
+    readers share, and ten of the list; the number of empty answers in a row at the tip (0: any
+    answer that was not cut is the tip); the lowest Limit for answers that would be too large;
+    seconds between reads of an idle shard; for how many seconds changes are `kept`, where that can
+    be relied on; delay and skew as in `ChangeSource`; the remedy where a record contradicts
+    itself."""
 
     limited: bool
     empty_at_tip: int
@@ -43,23 +44,23 @@ class Manner:
     remedy: str = stream_wire.REMEDY
 
 
-_DYNAMODB: Final = Manner(
+_DYNAMODB: Final = StreamTraits(
     limited=True, empty_at_tip=10, fewest=_FEWEST, idle=0.5, kept=KEPT_SECONDS
 )
-_DYNAMODB_LOCAL: Final = Manner(limited=False, empty_at_tip=0, fewest=50)
+_DYNAMODB_LOCAL: Final = StreamTraits(limited=False, empty_at_tip=0, fewest=50)
 # Alternator hands out no part of a batch of 100 changes: a lower Limit would stand still.
-ALTERNATOR: Final = Manner(
+ALTERNATOR: Final = StreamTraits(
     limited=False, empty_at_tip=10, fewest=128, delay=10.0, skew=inf, remedy=_SQUASHED
 )
 
 
 def shown_late(arn: str) -> float:
-    """By how many seconds a stream of this ARN shows changes late."""
-    return manner_of(arn).delay
+    """The seconds by which a stream of this ARN shows changes late."""
+    return traits_of(arn).delay
 
 
 def squash_warning(isolation: str | None, arn: str) -> str | None:
-    """What to know before an Alternator's table is followed whose tag says this `isolation`; None
+    """The warning before an Alternator's table is followed whose tag has this `isolation`; None
     where its stream (`arn`, "" without one) has every change, as since ScyllaDB 2026.2."""
     if arn.startswith("arn:") or (isolation is not None and isolation not in _ALWAYS):
         return None
@@ -71,8 +72,8 @@ def squash_warning(isolation: str | None, arn: str) -> str | None:
     )
 
 
-def manner_of(arn: str) -> Manner:
-    """How the server is read that gave its stream this ARN."""
+def traits_of(arn: str) -> StreamTraits:
+    """The traits of the server that gave its stream this ARN."""
     if ":ddblocal:" in arn:
         return _DYNAMODB_LOCAL
     if not arn.startswith("arn:") or arn.endswith("_scylla_cdc_log") or "_scylla_cdc_log/" in arn:

@@ -22,9 +22,9 @@ _TAG_VALUE: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class TargetPlan:
-    """What to create, and what a person should know: `notes` tells each thing that is dropped
-    or widened; `late` are the indexes to build after the data; `expires` is the attribute by
-    which the source expires items, under the target's name, whether that is copied or not."""
+    """The table to create. `notes` tells each thing that is dropped or widened; `late` are the
+    indexes to build after the data; `expires` is the attribute by which the source expires items,
+    under the target's name, whether that is copied or not."""
 
     spec: TableSpec
     late: tuple[Index, ...] = ()
@@ -44,7 +44,7 @@ def plan_target(
     extra_tags: Tags,
     indexes: Literal["before", "after", "skip"],
 ) -> TargetPlan:
-    """The target table for `source` under a target's dialect and the user's wishes.
+    """The target table for `source` under a target's dialect and the settings.
 
     Raises `UsageError` where the target cannot have the table at all.
     """
@@ -53,8 +53,8 @@ def plan_target(
     _check_name_and_keys(spec, dialect)
     kept, index_notes = _indexes_for(spec, dialect)
     notes += index_notes
-    kept, wish_notes = _indexes_wished(kept, indexes)
-    notes += wish_notes
+    kept, index_notes = _indexes_asked_for(kept, indexes)
+    notes += index_notes
     tags, tag_notes = _tags_for(spec.tags if copy_tags else {}, extra_tags, dialect)
     notes += tag_notes
     throughput = _throughput_for(spec, billing_mode)
@@ -156,11 +156,11 @@ def _indexes_for(spec: TableSpec, dialect: Dialect) -> tuple[list[Index], list[s
     return kept, notes
 
 
-def _indexes_wished(
+def _indexes_asked_for(
     indexes: list[Index], asked: Literal["before", "after", "skip"]
 ) -> tuple[list[Index], list[str]]:
-    """What a user's wish leaves of them. It is for global indexes: a local one is made with its
-    table or never."""
+    """The indexes that the setting leaves, with notes. It is for global indexes: a local one is
+    made with its table or never."""
     if asked == "before":
         return indexes, []
     notes = [
@@ -269,8 +269,8 @@ async def prepare_target(table: Table, plan: TargetPlan, existing: TableState | 
 
 
 def lacking(plan: TargetPlan, existing: TableState) -> list[str]:
-    """What `plan` has beyond what makes a table fit, and an existing one has not: what comes after
-    the data, and tags."""
+    """The parts of `plan` that an existing table may lack and has not: what comes after the data,
+    and tags."""
     there = {index.name for index in existing.spec.indexes}
     lacks = [f"index {index.name}" for index in plan.late if index.name not in there]
     wanted = plan.spec.ttl_attribute
@@ -298,8 +298,7 @@ async def check_empty(table: Table, existing: TableState | None) -> None:
 
 
 async def what_stays(table: Table, existing: TableState | None) -> list[str]:
-    """What a copy into a target table that holds items leaves there, to be told; nothing without
-    any."""
+    """Notes on the items that a copy leaves in a target table that holds some; none without any."""
     held = "held"
     try:
         holds_items = existing is not None and await table.holds_items()
@@ -321,12 +320,12 @@ def check_existing(plan: TargetPlan, existing: TableState) -> None:
 
 
 def _remedy(plan: TargetPlan, existing: TableState) -> str:
-    """What to do about an existing table that does not fit: indexes may be left out where only
-    global ones are at fault, and made later where they are absent."""
+    """The remedy for an existing table that does not fit: indexes may be left out where only global
+    ones are at fault, and made later where they are absent."""
     spec = plan.spec
     local = [index for index in spec.indexes if index.local]
     if table_schema.differences(spec.with_indexes(local), existing.spec):
         return "Delete it, or choose another target.table."
     absent = not table_schema.differences(spec, existing.spec, spec.indexes)
-    wishes = "after or skip" if absent else "skip"
-    return f"Delete it, choose another target.table, or set target.indexes to {wishes}."
+    choices = "after or skip" if absent else "skip"
+    return f"Delete it, choose another target.table, or set target.indexes to {choices}."

@@ -6,6 +6,7 @@ __all__ = [
     "counts",
     "durable",
     "errors",
+    "jsonl_file",
     "limiter",
     "model",
     "outage",

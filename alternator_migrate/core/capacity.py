@@ -10,12 +10,12 @@ PAGE_BYTES: Final = 2**20
 
 
 def read_bytes(*, consistent: bool) -> float:
-    """How many bytes of a Scan a read unit pays for."""
+    """The bytes of a Scan that one read unit pays for."""
     return CONSISTENT_READ_BYTES if consistent else EVENTUAL_READ_BYTES
 
 
 def write_units(items: int, size: int) -> float:
-    """What writing so many items, of `size` bytes together, costs at the least."""
+    """The least units that writing so many items, of `size` bytes together, takes."""
     return max(float(items), size / WRITE_BYTES)
 
 

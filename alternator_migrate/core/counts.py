@@ -66,7 +66,7 @@ class Counts(Sum):
 
 @dataclass(frozen=True, slots=True)
 class ValidationCounts(Sum):
-    """What a validation found: `compared` items of the source, differences by kind, and how many
+    """The counts of a validation: `compared` items of the source, differences by kind, and how many
     of these are repaired."""
 
     compared: int = 0

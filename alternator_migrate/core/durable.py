@@ -1,4 +1,4 @@
-"""What a crash of the machine must not undo, and what nobody but its owner may read."""
+"""Files that survive a crash of the machine, readable by their owner only."""
 
 import errno
 import os

@@ -29,7 +29,7 @@ FOLLOW_ANEW: Final = (
     "the rest equal with `validate --repair --delete-extra`; or, and where the copy was not "
     "complete, empty the target and copy anew with `run --fresh`."
 )
-"""What to do when changes are lost, in this order: what is made meanwhile is followed."""
+"""The remedy when changes are lost, in this order: changes made meanwhile are followed."""
 NO_CERTIFICATE: Final = (
     "Set endpoint.caBundle (for AWS itself AWS_CA_BUNDLE) to the CA's PEM file, or "
     "endpoint.insecureSkipVerify."
@@ -78,7 +78,7 @@ def _rebuilt(
 
 
 def first_of(failure: BaseException) -> MigrateError:
-    """The first error of the house in a failure, which may be a group; others are raised."""
+    """The first error of this package in a failure, which may be a group; others are raised."""
     if isinstance(failure, MigrateError):
         return failure
     if not isinstance(failure, BaseExceptionGroup):
@@ -166,7 +166,7 @@ class OutOfTime(MigrateError):
 
 
 class BadAnswer(MigrateError):
-    """The server's answer breaks the API's promise; repeating would not mend it."""
+    """The server's answer breaks the API's promise; repeating would not help."""
 
 
 class AnswerTooLarge(BadAnswer):

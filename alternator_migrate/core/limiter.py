@@ -1,4 +1,4 @@
-"""How many batches to write at once: as many as the target can take without queueing them.
+"""A limit of batches written at once: as many as the target can take without queueing them.
 
 Alternator does not throttle, it slows down. The rule is that of BBR (Cardwell et al., "BBR:
 Congestion-Based Congestion Control", 2016) with batches for packets: the target holds
@@ -15,7 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+# Twelve rounds of 0.25 s: a throughput that no longer holds is forgotten after three seconds.
 _ROUND_SECONDS: Final = 0.25
+# As in BBR: the start doubles until three rounds in turn bring no growth worth the name.
 _GAIN: Final = 1.5
 _STARTUP_GAIN: Final = 2.0
 _GROWTH: Final = 1.2

@@ -130,8 +130,8 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one BatchWriteItem may carry: items, and bytes of items (a single item may
-    exceed `size`; nothing may exceed the 16 MB of a request)."""
+    """The largest BatchWriteItem: items, and bytes of items (a single item may exceed `size`;
+    nothing may exceed the 16 MB of a request)."""
 
     items: int
     size: int = 1_100_000
@@ -170,8 +170,8 @@ KEPT_SECONDS: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Concurrency:
-    """How many segments are read at once, how many batches are written at once at the most, and
-    how many bytes may wait between the two."""
+    """The number of segments read at once, the most batches written at once, and the most bytes
+    that wait between the two."""
 
     readers: int = 16
     writers: int = 64

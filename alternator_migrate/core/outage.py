@@ -1,4 +1,4 @@
-"""What keeps requests from being answered: told at once and at each change, not at each failure."""
+"""Outages: told at once and at each change, not at each failure."""
 
 import logging
 import re
@@ -79,7 +79,8 @@ class Trouble:
 
     @property
     def reason(self) -> str:
-        """What a request has been repeated for, for some seconds now; "" where there is none."""
+        """The reason for which a request has been repeated for some seconds now; "" where there is
+        none."""
         now = self._clock()
         oldest = min(self._pending, key=lambda each: each.end, default=None)
         if oldest is None or now - oldest.began < _LASTING_SECONDS:

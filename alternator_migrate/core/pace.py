@@ -7,12 +7,14 @@ from contextlib import suppress
 
 from alternator_migrate.core.retry import Retry
 
+# Four rounds after a cut the rate is what it was: 0.7 * 1.1**4 = 1.02.
 _CUT = 0.7
 _SHARE = 0.1
 _REMEMBERED = 60
 _ROUND_SECONDS = 1.0
 _RECOVERY_PER_SECOND = 1.1
 _TOLD_SECONDS = 5.0
+# By then every rate is back; 1.1 to the power of a few hours is beyond a float.
 _LONGEST_RECOVERY = 600.0
 
 

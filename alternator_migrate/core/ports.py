@@ -21,7 +21,7 @@ from alternator_migrate.core.state import CopyState, ValidationState
 
 
 class Source(Protocol):
-    """Where items are read."""
+    """Reads the items of a table."""
 
     def pages(self, segment: Segment, position: Position | None) -> AsyncGenerator[Page, None]:
         """The pages of a segment from `position` (None: its start), to its end.
@@ -33,7 +33,7 @@ class Source(Protocol):
 
 
 class ChangeSource(Protocol):
-    """Where changes are read.
+    """Reads the changes of a stream.
 
     A change is shown up to `delay` seconds after it is made; its time may differ from this
     machine's by `skew` seconds at the most.
@@ -85,11 +85,11 @@ class Stream(Protocol):
 
 
 class Target(Protocol):
-    """Where items are written."""
+    """Writes items."""
 
     @property
     def limits(self) -> Limits:
-        """What a batch may carry now; a server's answer may lower it."""
+        """The limits of a batch now; a server's answer may lower them."""
         ...
 
     async def write(self, batch: Batch) -> Sequence[Reject]:
@@ -117,7 +117,7 @@ class Target(Protocol):
 
 
 class Lookup(Protocol):
-    """Where items are looked up by their keys, strongly consistent."""
+    """Looks items up by their keys, strongly consistent."""
 
     async def get(self, keys: Sequence[bytes]) -> Sequence[Item]:
         """The items of those `keys` that are there now, in any order; keys are JSON objects with
@@ -126,7 +126,7 @@ class Lookup(Protocol):
 
 
 class Repairer(Protocol):
-    """What makes the target like the source where the two differ."""
+    """Makes the target like the source where the two differ."""
 
     async def repair(self, findings: Sequence[Difference]) -> Sequence[Difference]:
         """Repair what may be repaired: the same findings, each `repaired` if both sides were
@@ -135,7 +135,7 @@ class Repairer(Protocol):
 
 
 class FindingSink(Protocol):
-    """Where findings are kept."""
+    """Keeps findings."""
 
     def keep(self, findings: Sequence[Difference]) -> None:
         """Append `findings`. Raises `MigrateError`."""
@@ -143,7 +143,7 @@ class FindingSink(Protocol):
 
 
 class RejectSink(Protocol):
-    """Where refused items are kept."""
+    """Keeps refused items."""
 
     @property
     def path(self) -> str | None:
@@ -152,7 +152,7 @@ class RejectSink(Protocol):
 
     @property
     def left(self) -> int:
-        """How many more are allowed."""
+        """The number of items that may yet be refused."""
         ...
 
     def keep(self, rejects: Sequence[Reject]) -> None:
@@ -161,16 +161,16 @@ class RejectSink(Protocol):
 
 
 class RejectTally(RejectSink, Protocol):
-    """Where the refused items of a whole migration are kept, and counted."""
+    """Keeps the refused items of a whole migration, and counts them."""
 
     @property
     def count(self) -> int:
-        """How many items are refused still."""
+        """The number of items that are refused still."""
         ...
 
 
 class RejectBook(Protocol):
-    """Where refused changes are kept, until newer ones of their keys come."""
+    """Keeps refused changes until newer ones of their keys come."""
 
     def keep(self, rejects: Sequence[Reject]) -> None:
         """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
@@ -182,7 +182,7 @@ class RejectBook(Protocol):
 
 
 class SavepointKeeper(Protocol):
-    """Where a run keeps what it did."""
+    """Keeps the state of a run."""
 
     @property
     def path(self) -> str | None:
@@ -203,7 +203,7 @@ class SavepointKeeper(Protocol):
 
 
 class ValidationKeeper(Protocol):
-    """Where a validation keeps what it did."""
+    """Keeps the state of a validation."""
 
     async def save_comparison(self, comparison: ValidationState, status: str) -> None:
         """Write a savepoint durably. Raises `MigrateError` where that fails."""

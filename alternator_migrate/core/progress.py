@@ -53,7 +53,7 @@ class Progress:
     `state` is what is going on ("copying", "building index by-city", ...), `paced` why it is
     slower than it could be, or "". `expected` is the server's own, stale, item count; `speed` is
     in items a second, of what this run has copied or compared. In the phase "Validate" `examined`
-    and `expected` count the items of both sides; `verdict` is None where nothing was validated.
+    and `expected` count the items of both sides; `validated` is None where nothing was validated.
     """
 
     source: str
@@ -89,8 +89,8 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """How much is done, 0 to 1: by items, or by segments where the expected count is
-        absent or already passed; all of it where only changes are followed."""
+        """The share that is done, 0 to 1: by items, or by segments where the expected count is
+        absent or already passed; 1 where only changes are followed."""
         whole = self.segments_done == self.segments_total
         if whole and (self.segments_total or self.changes):
             return 1.0

@@ -22,7 +22,7 @@ def on_loop(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes event loops."""
+    """The maker of event loops: uvloop's where there is one."""
     if sys.platform == "win32":
         return asyncio.new_event_loop
     import uvloop  # noqa: PLC0415 # absent on Windows
@@ -42,7 +42,8 @@ _CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_cores() -> int:
-    """How many cores this process may use: those it is bound to, within its container's quota."""
+    """The number of cores this process may use: those it is bound to, within its container's
+    quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         quota, period = _CPU_QUOTA.read_text().split()

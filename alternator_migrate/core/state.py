@@ -14,9 +14,9 @@ target, or nowhere any more because the stream is being disabled at the end, or 
 
 @dataclass(frozen=True, slots=True)
 class SpoolState:
-    """What of a spool is durable: `folder` is its name beside the savepoints; `files` has for
-    each part its generation and length in bytes, `replayed` how far it was applied; `changes`
-    wait in it."""
+    """The durable part of a spool: `folder` is its name beside the savepoints; `files` has for each
+    part its generation and length in bytes, `replayed` how far it was applied; `changes` wait in
+    it."""
 
     folder: str
     files: Mapping[int, tuple[int, int]] = field(default_factory=dict)
@@ -26,12 +26,12 @@ class SpoolState:
 
 @dataclass(frozen=True, slots=True)
 class FollowState:
-    """How far a table's stream was dealt with: what a savepoint keeps.
+    """Following as a savepoint keeps it.
 
     `shards` has the sequence number to go on after for each shard not done (None: from its
     oldest change), `ended` the shards that are done. `enabled_here` says that this tool enabled
     the stream, or, with an `arn` of "", that it was about to; `snapshot` that a copy goes with it.
-    Following begins with what was made at `placed_at`, and was dealt with up to `fresh_at` (epoch
+    Following begins with what was made at `placed_at`, and was handled up to `watermark` (epoch
     seconds; both are 0 before the place is known). `lag` was that of live following, seconds.
     """
 
@@ -53,7 +53,7 @@ ValidationStage: TypeAlias = Literal["digests", "details"]
 
 @dataclass(frozen=True, slots=True)
 class CopyState:
-    """How far a table's copy is acknowledged: what a savepoint keeps.
+    """The acknowledged part of a table's copy, as a savepoint keeps it.
 
     `positions` has the key to go on after for each segment begun and not done; the counts are
     those of wholly acknowledged pages before these positions, and so always accounted for.
@@ -84,7 +84,7 @@ class CopyState:
 
 @dataclass(frozen=True, slots=True)
 class ValidationState:
-    """How far a validation is: what its savepoint keeps.
+    """A validation as its savepoint keeps it.
 
     In the stage "digests" both sides are read once, and `digests` is the state of their sums; in
     "details" items are looked up one by one, in the buckets that differ by `digests`, or all of

@@ -12,10 +12,10 @@ T = TypeVar("T")
 async def stopped_by(
     stop: asyncio.Event, work: Coroutine[Any, Any, T], grace: float
 ) -> T | MigrateError | None:
-    """The result of `work`, or the first error of the house that it raised.
+    """The result of `work`, or the first `MigrateError` that it raised.
 
     Once `stop` is set, which `work` may know of, it has `grace` seconds left; None where it had to
-    be cancelled then. Raises what is not of the house.
+    be cancelled then. Raises any other exception.
     """
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(stop.wait())

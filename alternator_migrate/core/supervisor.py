@@ -1,4 +1,4 @@
-"""How every long piece of work is done: beside its display and its savepoint clock, stoppable."""
+"""Runs a long piece of work beside its display and its savepoint clock, stoppable."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -14,6 +14,7 @@ Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
 Save = Callable[[str], Coroutine[Any, Any, None]]
 """Writes a savepoint with a status. Raises `MigrateError`."""
 GRACE_SECONDS: Final = 4.0
+"""Seconds for the work under way once a run is to stop; slices have less, to report in time."""
 
 
 class Supervisor:

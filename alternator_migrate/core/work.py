@@ -41,13 +41,13 @@ class Slice(Generic[P]):
 
     @property
     def positions(self) -> Mapping[int, Position]:
-        """Where to go on in the segments that were begun."""
+        """The positions in the segments that were begun."""
         return {index: place for index, place in self.places.items() if place is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class LiveStats(Sum):
-    """What slices under way have done so far. It is shown, and counts for nothing."""
+    """Figures of slices under way. They are shown, and count for nothing."""
 
     segments_done: int = 0
     items: Counts = field(default_factory=Counts)
@@ -65,7 +65,7 @@ class LiveStats(Sum):
 
 @dataclass(frozen=True, slots=True)
 class SliceResult(Generic[K]):
-    """What became of a slice.
+    """The result of a slice.
 
     `state` says how far its segments are settled, and counts only what this slice added;
     `kept` is what its work found on the way (rejected items, ...), None where it did not begin;
@@ -92,11 +92,11 @@ class Work(Protocol[P_co, K]):
 
     @property
     def params(self) -> P_co:
-        """What a slice that is sent now has to know."""
+        """The parameters of a slice that is sent now."""
         ...
 
     def position(self, segment: int) -> Position | None:
-        """Where to go on in a segment."""
+        """The position in a segment; None at its beginning."""
         ...
 
     async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
@@ -110,22 +110,22 @@ class Work(Protocol[P_co, K]):
 
 
 class SliceWork(Protocol[K_co]):
-    """What a worker does over the segments of one slice, with an account of its own."""
+    """Work over the segments of one slice on a worker, with an account of its own."""
 
     async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
         """Do it; see `Work.here`."""
         ...
 
     def state(self) -> CopyState:
-        """How far the segments are settled by now."""
+        """The settled part of the segments by now."""
         ...
 
     def kept(self) -> K_co:
-        """What was found on the way by now."""
+        """The rejects or differences found by now."""
         ...
 
     def live_stats(self) -> LiveStats:
-        """What is done by now, the retries and what paces it aside."""
+        """The figures by now, without the retries and the reason of the pace."""
         ...
 
 
@@ -149,7 +149,7 @@ class SliceRun(Generic[P, K]):
         await self._work.here(self._piece.segments, stop)
 
     def live_stats(self) -> LiveStats:
-        """What is done by now."""
+        """The figures by now."""
         retries, throttled = self._repeated()
         return replace(
             self._work.live_stats(),
@@ -159,7 +159,7 @@ class SliceRun(Generic[P, K]):
         )
 
     def result(self) -> SliceResult[K]:
-        """What is settled by now, also after a failure or a cancellation."""
+        """The settled part by now, also after a failure or a cancellation."""
         retries, throttled = self._repeated()
         state, kept = self._work.state(), self._work.kept()
         return SliceResult(state, kept, retries, throttled, reasons(self._paces, self._retry))
@@ -170,7 +170,7 @@ class SliceRun(Generic[P, K]):
 
 
 class WorkerSession(Protocol):
-    """What a worker has open for a job: one slice at a time is done on it."""
+    """The open connections of a worker for a job; one slice at a time is done on them."""
 
     def begin(self, piece: Slice[Any]) -> SliceRun[Any, Any]:
         """Take up a slice."""
@@ -178,11 +178,11 @@ class WorkerSession(Protocol):
 
 
 class Job(Protocol):
-    """What workers of a run need to know. It can be pickled, and its repr tells no secret."""
+    """The job of a run's workers. It can be pickled, and its repr tells no secret."""
 
     @property
     def key(self) -> str:
-        """What tells this run's job from all others."""
+        """The identity of this run's job."""
         ...
 
     def check(self) -> None:
@@ -202,10 +202,10 @@ class Engine(Protocol):
     ) -> None:
         """Do `work` over `segments`; once `stop` is set, what is under way only.
 
-        Returns when no worker does anything any more. Raises an exception (group) of the house.
+        Returns when no worker does anything any more. Raises `MigrateError` or an exception group.
         """
         ...
 
     def live_stats(self) -> LiveStats:
-        """What workers have done that `work` does not know yet, and the retries of all."""
+        """Figures of the workers that `work` does not have yet, and the retries of all."""
         ...

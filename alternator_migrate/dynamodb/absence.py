@@ -1,4 +1,4 @@
-"""What to say of a table that is not there: where it was looked for, and what is there instead."""
+"""The error for a table that is absent: where it was looked for, and what is there instead."""
 
 import asyncio
 import difflib

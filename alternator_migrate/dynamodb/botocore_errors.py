@@ -1,4 +1,4 @@
-"""botocore's errors in the words of this house, each with the remedy that fits it."""
+"""botocore's errors as this package's, each with the remedy that fits it."""
 
 import json
 from typing import Final
@@ -48,8 +48,8 @@ ODD: Final = (
     RuntimeError,
     EOFError,
 )
-"""What botocore lets fall where files, programs and services of credentials hold something else
-than they should."""
+"""Exceptions that botocore lets through where files, programs and services of credentials hold
+something else than they should."""
 _TRANSIENT: Final = boto.ConnectionError | boto.HTTPClientError
 _BY_TYPE: Final[dict[type[boto.BotoCoreError], str]] = {
     boto.InvalidRegionError: "Check `region`: letters, digits and hyphens, such as eu-west-1.",
@@ -70,7 +70,7 @@ _BY_TYPE: Final[dict[type[boto.BotoCoreError], str]] = {
 
 
 class refusing:  # noqa: N801 # reads as a statement: `with refusing("CreateTable"):`
-    """A context that tells botocore's errors in the words of this house.
+    """A context that raises botocore's errors as this package's.
 
     A server's answer becomes `ServerRefused`, missing credentials and regions `UsageError`,
     and a service that cannot be reached `MigrateError`. `remedy` is for what has none of its own.
@@ -141,7 +141,8 @@ class configuring:  # noqa: N801 # reads as a statement: `with configuring():`
 
 
 def not_refreshed(error: Exception) -> MigrateError:
-    """What keeps credentials from being refreshed: a refusal is final, anything else may pass."""
+    """The error that keeps credentials from being refreshed: a refusal is final, anything else may
+    pass."""
     if isinstance(error, boto.ClientError):
         told = failure(_REFRESHING, _status(error), error_code(error), _words(error))
         if isinstance(told, ServerRefused):
@@ -160,7 +161,7 @@ def _status(error: boto.ClientError) -> int:
 
 
 def _remedy(error: Exception) -> str:
-    """What mends an error of a known kind."""
+    """The remedy for an error of a known kind, else ""."""
     if isinstance(error, boto.CredentialRetrievalError):
         by_process = error.kwargs.get("provider") == "custom-process"
         return _PROCESS if by_process else _SETTINGS
@@ -183,7 +184,7 @@ def _text(error: Exception) -> str:
 
 
 def _odd(error: Exception) -> str:
-    """What is wrong with the answers and files that gave an error, on one line."""
+    """The fault of the answers and files that gave an error, on one line."""
     if isinstance(error, EOFError):
         return "an MFA code is asked for, and nobody is here to type it"
     if isinstance(error, ResponseParserError):

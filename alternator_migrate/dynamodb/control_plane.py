@@ -12,7 +12,7 @@ class RepeatingClient:
     """botocore's client of DynamoDB, each of whose requests is repeated while `retry` allows it,
     signed anew each time; `where` names the side and its URL in messages.
 
-    Raises what botocore raises for a request that no repetition mends, and `OutOfTime`.
+    Raises what botocore raises for a request that no repetition helps, and `OutOfTime`.
     """
 
     def __init__(self, client: Any, retry: Retry, where: str) -> None:
@@ -20,7 +20,7 @@ class RepeatingClient:
 
     @property
     def meta(self) -> Any:
-        """What botocore tells of the client itself."""
+        """botocore's data on the client itself."""
         return self._client.meta
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:

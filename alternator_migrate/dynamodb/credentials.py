@@ -27,7 +27,7 @@ def check_keys(keys: Any, origin: str) -> None:
 
 
 def no_keys(profile: str | None, *, local: bool) -> UsageError:
-    """What to say where no credentials are found; `profile` is the AWS profile that is in use,
+    """The error where no credentials are found; `profile` is the AWS profile that is in use,
     `local` says that the server may be one that takes any."""
     if profile is None:
         message = "no AWS credentials were found"

@@ -1,4 +1,4 @@
-"""What a kind of server takes, and the target table that comes of it.
+"""Limits of a kind of server, and the target table that fits them.
 
 What a server refuses or widens is a value, `Dialect`; each consequence for a table is told as
 one sentence.
@@ -24,7 +24,7 @@ _INTERNAL: Final = re.compile(r"\A\.scylla\.alternator\.|\$paxos\Z|_scylla_cdc_l
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a kind of server takes.
+    """Limits of a kind of server.
 
     `table_name` is the longest name; `view_name` bounds table name + index name together (0:
     unbounded); `keys_per_type` the most HASH or RANGE elements of an index key; `tags` the

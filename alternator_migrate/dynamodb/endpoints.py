@@ -41,7 +41,7 @@ class AwsHost:
 
 
 def aws_host(url: str) -> AwsHost | None:
-    """What AWS's own host of DynamoDB a URL leads to; None for any other server.
+    """The AWS host of DynamoDB that a URL leads to; None for any other server.
 
     Public, FIPS, dual-stack and account endpoints of all partitions, and VPC endpoints.
     """

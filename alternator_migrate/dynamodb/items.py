@@ -13,7 +13,7 @@ _NO_VALUE = msgspec.Raw(b"{}")
 Reshape = Callable[[Item], Item]
 
 
-class _Number(msgspec.Struct):
+class _NumberValue(msgspec.Struct):
     digits: str = msgspec.field(name="N", default="")
 
 
@@ -24,7 +24,7 @@ class _RejectLine(msgspec.Struct):
 
 
 parsed_attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_number = msgspec.json.Decoder(_Number)
+_number = msgspec.json.Decoder(_NumberValue)
 _reject = msgspec.json.Decoder(_RejectLine)
 
 

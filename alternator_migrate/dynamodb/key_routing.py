@@ -1,4 +1,4 @@
-"""Which node writes which key, so that the writes of one key follow one clock.
+"""Routes each key to one node, so that the writes of one key follow one clock.
 
 Alternator's last write wins by the clock of the node that coordinates it. Changes of one key are
 written one after another, so through one node they arrive in order. Where a key has to move to
@@ -17,12 +17,14 @@ from alternator_migrate.core.model import Route
 from alternator_migrate.dynamodb.nodes import Nodes
 
 CLOCK_SECONDS: Final = 2.0
+"""Longer than the clocks of two nodes of a working cluster may differ."""
+# Some slots for each of dozens of nodes, few enough to weigh anew when a node comes or goes.
 _SLOTS: Final = 256
 
 
 class KeyRouter:
-    """The home of each partition among the nodes in use; `pause` seconds is what their clocks may
-    differ by.
+    """Chooses, among the nodes in use, the one that writes a partition; their clocks may differ by
+    `pause` seconds.
 
     Whenever the nodes in use change, all writes under way are let finish, and the next ones wait
     out the pause: so does the first one, after what other writers did. With one node there is
@@ -46,12 +48,12 @@ class KeyRouter:
 
     @property
     def one(self) -> bool:
-        """Whether all partitions have the same home now."""
+        """Whether one node writes all partitions now."""
         self._look()
         return len(self._known) == 1
 
     def of(self, partition: bytes) -> Route:
-        """The home of a partition (any bytes that stand for it) as things are."""
+        """The route of a partition (any bytes that stand for it) among the nodes in use now."""
         self._look()
         return self._table[zlib.crc32(partition) % _SLOTS]
 
@@ -74,12 +76,12 @@ class KeyRouter:
                 self._empty.set()
 
     async def settle(self, route: Route) -> None:
-        """Return when what was written for `home` is older than any later write by all clocks."""
+        """Return when what was written by `route` is older than any later write by all clocks."""
         if route.epoch != self._epoch:
             await asyncio.sleep(self._pause)
 
     def _look(self) -> None:
-        """Give every slot its home anew where the nodes in use have changed."""
+        """Give every slot its node anew where the nodes in use have changed."""
         rotation = frozenset(self._nodes.rotation)
         if rotation == self._known:
             return

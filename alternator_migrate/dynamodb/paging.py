@@ -1,10 +1,10 @@
-"""Lists that are read page after page and never end, because the server goes round in a circle."""
+"""Finds lists of pages that never end, because the server returns a place a second time."""
 
 
 class LoopGuard:
     """Notices a place in a list that comes again, with two places in memory.
 
-    One is the last; the other moves up to it after 1, 2, 4, 8, ... pages (Brent, 1980). A circle
+    One is the last; the other moves up to it after 1, 2, 4, 8, ... pages (Brent, 1980). A loop
     of any length is noticed before three times the pages are read that led into and round it;
     one of a single place at once.
     """

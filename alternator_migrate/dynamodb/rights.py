@@ -18,7 +18,7 @@ _OF_ALTERNATOR = re.compile(r"(\w+) access on (.+?) is denied")
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a configuration wants to know of both tables."""
+    """The parts of both tables that a configuration needs to read."""
 
     copy_ttl: bool
     copy_tags: bool
@@ -76,7 +76,7 @@ def check_target(state: TableState, needs: Needs) -> None:
 
 
 def notes(source: TableState, target: TableState | None, needs: Needs) -> Iterator[str]:
-    """What is done without, one sentence each."""
+    """A sentence on each thing that is done without."""
     if TTL in source.denied:
         yield f"TTL: that of the source is not known, {source.denied[TTL]}"
     if TAGS in source.denied and needs.copy_tags:

@@ -38,7 +38,7 @@ _REGION_OF_OTHERS: Final = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What a configuration says about credentials; nothing set means the default chain."""
+    """The credentials that a configuration names; nothing set means the default chain."""
 
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
@@ -191,7 +191,7 @@ _USUAL: Final[Mapping[str, Any]] = {
 
 
 def _account(login: Login, region: str | None, endpoint: str | None) -> Account:
-    """What AWS's settings say, nobody being signed in yet. Raises `UsageError`."""
+    """The account as AWS's settings name it, before signing in. Raises `UsageError`."""
     session = _session(login, region)
     url = None if endpoint else _named_url(session, "dynamodb", alone=False)
     streams = _named_url(session, "dynamodbstreams", alone=bool(endpoint))
@@ -214,7 +214,7 @@ def _profile(login: Login, account: Account) -> str | None:
 
 
 def _way(login: Login, account: Account) -> str:
-    """How credentials are come by, for messages."""
+    """The source of the credentials, for messages."""
     role = f"assuming the role {login.role_arn}" if login.role_arn else "signing in"
     profile = _profile(login, account)
     return f"{role} with the AWS profile {profile!r}" if profile else role

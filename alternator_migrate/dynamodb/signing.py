@@ -23,8 +23,9 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What is the same in all requests of one second to one host for one operation: a `request`
-    to append the body's hash to, a `message` to append the request's to, and the rest."""
+    """The part of a signature that is the same in all requests of one second to one host for one
+    operation: a `request` to append the body's hash to, a `message` to append the request's to, and
+    the rest."""
 
     credentials: Credentials
     request: str

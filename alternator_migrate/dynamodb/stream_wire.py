@@ -1,4 +1,4 @@
-"""The byte lane of streams: cut answers of GetRecords into changes; images stay bytes.
+"""Answers of the streams API as bytes: GetRecords is cut into changes; images stay bytes.
 
 Field names are those of the DynamoDB Streams API. Of a record only its name, keys, sequence
 number, time and author are decoded.
@@ -143,7 +143,7 @@ def _plain_key(key: Any, numeric: Sequence[str]) -> Any:
 
 
 def _contradiction(name: str, key: Any, new: Any, old: Any, key_of: Callable[[Any], Any]) -> str:
-    """What in a record does not go together; "" where nothing is known against it."""
+    """The contradiction in a record; "" without one."""
     if name == "REMOVE" and new is not None:
         return "it is a removal and has a new image"
     for image, kind in ((new, "new"), (old, "old")):

@@ -32,6 +32,7 @@ _NOBODY: Final = "alternator-migrate"
 _ALL: Final = {"ProjectionType": "ALL"}
 _POLL_SECONDS: Final = 1.0
 _CREATE_SECONDS: Final = 300.0
+# An index of a large table is built for days, in which nothing else is to be done.
 _INDEX_SECONDS: Final = 7 * 86_400.0
 T = TypeVar("T")
 _FEATURES: Final = {
@@ -189,8 +190,8 @@ class Table:
             )
 
     async def features(self) -> frozenset[str]:
-        """What an Alternator's cluster has enabled, as its own table says, which is only read;
-        nothing where it may not be read, or does not say."""
+        """The features that an Alternator's cluster has enabled, by its own table, which is only
+        read; none where it may not be read, or does not say."""
         try:
             with self._asking(f"GetItem {_FEATURES['TableName']}"):
                 answer = await self._client.get_item(**_FEATURES)
@@ -201,7 +202,7 @@ class Table:
     async def holds_items(self) -> bool:
         """Whether at least one item is there: a Scan for one, page after page of emptiness."""
         start: dict[str, Any] = {}
-        circle = LoopGuard()
+        guard = LoopGuard()
         while True:
             with self._asking(f"Scan {self.name}"):
                 page = await self._client.scan(TableName=self.name, Limit=1, **start)
@@ -210,11 +211,11 @@ class Table:
             if not page.get("LastEvaluatedKey"):
                 return False
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-            self._check(circle, start, f"Scan {self.name}")
+            self._check(guard, start, f"Scan {self.name}")
 
     async def sample(self, item_filter: Mapping[str, Any], size: int) -> tuple[int, int]:
-        """How many of up to `size` items match a filter (Scan's parameters), and how many were
-        looked at."""
+        """The number of items, of up to `size`, that match a filter (Scan's parameters), and the
+        number that was read."""
         with self._asking(f"Scan {self.name}"):
             page = await self._client.scan(
                 TableName=self.name, Limit=size, Select="COUNT", **item_filter
@@ -261,8 +262,8 @@ class Table:
                 WRONG_SERVER,
             ) from error
 
-    def _check(self, circle: LoopGuard, place: object, request: str) -> None:
-        if circle.closes(place):
+    def _check(self, guard: LoopGuard, place: object, request: str) -> None:
+        if guard.closes(place):
             raise BadAnswer(f"{self._where}{request} goes round in a circle", WRONG_SERVER)
 
     async def _describe(self) -> dict[str, Any] | None:
@@ -305,7 +306,7 @@ class Table:
     async def _tags(self) -> dict[str, str]:
         tags: dict[str, str] = {}
         more: dict[str, str] = {}
-        circle = LoopGuard()
+        guard = LoopGuard()
         while True:
             try:
                 with self._asking(f"ListTagsOfResource {self.name}"):
@@ -318,7 +319,7 @@ class Table:
             if not answer.get("NextToken"):
                 return tags
             more = {"NextToken": answer["NextToken"]}
-            self._check(circle, more, f"ListTagsOfResource {self.name}")
+            self._check(guard, more, f"ListTagsOfResource {self.name}")
 
     async def _active(self) -> TableState:
         give_up = time.monotonic() + _CREATE_SECONDS

@@ -1,4 +1,4 @@
-"""Tables as the DynamoDB API describes them, to and from the words of this house.
+"""Tables as the DynamoDB API describes them, to and from `TableSpec`.
 
 Shapes are those of DescribeTable, CreateTable and UpdateTable.
 """
@@ -194,7 +194,8 @@ def tag_list(tags: Tags) -> list[dict[str, str]]:
 
 
 def differences(wanted: TableSpec, existing: TableSpec, late: Sequence[Index] = ()) -> list[str]:
-    """What keeps `existing` from serving as `wanted`: keys, their types, indexes, another TTL.
+    """The differences that keep `existing` from serving as `wanted`: keys, their types, indexes,
+    another TTL.
 
     An index in `late` may be absent. A hash-only global index may show the table's own key as
     a second element, as ScyllaDB describes it.

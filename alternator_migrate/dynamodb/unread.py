@@ -1,4 +1,4 @@
-"""What servers say of a table and botocore's model of the API does not know of."""
+"""Facts of a table that servers send and botocore's model of the API lacks."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The byte lane: cut DynamoDB JSON into raw items, splice request bodies; values stay bytes.
+"""DynamoDB JSON as bytes: cut into raw items, spliced into request bodies; values stay bytes.
 
 Field names are those of the DynamoDB API (Scan, BatchGetItem, BatchWriteItem). Nothing here
 decodes an attribute value, save a TTL where a filter of the user's makes that necessary.
@@ -117,7 +117,7 @@ def scan_body(request: Mapping[str, object], position: Position | None) -> bytes
 def projection(names: Sequence[str], request: Mapping[str, object]) -> dict[str, object]:
     """The parameters that make a `request` read only attributes of these names."""
     given = request.get("ExpressionAttributeNames", {})
-    assert isinstance(given, Mapping)  # noqa: S101 # made by this house
+    assert isinstance(given, Mapping)  # noqa: S101 # made by this package
     short = {f"#am_{place}": name for place, name in enumerate(names)}
     return {
         "ProjectionExpression": ",".join(short),

@@ -1,4 +1,4 @@
-"""Which engine does the work of a run, and with how many workers."""
+"""Chooses the engine of a run, and the number of its workers."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ _FEW_SEGMENTS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What the command line says about engines; `workers` None means as many as fit."""
+    """The engine as the command line asks for it; `workers` None means as many as fit."""
 
     engine: EngineKind = "auto"
     workers: int | None = None
@@ -45,9 +45,9 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True)
 class WorkFacts:
-    """What decides on an engine: how many segments there are, the table's size in bytes (0: not
-    known), the caps in units a second, and how many slices the configuration lets run at once
-    (None: any number)."""
+    """The facts that an engine is chosen by: the number of segments, the table's size in bytes (0:
+    not known), the caps in units a second, and the most slices that the configuration lets run at
+    once (None: any number)."""
 
     segments: int
     size: int

@@ -73,8 +73,8 @@ class Cluster:
         self._unfit: dict[str, str] = {}
 
     async def vacant(self, busy: int) -> int:
-        """How many more slices may be sent; waits a minute for a worker where there is none.
-        Raises `MigrateError` where none has come."""
+        """The number of slices that may be sent now; waits a minute for a worker where there is
+        none. Raises `MigrateError` where none has come."""
         await self._look()
         if not self._fit and not busy:
             log.info("waiting up to %.0f s for a worker of %s", _WAIT_SECONDS, self._where)
@@ -130,7 +130,7 @@ class Cluster:
         return not set(workers).isdisjoint(await self._threads())
 
     async def _threads(self) -> dict[str, int]:
-        """How many threads each worker has that is there now."""
+        """The number of threads of each worker that is there now."""
         try:
             found: dict[str, int] = await self._client.nthreads()
         except (OSError, AttributeError, ValueError) as error:
@@ -182,7 +182,7 @@ class Cluster:
 
 
 def _difference(ours: tuple[str, str], theirs: object) -> str:
-    """What keeps workers with these versions from being used, or ""."""
+    """The reason why workers with these versions cannot be used, or ""."""
     if not isinstance(theirs, tuple):
         return f"it has no alternator-migrate of this version ({theirs})"
     names = ("alternator-migrate", "Python")

@@ -1,4 +1,4 @@
-"""What runs in the processes of a Dask cluster: one event loop beside Dask's, and slices on it."""
+"""Runs slices in the processes of a Dask cluster, on one event loop beside Dask's."""
 
 import asyncio
 import logging
@@ -12,8 +12,9 @@ from alternator_migrate.core.runtime import loop_factory
 from alternator_migrate.core.work import Job, Slice, SliceResult, WorkerSession, nothing_done
 from alternator_migrate.engines.slice_runner import work_off
 
+# Longer than the gap between two slices; the connections of a run that is over do not stay.
 _IDLE_SECONDS: Final = 30.0
-Order = tuple[Slice[Any], asyncio.Future[SliceResult[Any]]]
+_Order = tuple[Slice[Any], asyncio.Future[SliceResult[Any]]]
 
 
 def dask_setup(_worker: object) -> None:
@@ -41,71 +42,71 @@ def obstacle(job: Job) -> str:
 
 def slice_done(job: Job, piece: Slice[Any]) -> SliceResult[Any]:
     """Do a slice of a job. Called in a thread of Dask's, which it keeps until the end."""
-    office = _Office.of_this_process()
-    return asyncio.run_coroutine_threadsafe(office.do(job, piece), office.loop).result()
+    sessions = _Sessions.of_this_process()
+    return asyncio.run_coroutine_threadsafe(sessions.do(job, piece), sessions.loop).result()
 
 
-class _Office:
-    """An event loop in a thread of its own, and the benches on it; it lasts as long as the
+class _Sessions:
+    """The idle sessions of each job, and their event loop in a thread that lasts as long as the
     process."""
 
-    _only: "_Office | None" = None
+    _only: "_Sessions | None" = None
     _turn = threading.Lock()
 
     def __init__(self) -> None:
         self.loop = loop_factory()()
-        self._desks: dict[str, list[_Desk]] = {}
+        self._idle: dict[str, list[_Session]] = {}
         threading.Thread(target=self.loop.run_forever, name="slices", daemon=True).start()
 
     @classmethod
-    def of_this_process(cls) -> "_Office":
-        """The one office of this process, opened when first needed."""
+    def of_this_process(cls) -> "_Sessions":
+        """Those of this process, made when first needed."""
         with cls._turn:
-            cls._only = cls._only or _Office()
+            cls._only = cls._only or _Sessions()
             return cls._only
 
     async def do(self, job: Job, piece: Slice[Any]) -> SliceResult[Any]:
-        """Do a slice, at a desk that is free or new."""
-        free = self._desks.setdefault(job.key, [])
-        desk = free.pop() if free else _Desk(job)
-        while (report := await desk.do(piece)) is None:
-            desk = _Desk(job)
-        free.append(desk)
+        """Do a slice in a session that is idle, or in a new one."""
+        idle = self._idle.setdefault(job.key, [])
+        session = idle.pop() if idle else _Session(job)
+        while (report := await session.do(piece)) is None:
+            session = _Session(job)
+        idle.append(session)
         return report
 
 
-class _Desk:
-    """A bench for one slice at a time, closed when none has come for half a minute."""
+class _Session:
+    """An open job for one slice at a time, closed when none has come for half a minute."""
 
     def __init__(self, job: Job) -> None:
-        self._orders: asyncio.Queue[Order] = asyncio.Queue()
-        self._holding = asyncio.get_running_loop().create_task(self._hold(job))
+        self._orders: asyncio.Queue[_Order] = asyncio.Queue()
+        self._serving = asyncio.get_running_loop().create_task(self._serve(job))
 
     async def do(self, piece: Slice[Any]) -> SliceResult[Any] | None:
-        """Do one slice; None where the bench has just been closed."""
+        """Do one slice; None where the session has just been closed."""
         answer: asyncio.Future[SliceResult[Any]] = asyncio.get_running_loop().create_future()
         self._orders.put_nowait((piece, answer))
-        either: set[asyncio.Future[Any]] = {answer, self._holding}
+        either: set[asyncio.Future[Any]] = {answer, self._serving}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
             return answer.result()
         try:
-            return self._holding.result()
+            return self._serving.result()
         except MigrateError as error:
             return nothing_done(piece, error)
 
-    async def _hold(self, job: Job) -> None:
-        async with job.open() as bench:
+    async def _serve(self, job: Job) -> None:
+        async with job.open() as session:
             while order := await self._next():
-                await _fill(order, bench)
+                await _run_slice(order, session)
 
-    async def _next(self) -> Order | None:
+    async def _next(self) -> _Order | None:
         try:
             return await asyncio.wait_for(self._orders.get(), _IDLE_SECONDS)
         except TimeoutError:
             return None
 
 
-async def _fill(order: Order, bench: WorkerSession) -> None:
+async def _run_slice(order: _Order, session: WorkerSession) -> None:
     piece, answer = order
-    answer.set_result(await work_off(bench.begin(piece), piece.seconds, asyncio.Event()))
+    answer.set_result(await work_off(session.begin(piece), piece.seconds, asyncio.Event()))

@@ -13,6 +13,7 @@ from alternator_migrate.engines.pool import Pool
 from alternator_migrate.engines.slicer import Slicer
 
 log = logging.getLogger(__name__)
+# When all shares are held, what rounding leaves of 1.0 is none.
 _LEAST_SHARE: Final = 1e-3
 
 
@@ -32,7 +33,7 @@ class Executor:
         self._past = LiveStats()
 
     def live_stats(self) -> LiveStats:
-        """What slices under way have done, and the retries of those before."""
+        """The figures of slices under way, and the retries of those before."""
         if not self._under_way:
             return replace(self._past, paced="")
         return self._past + self._pool.live_stats()
@@ -48,12 +49,12 @@ class Executor:
         try:
             async with asyncio.TaskGroup() as group:
                 stopping = group.create_task(stop.wait())
-                await self._deal(work, slicer, stopping, group)
+                await self._run_slices(work, slicer, stopping, group)
                 stopping.cancel()
         finally:
             self._under_way.clear()
 
-    async def _deal(
+    async def _run_slices(
         self,
         work: Work[Any, Any],
         slicer: Slicer,

@@ -1,4 +1,4 @@
-"""A line between two processes: whole pickled messages, and the news that the other end is gone."""
+"""A pipe between two processes: whole pickled messages, and the news that the other end is gone."""
 
 import asyncio
 import pickle
@@ -16,13 +16,13 @@ class Pipe:
 
     @classmethod
     async def over(cls, end: socket.socket) -> "Pipe":
-        """A line over one end of a socket pair."""
+        """A pipe over one end of a socket pair."""
         return cls(*await asyncio.open_unix_connection(sock=end))
 
     def post(self, message: object) -> None:
-        """Send one message, without waiting for room on the line.
+        """Send one message, without waiting for room in the pipe.
 
-        Raises `ConnectionResetError` where the line is known to be closed.
+        Raises `ConnectionResetError` where the pipe is known to be closed.
         """
         if self._writer.is_closing():  # uvloop's error for it would be a RuntimeError
             raise ConnectionResetError("the other process is gone")
@@ -45,5 +45,5 @@ class Pipe:
             self._writer.write_eof()
 
     def close(self) -> None:
-        """Let go of the line."""
+        """Close this end."""
         self._writer.close()

@@ -1,4 +1,4 @@
-"""What an engine needs of a place where slices run."""
+"""The contract of a place where slices run."""
 
 from typing import Any, Protocol
 
@@ -10,11 +10,11 @@ class Pool(Protocol):
 
     @property
     def longest(self) -> float:
-        """How long a slice may last, in seconds."""
+        """The longest time of a slice, in seconds."""
         ...
 
     async def vacant(self, busy: int) -> int:
-        """How many more slices may be sent while `busy` are under way; waits for a worker, so
+        """The number of slices that may be sent while `busy` are under way; waits for a worker, so
         long as that makes sense, where there is none. Raises `MigrateError`."""
         ...
 
@@ -23,7 +23,7 @@ class Pool(Protocol):
         ...
 
     def live_stats(self) -> LiveStats:
-        """What the slices under way have done so far."""
+        """The figures of the slices under way."""
         ...
 
     def hurry(self) -> None:

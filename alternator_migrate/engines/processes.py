@@ -45,7 +45,7 @@ class Processes:
         self._idle: list[_Worker] = []
 
     async def vacant(self, busy: int) -> int:
-        """How many more slices may be sent."""
+        """The number of slices that may be sent now."""
         return self._count - busy
 
     async def do(self, piece: Slice[Any]) -> SliceResult[Any]:
@@ -63,13 +63,13 @@ class Processes:
         return report
 
     def live_stats(self) -> LiveStats:
-        """What the slices under way have done so far."""
+        """The figures of the slices under way."""
         return sum((worker.seen for worker in self._all), LiveStats())
 
     def hurry(self) -> None:
         """No slice will follow those under way."""
         for worker in self._all:
-            worker.line.say_no_more()
+            worker.pipe.say_no_more()
 
     async def close(self) -> None:
         """End all processes; those with a slice under way are killed."""
@@ -87,23 +87,23 @@ class Processes:
         worker = _Worker(process, await Pipe.over(near))
         self._all.append(worker)
         with suppress(OSError):
-            await worker.line.send(self._job)
+            await worker.pipe.send(self._job)
         return worker
 
 
 class _Worker:
-    """One process and the line to it; `seen` is the last that it told of its slice."""
+    """One process and the pipe to it; `seen` is the last that it told of its slice."""
 
-    def __init__(self, process: SpawnProcess, line: Pipe) -> None:
-        self.process, self.line = process, line
+    def __init__(self, process: SpawnProcess, pipe: Pipe) -> None:
+        self.process, self.pipe = process, pipe
         self.seen = LiveStats()
 
     async def do(self, piece: Slice[Any]) -> SliceResult[Any]:
         """Send a slice and wait for its report. Raises `EOFError` or `OSError` without one."""
         try:
-            await self.line.send(piece)
+            await self.pipe.send(piece)
             while True:
-                message = await self.line.receive()
+                message = await self.pipe.receive()
                 if isinstance(message, SliceResult):
                     return message
                 if isinstance(message, Exception):
@@ -117,7 +117,7 @@ class _Worker:
 
     async def leave(self) -> str:
         """Wait a moment for the process to end, then kill it; " by signal 9" or the like."""
-        self.line.close()
+        self.pipe.close()
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
         loop.add_reader(self.process.sentinel, ended.set)
@@ -136,7 +136,7 @@ class _Worker:
 @contextmanager
 def signals_held_back() -> Iterator[None]:
     """Processes started inside never get a signal that is meant for this one, such as Ctrl-C of a
-    terminal: they end when their line does. What comes meanwhile is delivered afterwards."""
+    terminal: they end when their pipe does. What comes meanwhile is delivered afterwards."""
     resource_tracker.ensure_running()  # whose start would let signals through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OURS)
     try:

@@ -1,4 +1,4 @@
-"""What a worker does, wherever it runs: one slice within its time."""
+"""Runs one slice within its time, on any worker."""
 
 import asyncio
 from contextlib import suppress
@@ -10,23 +10,24 @@ from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.work import SliceResult, SliceRun
 
 GRACE_SECONDS: Final = 3.0
-"""How long the pages under way may take when a slice is to hurry."""
+"""Seconds for the pages under way when a slice is to hurry: less than the run itself has, so that
+its result comes in time."""
 
 
 async def work_off(
-    shift: SliceRun[Any, Any], seconds: float, hurry: asyncio.Event
+    run: SliceRun[Any, Any], seconds: float, hurry: asyncio.Event
 ) -> SliceResult[Any]:
     """Do a slice for `seconds`, and the pages that are then under way; when `hurry` is set, those
     only, and within the grace.
 
-    An error of the house is in the result; others are raised.
+    A `MigrateError` is in the result; others are raised.
     """
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         timing = group.create_task(_set_within(seconds, hurry, stop))
-        error = await stopped_by(hurry, shift.work(stop), GRACE_SECONDS)
+        error = await stopped_by(hurry, run.work(stop), GRACE_SECONDS)
         timing.cancel()
-    return replace(shift.result(), error=error if isinstance(error, MigrateError) else None)
+    return replace(run.result(), error=error if isinstance(error, MigrateError) else None)
 
 
 async def _set_within(seconds: float, either: asyncio.Event, stop: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""What is left to do, cut into slices."""
+"""Cuts the segments that wait into slices."""
 
 import math
 from collections import Counter, deque
@@ -18,8 +18,8 @@ class Slicer:
     """Segments that wait, of `total`, and how they are cut into slices.
 
     Slices last two seconds at first, twice as long after each report, up to `longest` seconds,
-    and two seconds again when they are the last: then what is left of them is dealt out anew, so
-    that no worker stands idle for long.
+    and two seconds again when they are the last: then what is left of them is cut again, so
+    that no worker is idle for long.
     """
 
     def __init__(self, total: int, places: Mapping[int, Position | None], longest: float) -> None:
@@ -30,7 +30,7 @@ class Slicer:
         self._losses: Counter[int] = Counter()
 
     def __len__(self) -> int:
-        """How many segments wait."""
+        """The number of segments that wait."""
         return len(self._waiting)
 
     def cut(self, vacant: int, share: float, params: object) -> Slice[Any]:

@@ -34,39 +34,39 @@ def live(end: socket.socket) -> None:
 async def _serve(end: socket.socket) -> None:
     if parent := multiprocessing.parent_process():
         asyncio.get_running_loop().add_reader(parent.sentinel, os._exit, 1)
-    line = await Pipe.over(end)
-    logging.getLogger().addHandler(_Forward(line))
-    job: Job = await line.receive()
+    pipe = await Pipe.over(end)
+    logging.getLogger().addHandler(_Forward(pipe))
+    job: Job = await pipe.receive()
     try:
-        async with job.open() as bench:
+        async with job.open() as session:
             spare_the_collector()
-            await _slices(line, bench)
+            await _slices(pipe, session)
     except MigrateError as error:
-        await line.send(nothing_done(await line.receive(), error))
+        await pipe.send(nothing_done(await pipe.receive(), error))
     except Exception as failure:  # noqa: BLE001 # told to the process that runs this one
         _, others = _split(failure)
         if others:
-            await line.send(RuntimeError("".join(traceback.format_exception(failure))))
+            await pipe.send(RuntimeError("".join(traceback.format_exception(failure))))
 
 
-async def _slices(line: Pipe, bench: WorkerSession) -> None:
-    """Do slice after slice. While one is under way nothing comes but the end of the line."""
+async def _slices(pipe: Pipe, session: WorkerSession) -> None:
+    """Do slice after slice. While one is under way nothing comes but the end of the pipe."""
     async with asyncio.TaskGroup() as group:
-        coming = group.create_task(_order(line))
+        coming = group.create_task(_order(pipe))
         while piece := await coming:
             hurry = asyncio.Event()
-            coming = group.create_task(_order(line, hurry))
-            shift = bench.begin(piece)
-            telling = group.create_task(_tell(line, shift))
-            report = await work_off(shift, piece.seconds, hurry)
+            coming = group.create_task(_order(pipe, hurry))
+            run = session.begin(piece)
+            telling = group.create_task(_tell(pipe, run))
+            report = await work_off(run, piece.seconds, hurry)
             telling.cancel()
-            await line.send(report)
+            await pipe.send(report)
 
 
-async def _order(line: Pipe, came: asyncio.Event | None = None) -> Slice[Any] | None:
-    """The next slice, None at the end of the line; sets `came` with it."""
+async def _order(pipe: Pipe, came: asyncio.Event | None = None) -> Slice[Any] | None:
+    """The next slice, None at the end of the pipe; sets `came` with it."""
     try:
-        piece: Slice[Any] = await line.receive()
+        piece: Slice[Any] = await pipe.receive()
     except _GONE:
         return None
     else:
@@ -76,26 +76,26 @@ async def _order(line: Pipe, came: asyncio.Event | None = None) -> Slice[Any] | 
             came.set()
 
 
-async def _tell(line: Pipe, shift: SliceRun[Any, Any]) -> None:
+async def _tell(pipe: Pipe, run: SliceRun[Any, Any]) -> None:
     """Tell what is done, by the clock, until cancelled."""
     while True:
         await asyncio.sleep(_TELL_SECONDS)
-        await line.send(shift.live_stats())
+        await pipe.send(run.live_stats())
 
 
 def _split(failure: BaseException) -> tuple[Any, Any]:
-    """What of a failure is but the other end being gone, and the rest."""
+    """The errors of a failure that only tell that the other end is gone, and the others."""
     return BaseExceptionGroup("", [failure]).split(_GONE)
 
 
 class _Forward(QueueHandler):
     """Sends log records to the process that runs this one."""
 
-    def __init__(self, line: Pipe) -> None:
-        super().__init__(line)  # type: ignore[arg-type] # anything that `enqueue` understands
-        self._line = line
+    def __init__(self, pipe: Pipe) -> None:
+        super().__init__(pipe)  # type: ignore[arg-type] # anything that `enqueue` understands
+        self._pipe = pipe
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Send one record, if there is still someone to read it."""
         with suppress(OSError):
-            self._line.post(record)
+            self._pipe.post(record)

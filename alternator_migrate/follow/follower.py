@@ -36,10 +36,10 @@ _PARTS_AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How to follow: with a `snapshot` or without (`whole`: the target then is what was read after
-    the stream's place was known, and nothing else), keeping up to `spool_bytes` in a folder
-    `spool_...` beside the savepoints meanwhile; when the target counts as caught up (seconds), and
-    what is done then."""
+    """The rules of following: with a `snapshot` or without (`whole`: the target then is what was
+    read after the stream's place was known, and nothing else), keeping up to `spool_bytes` in a
+    folder `spool_...` beside the savepoints meanwhile; when the target counts as caught up
+    (seconds), and what is done then."""
 
     snapshot: bool
     spool: Path
@@ -56,7 +56,7 @@ class _NoRoom(Exception):
 
 
 class Follower:
-    """Follows one table's changes; goes on from `standing`. `retry` repeats what the applier
+    """Follows one table's changes; goes on from `state`. `retry` repeats what the applier
     writes."""
 
     def __init__(
@@ -79,7 +79,7 @@ class Follower:
 
     @property
     def phase(self) -> FollowPhase:
-        """What is done with changes now."""
+        """The phase that changes are in now."""
         return self._phase
 
     @property
@@ -104,7 +104,7 @@ class Follower:
 
     @property
     def progress(self) -> FollowProgress:
-        """How it stands."""
+        """The figures of following now."""
         kept = self._spool.count if self._spool else 0
         kept_back = self._phase in ("spool", "replay")
         return FollowProgress(
@@ -155,7 +155,7 @@ class Follower:
     async def _place(
         self, known: FollowState | None, save: Callable[[], Awaitable[None]]
     ) -> FollowState:
-        """Where following begins: the oldest changes that the stream holds now."""
+        """The state that following begins with: at the oldest changes that the stream holds now."""
         if not self._rules.snapshot:
             self._phase = "live"
         unknown = FollowState("", False, self._rules.snapshot, self._phase)
@@ -183,16 +183,16 @@ class Follower:
     async def _is_disabled(self, known: FollowState) -> bool:
         return await self._stream.find() != known.arn
 
-    def _fresh_at(self) -> float:
-        """Up to when all changes are dealt with, as far as that is known."""
+    def _watermark(self) -> float:
+        """The time up to which all changes are handled, epoch seconds; 0 while unknown."""
         return self._shards.watermark() or (self._state.watermark if self._state else 0.0)
 
     def _waiting_since(self) -> float:
-        """When the oldest change may have been made that must not be lost."""
-        return self._fresh_at() or (self._state.placed_at if self._state else 0.0)
+        """The earliest time at which a change that must not be lost may have been made."""
+        return self._watermark() or (self._state.placed_at if self._state else 0.0)
 
     async def state(self) -> FollowState | None:
-        """What a savepoint keeps; all of it is durable. Before `begin`: what was known then."""
+        """The durable part, as a savepoint keeps it. Before `begin`: that of the run before."""
         known, phase, kept = self._state, self._phase, self._spool
         if known is None or not self._begun:
             return known and replace(known, phase=phase)
@@ -201,7 +201,7 @@ class Follower:
             phase=phase,
             shards=self._shards.positions,
             ended=self._shards.ended,
-            watermark=self._fresh_at(),
+            watermark=self._watermark(),
             lag=self._shards.lag() if phase == "live" else None,
             counts=self._shards.counts,
         )

@@ -1,8 +1,8 @@
 """The ledger of a stream: which shards may be read, where it is safe to resume, how far behind.
 
-A shard is begun when its parent is wholly dealt with, so that the changes of one key, which move
-from parent to child, are dealt with in their order. A shard's position moves when a page of it
-has been dealt with, never before.
+A shard is begun when its parent is wholly handled, so that the changes of one key, which move
+from parent to child, are handled in their order. A shard's position moves when a page of it
+has been handled, never before.
 """
 
 import math
@@ -14,14 +14,15 @@ from typing import Final
 from alternator_migrate.core.counts import ChangeCounts
 from alternator_migrate.core.model import KEPT_SECONDS, ChangePage, Shard
 
+# Children are listed soon after their parent has ended; those of a disabled stream never have any.
 _CHILDLESS_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
-class _Reading:
-    """One shard. Of its changes all made up to `fresh` (epoch seconds, None while that is unknown)
-    are dealt with, as seen at its tip up to `tip`; the newest one is of `newest`. `pending`
-    changes, read at `read_at`, are not dealt with. Lists have lacked it since `gone_at`."""
+class _OpenShard:
+    """One shard. Of its changes all made up to `watermark` (epoch seconds, None while that is
+    unknown) are handled, as seen at its tip up to `tip`; the newest one is of `newest`. `pending`
+    changes, read at `read_at`, are not handled. Lists have lacked it since `gone_at`."""
 
     shard: Shard
     position: str | None = None
@@ -37,7 +38,7 @@ class _Reading:
 
 class ShardLedger:
     """The shards of one stream, going on from `positions` and `ended`, when all changes made up to
-    `fresh` (epoch seconds) were dealt with. The stream shows a change up to `delay` seconds after
+    `watermark` (epoch seconds) were handled. The stream shows a change up to `delay` seconds after
     it is made. `clock` gives epoch seconds. Where this run has `placed` it (epoch seconds),
     following begins with the oldest changes that are left."""
 
@@ -53,12 +54,12 @@ class ShardLedger:
     ) -> None:
         self.counts = counts or ChangeCounts()
         self._clock, self._delay, self._placed = clock, delay, placed
-        self._fresh = watermark
+        self._watermark = watermark
         self._known = {
-            name: _Reading(Shard(name), position, watermark=watermark)
+            name: _OpenShard(Shard(name), position, watermark=watermark)
             for name, position in positions.items()
         }
-        self._known |= {name: _Reading(Shard(name), ended=True) for name in ended}
+        self._known |= {name: _OpenShard(Shard(name), ended=True) for name in ended}
         self._listed_at = -math.inf
 
     @property
@@ -68,17 +69,17 @@ class ShardLedger:
 
     @property
     def ended(self) -> frozenset[str]:
-        """Shards wholly dealt with that the stream may still list."""
+        """Shards wholly handled that the stream may still list."""
         return frozenset(name for name, each in self._known.items() if each.ended)
 
     @property
     def open(self) -> int:
-        """How many shards are being read."""
+        """The number of shards that are being read."""
         return sum(each.begun and not each.ended for each in self._known.values())
 
     @property
     def pending(self) -> int:
-        """Changes read and not dealt with."""
+        """Changes read and not handled."""
         return sum(each.pending for each in self._known.values())
 
     @property
@@ -104,7 +105,7 @@ class ShardLedger:
         are forgotten; a single list may be cut short, where a shard expired while it was read."""
         now = self._listed_at = self._clock()
         for shard in shards:
-            reading = self._known.setdefault(shard.id, _Reading(shard, watermark=self._fresh))
+            reading = self._known.setdefault(shard.id, _OpenShard(shard, watermark=self._watermark))
             reading.shard, reading.gone_at = shard, None
         names = {shard.id for shard in shards}
         for name in [n for n, each in self._known.items() if each.ended and n not in names]:
@@ -132,17 +133,17 @@ class ShardLedger:
 
     def start(self) -> None:
         """Reading begins, perhaps again: every shard that has not ended may be begun."""
-        self._fresh, self._listed_at = self.watermark(), -math.inf
+        self._watermark, self._listed_at = self.watermark(), -math.inf
         for each in self._known.values():
             each.begun, each.pending, each.tip = False, 0, -math.inf
 
     def arrived(self, shard: str, page: ChangePage) -> None:
-        """A page was read and is to be dealt with."""
+        """A page was read and is to be handled."""
         reading = self._known[shard]
         reading.pending, reading.read_at = len(page.changes), self._clock()
 
     def settled(self, shard: str, page: ChangePage, counts: ChangeCounts) -> None:
-        """A page was dealt with durably, or will be before the positions are saved."""
+        """A page was handled durably, or will be before the positions are saved."""
         reading = self._known[shard]
         reading.pending = 0
         reading.position, reading.ended = page.position, page.ended
@@ -157,28 +158,26 @@ class ShardLedger:
         self.counts += counts
 
     def watermark(self, shard: str | None = None) -> float | None:
-        """Up to when (epoch seconds) all changes are dealt with, of a shard or of the stream; None
-        while that cannot be told.
+        """The time (epoch seconds) up to which all changes of a shard or of the stream are handled;
+        None while that cannot be told.
 
         A shard at its tip: when that was seen, less the delay of the stream; another: when its
-        newest change was made that is dealt with. The stream: the earliest of these.
+        newest change was made that is handled. The stream: the earliest of these.
         """
         if shard is not None:
             return self._known[shard].watermark
         if self._listed_at == -math.inf:
-            return self._fresh
-        watermark = [
-            each.watermark for each in self._known.values() if each.begun and not each.ended
-        ]
-        if not watermark:
+            return self._watermark
+        open_shards = [each for each in self._known.values() if each.begun and not each.ended]
+        if not open_shards:
             return self._listed_at - self._delay
-        known = [each for each in watermark if each is not None]
-        return min(known) if len(known) == len(watermark) else None
+        known = [each.watermark for each in open_shards if each.watermark is not None]
+        return min(known) if len(known) == len(open_shards) else None
 
     def unneeded(self, shard: str) -> float | None:
-        """Up to when (epoch seconds) no change of a shard is needed; None while that is unknown.
+        """The time (epoch seconds) up to which no change of a shard is needed; None while unknown.
 
-        Beyond those dealt with: of a shard that following begins with, what is gone before it is
+        Beyond those handled: of a shard that following begins with, what is gone before it is
         first read.
         """
         reading = self._known[shard]
@@ -186,7 +185,7 @@ class ShardLedger:
         return self._placed if untouched else reading.watermark
 
     def lag(self) -> float | None:
-        """By how many seconds the target may be behind; None while that cannot be told."""
+        """The seconds by which the target may be behind; None while that cannot be told."""
         watermark = self.watermark()
         return None if watermark is None else max(0.0, self._clock() - watermark)
 
@@ -205,8 +204,8 @@ class ShardLedger:
 
 
 def caught_up_text(*, ends: bool) -> str:
-    """What is said when the target has caught up, while writers may be at it still; following
-    `ends` then, or goes on."""
+    """The message when the target has caught up, while writers may be at it still; following `ends`
+    then, or goes on."""
     if ends:
         what = (
             "what is written to the source from now on is not followed; switch only if the writers "

@@ -14,18 +14,19 @@ from alternator_migrate.core.ports import ChangeSource
 from alternator_migrate.follow.ledger import ShardLedger
 
 PageHandler = Callable[[str, ChangePage], Awaitable[ChangeCounts]]
-"""Deals with a page of a shard: returns when its changes are written, or kept."""
+"""Handles a page of a shard; returns when its changes are written, or in the spool."""
 _LIST_SECONDS: Final = 5.0
+# Children of a shard that has just ended are new changes that wait to be read.
 _LIST_SOON_SECONDS: Final = 1.0
 
 
 async def read_shards(
     source: ChangeSource, ledger: ShardLedger, handle_page: PageHandler, stop: asyncio.Event
 ) -> None:
-    """Read all shards of a stream, and those to come, and have `deal` deal with each page.
+    """Read all shards of a stream, and those to come, and await `handle_page` for each page.
 
-    Returns soon after `stop` is set, when the pages under way are dealt with; the ledger knows
-    how far that is. On failure or cancellation no task is left; raises an exception group.
+    Returns soon after `stop` is set, when the pages under way are handled; the ledger has
+    the positions. On failure or cancellation no task is left; raises an exception group.
     """
     idle: set[asyncio.Task[None]] = set()
     ended = asyncio.Event()

@@ -16,13 +16,13 @@ _LOOK_SECONDS: Final = 10.0
 
 
 class Retention:
-    """How long the changes have waited that are not dealt with: `fresh()` is when the oldest of
-    them may have been made. `clock`, too, gives epoch seconds."""
+    """The age of changes that are not handled yet: `watermark()` is when the oldest of them may
+    have been made. `clock`, too, gives epoch seconds."""
 
     def __init__(
         self, watermark: Callable[[], float], clock: Callable[[], float] = time.time
     ) -> None:
-        self._fresh, self._clock = watermark, clock
+        self._watermark, self._clock = watermark, clock
         self._reading = False
 
     @contextmanager
@@ -32,7 +32,7 @@ class Retention:
         Raises `TrimmedData` where it was left alone for too long: not every stream says that it has
         dropped changes. Alternator does not, nor does any for a shard read from its beginning.
         """
-        waited = self._clock() - self._fresh()
+        waited = self._clock() - self._watermark()
         if waited >= KEPT_SECONDS:
             raise TrimmedData(
                 f"changes have waited {waited / 3600:.1f} hours in the stream, which keeps them "
@@ -56,7 +56,7 @@ class Retention:
                 continue
             now, done = self._clock(), fraction()
             left = (1 - done) * (now - began) / (done - first) if done > first else 0.0
-            used = (now - self._fresh() + left) / KEPT_SECONDS
+            used = (now - self._watermark() + left) / KEPT_SECONDS
             reached = max((level for level in _WARNINGS if used >= level), default=0.0)
             if reached > warned:
                 warned = reached
@@ -64,7 +64,7 @@ class Retention:
 
 
 def warning(left: float, used: float) -> str:
-    """What is said when after `left` more seconds a share `used` of the time will have passed."""
+    """The message when after `left` more seconds a share `used` of the time will have passed."""
     return (
         f"warning: when the copy is complete, in about {left / 3600:.1f} h, changes will have "
         f"waited in the stream for {used:.0%} of the 24 h that it keeps them; raise "

@@ -19,7 +19,9 @@ from alternator_migrate.core.model import Change
 from alternator_migrate.core.state import CopyState, SpoolState
 from alternator_migrate.follow.spool_file import SpoolFile, Stretch, encode
 
+# A part is compacted in memory of its keys, and rewritten as a whole: a sixteenth at a time.
 PARTS: Final = 16
+# A full spool is compacted until a tenth is free, not for each page again.
 _ENOUGH: Final = 0.9
 _FIRST_SHARE: Final = 0.5
 
@@ -36,7 +38,7 @@ class Stored:
 
 
 class Spool:
-    """The spool in `folder`, of at most `most` bytes: a new one, or the one of `standing`.
+    """The spool in `folder`, of at most `most` bytes: a new one, or the one of `state`.
 
     Raises `MigrateError` where the disk fails, or where durable changes are damaged or gone.
     """
@@ -90,7 +92,7 @@ class Spool:
         return now
 
     async def stored(self, part: int) -> AsyncGenerator[Stored, None]:
-        """What a part holds and was not replayed yet, some megabytes at a time."""
+        """The changes of a part that were not replayed yet, some megabytes at a time."""
         start = self._replayed.get(part, 0)
         file = self._files[part]
         dropped = 0 if start else file.dropped

@@ -108,7 +108,7 @@ class SpoolFile:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The file of the newest generation."""
         return self._folder / f"part{self._number:02}.{self.generation}"
 
     def append(self, record: bytes) -> None:
@@ -128,7 +128,7 @@ class SpoolFile:
             self._dirty = False
 
     def read(self, start: int) -> Iterator[Stretch]:
-        """What is there, from byte `start`, some megabytes at a time."""
+        """The changes from byte `start`, some megabytes at a time."""
         self._flush()
         changes: list[Change] = []
         begun = start

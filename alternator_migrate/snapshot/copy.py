@@ -69,11 +69,11 @@ class Copying:
 
     @property
     def params(self) -> int:
-        """How many more items may be rejected."""
+        """The number of items that may yet be rejected."""
         return self._rejects.left
 
     def position(self, segment: int) -> Position | None:
-        """Where to go on in a segment."""
+        """The position in a segment; None at its beginning."""
         return self._ledger.position(segment)
 
     async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:

@@ -13,7 +13,7 @@ from alternator_migrate.core.state import CopyState
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenPage:
     """A page that is not settled yet; `outstanding` of its batches are not acknowledged."""
 
     outstanding: int
@@ -26,16 +26,16 @@ class _Open:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _OpenSegment:
     """A segment under way: its open pages, the first of which has the number `first`."""
 
     position: Position | None = None
     first: int = 0
-    pages: deque[_Open] = field(default_factory=deque)
+    pages: deque[_OpenPage] = field(default_factory=deque)
 
 
 class Ledger:
-    """Counts and positions of a table's `segments`, going on from `standing`."""
+    """Counts and positions of a table's `segments`, going on from `state`."""
 
     def __init__(self, segments: int, state: CopyState | None = None) -> None:
         settled = state or CopyState()
@@ -48,7 +48,7 @@ class Ledger:
         self._queued = 0
         self._done = set(settled.done)
         self._readings = {
-            segment: _Reading(position) for segment, position in settled.positions.items()
+            segment: _OpenSegment(position) for segment, position in settled.positions.items()
         }
 
     @property
@@ -73,7 +73,7 @@ class Ledger:
 
     @property
     def state(self) -> CopyState:
-        """How far everything is acknowledged: where another run may go on."""
+        """The acknowledged part: where another run may go on."""
         positions = {
             segment: reading.position
             for segment, reading in self._readings.items()
@@ -103,9 +103,9 @@ class Ledger:
 
     def page(self, segment: int, page: Page, batches: int) -> int:
         """Note a page that makes `batches` batches (0: acknowledged at once); its number."""
-        reading = self._readings.setdefault(segment, _Reading())
+        reading = self._readings.setdefault(segment, _OpenSegment())
         number = reading.first + len(reading.pages)
-        opened = _Open(batches, batches, page.position, page.read, page.skipped, page.size)
+        opened = _OpenPage(batches, batches, page.position, page.read, page.skipped, page.size)
         reading.pages.append(opened)
         self._read += page.read
         self._skipped += page.skipped
@@ -145,7 +145,7 @@ class Ledger:
             self._done.add(segment)
             self._readings.pop(segment, None)
         for segment, position in state.positions.items():
-            self._readings[segment] = _Reading(position)
+            self._readings[segment] = _OpenSegment(position)
 
     def check(self) -> None:
         """Raise `AccountingBroken` unless every segment is done and every item accounted for."""
@@ -160,7 +160,7 @@ class Ledger:
                 f"{counts.skipped_expired} skipped + {counts.rejected} rejected is not that many"
             )
 
-    def _settle(self, segment: int, reading: _Reading) -> None:
+    def _settle(self, segment: int, reading: _OpenSegment) -> None:
         """Move over the acknowledged prefix of a segment's pages."""
         while reading.pages and not reading.pages[0].outstanding:
             page = reading.pages.popleft()

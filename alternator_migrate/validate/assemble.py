@@ -49,7 +49,7 @@ def existing_target(pair: Pair) -> TableState:
 
 
 def readers(pair: Pair) -> int:
-    """How many segments of each side are read at once."""
+    """The number of segments of each side read at once."""
     return max(1, pair.concurrency.readers // 2)
 
 
@@ -57,7 +57,7 @@ class ValidationSides:
     """Both sides as a validation reads them."""
 
     def __init__(self, settings: Settings, pair: Pair, now: int) -> None:
-        self._settings, self._open, self._now = settings, pair, now
+        self._settings, self._pair, self._now = settings, pair, now
         found = pair.inspection
         renames = {rename.from_: rename.to for rename in settings.renames}
         self._rename = items.renamer(renames) if renames else None
@@ -84,7 +84,7 @@ class ValidationSides:
         """Let a share of each limit be what may be used from now on."""
         for role, pace in self.paces.items():
             pace.allow(part_of(self._caps[role], share))
-        self.writing.allow(part_of(self._open.write_cap, share))
+        self.writing.allow(part_of(self._pair.write_cap, share))
 
     def details(
         self,
@@ -94,7 +94,8 @@ class ValidationSides:
         repairs: Collection[DifferenceKind],
         values: bool,
     ) -> LookupPass:
-        """What looks items up one by one, and repairs what is of a kind that it `mends`."""
+        """A pass that looks items up one by one, and repairs the kinds of differences in
+        `repairs`."""
         comparer = ItemComparer(
             Equality(self._settings.validation.floating_point_tolerance),
             self.target_keys,
@@ -115,10 +116,10 @@ class ValidationSides:
             limiter=self._limiter,
         )
 
-    def sides(self, share: float) -> dict[Role, StageSide]:
-        """What is gone through on each side; `share` of the items are expected."""
-        count = self._open.inspection.source.items
-        there = existing_target(self._open).items or count
+    def stage_sides(self, share: float) -> dict[Role, StageSide]:
+        """The readers of each side; `share` of the items are expected."""
+        count = self._pair.inspection.source.items
+        there = existing_target(self._pair).items or count
         source = self._scan("source")
         return {
             "source": StageSide(source, source, self.lookup("target"), int(count * share)),
@@ -134,7 +135,7 @@ class ValidationSides:
         """Look-ups by the target's keys of items that bear the target's names."""
         is_source = role == "source"
         own = self.source_keys if is_source else self.target_keys
-        service = self._open.source if is_source else self._open.target
+        service = self._pair.source if is_source else self._pair.target
         return DynamoDBLookup(
             service.lane,
             service.table.name,
@@ -148,8 +149,8 @@ class ValidationSides:
 
     def _scan(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBSource:
         is_source = role == "source"
-        service = self._open.source if is_source else self._open.target
-        state = self._open.inspection.source if is_source else existing_target(self._open)
+        service = self._pair.source if is_source else self._pair.target
+        state = self._pair.inspection.source if is_source else existing_target(self._pair)
         cap = self.paces[role].cap
         return DynamoDBSource(
             service.lane,
@@ -193,9 +194,9 @@ def build_validation(
 ) -> tuple[Validation, FindingsFile]:
     """A validation that goes on from `begun` on an engine, and the file that will hold its
     findings."""
-    ends = ValidationSides(settings, pair, begun.now)
+    sides = ValidationSides(settings, pair, begun.now)
     findings = FindingsFile(Path(begun.findings), begun.findings_size)
-    details = ends.details(
+    details = sides.details(
         findings,
         replace(begun.validated, compared=0),
         repairs=repairs(settings, options),
@@ -205,15 +206,15 @@ def build_validation(
     share = begun.sampled / begun.segments if begun.sampled else 1.0
     validation = Validation(
         (found.source.spec.name, found.plan.spec.name),
-        ends.sides(share),
+        sides.stage_sides(share),
         [*sampled_segments(begun)],
-        _digests(begun, ends.target_keys),
+        _digests(begun, sides.target_keys),
         details,
         findings,
         begun,
         engine=engine,
-        retry=ends.retry,
-        paces=ends.paces,
+        retry=sides.retry,
+        paces=sides.paces,
         readers=readers(pair),
         keeper=keeper,
         beside=[service.watch for service in (pair.source, pair.target)],

@@ -34,12 +34,12 @@ class ItemComparer:
         self._skipping = skipping
 
     def identity(self, item: Item) -> bytes:
-        """What tells the item from others of its table."""
+        """The canonical key of an item."""
         return canonical_key(item, self.key_names)
 
     def differ(self, source: Item | None, target: Item | None, now: float) -> DifferenceKind | None:
-        """How two items of one key differ at `now` (epoch seconds); None means an absent item,
-        and that nothing is wrong."""
+        """The difference of two items of one key at `now` (epoch seconds); None as an item is an
+        absent one, None as the result says that nothing is wrong."""
         if source is None:
             return None if target is None or self._may_be_absent(target, now) else "extra"
         if target is None:

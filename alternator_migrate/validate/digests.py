@@ -1,4 +1,4 @@
-"""Whether two tables are equal, in constant memory: a sum of hashes for each of many buckets.
+"""Compares two tables in constant memory: a sum of hashes for each of many buckets.
 
 An item falls into a bucket by its key. What the source holds is added to the bucket's sum,
 what the target holds is subtracted, in any order, and in any number of places whose sums are
@@ -93,7 +93,7 @@ class Digests:
         return digests
 
     def _mark(self) -> bytes:
-        """What tells this comparison from others."""
+        """A digest of all that two states must share to be summed: seed, keys and buckets."""
         what = repr((self._key_names, len(self._sums))).encode("utf-8", "surrogatepass")
         return blake2b(what, key=self._seed, digest_size=16).digest()
 

@@ -1,4 +1,4 @@
-"""Whether two items hold the same values, and which attributes do not."""
+"""Compares the values of two items, and names the attributes that differ."""
 
 from collections.abc import Mapping
 from decimal import Decimal

@@ -1,14 +1,12 @@
 """The findings file: what a validation found wrong, for a person to look into."""
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from alternator_migrate.core.durable import private_folder
 from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.jsonl_file import JsonlFile
 from alternator_migrate.core.model import Difference
 from alternator_migrate.dynamodb.items import from_json, one_line, to_json
 
@@ -24,53 +22,31 @@ class FindingsFile:
 
     def __init__(self, path: Path, size: int = 0) -> None:
         self.path = path
-        self.size = size
-        self._is_cut = False
+        self._file = JsonlFile(path, size)
+
+    @property
+    def size(self) -> int:
+        """The bytes that a savepoint keeps of it."""
+        return self._file.size or 0
 
     def keep(self, findings: Sequence[Difference]) -> None:
         """Append `findings`. Raises `MigrateError` where the file cannot be written."""
-        lines = b"".join(map(_line, findings))
         try:
-            with os.fdopen(self._open(), "ab") as file:
-                file.write(lines)
+            self._file.append(b"".join(map(_line, findings)))
         except OSError as error:
-            self._cut()
             raise self._unwritable(error) from error
-        self.size += len(lines)
 
     def sync(self) -> None:
         """Return when all that was kept, and nothing else, is on disk. Raises `MigrateError`."""
         try:
-            if not self.size:
-                self.path.unlink(missing_ok=True)
-                return
-            with os.fdopen(self._open(), "ab") as file:
-                os.fsync(file.fileno())
+            self._file.sync()
         except OSError as error:
             raise self._unwritable(error) from error
 
     def first(self, count: int) -> Iterator[str]:
         """The first `count` findings, a line of text each."""
-        if not self.size:
-            return
-        with self.path.open("rb") as file:
-            for line in islice(file, count):
-                yield _told(from_json(line))
-
-    def _open(self) -> int:
-        private_folder(self.path.parent)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        descriptor = os.open(self.path, flags, 0o600)
-        if not self._is_cut:
-            self.size = min(self.size, os.fstat(descriptor).st_size)
-            os.truncate(descriptor, self.size)
-            self._is_cut = True
-        return descriptor
-
-    def _cut(self) -> None:
-        """Leave no line half written, as far as the disk allows."""
-        with suppress(OSError):
-            os.truncate(self.path, self.size)
+        if self.size:
+            yield from (_told(from_json(line)) for line in islice(self._file.lines(), count))
 
     def _unwritable(self, error: OSError) -> MigrateError:
         return MigrateError(

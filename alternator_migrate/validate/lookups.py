@@ -16,10 +16,11 @@ from alternator_migrate.snapshot import Ledger, read_segments
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 
 LOOKUP: Final = Limits(100, 4_000_000)
-"""What one look-up asks for: keys, and bytes of the items that are looked up."""
+"""The limits of one look-up: keys, and bytes of the items that are looked up."""
 LOOKUPS: Final = 64
-"""How many look-ups are under way at once, at the most."""
-_DOUBTS: Final = 500
+"""The most look-ups under way at once."""
+# Batches of keys that wait to be looked up again; beyond these, reading waits: memory is bounded.
+_MOST_RECHECKS: Final = 500
 
 
 async def digest(
@@ -44,7 +45,7 @@ async def digest(
 
 
 class LookupPass:
-    """Looks items up one by one; `verdict` counts what was found wrong in settled pages.
+    """Looks items up one by one; `validated` counts what was found wrong in settled pages.
 
     A difference is looked at again after each of `pauses` (seconds), since changes may be under
     way: one that was not there once is forgotten. `now` (epoch seconds) decides which items count
@@ -74,7 +75,7 @@ class LookupPass:
         )
         self._pauses, self._now, self._values = tuple(pauses) or (0.0,), now, values
         self._limiter = limiter or Limiter(LOOKUPS)
-        self._room = asyncio.Semaphore(_DOUBTS)
+        self._room = asyncio.Semaphore(_MOST_RECHECKS)
         self._unsettled: dict[tuple[Role, int], dict[int, list[Difference]]] = defaultdict(dict)
 
     async def compare(
@@ -105,31 +106,31 @@ class LookupPass:
 
         async def look_up(batch: Batch) -> None:
             async with self._limiter.slot():
-                doubtful = await self._first_look(role, other, batch.items)
-            if not doubtful:
+                suspects = await self._first_lookup(role, other, batch.items)
+            if not suspects:
                 self._settle(role, ledger, batch, ())
                 return
             await self._room.acquire()
-            doubting.create_task(look_again(replace(batch, items=()), doubtful))
+            rechecking.create_task(recheck(replace(batch, items=()), suspects))
 
-        async def look_again(batch: Batch, keys: Sequence[bytes]) -> None:
+        async def recheck(batch: Batch, keys: Sequence[bytes]) -> None:
             self.rechecks += len(keys)
             try:
-                findings = await self._further_looks(role, keys)
+                findings = await self._recheck(role, keys)
             finally:
                 self.rechecks -= len(keys)
                 self._room.release()
             self._settle(role, ledger, batch, findings)
 
-        async with asyncio.TaskGroup() as doubting:
+        async with asyncio.TaskGroup() as rechecking:
             await read_segments(source, ledger, segments, readers, stop, look)
 
-    async def _first_look(self, role: Role, other: Lookup, items: Sequence[Item]) -> list[bytes]:
+    async def _first_lookup(self, role: Role, other: Lookup, items: Sequence[Item]) -> list[bytes]:
         """The keys of the items that seem to differ."""
         comparer = self._comparer
         keys = [key_of(item, comparer.key_names) for item in items]
         found = {comparer.identity(item): item for item in await other.get(keys)}
-        doubtful = []
+        suspects = []
         for key, item in zip(keys, items, strict=True):
             there = found.get(comparer.identity(item))
             if role == "target":
@@ -137,12 +138,12 @@ class LookupPass:
             else:
                 differs = comparer.differ(item, there, self._now) is not None
             if differs:
-                doubtful.append(key)
-        return doubtful
+                suspects.append(key)
+        return suspects
 
-    async def _further_looks(self, role: Role, keys: Sequence[bytes]) -> Sequence[Difference]:
-        """What is wrong still after the last look, and was at each one before; repaired where
-        that is wished for."""
+    async def _recheck(self, role: Role, keys: Sequence[bytes]) -> Sequence[Difference]:
+        """The differences that remain after the last look-up, and were there at each before;
+        repaired where that is asked for."""
         for pause in self._pauses[:-1]:
             keys = [difference.key for difference in await self._look(role, keys, pause)]
         findings = await self._look(role, keys, self._pauses[-1])
@@ -151,8 +152,8 @@ class LookupPass:
         return [*map(self._shown, findings)]
 
     async def _look(self, role: Role, keys: Sequence[bytes], pause: float) -> Sequence[Difference]:
-        """What is wrong after a pause. An item of the target can but turn out to be extra: what
-        else there may be to say of it is said from the source's side."""
+        """The differences after a pause. An item of the target can but turn out to be extra: any
+        other difference is found from the source's side."""
         if not keys:
             return ()
         await asyncio.sleep(pause)

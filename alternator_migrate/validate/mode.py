@@ -1,4 +1,4 @@
-"""How tables are compared: by digests or by look-ups."""
+"""Modes of comparison: by digests or by look-ups."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -16,7 +16,7 @@ MOST_SEGMENTS: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ValidateOptions:
-    """What a person asks of a validation; `sample` is a share of the items, None for all."""
+    """A validation as a person asks for it; `sample` is a share of the items, None for all."""
 
     mode: ComparisonMode = "auto"
     sample: float | None = None
@@ -28,7 +28,7 @@ class ValidateOptions:
 def choose_mode(
     settings: Settings, options: ValidateOptions, state: TableState
 ) -> tuple[Literal["digest", "lookup"], str]:
-    """How a table in this state will be compared, and why."""
+    """The mode in which a table in this state will be compared, and the reason."""
     if options.sample:
         return "lookup", f"a sample of {options.sample * 100:.4g}%"
     if options.mode != "auto":
@@ -53,7 +53,7 @@ def repairs(settings: Settings, options: ValidateOptions) -> frozenset[Differenc
 def mode_text(
     settings: Settings, options: ValidateOptions, pair: Pair, begun: ValidationState | None = None
 ) -> str:
-    """How the tables are compared and why, for a person."""
+    """The mode of the comparison and the reason, for a person."""
     mode, why = choose_mode(settings, options, pair.inspection.source)
     mode = mode_of(begun) if begun else mode
     words = {"digest": "digests, then look-ups where they differ", "lookup": "look-ups by key"}
@@ -61,5 +61,5 @@ def mode_text(
 
 
 def mode_of(comparison: ValidationState) -> Literal["digest", "lookup"]:
-    """How a comparison that has begun is done."""
+    """The mode of a comparison that has begun."""
     return "digest" if comparison.stage == "digests" or comparison.digests else "lookup"

@@ -46,11 +46,11 @@ class Repair:
             await self._target.delete([each.key for each in todo if each.kind == "extra"])
             left = await self._left(first)
         wrong = {each.key for each in left}
-        mended = [replace(first[key], repaired=True) for key in first if key in touched - wrong]
-        return [*mended, *(replace(each, refused=refused.get(each.key, "")) for each in left)]
+        repaired = [replace(first[key], repaired=True) for key in first if key in touched - wrong]
+        return [*repaired, *(replace(each, refused=refused.get(each.key, "")) for each in left)]
 
     async def _left(self, first: dict[bytes, Difference]) -> list[Difference]:
-        """What is wrong now; an item that was extra and is on the source now is not judged."""
+        """The differences now, without an item that was extra and is on the source now."""
         return [
             each
             for each in await self._pair_lookup.at([*first])

@@ -13,6 +13,7 @@ CONFIDENCE: Final = 0.95
 _TINY: Final = 1e-300
 _CLOSE: Final = 1e-12
 _MOST_TERMS: Final = 100_000
+# Halving 1.0 more often than a float has bits changes nothing.
 _HALVINGS: Final = 60
 
 
@@ -71,7 +72,7 @@ DRAWN: Final = 100
 
 
 def sample_text(validated: ValidationCounts, gone_through: Mapping[Role, int]) -> Iterator[str]:
-    """What a sample says of the whole table, a sentence a side."""
+    """Sentences on the whole table that follow from a sample, one a side."""
     counts = validated.missing + validated.different, validated.extra
     words = "missing on the target or different", "not on the source"
     roles: tuple[Role, Role] = ("source", "target")

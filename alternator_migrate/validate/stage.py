@@ -34,8 +34,8 @@ class StageSide:
 
 @dataclass(frozen=True, slots=True)
 class StageParams:
-    """What a slice of a comparison has to know: which stage it is of, and in the second of two
-    the buckets that differ."""
+    """Parameters of a slice of a comparison: its stage, and in the second of two the buckets that
+    differ."""
 
     stage: Literal["digests", "details"]
     differing: frozenset[int] | None = None
@@ -43,8 +43,8 @@ class StageParams:
 
 @dataclass(frozen=True, slots=True)
 class StageFindings:
-    """What a slice of a comparison has found: how far each side is settled, the sums of its items
-    in the first stage of two, and differences."""
+    """The result of a slice of a comparison: how far each side is settled, the sums of its items in
+    the first stage of two, and differences."""
 
     sides: Mapping[Role, CopyState]
     digests: Digests | None
@@ -74,7 +74,7 @@ class StageWork:
         self._total, self._readers = total, readers
 
     def left(self, segments: Sequence[Segment]) -> list[Segment]:
-        """What is not done of `segments`, of both sides, by turns."""
+        """The segments of both sides that are not done, of `segments`, by turns."""
         return [
             Segment(segment.index + turn * self._total, self._total)
             for segment in segments
@@ -83,7 +83,7 @@ class StageWork:
         ]
 
     def position(self, segment: int) -> Position | None:
-        """Where to go on in a segment."""
+        """The position in a segment; None at its beginning."""
         role, index = self._of(segment)
         return self._ledgers[role].position(index)
 
@@ -112,20 +112,20 @@ class StageWork:
             self._ledgers[role].absorb(state)
 
     def state(self) -> CopyState:
-        """How far both sides are settled, numbered through; its counts are those of both."""
+        """The settled part of both sides, numbered through; its counts are those of both."""
         both = CopyState()
         for turn, role in enumerate(ROLES):
-            own, shift = self._ledgers[role].state, turn * self._total
+            own, offset = self._ledgers[role].state, turn * self._total
             both = CopyState(
-                both.done | {index + shift for index in own.done},
-                {**both.positions, **{n + shift: key for n, key in own.positions.items()}},
+                both.done | {index + offset for index in own.done},
+                {**both.positions, **{n + offset: key for n, key in own.positions.items()}},
                 both.items + own.items,
                 both.bytes_read + own.bytes_read,
             )
         return both
 
     def checked(self, findings: Sequence[Difference]) -> StageFindings:
-        """What is settled by now, with its `findings`."""
+        """The settled part by now, with its `findings`."""
         sides = {role: ledger.state for role, ledger in self._ledgers.items()}
         sums = self._digests if self.params.stage == "digests" else None
         return StageFindings(

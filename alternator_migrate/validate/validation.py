@@ -63,7 +63,7 @@ class Validation:
 
     @property
     def validated(self) -> ValidationCounts:
-        """What was found so far."""
+        """The counts by now."""
         compared = self._compared
         if self._digests is None or self._stage == "digests":
             counts = self._ledgers["source"].settled
@@ -72,7 +72,7 @@ class Validation:
 
     @property
     def sampled(self) -> Mapping[Role, int]:
-        """How many items of each side were gone through."""
+        """The number of items of each side that were read."""
         return {
             role: ledger.settled.read - ledger.settled.skipped_expired
             for role, ledger in self._ledgers.items()
@@ -97,7 +97,7 @@ class Validation:
         self._supervisor.save_now()
 
     def progress(self) -> Progress:
-        """How the validation stands now; a second stage adds to the work of the first."""
+        """The figures of the validation now; a second stage adds to the work of the first."""
         ledgers, earlier = self._ledgers.values(), self._earlier
         seen = self._engine.live_stats()
         rechecks = self._details.rechecks

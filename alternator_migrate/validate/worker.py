@@ -1,4 +1,4 @@
-"""Joinery of workers: a comparison's job as it travels to them, and what they open to do it."""
+"""The job of a validation as it travels to workers, and the session they open to do it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -52,17 +52,17 @@ class ValidationSession:
     ) -> None:
         self._settings, self._options = settings, options
         self._comparison = comparison
-        self._ends = ValidationSides(settings, sides, comparison.now)
+        self._sides = ValidationSides(settings, sides, comparison.now)
         self._readers = readers(sides)
 
     def begin(self, piece: Slice[StageParams]) -> SliceRun[StageParams, StageFindings]:
         """Take up a slice."""
-        self._ends.allow(piece.share)
+        self._sides.allow(piece.share)
         ledgers = {
             role: Ledger(0, state) for role, state in begun(piece.total, piece.places).items()
         }
         findings = _KeptFindings()
-        details = self._ends.details(
+        details = self._sides.details(
             findings,
             ValidationCounts(),
             repairs=repairs(self._settings, self._options),
@@ -71,10 +71,10 @@ class ValidationSession:
         sums = None
         if mode_of(self._comparison) == "digest":
             seed = bytes.fromhex(self._comparison.seed)
-            sums = Digests(self._ends.target_keys, seed=seed)
+            sums = Digests(self._sides.target_keys, seed=seed)
         stage = StageWork(
             piece.params,
-            self._ends.sides(1.0),
+            self._sides.stage_sides(1.0),
             ledgers,
             sums,
             details,
@@ -83,7 +83,7 @@ class ValidationSession:
             readers=self._readers,
         )
         work = _StageSlice(stage, ledgers, findings)
-        return SliceRun(piece, work, self._ends.retry, self._ends.paces.items())
+        return SliceRun(piece, work, self._sides.retry, self._sides.paces.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +99,15 @@ class _StageSlice:
         await self.stage.here(segments, stop)
 
     def state(self) -> CopyState:
-        """How far both sides are settled."""
+        """The settled part of both sides."""
         return self.stage.state()
 
     def kept(self) -> StageFindings:
-        """What was found by now."""
+        """The differences by now."""
         return self.stage.checked(self.findings.kept)
 
     def live_stats(self) -> LiveStats:
-        """What is done by now."""
+        """The figures by now."""
         state = self.stage.state()
         return LiveStats(
             segments_done=len(state.done),

@@ -10,13 +10,13 @@ from alternator_migrate.savepoints import store as savepoints
 from tests.chaos.play import ALLOWED, POLL_SECONDS, SIGNALS, LostError, Outcome
 from tests.chaos.pursuits import Attempt, Death, Pursuit
 from tests.chaos.writer import Writer
-from tests.following.orders import OrderCheck
-from tests.names import unique_name
 from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import REGION, create_table, scan_all
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.names import unique_name
+from tests.support.orders import OrderCheck
 from tests.support.shapes import same_items
 
 RUN_SECONDS = 90.0

@@ -6,8 +6,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.following.orders import OrderCheck
 from tests.servers.client import TIMEOUT, Item, authorization
+from tests.support.orders import OrderCheck
 
 HOT = 6
 BIG = 300_000

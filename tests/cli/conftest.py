@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.cli.support import Ends, two_ends
+from tests.support.cli import Ends, two_ends
 
 
 def pytest_configure(config: pytest.Config) -> None:

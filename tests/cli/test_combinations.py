@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import TABLE, Ends, names_in, one_error
 from tests.conftest import RunCli
+from tests.support.cli import TABLE, Ends, names_in, one_error
 
 REJECTS = ("run", "--rejects", "rejects_1.jsonl")
 

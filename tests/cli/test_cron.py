@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import (
+from tests.conftest import RunCli
+from tests.servers.cli import REPOSITORY, Result, environment
+from tests.servers.client import fill
+from tests.servers.process import bound
+from tests.support.cli import (
     KEYS,
     ONE_AT_A_TIME,
     TABLE,
@@ -21,10 +25,6 @@ from tests.cli.support import (
     signed,
     until,
 )
-from tests.conftest import RunCli
-from tests.servers.cli import REPOSITORY, Result, environment
-from tests.servers.client import fill
-from tests.servers.process import bound
 
 KEY_SETS = [
     f"--set={side}.credentials.{name}={value}"

@@ -4,9 +4,9 @@ import json
 import signal
 from pathlib import Path
 
-from tests.cli.support import names_in, one_error
 from tests.conftest import RunCli
 from tests.servers.cli import REPOSITORY, running
+from tests.support.cli import names_in, one_error
 
 
 async def test_it_migrates_compares_and_says_what_is_next(run_cli: RunCli, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from alternator_migrate import __version__
 from alternator_migrate.cli.main import cli
-from tests.cli.support import one_error
 from tests.conftest import RunCli
 from tests.servers.cli import REPOSITORY, environment
+from tests.support.cli import one_error
 
 COMMANDS = ("run", "plan", "validate", "follow", "status", "demo")
 HEAVY = ("aiohttp", "aioboto3", "botocore", "rich", "msgspec", "yaml", "moto", "uvloop", "asyncio")

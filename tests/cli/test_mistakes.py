@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import Ends, flags, names_in, one_error, only_read, signed
 from tests.conftest import RunCli
 from tests.servers.faults import validation
 from tests.servers.proxy import FaultProxy
+from tests.support.cli import Ends, flags, names_in, one_error, only_read, signed
 
 GOOD = """\
 source:

@@ -10,7 +10,11 @@ import pytest
 
 from tests.bench.http1 import Connection
 from tests.bench.source import Source
-from tests.cli.support import (
+from tests.cli.terminal import on_terminal
+from tests.conftest import RunCli
+from tests.servers.client import create_table, fill
+from tests.standin import StandIn
+from tests.support.cli import (
     ONE_AT_A_TIME,
     TABLE,
     Ends,
@@ -22,10 +26,6 @@ from tests.cli.support import (
     signed,
     text_of,
 )
-from tests.cli.terminal import on_terminal
-from tests.conftest import RunCli
-from tests.servers.client import create_table, fill
-from tests.standin import StandIn
 
 NUMBER = r"\d{1,3}(?:,\d{3})*"
 TIME = r"(?:\d\.\ds|\d\ds|\d+m\d+s|\d+h\d+m|\d+d\d+h)"

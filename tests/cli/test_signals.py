@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import (
+from tests.servers.cli import Cli, Result, running
+from tests.servers.patience import stretched
+from tests.support.cli import (
     ONE_AT_A_TIME,
     TABLE,
     Ends,
@@ -19,8 +21,6 @@ from tests.cli.support import (
     signed,
     until,
 )
-from tests.servers.cli import Cli, Result, running
-from tests.servers.patience import stretched
 
 STOPS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SECONDS = 5

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import ONE_AT_A_TIME, TABLE, Ends, signed, until
 from tests.cli.terminal import on_terminal
 from tests.conftest import RunCli
 from tests.servers.cli import Cli, Result, environment, running
 from tests.servers.process import bound
+from tests.support.cli import ONE_AT_A_TIME, TABLE, Ends, signed, until
 
 JSON = ("--log-format", "json")
 

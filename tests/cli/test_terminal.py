@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import ONE_AT_A_TIME, TABLE, Ends, counted_source, flags, signed, until
 from tests.cli.terminal import HIDE_CURSOR, SHOW_CURSOR, on_terminal
 from tests.servers.cli import environment
 from tests.servers.patience import stretched
 from tests.standin import StandIn
+from tests.support.cli import ONE_AT_A_TIME, TABLE, Ends, counted_source, flags, signed, until
 
 CTRL_C = b"\x03"
 TMUX = shutil.which("tmux")

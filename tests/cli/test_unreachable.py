@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.cli.support import (
+from tests.conftest import RunCli
+from tests.servers.client import create_table, fill
+from tests.servers.patience import stretched
+from tests.servers.process import free_port
+from tests.servers.tls import self_signed
+from tests.standin import StandIn
+from tests.support.cli import (
     TABLE,
     Ends,
     deaf_server,
@@ -17,12 +23,6 @@ from tests.cli.support import (
     only_read,
     signed,
 )
-from tests.conftest import RunCli
-from tests.servers.client import create_table, fill
-from tests.servers.patience import stretched
-from tests.servers.process import free_port
-from tests.servers.tls import self_signed
-from tests.standin import StandIn
 
 AWS = ("--table", TABLE, "--target-endpoint", "http://127.0.0.1:1")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import TABLE, Ends, only_read, rows, signed, two_ends
 from tests.cli.terminal import on_terminal
 from tests.conftest import RunCli
 from tests.servers.client import create_table, fill
+from tests.support.cli import TABLE, Ends, only_read, rows, signed, two_ends
 
 QUICK = "--set=validation.recheckSeconds=[0.01]"
 

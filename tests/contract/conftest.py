@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
-from tests.names import unique_name
 from tests.standin import StandIn
+from tests.support.names import unique_name
 
 REAL = os.environ.get("ALTERNATOR_ENDPOINT")
 ERROR = "com.amazonaws.dynamodb.v20120810#"

@@ -9,11 +9,11 @@ import pytest
 from botocore.loaders import JSONFileLoader
 
 from tests.conftest import RunCli
-from tests.e2e import jobs
-from tests.e2e.jobs import Command, Ending, Job, Migrate, Report, read_summary, write_config
 from tests.e2e.stage import Stage, staged
 from tests.servers.guarded import Guarded
 from tests.standin import StandIn
+from tests.support import jobs
+from tests.support.jobs import Command, Ending, Job, Migrate, Report, read_summary, write_config
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from alternator_migrate.savepoints.format import Savepoint, decode
-from tests.e2e.jobs import Job, alternator, job, write_config
 from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import Item, call, create_table, fill
 from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Job, alternator, job, write_config
 from tests.support.shapes import same_items
 
 TABLE = "Example"

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.e2e.jobs import KEYS, Command, Migrate, alternator, dynamodb, job
 from tests.servers import faults
 from tests.servers.client import create_table
 from tests.servers.dynamodb_local import dynamodb_local as run_dynamodb_local
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import KEYS, Command, Migrate, alternator, dynamodb, job
 
 
 async def missing(migrate: Migrate, source: dict[str, object], target: StandIn) -> str:

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.e2e.jobs import Command, Job, Migrate, alternator, dynamodb, job
-from tests.e2e.tables import numbered
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.dynamodb_local import dynamodb_local as run_dynamodb_local
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Command, Job, Migrate, alternator, dynamodb, job
 from tests.support.shapes import same_items
+from tests.support.tables import numbered
 
 pytestmark = pytest.mark.xdist_group("second servers")
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import KEYS, Job, alternator, job, write_config
-from tests.e2e.tables import numbered
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.forwarder import Forwarder
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import KEYS, Job, alternator, job, write_config
 from tests.support.shapes import same_items
+from tests.support.tables import numbered
 
 REGION = "eu-central-1"
 UNITS: dict[str, Any] = {

@@ -14,13 +14,13 @@ from alternator_migrate.connectors.service import open_service
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.dynamodb.botocore_errors import refusing
 from alternator_migrate.dynamodb.session import Login, open_control, sign_in
-from tests.e2e.jobs import KEYS, Command, Job, Migrate, alternator, dynamodb, job
 from tests.e2e.signing import with_files
-from tests.e2e.tables import numbered
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault, Reply
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import KEYS, Command, Job, Migrate, alternator, dynamodb, job
+from tests.support.tables import numbered
 
 NOWHERE = "http://127.0.0.1:1"
 ROLE = "arn:aws:iam::123456789012:role/migration"

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.cli.support import one_error
-from tests.e2e.jobs import Migrate, alternator, job
 from tests.e2e.stage import TABLE, Stage
 from tests.servers import faults
 from tests.servers.client import create_table
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
+from tests.support.cli import one_error
+from tests.support.jobs import Migrate, alternator, job
 
 GIGABYTE = 2**30
 PIECE = b" " * 2**20

@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import pytest
 
-from tests.e2e.jobs import Migrate, alternator, dynamodb, job
 from tests.servers import faults
 from tests.servers.client import Item, create_table, fill, scan_all
 from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Migrate, alternator, dynamodb, job
 from tests.support.shapes import same_items
 
 MEGABYTE = 1_000_000

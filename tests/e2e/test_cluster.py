@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from alternator_migrate.core.errors import OutOfTime, UsageError
-from tests.e2e.jobs import Ending, Job, alternator, job, migrate
 from tests.e2e.stage import TABLE, rows, until
 from tests.servers.client import create_table, fill
 from tests.servers.filled import filled
 from tests.standin import StandIn
 from tests.standin.server import Node
+from tests.support.jobs import Ending, Job, alternator, job, migrate
 from tests.support.shapes import same_items
 
 ITEMS = rows(1500)

@@ -9,13 +9,13 @@ import pytest
 
 from alternator_migrate.savepoints.store import lock
 from tests.conftest import RunCli
-from tests.e2e.jobs import alternator, job, read_summary, write_config
 from tests.e2e.stage import until
-from tests.e2e.tables import changes, definitions, enable_ttl, index
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.standin import StandIn
+from tests.support.jobs import alternator, job, read_summary, write_config
 from tests.support.shapes import same_items
+from tests.support.tables import changes, definitions, enable_ttl, index
 
 TABLE = "Example"
 ITEMS = [{"pk": {"S": f"item {n}"}, "city": {"S": f"city {n % 7}"}} for n in range(150)]

@@ -13,7 +13,6 @@ from alternator_migrate.core.errors import Unavailable
 from alternator_migrate.dynamodb.client import open_http_client
 from alternator_migrate.dynamodb.http.connect import Transport
 from alternator_migrate.dynamodb.nodes import Nodes
-from tests.e2e.jobs import alternator, job, migrate
 from tests.e2e.stage import TABLE, rows
 from tests.servers import faults
 from tests.servers.exchange import Exchange
@@ -21,6 +20,7 @@ from tests.servers.filled import filled
 from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import alternator, job, migrate
 from tests.support.shapes import same_items
 
 ITEMS = rows(300)

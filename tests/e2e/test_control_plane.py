@@ -6,13 +6,13 @@ import time
 import pytest
 from aiohttp import web
 
-from tests.e2e.jobs import Migrate, alternator, dynamodb, job
 from tests.e2e.stage import TABLE, Stage, rows
 from tests.servers import faults
 from tests.servers.client import call, create_table, fill
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Migrate, alternator, dynamodb, job
 
 LONG = 7
 """More attempts than any SDK makes by itself."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.jobs import Command, Migrate, alternator, dynamodb, job
 from tests.e2e.signing import signers, with_files
 from tests.servers.client import Item, create_table, fill
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Command, Migrate, alternator, dynamodb, job
 from tests.support.shapes import same_items
 
 ITEMS: list[Item] = [{"pk": {"S": f"item {n}"}} for n in range(60)]

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import Command, Migrate, alternator, dynamodb, job
-from tests.e2e.tables import KEYS, changes, definitions, enable_ttl, index
 from tests.servers.client import Item, create_table, fill
 from tests.standin import StandIn
+from tests.support.jobs import Command, Migrate, alternator, dynamodb, job
 from tests.support.shapes import same_items
+from tests.support.tables import KEYS, changes, definitions, enable_ttl, index
 
 ITEMS: list[Item] = [{"pk": {"S": f"p{n}"}, "sk": {"N": str(n)}} for n in range(30)]
 BY_CITY: dict[str, Any] = {

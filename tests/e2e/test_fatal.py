@@ -7,13 +7,13 @@ import time
 import pytest
 from aiohttp import web
 
-from tests.e2e.jobs import Command, Job, Migrate, Report, alternator, dynamodb, job
 from tests.servers import faults
 from tests.servers.client import Item, create_table, fill
 from tests.servers.exchange import Exchange, Fault, Reply
 from tests.servers.patience import stretched
 from tests.servers.proxy import ANY, FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Command, Job, Migrate, Report, alternator, dynamodb, job
 
 ITEMS: list[Item] = [{"pk": {"S": f"item {n}"}} for n in range(40)]
 SEGMENTS = 2

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.e2e.jobs import Command, Job, Migrate, alternator, dynamodb, job
 from tests.servers import faults
 from tests.servers.client import Item, create_table, fill
 from tests.servers.exchange import Fault
 from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Command, Job, Migrate, alternator, dynamodb, job
 from tests.support.shapes import same_items
 
 ITEMS: list[Item] = [{"pk": {"S": f"item {n}"}, "n": {"N": str(n)}} for n in range(120)]

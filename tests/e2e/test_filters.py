@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, Migrate, alternator, by_key, dynamodb, job, write_config
-from tests.e2e.tables import changes, enable_ttl
 from tests.servers.client import Item, create_table, fill
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Job, Migrate, alternator, by_key, dynamodb, job, write_config
+from tests.support.tables import changes, enable_ttl
 
 DAY = 86_400
 NOW = int(time.time())

@@ -11,11 +11,20 @@ import pytest
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.validate.mode import ValidateOptions
 from tests.conftest import RunCli
-from tests.e2e.jobs import Command, Job, Migrate, alternator, by_key, dynamodb, job, write_config
 from tests.e2e.validations import validate
 from tests.servers.cli import running
 from tests.servers.client import Item, call, create_table, fill, scan_all
 from tests.standin import StandIn
+from tests.support.jobs import (
+    Command,
+    Job,
+    Migrate,
+    alternator,
+    by_key,
+    dynamodb,
+    job,
+    write_config,
+)
 from tests.support.shapes import same_items
 
 NUMBERS: Final = ("2", "2.0", "20e-1", "3", "1e2", "100", "-0.50")

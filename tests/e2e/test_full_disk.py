@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import one_error, read_only_folder
 from tests.e2e.stage import TABLE, Stage, refusing
 from tests.servers.cli import Cli
+from tests.support.cli import one_error, read_only_folder
 from tests.support.savepoints import files_of_at_most
 from tests.support.shapes import same_items
 

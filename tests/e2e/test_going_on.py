@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import READS
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, alternator, job, standing_at, write_config
 from tests.servers.cli import Result, running
 from tests.servers.client import call, create_table, fill
 from tests.servers.filled import filled
 from tests.servers.guarded import EITHER
 from tests.standin import StandIn
+from tests.support.cli import READS
+from tests.support.jobs import Job, alternator, job, standin_side, write_config
 from tests.support.shapes import same_items
 
 TABLE = "Example"
@@ -35,7 +35,7 @@ def slowly(source: StandIn, target: StandIn, seconds: float = 0.03, **more: Any)
     """A migration of one batch at a time, each taking a while."""
     target.faults.rate("BatchWriteItem", "slow", 1.0, seconds)
     options = {"maxItemsPerBatch": 10, "maxConnections": 1}
-    ends = alternator(source.url, TABLE, scanSegments=4), standing_at(target, TABLE, **options)
+    ends = alternator(source.url, TABLE, scanSegments=4), standin_side(target, TABLE, **options)
     return job(*ends, **more)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, alternator, job, write_config
 from tests.e2e.stage import TABLE, rows
 from tests.servers.client import create_table, fill
 from tests.servers.tls import mutual
 from tests.standin import StandIn
+from tests.support.jobs import Job, alternator, job, write_config
 from tests.support.shapes import same_items
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}

@@ -8,14 +8,14 @@ import pytest
 from aiohttp import web
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import Command, Migrate, alternator, dynamodb, job, write_config
-from tests.e2e.tables import changes, definitions, index, numbered
 from tests.servers import faults
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Command, Migrate, alternator, dynamodb, job, write_config
 from tests.support.shapes import same_items
+from tests.support.tables import changes, definitions, index, numbered
 
 ITEMS = numbered(60)
 BY_CITY: dict[str, Any] = {

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.jobs import Migrate, alternator, dynamodb, job
 from tests.servers.client import Item, create_table, fill
 from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Migrate, alternator, dynamodb, job
 
 READ_CAP = 60
 WRITE_CAP = 150

@@ -15,13 +15,13 @@ from alternator_migrate.dynamodb.http.proxies import proxy_for
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.session import Login, open_control, sign_in
 from alternator_migrate.dynamodb.table import Table
-from tests.e2e.jobs import Command, Job, Migrate, alternator, dynamodb, job
 from tests.e2e.signing import with_files
-from tests.e2e.tables import numbered
 from tests.servers.filled import filled
 from tests.servers.forwarder import Forwarder
 from tests.servers.tls import self_signed
 from tests.standin import StandIn
+from tests.support.jobs import Command, Job, Migrate, alternator, dynamodb, job
+from tests.support.tables import numbered
 
 TABLE = "Example"
 COUNT = 200

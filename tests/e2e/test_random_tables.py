@@ -7,12 +7,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.e2e.jobs import Job, alternator, dynamodb, job
-from tests.e2e.jobs import migrate as run
-from tests.names import unique_name
 from tests.servers.client import Item, create_table, fill
 from tests.standin import StandIn
-from tests.support.shapes import canonical, items, same_items
+from tests.support.jobs import Job, alternator, dynamodb, job
+from tests.support.jobs import migrate as run
+from tests.support.names import unique_name
+from tests.support.shapes import TEXT_OR_BINARY, same_items, tables
 
 CALM = settings(
     deadline=None,
@@ -21,26 +21,11 @@ CALM = settings(
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-TEXT_OR_BINARY: list[dict[str, str]] = [
-    *({"pk": "S"}, {"pk": "B"}),
-    *({"pk": "S", "sk": "N"}, {"pk": "B", "sk": "S"}, {"pk": "S", "sk": "B"}),
-]
 # An Alternator tells apart numbers that are spelled differently, but only as hash keys, and gives
 # them back in plain digits: a page after 1e3 cannot be asked for. So no numbers there.
 ANY_KEYS = [*TEXT_OR_BINARY, {"pk": "N"}, {"pk": "N", "sk": "B"}]
 RENAMES = [{"from": "pk", "to": "id"}, {"from": "size", "to": "ttl"}, {"from": "ttl", "to": "size"}]
 NAMES = {"pk": "id", "size": "ttl", "ttl": "size"}
-
-
-@st.composite
-def tables(draw: st.DrawFn, schemas: list[dict[str, str]]) -> tuple[dict[str, str], list[Item]]:
-    """A key schema, and up to six items of different keys."""
-    schema = draw(st.sampled_from(schemas))
-
-    def key(item: Item) -> object:
-        return canonical({name: item[name] for name in schema})
-
-    return schema, draw(st.lists(items(schema), max_size=6, unique_by=key))
 
 
 async def migrate(content: Job) -> None:

@@ -1,9 +1,9 @@
 """An Alternator behind `type: dynamodb` is recognised by /localnodes."""
 
-from tests.e2e.jobs import Migrate, alternator, dynamodb, job
 from tests.servers.client import Item, create_table, fill
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Migrate, alternator, dynamodb, job
 
 ITEMS: list[Item] = [{"pk": {"S": f"item {n}"}} for n in range(150)]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.jobs import Command, Migrate, alternator, by_key, dynamodb, job
-from tests.e2e.tables import definitions, index
 from tests.servers.client import Item, create_table, fill
 from tests.standin import StandIn
+from tests.support.jobs import Command, Migrate, alternator, by_key, dynamodb, job
 from tests.support.shapes import nested, same_item, same_items
+from tests.support.tables import definitions, index
 
 CITIES: dict[str, Any] = {
     "AttributeDefinitions": definitions(pk="S", sk="N", city="S"),

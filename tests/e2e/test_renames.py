@@ -1,11 +1,11 @@
 """Attributes that get another name, keys and the TTL attribute among them."""
 
-from tests.e2e.jobs import Command, Migrate, alternator, dynamodb, job
-from tests.e2e.tables import KEYS, changes, definitions, enable_ttl, index
 from tests.servers.client import Item, create_table, fill
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Command, Migrate, alternator, dynamodb, job
 from tests.support.shapes import same_items
+from tests.support.tables import KEYS, changes, definitions, enable_ttl, index
 
 RENAMES = [
     {"from": "pk", "to": "id"},

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.jobs import Command, Job, Report, alternator, dynamodb, job
-from tests.e2e.tables import enable_ttl, numbered
 from tests.servers.client import call, create_table, fill
 from tests.servers.exchange import Fault, Reply
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Command, Job, Report, alternator, dynamodb, job
+from tests.support.tables import enable_ttl, numbered
 
 KIND = "com.amazon.coral.service#AccessDeniedException"
 OPTIONAL: dict[str, Job] = {"source": {"expiredItems": "copy"}, "target": {"copyTtl": False}}

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.e2e.jobs import Command, Migrate, alternator, dynamodb, job
 from tests.e2e.signing import signers, with_files
-from tests.e2e.tables import numbered
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault, Reply
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Command, Migrate, alternator, dynamodb, job
+from tests.support.tables import numbered
 
 ROLE = "arn:aws:iam::123456789012:role/migration"
 ASSUMING = "POST /"

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.e2e.jobs import Migrate, alternator, by_key, dynamodb, job, standing_at
 from tests.servers.client import Item, create_table, exchange, fill, scan_all
 from tests.servers.guarded import EITHER
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support import shapes
+from tests.support.jobs import Migrate, alternator, by_key, dynamodb, job, standin_side
 from tests.support.shapes import KEYS, LOCAL, MOTO, Sample, same_item, same_items
 
 REFUSED_BY_ALTERNATOR = {"39 digits", "lone surrogate"}
@@ -49,7 +49,7 @@ async def test_from_dynamodb_to_alternator(
     samples = for_alternator(LOCAL)
     await create_table(dynamodb_local, table_name)
     await fill(dynamodb_local, table_name, [sample.item() for sample in samples])
-    ends = dynamodb(dynamodb_local, table_name), standing_at(standin, table_name)
+    ends = dynamodb(dynamodb_local, table_name), standin_side(standin, table_name)
     ending = await migrate(job(*ends))
     assert ending.done.items.written == len(samples)
     assert changed(samples, standin.items(table_name)) == []

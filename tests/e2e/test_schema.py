@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import Migrate, alternator, dynamodb, job, write_config
-from tests.e2e.tables import KEYS, changes, definitions, enable_ttl, index
 from tests.servers.client import Item, call, create_table, fill
 from tests.standin import StandIn
+from tests.support.jobs import Migrate, alternator, dynamodb, job, write_config
+from tests.support.tables import KEYS, changes, definitions, enable_ttl, index
 
 ITEMS: list[Item] = [
     {"pk": {"S": f"p{n}"}, "sk": {"N": str(n)}, "city": {"S": f"c{n}"}, "at": {"N": str(n)}}

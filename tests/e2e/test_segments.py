@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.e2e.jobs import Migrate, alternator, by_key, dynamodb, job
-from tests.e2e.tables import numbered
 from tests.servers import faults
 from tests.servers.client import Item, create_table, fill, scan_all
 from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Migrate, alternator, by_key, dynamodb, job
 from tests.support.shapes import same_items
+from tests.support.tables import numbered
 
 SEGMENTS = 5
 

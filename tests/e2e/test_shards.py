@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, alternator, job, read_summary, write_config
-from tests.e2e.tables import definitions, enable_ttl, index
 from tests.servers.cli import Result
 from tests.servers.client import call, create_table, fill
 from tests.standin import StandIn
+from tests.support.jobs import Job, alternator, job, read_summary, write_config
 from tests.support.shapes import same_items
+from tests.support.tables import definitions, enable_ttl, index
 
 TABLE = "Example"
 ITEMS = [

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.e2e.jobs import KEYS, Command, Job, Report, alternator, job
 from tests.e2e.signing import with_files
 from tests.servers.exchange import Exchange, Fault, Reply
 from tests.servers.proxy import FaultProxy
+from tests.support.jobs import KEYS, Command, Job, Report, alternator, job
 
 NOWHERE = "http://127.0.0.1:1"
 ROLE = "arn:aws:iam::123456789012:role/migration"

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from tests.e2e.stage import SEGMENTS, TABLE, Stage, refusing, until
-from tests.e2e.tables import changes, definitions, index
 from tests.servers import faults
 from tests.servers.cli import environment
 from tests.servers.client import call
 from tests.servers.process import bound
 from tests.servers.proxy import FaultProxy
+from tests.support.tables import changes, definitions, index
 
 ADOPT = (
     "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import Command, alternator, dynamodb, job, write_config
-from tests.e2e.tables import enable_ttl
 from tests.servers.client import Item, create_table, fill
 from tests.standin import StandIn
+from tests.support.jobs import Command, alternator, dynamodb, job, write_config
 from tests.support.shapes import same_items
+from tests.support.tables import enable_ttl
 
 ITEMS: list[Item] = [{"pk": {"S": f"item {n}"}} for n in range(250)]
 EXPIRED: Item = {

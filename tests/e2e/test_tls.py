@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.jobs import Command, Job, Migrate, alternator, dynamodb, job
 from tests.servers.client import Item, create_table, fill
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import Command, Job, Migrate, alternator, dynamodb, job
 from tests.support.shapes import same_items
 
 OPENSSL = shutil.which("openssl")

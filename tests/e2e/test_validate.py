@@ -9,13 +9,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.validate.mode import ValidateOptions
-from tests.e2e.jobs import alternator, dynamodb, job
-from tests.e2e.test_random_tables import TEXT_OR_BINARY, tables
 from tests.e2e.validations import PAIRS, Outcome, two_tables, validate
-from tests.names import unique_name
 from tests.servers.client import Item, create_table, fill
 from tests.standin import StandIn
-from tests.support.shapes import DIGITS_38, Value
+from tests.support.jobs import alternator, dynamodb, job
+from tests.support.names import unique_name
+from tests.support.shapes import DIGITS_38, TEXT_OR_BINARY, Value, tables
 
 MODES = {
     "digest": ValidateOptions("digest"),
@@ -67,8 +66,8 @@ async def test_every_planted_difference_is_found_in_every_mode(
         )
         await source.put(item("type", t={"S": "1"}))
         await target.delete({"pk": {"S": "deleted"}})
-        for mode, wishes in MODES.items():
-            found[mode] = await validate(tmp_path, compared, wishes)
+        for mode, options in MODES.items():
+            found[mode] = await validate(tmp_path, compared, options)
     for mode, outcome in found.items():
         assert outcome.told == EXPECTED, mode
         assert outcome.validated == VERDICT, mode

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import alternator, job, write_config
 from tests.e2e.validations import QUICK, found_in, read
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
 from tests.standin import StandIn
+from tests.support.jobs import alternator, job, write_config
 
 TABLE = "Example"
 COUNT = 600

@@ -11,12 +11,12 @@ import pytest
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.validate.mode import ValidateOptions
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, alternator, job, write_config
-from tests.e2e.tables import index, numbered
 from tests.e2e.validations import QUICK, Place, found_in, read, two_tables, validate
 from tests.servers.client import Item, call, create_table, fill, scan_all
 from tests.standin import StandIn
+from tests.support.jobs import Job, alternator, job, write_config
 from tests.support.shapes import same_items
+from tests.support.tables import index, numbered
 
 MODES = {"digest": ValidateOptions("digest"), "lookup": ValidateOptions("lookup")}
 SECRET = "nobody may see this"
@@ -87,8 +87,8 @@ async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> 
         await fill(server.url, "Target", [EXTRA])
         server.log.clear()
         content = job(alternator(server.url, "Source"), alternator(server.url, "Target"))
-        wishes = ValidateOptions("lookup", repair=True, delete_extra=True)
-        assert (await validate(tmp_path, content, wishes)).validated == ValidationCounts(
+        options = ValidateOptions("lookup", repair=True, delete_extra=True)
+        assert (await validate(tmp_path, content, options)).validated == ValidationCounts(
             3, 3, 0, 1, 4
         )
         log = [

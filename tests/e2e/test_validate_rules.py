@@ -11,11 +11,11 @@ import pytest
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.validate.mode import ValidateOptions
-from tests.e2e.jobs import Job, alternator, job
-from tests.e2e.tables import enable_ttl, numbered
 from tests.e2e.validations import Place, two_tables, validate
 from tests.servers.client import Item, call, create_table
 from tests.standin import StandIn
+from tests.support.jobs import Job, alternator, job
+from tests.support.tables import enable_ttl, numbered
 
 MODES = {"digest": ValidateOptions("digest"), "lookup": ValidateOptions("lookup")}
 Ends = tuple[Place, Place]
@@ -23,7 +23,7 @@ YEAR = 365 * 86_400
 
 
 @pytest.fixture(params=MODES)
-def wishes(request: pytest.FixtureRequest) -> ValidateOptions:
+def options(request: pytest.FixtureRequest) -> ValidateOptions:
     return MODES[request.param]
 
 
@@ -40,7 +40,7 @@ def between(ends: Ends, **more: Any) -> Job:
 
 
 async def test_renamed_attributes_and_keys(
-    request: pytest.FixtureRequest, tmp_path: Path, table_name: str, wishes: ValidateOptions
+    request: pytest.FixtureRequest, tmp_path: Path, table_name: str, options: ValidateOptions
 ) -> None:
     renames = [{"from": "pk", "to": "id"}, {"from": "n", "to": "pk"}]
     async with (
@@ -53,17 +53,17 @@ async def test_renamed_attributes_and_keys(
         await target.put(*moved[1:], {"id": {"S": "extra"}})
         await target.put({**moved[2], "pk": {"N": "-1"}})
         content = job(source.side, target.side, renames=renames)
-        outcome = await validate(tmp_path, content, wishes)
+        outcome = await validate(tmp_path, content, options)
         assert outcome.told == {
             ("missing", '{"id": {"S": "item 0"}}', ()),
             ("different", '{"id": {"S": "item 2"}}', ("pk",)),
             ("extra", '{"id": {"S": "extra"}}', ()),
         }
-        repair = ValidateOptions(wishes.mode, repair=True, delete_extra=True)
+        repair = ValidateOptions(options.mode, repair=True, delete_extra=True)
         assert (await validate(tmp_path, content, repair)).validated == ValidationCounts(
             20, 1, 1, 1, 3
         )
-        assert (await validate(tmp_path, content, wishes)).validated == ValidationCounts(20)
+        assert (await validate(tmp_path, content, options)).validated == ValidationCounts(20)
 
 
 def expiring(name: str, at: float, kind: str = "N") -> Item:
@@ -71,7 +71,7 @@ def expiring(name: str, at: float, kind: str = "N") -> Item:
 
 
 async def test_expired_items_may_be_absent_on_either_side(
-    ends: Ends, tmp_path: Path, wishes: ValidateOptions
+    ends: Ends, tmp_path: Path, options: ValidateOptions
 ) -> None:
     source, target = ends
     for place in ends:
@@ -82,18 +82,18 @@ async def test_expired_items_may_be_absent_on_either_side(
     await target.put(*gone[1:], expiring("live", now + 3600))
     kept = [expiring("old", now - 6 * YEAR), expiring("text", now - 60, "S")]
     await source.put(*kept)
-    outcome = await validate(tmp_path, between(ends), wishes)
+    outcome = await validate(tmp_path, between(ends), options)
     assert {(kind, key) for kind, key, _ in outcome.told} == {
         ("missing", '{"pk": {"S": "old"}}'),
         ("missing", '{"pk": {"S": "text"}}'),
     }
     await target.put(*kept)
-    assert not (await validate(tmp_path, between(ends), wishes)).validated.found
+    assert not (await validate(tmp_path, between(ends), options)).validated.found
 
 
 @pytest.mark.parametrize("ends", ["standin"], indirect=True)  # DynamoDB Local deletes at once
 async def test_expired_items_that_are_copied_are_compared_where_both_are_there(
-    ends: Ends, tmp_path: Path, wishes: ValidateOptions
+    ends: Ends, tmp_path: Path, options: ValidateOptions
 ) -> None:
     (source, target), past = ends, time.time() - 60
     source.side["expiredItems"] = "copy"
@@ -101,12 +101,12 @@ async def test_expired_items_that_are_copied_are_compared_where_both_are_there(
         await enable_ttl(place.url, place.table, "ttl")
     await source.put(expiring("gone", past), {**expiring("other", past), "n": {"N": "1"}})
     await target.put(expiring("left", past), {**expiring("other", past), "n": {"N": "2"}})
-    outcome = await validate(tmp_path, between(ends), wishes)
+    outcome = await validate(tmp_path, between(ends), options)
     assert outcome.told == {("different", '{"pk": {"S": "other"}}', ("n",))}
 
 
 async def test_what_only_the_target_expires_is_missing(
-    ends: Ends, tmp_path: Path, wishes: ValidateOptions
+    ends: Ends, tmp_path: Path, options: ValidateOptions
 ) -> None:
     source, target = ends
     past = [expiring(f"past {n}", time.time() - 1000) for n in range(3)]
@@ -115,7 +115,7 @@ async def test_what_only_the_target_expires_is_missing(
     await enable_ttl(target.url, target.table, "ttl")
     for copied in (True, False):
         target.side["copyTtl"] = copied
-        outcome = await validate(tmp_path, between(ends), wishes)
+        outcome = await validate(tmp_path, between(ends), options)
         assert outcome.told == {
             ("missing", '{"pk": {"S": "past 0"}}', ()),
             ("extra", '{"pk": {"S": "past 2"}}', ()),
@@ -123,25 +123,25 @@ async def test_what_only_the_target_expires_is_missing(
 
 
 async def test_an_item_that_expires_meanwhile_is_no_difference(
-    ends: Ends, tmp_path: Path, wishes: ValidateOptions
+    ends: Ends, tmp_path: Path, options: ValidateOptions
 ) -> None:
     for place in ends:
         await enable_ttl(place.url, place.table, "ttl")
     await ends[0].put(expiring("soon", time.time() + 2))
     await ends[1].put(expiring("late", time.time() + 2))
     rules = {"recheckSeconds": [0.1, 3.0]}
-    outcome = await validate(tmp_path, between(ends, validation=rules), wishes)
+    outcome = await validate(tmp_path, between(ends, validation=rules), options)
     assert outcome.validated == ValidationCounts(compared=31)
 
 
 async def test_a_filter_bounds_what_is_compared(
-    ends: Ends, tmp_path: Path, wishes: ValidateOptions
+    ends: Ends, tmp_path: Path, options: ValidateOptions
 ) -> None:
     source, target = ends
     source.side["filter"] = {"expression": "n < :five", "values": {":five": 5}}
     await target.put({"pk": {"S": "item 20"}, "n": {"N": "-20"}}, {"pk": {"S": "extra"}})
     await target.delete({"pk": {"S": "item 3"}}, {"pk": {"S": "item 21"}})
-    outcome = await validate(tmp_path, between(ends), wishes)
+    outcome = await validate(tmp_path, between(ends), options)
     assert outcome.told == {
         ("missing", '{"pk": {"S": "item 3"}}', ()),
         ("extra", '{"pk": {"S": "extra"}}', ()),
@@ -153,8 +153,8 @@ async def test_numbers_within_the_tolerance_are_equal(ends: Ends, tmp_path: Path
     await ends[1].put({"pk": {"S": "item 7"}, "n": {"N": "7.01"}})
     await ends[1].put({"pk": {"S": "item 8"}, "n": {"N": "8.02"}})
     rules = {"floatingPointTolerance": 0.01, "recheckSeconds": [0]}
-    for wishes in (ValidateOptions("auto"), ValidateOptions("digest")):
-        outcome = await validate(tmp_path, between(ends, validation=rules), wishes)
+    for options in (ValidateOptions("auto"), ValidateOptions("digest")):
+        outcome = await validate(tmp_path, between(ends, validation=rules), options)
         assert outcome.told == {("different", '{"pk": {"S": "item 8"}}', ("n",))}
 
 
@@ -185,7 +185,7 @@ async def test_changes_under_way_are_no_differences(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     table_name: str,
-    wishes: ValidateOptions,
+    options: ValidateOptions,
     recheck: list[float],
     alarm: bool,
 ) -> None:
@@ -196,16 +196,16 @@ async def test_changes_under_way_are_no_differences(
         writing = asyncio.create_task(write_on_both(ends, 0.15, stop))
         try:
             await asyncio.sleep(0.1)
-            outcomes = [await validate(tmp_path, content, wishes) for _ in range(3)]
+            outcomes = [await validate(tmp_path, content, options) for _ in range(3)]
         finally:
             stop.set()
             assert await writing > 5
         assert any(outcome.validated.found for outcome in outcomes) is alarm
-        assert (await validate(tmp_path, content, wishes)).validated.found == 0
+        assert (await validate(tmp_path, content, options)).validated.found == 0
 
 
 async def test_keys_that_come_back_unprocessed_are_asked_for_again(
-    tmp_path: Path, wishes: ValidateOptions
+    tmp_path: Path, options: ValidateOptions
 ) -> None:
     async with StandIn(page_bytes=2000) as source, StandIn(record=True) as target:
         ends = [
@@ -219,7 +219,7 @@ async def test_keys_that_come_back_unprocessed_are_asked_for_again(
         for each in (source, target):
             each.faults.rate("BatchGetItem", "partial_500", 0.25)
             each.faults.rate("Scan", "error_500", 0.2)
-        outcome = await validate(tmp_path, job(ends[0].side, ends[1].side), wishes)
+        outcome = await validate(tmp_path, job(ends[0].side, ends[1].side), options)
         assert outcome.validated == ValidationCounts(compared=400, missing=1)
         asked = [body for name, body in target.log if name == "BatchGetItem"]
     tables = [body["RequestItems"]["Example"] for body in asked]

@@ -16,10 +16,10 @@ from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.validate.mode import ValidateOptions
 from alternator_migrate.validate.run import Check
-from tests.e2e.jobs import Job, dynamodb, standing_at, write_config
 from tests.servers.client import Item, call, create_table, fill
 from tests.servers.guarded import Guarded
 from tests.standin import StandIn
+from tests.support.jobs import Job, dynamodb, standin_side, write_config
 
 SERVERS: Final = ("dynamodb_local", "moto", "standin")
 PAIRS: Final = [*itertools.product(SERVERS, SERVERS), ("guarded", "guarded")]
@@ -104,7 +104,7 @@ async def two_tables(
             if server in ("standin", "guarded"):
                 kind = Guarded if server == "guarded" else StandIn
                 opened = await stack.enter_async_context(kind(page_bytes=2000))
-                url, side = opened.url, standing_at(opened, table, **more)
+                url, side = opened.url, standin_side(opened, table, **more)
             else:
                 second = role == "target" and server == "dynamodb_local"
                 name = {"moto": "moto_server"}.get(server, server)

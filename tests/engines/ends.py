@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.jobs import Job, job, standing_at
 from tests.standin import StandIn
+from tests.support.jobs import Job, job, standin_side
 
 TABLE = "Example"
 ITEMS = [{"pk": {"S": f"item {n}"}, "n": {"N": str(n)}} for n in range(600)]
@@ -16,8 +16,8 @@ Options = Callable[[str], tuple[str, ...]]
 def between(source: StandIn, target: StandIn, segments: int = 8, **more: Any) -> Job:
     """A copy of all items by so many segments, in batches of ten."""
     ends = (
-        standing_at(source, TABLE, scanSegments=segments),
-        standing_at(target, TABLE, maxItemsPerBatch=10),
+        standin_side(source, TABLE, scanSegments=segments),
+        standin_side(target, TABLE, maxItemsPerBatch=10),
     )
     return job(*ends, **more)
 

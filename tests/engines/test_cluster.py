@@ -13,13 +13,13 @@ import pytest
 
 from alternator_migrate.engines.dask import open_local_cluster
 from tests.conftest import RunCli
-from tests.e2e.jobs import alternator, job, read_summary, write_config
 from tests.engines.dask import DaskCluster, children, dask_cluster, gone
 from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
 from tests.servers.cli import running
 from tests.servers.patience import stretched
 from tests.servers.process import free_port
 from tests.standin import StandIn
+from tests.support.jobs import alternator, job, read_summary, write_config
 from tests.support.shapes import same_items
 
 SECONDS = 90
@@ -211,7 +211,10 @@ def versions():
     ("modules", "words"),
     [
         ({}, "it has no alternator-migrate of this version"),
-        ({"engines/__init__.py": "", "engines/guest.py": OLD}, "it has alternator-migrate 0.0.1"),
+        (
+            {"engines/__init__.py": "", "engines/dask_worker.py": OLD},
+            "it has alternator-migrate 0.0.1",
+        ),
     ],
     ids=["a stranger", "an old one"],
 )

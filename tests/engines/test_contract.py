@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import READS
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, read_summary, write_config
-from tests.e2e.tables import definitions, index
 from tests.engines.ends import ITEMS, TABLE, Options, batches, between, slow_down
 from tests.servers.cli import Result, running
 from tests.servers.client import create_table, fill
 from tests.servers.guarded import NODES, Guarded
 from tests.servers.patience import stretched
 from tests.standin import StandIn
+from tests.support.cli import READS
+from tests.support.jobs import Job, read_summary, write_config
 from tests.support.shapes import LOCAL, MOTO, same_items, samples
+from tests.support.tables import definitions, index
 
 SECONDS = 90
 BY_CITY: dict[str, Any] = {
@@ -35,8 +35,12 @@ class Runs:
         self.folder, self._cli, self.options = folder, cli, options
 
     async def __call__(self, engine: str, *more: str) -> Result:
+        return await self.alone(*self.options(engine), *more)
+
+    async def alone(self, *options: str) -> Result:
+        """A run that names no engine."""
         command = ("run", "config.yaml", "--summary-json", "summary.json")
-        result = await self._cli(*command, *self.options(engine), *more, seconds=SECONDS)
+        result = await self._cli(*command, *options, seconds=SECONDS)
         assert "Traceback" not in result.err, result.err
         return result
 
@@ -140,7 +144,7 @@ async def test_what_was_settled_before_a_run_goes_on_is_no_reject(
     assert (await run(engine)).code == 1
     (file,) = (run.folder / "savepoints").glob("rejects_*.jsonl")
     file.write_text(file.read_text().replace('"city":{"N":', '"city":{"S":'))
-    assert (await run(engine, "--rejects", str(file))).code == 0
+    assert (await run.alone("--rejects", str(file))).code == 0
     assert file.read_text() == ""
     result = await run(engine)
     assert result.code == 0, result

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.jobs import read_summary, write_config
 from tests.engines.dask import children, gone
 from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
 from tests.servers.cli import Cli, running
 from tests.servers.patience import stretched
 from tests.standin import StandIn
+from tests.support.jobs import read_summary, write_config
 from tests.support.shapes import same_items
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import Job, read_summary, write_config
 from tests.engines.dask import children
 from tests.engines.ends import TABLE, Options, between
 from tests.servers.cli import Result, running
 from tests.servers.client import call, create_table, fill
 from tests.servers.patience import stretched
 from tests.standin import StandIn
+from tests.support.jobs import Job, read_summary, write_config
 
 SECONDS = 90
 QUICK = {"recheckSeconds": [0.01, 0.02]}

@@ -1,5 +1,6 @@
 """What every test of following starts from."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -7,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.jobs import Job, dynamodb, job, standing_at, write_config
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.guarded import Guarded
 from tests.standin import StandIn
+from tests.support.jobs import Job, dynamodb, job, standin_side, write_config
 from tests.support.shapes import same_items
 
 RULE = {"maxLagSeconds": 5, "forSeconds": 1}
 OFTEN = 0.2
+UNTIL = ("--until-caught-up", "--summary-json", "summary.json")
 STOPPED = "stopped"
 WRITERS_STOP = {"onCaughtUp": f"until [ -e {STOPPED} ]; do sleep 0.05; done"}
 """Hooks: a run until caught up, which is caught up at any moment that nothing is written for a
@@ -41,7 +43,7 @@ class Table:
         """Write config.yaml: a copy with following; `more` replaces sections."""
         target: Mapping[str, Any] = more.pop("target", {})
         source = dynamodb(self.url, self.name, scanSegments=2, **more.pop("source", {}))
-        ends = source, standing_at(self.target, self.name, streamChanges=True, **target)
+        ends = source, standin_side(self.target, self.name, streamChanges=True, **target)
         path = str(self.folder / "savepoints")
         rest = {"savepoints": {"path": path, "intervalSeconds": OFTEN}, "cutover": RULE, **more}
         content: Job = job(*ends, **rest)
@@ -61,6 +63,21 @@ class Table:
         """`progress` of the newest savepoint."""
         newest = max((self.folder / "savepoints").glob("savepoint_*.yaml"))
         return dict(json.loads(newest.read_text())["progress"])
+
+
+async def enable(table: Table, view: str) -> None:
+    """Give the source a stream with these views of changes."""
+    specification = {"StreamEnabled": True, "StreamViewType": view}
+    await call(
+        table.url, "UpdateTable", {"TableName": table.name, "StreamSpecification": specification}
+    )
+
+
+async def until(what: Any, seconds: float = 30) -> None:
+    """Return when `await what()` is true."""
+    async with asyncio.timeout(seconds):
+        while not await what():  # noqa: ASYNC110 # another process's doing
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ makes it."""
 from typing import Any
 
 from tests.conftest import RunCli
-from tests.e2e.tables import definitions, enable_ttl, index
-from tests.following.conftest import Table
-from tests.following.test_commands import UNTIL, enable
+from tests.following.conftest import UNTIL, Table, enable
 from tests.servers.client import call, create_table
+from tests.support.tables import definitions, enable_ttl, index
 
 ALONE = {"target": {"skipInitialSnapshotTransfer": True, "indexes": "after"}}
 INDEXED: dict[str, Any] = {

@@ -9,18 +9,17 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.e2e.jobs import alternator, dynamodb, job, standing_at, write_config
-from tests.following.conftest import RULE, STOPPED, WRITERS_STOP
+from tests.following.conftest import RULE, STOPPED, UNTIL, WRITERS_STOP
 from tests.servers import faults
 from tests.servers.cli import running
 from tests.servers.client import Item, call, create_table, fill, scan_all
 from tests.servers.guarded import Guarded
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import alternator, dynamodb, job, standin_side, write_config
 from tests.support.shapes import same_items
 
 TABLE = "Example"
-UNTIL = ("--until-caught-up", "--summary-json", "summary.json")
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ async def put(source: StandIn, number: int, version: int, **more: Any) -> None:
 
 
 def configure(folder: Path, source: StandIn, target: dict[str, Any], **more: Any) -> None:
-    ends = standing_at(source, TABLE), target | {"streamChanges": True}
+    ends = standin_side(source, TABLE), target | {"streamChanges": True}
     write_config(folder, job(*ends, cutover=RULE, **more))
 
 

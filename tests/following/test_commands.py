@@ -1,6 +1,5 @@
 """Following as its user does it, with the command, from DynamoDB Local."""
 
-import asyncio
 import json
 import signal
 from typing import Any
@@ -8,12 +7,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunCli
-from tests.following.conftest import WRITERS_STOP, Table
+from tests.following.conftest import UNTIL, WRITERS_STOP, Table, enable, until
 from tests.servers.cli import running
 from tests.servers.client import call, create_table
 from tests.servers.guarded import EITHER
-
-UNTIL = ("--until-caught-up", "--summary-json", "summary.json")
 
 
 def summary(table: Table) -> dict[str, Any]:
@@ -24,20 +21,6 @@ def summary(table: Table) -> dict[str, Any]:
 async def stream_of(table: Table) -> dict[str, Any]:
     answer = await call(table.url, "DescribeTable", {"TableName": table.name})
     return dict(answer["Table"].get("StreamSpecification", {}))
-
-
-async def enable(table: Table, view: str) -> None:
-    specification = {"StreamEnabled": True, "StreamViewType": view}
-    await call(
-        table.url, "UpdateTable", {"TableName": table.name, "StreamSpecification": specification}
-    )
-
-
-async def until(what: Any, seconds: float = 30) -> None:
-    """Return when `await what()` is true."""
-    async with asyncio.timeout(seconds):
-        while not await what():  # noqa: ASYNC110 # another process's doing
-            await asyncio.sleep(0.05)
 
 
 @EITHER

@@ -4,13 +4,13 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.cli.support import until
 from tests.conftest import RunCli
-from tests.e2e.jobs import alternator, job, write_config
 from tests.following.conftest import OFTEN, RULE, WRITERS_STOP, Table
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
 from tests.standin import StandIn
+from tests.support.cli import until
+from tests.support.jobs import alternator, job, write_config
 from tests.support.shapes import same_items
 
 TABLE = "Example"

@@ -4,8 +4,7 @@ import signal
 from typing import Any
 
 from tests.conftest import RunCli
-from tests.following.conftest import Table
-from tests.following.test_commands import until
+from tests.following.conftest import Table, until
 from tests.servers.cli import running
 from tests.servers.client import Item, scan_all
 from tests.support.shapes import same_items

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.following.orders import OrderCheck, versions
 from tests.following.pursuit import TABLE, pursuit
 from tests.servers.client import Item, call, create_table
 from tests.servers.scripted_streams import (
@@ -19,6 +18,7 @@ from tests.servers.scripted_streams import (
     scripted_streams,
 )
 from tests.standin import StandIn
+from tests.support.orders import OrderCheck, versions
 
 SECONDS = 60
 LISTINGS: tuple[Listing, ...] = ("made", "reversed", "zigzag")

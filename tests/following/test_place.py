@@ -10,11 +10,11 @@ from alternator_migrate.core.model import Change
 from alternator_migrate.core.state import FollowState
 from alternator_migrate.follow.applier import SinceFilter
 from alternator_migrate.follow.follower import Follower
-from tests.cli.support import until
 from tests.following.pursuit import TABLE, pursuit
 from tests.servers.client import create_table
 from tests.servers.scripted_streams import ALTERNATOR_ARN, ARN, StreamScript, scripted_streams
 from tests.standin import StandIn
+from tests.support.cli import until
 
 HOUR = 3600.0
 
@@ -53,11 +53,11 @@ async def _nothing() -> None:
 
 def test_what_follows_a_needed_change_is_needed_whatever_its_time() -> None:
     """Times are not exact: the later of two changes must not be left out beside the other."""
-    cutoff = SinceFilter(100.0)
+    since = SinceFilter(100.0)
 
     def needed(shard: str, parent: str | None, *times: float) -> tuple[int, int]:
         changes = [Change(b"{}", None, "1", time) for time in times]
-        kept, counts = cutoff(shard, parent, changes)
+        kept, counts = since(shard, parent, changes)
         assert counts.read == counts.superseded
         return len(kept), counts.read
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import until
 from tests.conftest import RunCli
-from tests.e2e.jobs import alternator, job, write_config
 from tests.following.conftest import RULE, Table
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
 from tests.standin import StandIn
+from tests.support.cli import until
+from tests.support.jobs import alternator, job, write_config
 from tests.support.shapes import same_items
 
 UNTIL = "--until-caught-up"

@@ -8,7 +8,6 @@ import pytest
 
 from alternator_migrate.core.errors import BadAnswer
 from tests.conftest import RunCli
-from tests.e2e.jobs import alternator, job, write_config
 from tests.following.conftest import RULE
 from tests.servers import faults
 from tests.servers.client import call, create_table, fill
@@ -17,6 +16,7 @@ from tests.standin import StandIn
 from tests.standin.values import Item
 from tests.streams.conftest import SPEC
 from tests.streams.reading import everything, reading
+from tests.support.jobs import alternator, job, write_config
 from tests.support.shapes import same_items
 
 TABLE = "Example"

@@ -11,9 +11,9 @@ import yaml
 from alternator_migrate.cli.main import cli
 from alternator_migrate.config.document import Document
 from alternator_migrate.config.reader import read_settings
-from tests.cli.support import two_ends
 from tests.conftest import RunCli
 from tests.readme.reference import reference
+from tests.support.cli import two_ends
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

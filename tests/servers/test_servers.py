@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunCli
-from tests.names import unique_name
 from tests.servers.cli import running
 from tests.servers.client import Item, RefusedError, call, create_table, exchange, fill, scan_all
 from tests.servers.dynamodb_local import dynamodb_local
 from tests.servers.local_command import NotInstalledError
 from tests.servers.process import bound, unavailable
+from tests.support.names import unique_name
 from tests.support.shapes import same_items
 
 FakeCommand = Callable[[str], dict[str, str]]

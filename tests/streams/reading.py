@@ -53,11 +53,11 @@ async def to_tip(
     source: StreamSource,
     shard: str,
     after: str | None = None,
-    watermark: Callable[[], float | None] = all_needed,
+    unneeded: Callable[[], float | None] = all_needed,
 ) -> list[ChangePage]:
     """The pages of a shard up to the first that is at the tip, or has ended."""
     pages = []
-    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after, watermark)) as found:
+    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after, unneeded)) as found:
         async for page in found:
             pages.append(page)
             if page.at_tip:

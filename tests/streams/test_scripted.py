@@ -250,9 +250,9 @@ async def test_what_was_dealt_with_may_be_trimmed(script: StreamScript, of_aws: 
     shard = script.shards["shard-1"]
     shard.trimmed = 3
     async with reading(of_aws, script.arn) as source:
-        for watermark in (None, hours_ago(24)()):
+        for moment in (None, hours_ago(24)()):
             with pytest.raises(TrimmedData):
-                await to_tip(source, "shard-1", made[0], lambda watermark=watermark: watermark)  # type: ignore[misc] # bound now
+                await to_tip(source, "shard-1", made[0], lambda moment=moment: moment)  # type: ignore[misc] # bound now
         pages = await to_tip(source, "shard-1", made[0], hours_ago(23))
         assert sequences(pages) == made[3:]
         shard.trimmed, shard.closed = 5, True

@@ -240,3 +240,20 @@ def _containers(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
     lists = st.lists(inner, max_size=4).map(lambda content: {"L": content})
     maps = st.dictionaries(_names(), inner, max_size=4).map(lambda content: {"M": content})
     return lists | maps
+
+
+TEXT_OR_BINARY: list[dict[str, str]] = [
+    *({"pk": "S"}, {"pk": "B"}),
+    *({"pk": "S", "sk": "N"}, {"pk": "B", "sk": "S"}, {"pk": "S", "sk": "B"}),
+]
+
+
+@st.composite
+def tables(draw: st.DrawFn, schemas: list[dict[str, str]]) -> tuple[dict[str, str], list[Item]]:
+    """A key schema, and up to six items of different keys."""
+    schema = draw(st.sampled_from(schemas))
+
+    def key(item: Item) -> object:
+        return canonical({name: item[name] for name in schema})
+
+    return schema, draw(st.lists(items(schema), max_size=6, unique_by=key))

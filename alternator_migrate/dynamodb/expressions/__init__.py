@@ -1,4 +1,4 @@
-"""Expressions of DynamoDB: parsed, and judged over raw items."""
+"""Expressions of DynamoDB: parsed, and evaluated over raw items."""
 
 from alternator_migrate.dynamodb.expressions.evaluate import matcher
 from alternator_migrate.dynamodb.expressions.parser import ExpressionError, TooDeepError

@@ -1,5 +1,5 @@
-"""What a condition is made of: operands, and what is said of them. `expressions` reads them from
-texts, `conditions` judges items by them."""
+"""The tree of a condition: operands and conditions over them. `parser` reads it from a text,
+`evaluate` applies it to items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

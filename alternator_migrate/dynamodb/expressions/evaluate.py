@@ -1,4 +1,4 @@
-"""Which items a FilterExpression lets through: DynamoDB's own judgement, made here.
+"""Evaluates FilterExpressions over raw items, as DynamoDB does.
 
 What is missing, or of another type, makes every comparison false but `<>`. Texts are ordered by
 their bytes in UTF-8, and their size is counted in units of UTF-16, as DynamoDB Local does.
@@ -95,7 +95,7 @@ _Found: TypeAlias = tuple[str, Any]
 
 
 def _found(operand: Operand, item: Values) -> _Found:
-    """What an operand is in an item."""
+    """The value of an operand in an item."""
     match operand:
         case Value():
             return operand.kind, operand.content

@@ -1,4 +1,4 @@
-"""FilterExpressions as DynamoDB documents them, read into conditions; `conditions` judges items.
+"""FilterExpressions as DynamoDB documents them, read into conditions for `evaluate`.
 
 What a server would refuse for its form or its types is refused here as well. Some things that it
 also refuses are let pass, for they have a meaning: reserved words, redundant parentheses.
@@ -46,7 +46,7 @@ _space: Final = re.compile(r"[ \t\r\n]*").match
 
 
 class ExpressionError(ValueError):
-    """What is wrong with an expression, its names or its values: the second half of a sentence."""
+    """The mistake in an expression, its names or its values: the second half of a sentence."""
 
 
 class TooDeepError(ExpressionError):
@@ -143,7 +143,7 @@ class _Parser:
         return Not(found) if negated else found
 
     def _deeper(self, read: Callable[[], _Read]) -> _Read:
-        """What is read within parentheses."""
+        """The result of `read` within parentheses. Raises `TooDeepError`."""
         self._take("(")
         self._depth += 1
         if self._depth > _DEEPEST:
@@ -274,7 +274,7 @@ class _Parser:
 
 
 def sortable(kind: str, content: str) -> Any:
-    """What values of one type of `ORDERED` are ordered by. Raises `InvalidOperation` for a number
+    """A key that orders values of one type of `ORDERED`. Raises `InvalidOperation` for a number
     that is none."""
     return Decimal(content) if kind == "N" else octets(kind, content)
 

@@ -1,4 +1,4 @@
-"""How nodes are connected to, directly or by a proxy, and what it means where that fails."""
+"""Connections to nodes, directly or by a proxy, and the errors where they fail."""
 
 import asyncio
 import os
@@ -16,10 +16,11 @@ from alternator_migrate.dynamodb.http.proxies import proxy_for
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How to connect: `insecure` skips the certificate check, `ca_bundle` is a PEM file's path, as
-    are `certificate` and `key` of this client (None for a key that the certificate's file has);
-    times are in seconds, `live_seconds` is when a connection is given up for its age; `compress`
-    sends request bodies with gzip; `few_headers` leaves out what Alternator does not read."""
+    """Options of connections: `insecure` skips the certificate check, `ca_bundle` is a PEM file's
+    path, as are `certificate` and `key` of this client (None for a key that the certificate's file
+    has); times are in seconds, after `live_seconds` a connection is given up for its age;
+    `compress` sends request bodies with gzip; `few_headers` leaves out what Alternator does not
+    read."""
 
     connections: int = 64
     connect_timeout: float | None = 5.0
@@ -36,7 +37,7 @@ class Transport:
 
 
 class Node:
-    """What is the same in every request to one node.
+    """The part of every request to one node that stays the same.
 
     Behind a proxy, https goes through a tunnel that the proxy makes, and http to the proxy itself,
     in requests that name the whole URL. Raises `UsageError` for a proxy that cannot be used.
@@ -140,7 +141,7 @@ def _reason_of_tls(error: Exception) -> str:
 
 
 def _words(error: Exception) -> str:
-    """What went wrong, as the system says it and whatever the event loop."""
+    """The system's words for an error, the same on every event loop."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"the proxy answers with HTTP {error.status} ({error.message})"
     if isinstance(error, aiohttp.ClientConnectorError):

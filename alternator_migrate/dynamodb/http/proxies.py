@@ -1,4 +1,4 @@
-"""Which proxy the environment names: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in capitals or not.
+"""Proxies that the environment names: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in capitals or not.
 
 The same rules as botocore's, so that both halves of the tool go the same way.
 """

@@ -14,6 +14,7 @@ from alternator_migrate.core.errors import WRONG_SERVER, AnswerTooLarge
 
 Answer = tuple[int, Mapping[str, str], bytes]
 """Status, headers by their names in small letters, body."""
+# DynamoDB answers with 16 MB at the most; emulators may add spaces and escapes.
 LARGEST: Final = 64 * 2**20
 SLOWEST: Final = 4.0
 """Read timeouts, each the longest wait for some bytes, that all of an answer may take."""

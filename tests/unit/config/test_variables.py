@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alternator_migrate.config.loading import load, recipe
+from alternator_migrate.config.loading import load, portable
 from tests.support.begun import begun
 from tests.support.configs import NAME, TEXT, at, attribute, changed, loaded, mistake, paths
 
@@ -124,7 +124,7 @@ def test_a_savepoint_and_a_worker_read_variables_as_the_file_has_them(tmp_path: 
     first = load(path, {}, ["target.region=${AM_HOST}"])
     assert at(first.settings, "target.endpoint.contacts") == ("http://scylla:47321",)
     again = (load(begun(path, "target.region=${AM_HOST}"), {}).settings,)
-    for settings in (*again, recipe(first, with_secrets=True).settings()):
+    for settings in (*again, portable(first, with_secrets=True).settings()):
         assert settings.target == first.settings.target
         assert settings.source.filter == first.settings.source.filter
     assert first.plain["target"]["region"] == "${AM_HOST}"

@@ -1,43 +1,15 @@
 """What becomes of a table at each kind of target, and that a person is told."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
-from alternator_migrate.connectors.target_table import TargetPlan, plan_target
+from alternator_migrate.connectors.target_table import TargetPlan
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.dynamodb.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dynamodb.table_schema import TableState, Throughput, creation
 from tests.support.descriptions import described, index, state
-
-BOTH = pytest.mark.parametrize("dialect", [ALTERNATOR, DYNAMODB], ids=lambda each: each.name)
-
-
-def planned(
-    source: TableState,
-    dialect: Dialect = ALTERNATOR,
-    *,
-    name: str = "Example",
-    renames: Mapping[str, str] | None = None,
-    billing_mode: str | None = None,
-    copy_ttl: bool = True,
-    copy_tags: bool = True,
-    extra_tags: Mapping[str, str] | None = None,
-    indexes: Literal["before", "after", "skip"] = "before",
-) -> TargetPlan:
-    """The plan for `source`, everything else as it is by default."""
-    return plan_target(
-        source,
-        dialect,
-        name=name,
-        renames=renames or {},
-        billing_mode=billing_mode,
-        copy_ttl=copy_ttl,
-        copy_tags=copy_tags,
-        extra_tags=extra_tags or {},
-        indexes=indexes,
-    )
+from tests.support.plans import BOTH, planned
 
 
 def with_indexes(*gsis: Any, lsis: tuple[Any, ...] = (), **more: Any) -> TableState:

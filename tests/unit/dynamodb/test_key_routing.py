@@ -1,4 +1,4 @@
-"""Homes of keys: one node each, and a pause whenever a key moves to another."""
+"""Routes of keys: one node each, and a pause whenever a key moves to another."""
 
 import asyncio
 from collections import Counter
@@ -21,9 +21,9 @@ async def cluster_of(size: int) -> tuple[Cluster, KeyRouter]:
     return cluster, router
 
 
-async def write(router: KeyRouter, home: Route, seconds: float = 0.0) -> tuple[str, float]:
+async def write(router: KeyRouter, route: Route, seconds: float = 0.0) -> tuple[str, float]:
     """Where a write went, and when it was sent."""
-    async with router.writing(home) as node:
+    async with router.writing(route) as node:
         began = now()
         if seconds:
             await asyncio.sleep(seconds)
@@ -96,16 +96,16 @@ def test_a_batch_whose_node_has_left_settles_after_the_pause() -> None:
     async def scene() -> None:
         _, router = await cluster_of(3)
         await write(router, router.of(b"a"))
-        home = router.of(KEYS[0])
+        route = router.of(KEYS[0])
         began = now()
-        await router.settle(home)
+        await router.settle(route)
         assert now() == began
-        router._nodes.failed(home.node)
-        node, sent = await write(router, home)
-        assert node != home.node
-        await router.settle(home)
+        router._nodes.failed(route.node)
+        node, sent = await write(router, route)
+        assert node != route.node
+        await router.settle(route)
         assert now() - sent == pytest.approx(CLOCK_SECONDS, abs=0.01)
-        assert router.of(KEYS[0]).epoch != home.epoch
+        assert router.of(KEYS[0]).epoch != route.epoch
 
     run(scene)
 

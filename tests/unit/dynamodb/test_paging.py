@@ -11,9 +11,9 @@ from alternator_migrate.dynamodb.paging import LoopGuard
 
 def noticed_after(lead: int, length: int, start: object = None) -> int:
     """Pages read of a list that leads into a circle of so many places, until that is noticed."""
-    circle = LoopGuard(start)
+    guard = LoopGuard(start)
     places = itertools.chain(range(lead), itertools.cycle(range(lead, lead + length)))
-    return next(pages for pages, place in enumerate(places, 1) if circle.closes(place))
+    return next(pages for pages, place in enumerate(places, 1) if guard.closes(place))
 
 
 @given(st.integers(0, 400), st.integers(1, 400))
@@ -33,5 +33,5 @@ def test_the_place_that_reading_went_on_from_counts() -> None:
 
 @given(st.lists(st.binary(max_size=3), unique=True))
 def test_places_that_differ_are_no_circle(places: list[bytes]) -> None:
-    circle = LoopGuard()
-    assert not any(circle.closes(place) for place in places)
+    guard = LoopGuard()
+    assert not any(guard.closes(place) for place in places)

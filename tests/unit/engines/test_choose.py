@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from alternator_migrate.config.loading import literal_secrets, load, recipe
+from alternator_migrate.config.loading import literal_secrets, load, portable
 from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.job import LocalConfig
 from alternator_migrate.connectors.pair import Pair, work_facts
@@ -104,31 +104,31 @@ def secretive(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return load(path / "config.yaml", {})
 
 
-def test_a_recipe_is_cooked_with_the_variables_of_the_other_machine(
+def test_a_portable_configuration_is_loaded_with_the_variables_of_the_other_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = secretive(tmp_path, monkeypatch)
     assert literal_secrets(found) == {"source.credentials.secretKey": "hunter2"}
     monkeypatch.setenv("CONNECTIONS", "16")
     monkeypatch.setenv("ROLE_SECRET", "battery staple")
-    settings = pickle.loads(pickle.dumps(recipe(found, with_secrets=True))).settings()
+    settings = pickle.loads(pickle.dumps(portable(found, with_secrets=True))).settings()
     assert settings.source == found.settings.source
     assert settings.target.credentials.secret_key == "battery staple"
     assert settings.target.alternator.max_connections == 16
     monkeypatch.delenv("ROLE_SECRET")
     with pytest.raises(ConfigError, match="ROLE_SECRET is not set"):
-        recipe(found, with_secrets=True).settings()
+        portable(found, with_secrets=True).settings()
 
 
-def test_no_secret_is_in_a_recipe_or_in_the_repr_of_a_job(
+def test_no_secret_is_in_a_portable_configuration_or_in_the_repr_of_a_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = secretive(tmp_path, monkeypatch)
-    bare = recipe(found, with_secrets=False)
+    bare = portable(found, with_secrets=False)
     job = copy_job(bare, sides(), 0.0)
     for secret in ("hunter2", "correct horse"):
         assert secret.encode() not in pickle.dumps(job)
-        with_secrets = copy_job(recipe(found, with_secrets=True), sides(), 0.0)
+        with_secrets = copy_job(portable(found, with_secrets=True), sides(), 0.0)
         assert secret not in repr(with_secrets)
         assert secret not in repr(copy_job(LocalConfig(found.settings), sides(), 0.0))
 
@@ -136,8 +136,8 @@ def test_no_secret_is_in_a_recipe_or_in_the_repr_of_a_job(
 def test_a_slice_has_its_share_of_what_the_configuration_limits() -> None:
     settings = loaded(TEXT, "target.maxConnections=10", "source.maxMapTasks=3")[0]
     found = replace(sides(read=90.0), concurrency=Concurrency(readers=3, writers=10))
-    bench = CopySession(settings, replace(found, target=cast("Any", _Service())), 0.0)
-    shares = {share: bench.concurrency(share) for share in (1.0, 0.5, 0.25, 0.01)}
+    session = CopySession(settings, replace(found, target=cast("Any", _Service())), 0.0)
+    shares = {share: session.concurrency(share) for share in (1.0, 0.5, 0.25, 0.01)}
     assert [concurrency.writers for concurrency in shares.values()] == [10, 5, 2, 1]
     assert [concurrency.readers for concurrency in shares.values()] == [3, 1, 1, 1]
 

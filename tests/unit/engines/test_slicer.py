@@ -68,8 +68,8 @@ def test_slices_grow_longer_and_the_last_ones_are_short() -> None:
 
 def test_what_is_left_over_goes_on_where_it_was_before_others_begin() -> None:
     slicer = a_slicer(4)
-    piece = slicer.cut(2, 0.5, "errand")
-    assert (piece.total, piece.places, piece.params) == (4, {0: None, 1: None}, "errand")
+    piece = slicer.cut(2, 0.5, "params")
+    assert (piece.total, piece.places, piece.params) == (4, {0: None, 1: None}, "params")
     slicer.came_back(piece, SliceResult(CopyState(frozenset({0}), {1: b"here"})))
     assert slicer.cut(1, 1.0, None).places == {1: b"here", 2: None, 3: None}
 

@@ -19,7 +19,7 @@ from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.savepoints.format import Savepoint, decode, encode
 from alternator_migrate.savepoints.store import Store, found
-from tests.cli.support import read_only_folder
+from tests.support.cli import read_only_folder
 from tests.support.savepoints import OF_VALIDATIONS, SAVEPOINTS, files_of_at_most, names, point
 
 

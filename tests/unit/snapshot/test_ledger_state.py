@@ -1,4 +1,4 @@
-"""Killed at any moment and resumed from any standing: every item arrives, every count is exact."""
+"""Killed at any moment and resumed from any state: every item arrives, every count is exact."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -89,7 +89,7 @@ class KilledAndResumed(RuleBasedStateMachine):
         self.start(CopyState())
 
     def start(self, state: CopyState) -> None:
-        """A new run from a standing, which passed through a savepoint file."""
+        """A new run from a state, which passed through a savepoint file."""
         saved = decode(encode(point(state=state, segments=SEGMENTS)))
         assert saved.state == state
         self.ledger = Ledger(SEGMENTS, saved.state)
@@ -105,7 +105,7 @@ class KilledAndResumed(RuleBasedStateMachine):
         return 0 if position is None else known.index(position) + 1
 
     def settled(self, state: CopyState) -> list[Sheet]:
-        """The pages that a standing says are wholly stored."""
+        """The pages that a state says are wholly stored."""
         pages: list[Sheet] = []
         for segment, all_of_it in enumerate(self.source):
             done = segment in state.done
@@ -188,7 +188,7 @@ class KilledAndResumed(RuleBasedStateMachine):
             assert set(sheet.items) <= self.stored
 
     @invariant()
-    def a_standing_counts_exactly_the_pages_before_it(self) -> None:
+    def a_state_counts_exactly_the_pages_before_it(self) -> None:
         state = self.ledger.state
         pages, counts = self.settled(state), Counts()
         for sheet in pages:
@@ -199,7 +199,7 @@ class KilledAndResumed(RuleBasedStateMachine):
         assert state.batches == sum(len(sheet.batches) for sheet in pages)
 
     @invariant()
-    def a_standing_is_what_another_run_finds(self) -> None:
+    def a_state_is_what_another_run_finds(self) -> None:
         state = self.ledger.state
         assert Ledger(SEGMENTS, state).state == state
         for segment in range(SEGMENTS):

@@ -70,7 +70,7 @@ class Sink:
             assert self._ledger.is_settled(0, number_of(finding.key) // SIZE)
 
 
-def details(source: Memory, target: Memory, sink: Sink, pauses: Sequence[float]) -> LookupPass:
+def lookup_pass(source: Memory, target: Memory, sink: Sink, pauses: Sequence[float]) -> LookupPass:
     comparer = ItemComparer(Equality(), ["pk"])
     pair_lookup = PairLookup(source, target, comparer)
     return LookupPass(
@@ -92,7 +92,7 @@ def test_findings_are_kept_when_their_page_is_settled(
     source, target = Memory(count, {}, chance), Memory(count, changed, chance)
     ledger = Ledger(1)
     sink = Sink(ledger)
-    flow = details(source, target, sink, [0, chance.random() / 1000])
+    flow = lookup_pass(source, target, sink, [0, chance.random() / 1000])
 
     async def compare() -> None:
         segments, stop = [Segment(0, 1)], asyncio.Event()
@@ -113,7 +113,7 @@ async def test_what_comes_right_before_the_last_look_is_forgotten() -> None:
     source, target = Memory(9, {}, chance), Memory(9, {4: 7, 5: None}, chance)
     ledger = Ledger(1)
     sink = Sink(ledger)
-    flow = details(source, target, sink, [0.05, 0.1])
+    flow = lookup_pass(source, target, sink, [0.05, 0.1])
     segments, stop = [Segment(0, 1)], asyncio.Event()
     comparing = asyncio.create_task(
         flow.compare("source", source, target, ledger, segments, 1, stop)
@@ -130,21 +130,21 @@ async def test_what_comes_right_before_the_last_look_is_forgotten() -> None:
 class Blinking(Memory):
     """A table of one item that is another at every second look."""
 
-    pair_lookup = 0
+    lookups = 0
 
     async def get(self, keys: Sequence[bytes]) -> Sequence[Item]:
         """The item, right at the second and fourth look."""
-        self.pair_lookup += 1
-        return [item(0, self.pair_lookup % 2)]
+        self.lookups += 1
+        return [item(0, self.lookups % 2)]
 
 
 async def test_what_was_right_once_is_not_doubted_again() -> None:
     source, ledger = Memory(1, {}, random.Random(1)), Ledger(1)
     target, sink = Blinking(1, {}, random.Random(1)), Sink(ledger)
-    flow = details(source, target, sink, [0, 0])
+    flow = lookup_pass(source, target, sink, [0, 0])
     segments, stop = [Segment(0, 1)], asyncio.Event()
     await flow.compare("source", source, target, ledger, segments, 1, stop)
-    assert (sink.kept, target.pair_lookup) == ([], 2)
+    assert (sink.kept, target.lookups) == ([], 2)
 
 
 class Arriving(Memory):
@@ -160,7 +160,7 @@ class Arriving(Memory):
 async def test_an_item_of_the_target_that_comes_to_be_on_the_source_is_not_judged() -> None:
     source, ledger = Arriving(0, {}, random.Random(1)), Ledger(1)
     target, sink = Memory(1, {}, random.Random(1)), Sink(ledger)
-    flow = details(source, target, sink, [0])
+    flow = lookup_pass(source, target, sink, [0])
     segments, stop = [Segment(0, 1)], asyncio.Event()
     await flow.compare("target", target, source, ledger, segments, 1, stop)
     assert (sink.kept, ledger.settled.read) == ([], 1)
@@ -172,7 +172,7 @@ async def test_only_wanted_items_are_looked_up(wanted: set[int]) -> None:
     source, target = Memory(9, {}, chance), Memory(9, dict.fromkeys(range(9), 5), chance)
     ledger = Ledger(1)
     sink = Sink(ledger)
-    flow = details(source, target, sink, [])
+    flow = lookup_pass(source, target, sink, [])
     await flow.compare(
         *("source", source, target, ledger, [Segment(0, 1)], 1, asyncio.Event()),
         lambda each: number_of(each) in wanted,

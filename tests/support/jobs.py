@@ -97,7 +97,7 @@ def alternator(url: str, table: str, **more: Any) -> Job:
     return {"type": "alternator", "table": table, "endpoint": {"url": url}, **more}
 
 
-def standing_at(server: StandIn, table: str, **more: Any) -> Job:
+def standin_side(server: StandIn, table: str, **more: Any) -> Job:
     """A side at a stand-in, signed where it checks signatures."""
     keys = {"credentials": KEYS} if server.auth else {}
     return alternator(server.url, table, **keys, **more)

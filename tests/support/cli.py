@@ -1,4 +1,4 @@
-"""What the tests of the command line share: two ends, the flags between them, and judgements."""
+"""The command line in tests: two servers, the flags between them, and checks of what is said."""
 
 import asyncio
 import os

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.configs import changed, line_of, loaded, mistake, refused
-from tests.unit.dynamodb.test_evaluate import EXPRESSIONS, REFUSED, given
+from tests.support.expressions import EXPRESSIONS, REFUSED, given
 
 FINE: dict[str, Any] = {
     "S": ("", "x"),

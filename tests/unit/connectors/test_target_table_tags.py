@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.dynamodb.dialect import ALTERNATOR, DYNAMODB, Dialect
 from tests.support.descriptions import state
-from tests.unit.connectors.test_target_table import BOTH, planned
+from tests.support.plans import BOTH, planned
 
 RESERVED = "dropped, the name is reserved"
 

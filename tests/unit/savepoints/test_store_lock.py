@@ -13,9 +13,9 @@ import pytest
 
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.savepoints.store import holder, lock
-from tests.cli.support import read_only_folder
 from tests.servers.cli import REPOSITORY
 from tests.servers.process import bound
+from tests.support.cli import read_only_folder
 
 HOLD = (
     "import sys; from pathlib import Path; from alternator_migrate.savepoints.store import lock\n"

@@ -1,4 +1,4 @@
-"""The line between a run and a worker process, when the other end is gone."""
+"""The pipe between a run and a worker process, when the other end is gone."""
 
 import asyncio
 import socket

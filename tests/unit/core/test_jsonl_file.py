@@ -1,0 +1,70 @@
+"""A file of JSON lines: what is kept of it, and what a failure or a kill leaves."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from alternator_migrate.core.jsonl_file import JsonlFile
+from tests.support.savepoints import files_of_at_most
+
+
+def is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_the_first_line_makes_a_private_file(tmp_path: Path, durable: bool) -> None:
+    file = JsonlFile(tmp_path / "new" / "a.jsonl")
+    assert [*file.lines()] == []
+    file.append(b"{}\n", durable=durable)
+    file.append(b"[]\n", durable=durable)
+    assert [*file.lines()] == [b"{}", b"[]"]
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+
+
+def test_what_came_after_the_kept_size_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n2\n3\n")
+    file = JsonlFile(path, 4)
+    file.append(b"4\n")
+    assert (path.read_bytes(), file.size) == (b"1\n2\n4\n", 6)
+
+
+def test_a_file_that_is_shorter_than_its_kept_size_is_gone_on_with(tmp_path: Path) -> None:
+    file = JsonlFile(tmp_path / "a.jsonl", 1000)
+    file.append(b"1\n")
+    assert (file.path.read_bytes(), file.size) == (b"1\n", 2)
+
+
+def test_a_file_of_which_nothing_is_kept_goes_with_the_next_sync(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n")
+    JsonlFile(path, 0).sync()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(("tail", "after"), [(b"[1,", b"0\n2\n"), (b"[1]", b"0\n[1]\n2\n")])
+def test_a_tail_is_overwritten_unless_it_is_a_line(
+    tmp_path: Path, tail: bytes, after: bytes
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"0\n" + tail)
+    file = JsonlFile(path, is_line=is_json)
+    assert [*file.lines()] == [b"0", *([tail] if is_json(tail) else [])]
+    file.append(b"2\n")
+    assert path.read_bytes() == after
+
+
+@pytest.mark.parametrize("size", [None, 4])
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, size: int | None) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n2\n")
+    with files_of_at_most(10), pytest.raises(OSError, match=r"."):
+        JsonlFile(path, size).append(b"3\n" * 10)
+    assert path.read_bytes() == b"1\n2\n"
