@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from alternator_migrate.config import Settings
 from alternator_migrate.connectors.pair import Pair
+from alternator_migrate.connectors.source_stream import find_stream
+from alternator_migrate.connectors.stream_traits import WRITE_ISOLATION, squash_warning
 
 _TABLETS: Final = "system:initial_tablets"
 
@@ -48,3 +51,14 @@ def ttl_text(pair: Pair) -> str:
         f"the target expires items by {pair.inspection.foreign_ttl!r}, which the source does not: "
         "it deletes items that the source keeps"
     )
+
+
+async def stream_warnings(settings: Settings, pair: Pair) -> list[str]:
+    """What a person should know of the source's stream before it is followed. Raises `UsageError`
+    for a stream that does not serve."""
+    if not settings.target.stream_changes or not pair.source.options:
+        return []
+    stream = await find_stream(pair.source.table)
+    isolation = pair.inspection.source.spec.tags.get(WRITE_ISOLATION)
+    warning = squash_warning(isolation, stream.arn if stream else "")
+    return [warning] if warning else []

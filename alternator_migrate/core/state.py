@@ -2,10 +2,36 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
 from alternator_migrate.core.model import Position, Role, settled
+
+
+class Status(StrEnum):
+    """How a run stands or ended, in the words of savepoints, summaries and hooks."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    COMPLETED = "completed"
+    REJECTS = "rejects"
+    DIFFERENCES = "differences"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether all that was asked for is done."""
+        return self in (Status.COMPLETED, Status.REJECTS, Status.DIFFERENCES)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of a run that came to its end; None where a signal or an error ended it,
+        which has a code of its own."""
+        if not self.is_final:
+            return None
+        return 0 if self == Status.COMPLETED else 3
+
 
 FollowPhase: TypeAlias = Literal["spool", "replay", "live", "ending", "over"]
 """Where changes go: into the spool beside the copy, from there to the target, straight to the

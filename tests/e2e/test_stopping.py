@@ -146,13 +146,13 @@ async def test_a_reject_limit_saves_what_it_did_and_a_higher_one_goes_on(stage: 
         assert (await stage.claims_hold()).status == "failed"
         result = await stage.ended("run", "config.yaml")
         assert result.code == 3, result
-    point = stage.newest()
-    assert point.status == "rejects"
-    items = point.state.items
-    assert (items.read, items.written, items.rejected) == (600, 598, 2)
-    assert {line["key"]["pk"]["S"] for line in stage.rejects()} == {"item 7", "item 300"}
-    result = await stage.ended("run", "config.yaml")
-    assert (result.code, "done already" in result.err) == (3, True), "as the run before"
+        point = stage.newest()
+        assert point.status == "rejects"
+        items = point.state.items
+        assert (items.read, items.written, items.rejected) == (600, 598, 2)
+        assert {line["key"]["pk"]["S"] for line in stage.rejects()} == {"item 7", "item 300"}
+        result = await stage.ended("run", "config.yaml")
+        assert (result.code, "done already" in result.err) == (3, True), "as the run before"
 
 
 async def test_an_index_that_is_being_built_is_gone_on_waiting_for(stage: Stage) -> None:
@@ -164,7 +164,7 @@ async def test_an_index_that_is_being_built_is_gone_on_waiting_for(stage: Stage)
     stage.target.settings.backfill_polls = 10**6
     stage.write(target__indexes="after")
     async with stage.run() as cli:
-        await until(lambda: stage.target.requests["UpdateTable"] > 0)
+        await until(lambda: any(table.indexes for table in stage.target.store.tables.values()))
         cli.send_signal(signal.SIGTERM)
         assert (await cli.wait(20)).code == 143
     point = stage.newest()

@@ -141,7 +141,7 @@ def test_tables_made_anew_are_refused(
     ("saved", "source", "target"),
     [
         ({}, SOURCE, TARGET),
-        ({"target_id": "", "standing": CopyState()}, SOURCE, None),
+        ({"target_id": "", "state": CopyState()}, SOURCE, None),
         ({"target_id": ""}, SOURCE, TARGET),
         ({"source_id": ""}, SOURCE, TARGET),
         ({}, replace(SOURCE, id=""), replace(TARGET, id="")),
