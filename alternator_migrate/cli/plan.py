@@ -18,6 +18,7 @@ from alternator_migrate.connectors import (
     held,
     of_servers,
     shown_late,
+    skipped_text,
     stream_warnings,
     ttl_text,
     way_back,
@@ -28,7 +29,6 @@ from alternator_migrate.core.model import Limits
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Throughput
 from alternator_migrate.engines import EngineOptions, choose
-from alternator_migrate.savepoints import skipped_text
 from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text
 
 _SKEW_SECONDS: Final = 300

@@ -23,6 +23,7 @@ from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSourc
 from alternator_migrate.connectors.remarks import (
     notes,
     of_servers,
+    skipped_text,
     stream_warnings,
     ttl_text,
     way_back,
@@ -80,6 +81,7 @@ __all__ = [
     "renamer_of",
     "segments_to_copy",
     "shown_late",
+    "skipped_text",
     "source_of",
     "stream_warnings",
     "target_of",

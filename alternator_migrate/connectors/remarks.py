@@ -45,6 +45,14 @@ def notes(pair: Pair) -> Iterator[str]:
             yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
 
 
+def skipped_text(settings: Settings) -> str:
+    """What `skipSegments` leaves out."""
+    return (
+        f"{len(set(settings.skip_segments))} of {settings.source.scan_segments} segments are left "
+        "out (skipSegments): they are taken to be written already"
+    )
+
+
 def ttl_text(pair: Pair) -> str:
     """What comes of a TTL that only the target has."""
     return (

@@ -5,7 +5,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +19,12 @@ from alternator_migrate.connectors import (
     check_late,
     check_ttl,
     open_pair,
+    skipped_text,
     stream_warnings,
     travelling,
     what_stays,
     work_facts,
 )
-from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.core.supervisor import Show
@@ -33,9 +32,9 @@ from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
 from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration
-from alternator_migrate.migration.completed import is_over, what_lacks
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.resend import Resend
+from alternator_migrate.migration.resume import first_savepoint, is_over, resume_of, what_lacks
 from alternator_migrate.migration.shards import (
     TAG,
     Part,
@@ -45,10 +44,9 @@ from alternator_migrate.migration.shards import (
     part_of,
 )
 from alternator_migrate.migration.worker import CopyJob, copy_job
-from alternator_migrate.savepoints import Savepoint, Store, lock
+from alternator_migrate.savepoints import Earlier, Keeper, NoKeeper, Savepoint, Store, lock
 
 log = logging.getLogger(__name__)
-Earlier = tuple[Path, Savepoint] | None
 
 
 class TableRun:
@@ -125,15 +123,15 @@ class MigrationRun(TableRun):
         self._engine_options, self._part = engine_options or EngineOptions(), part
         self._into_existing, self._fresh = into_existing, fresh
         self._makes_table, self._until = makes_table, until
+        self._alone = self._settings.target.skip_initial_snapshot_transfer
         self._done: Progress | None = None
         self._staying: list[str] = []
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Migrate until all is done or `stop` is set. Raises `MigrateError`; a `UsageError`
         before anything is written."""
-        earlier = savepoints.earlier(self._loaded, self._store, fresh=self._fresh)
-        if earlier:
-            self._store.latest = earlier[0]
+        resume = resume_of(self._loaded, self._store)
+        earlier = resume.earlier(fresh=self._fresh)
         segments = earlier[1].segments if earlier else None
         async with open_pair(self._settings, segments, self._engine_options.workers) as whole:
             pair = part_of(whole, self._part, self._whole) if self._part else whole
@@ -143,16 +141,19 @@ class MigrationRun(TableRun):
             check_ttl(found, copied=self._settings.target.copy_ttl)
             if earlier and self._is_done(earlier[1], found):
                 return self._already_done(*earlier)
-            for line in savepoints.beginning(self._loaded, earlier):
+            for line in resume.beginning(earlier):
                 log.info(line)
+            if self._settings.skip_segments and not self._alone:
+                log.info("note: %s", skipped_text(self._settings))
             await self._check_target(pair, earlier)
             with lock(self._store.folder, self._store.migration):
-                self._check_newest(earlier)
+                resume.check_newest(earlier)
                 for line in connectors.notes(pair):
                     log.info(line)
                 for line in [*await stream_warnings(self._settings, pair), *self._staying]:
                     log.warning("warning: %s", line)
-                first = self._first(whole.inspection, earlier)
+                total = whole.inspection.segments[0].total
+                first = first_savepoint(resume, found.source, total, earlier and earlier[1])
                 remove_old_spools(self._store.folder, self._store.migration, first.state)
                 return await self._on_engine(pair, first, stop, show)
 
@@ -179,11 +180,11 @@ class MigrationRun(TableRun):
         self.rejects = savepoint.rejects
         return Status.REJECTS if self._done.rejected else Status.COMPLETED
 
-    async def _check_target(self, pair: Pair, earlier: Earlier) -> None:
+    async def _check_target(self, pair: Pair, earlier: Earlier | None) -> None:
         """Raise `UsageError` for a target that cannot be written to, or holds items of others."""
         existing, table = pair.inspection.existing, pair.target.table
         await check_late(pair.inspection, pair.target)
-        if self._settings.target.skip_initial_snapshot_transfer:
+        if self._alone:
             if existing is None and not self._makes_table:
                 remedy = "`follow` makes none: copy the table first, with `run`."
                 raise await absent(table, "target", remedy)
@@ -196,33 +197,10 @@ class MigrationRun(TableRun):
         else:
             await check_empty(table, existing)
 
-    def _check_newest(self, earlier: Earlier) -> None:
-        if earlier is None or self._loaded.savepoint:
-            return
-        newest = self._store.newest()
-        if newest and newest[0] != earlier[0]:
-            raise UsageError(
-                "another run of this migration has just written a savepoint", "Run it again."
-            )
-
-    def _first(self, found: Inspection, earlier: Earlier) -> Savepoint:
-        """The savepoint that is written before anything is read."""
-        first = savepoints.first_savepoint(
-            self._loaded,
-            found.source,
-            found.segments[0].total,
-            earlier and earlier[1],
-            self._store.migration,
-        )
-        if earlier:
-            return first
-        stream = savepoints.enabled_before(self._settings, self._store)
-        return replace(first, state=replace(first.state, stream=stream))
-
     async def _on_engine(
         self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
     ) -> Status:
-        settings, keeper = self._settings, savepoints.Keeper(self._store, first)
+        settings, keeper = self._settings, Keeper(self._store, first)
         now = time.time()
 
         def job_of(here: bool) -> CopyJob:
@@ -247,7 +225,7 @@ class FinishRun(TableRun):
         """Build indexes, enable TTL, take the parts' tag away. Raises `UsageError` where a part
         is not done."""
         settings, store = self._settings, self._store
-        known = check_others(self._part, settings, store.folder, self._whole)
+        known = check_others(self._part, self._loaded, store.folder, self._whole)
         async with open_pair(settings, settings.source.scan_segments) as whole:
             found, table = whole.inspection, whole.target.table
             for path, savepoint in known:
@@ -257,7 +235,7 @@ class FinishRun(TableRun):
             check_ttl(found, copied=settings.target.copy_ttl)
             with lock(store.folder, store.migration):
                 pair = part_of(whole, self._part, self._whole)
-                built = build_migration(settings, pair, savepoints.NoKeeper(), CopyState())
+                built = build_migration(settings, pair, NoKeeper(), CopyState())
                 status = await self._migrate(*built, stop, show)
                 if status.is_final:
                     await table.untag(TAG)

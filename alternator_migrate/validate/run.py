@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from alternator_migrate import config, connectors, savepoints
+from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
 from alternator_migrate.core.progress import Progress
@@ -14,12 +14,11 @@ from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
-from alternator_migrate.savepoints import Keeper, Savepoint, Store, lock
+from alternator_migrate.savepoints import Keeper, Savepoint, lock
 from alternator_migrate.validate import assemble, mode, sample
-from alternator_migrate.validate import resume as validate_resume
 from alternator_migrate.validate.findings_file import FindingsFile
 from alternator_migrate.validate.mode import ValidateOptions
-from alternator_migrate.validate.resume import first_savepoint
+from alternator_migrate.validate.resume import first_savepoint, resume_of
 from alternator_migrate.validate.validation import Validation
 from alternator_migrate.validate.worker import ValidationJob, validation_job
 
@@ -43,8 +42,8 @@ class ValidationRun:
     ) -> None:
         self._loaded, self._options, self._fresh = loaded, options, fresh
         self._engine_options = engine_options or EngineOptions()
-        identity = config.validation_identity(loaded.settings)
-        self._store = Store(Path(loaded.settings.savepoints.path), identity)
+        self._resume = resume_of(loaded, options)
+        self._store = self._resume.store
         self._validation: Validation | None = None
         self._findings: FindingsFile | None = None
 
@@ -65,9 +64,7 @@ class ValidationRun:
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Compare until all is done or `stop` is set. Raises `MigrateError`."""
         settings, options = self._loaded.settings, self._options
-        earlier = validate_resume.earlier(self._loaded, self._store, options, fresh=self._fresh)
-        if earlier:
-            self._store.latest = earlier[0]
+        earlier = self._resume.earlier(fresh=self._fresh)
         begun = earlier[1].comparison if earlier else None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_pair(settings, segments, self._engine_options.workers) as pair:
@@ -77,9 +74,11 @@ class ValidationRun:
                 raise await absent(pair.target.table, "target", remedy)
             if earlier:
                 savepoints.check_tables(*earlier, pair.inspection.source, target)
-                log.info("going on from %s", earlier[0])
+            for line in self._resume.beginning(earlier):
+                log.info(line)
             with lock(self._store.folder, self._store.migration):
-                first = first_savepoint(self._loaded, options, pair, target, earlier and earlier[1])
+                self._resume.check_newest(earlier)
+                first = first_savepoint(self._resume, options, pair, target, earlier and earlier[1])
                 for text in (*pair.inspection.unknown, *of_servers(pair)):
                     log.info("note: %s", text)
                 if pair.inspection.foreign_ttl:
