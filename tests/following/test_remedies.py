@@ -238,7 +238,7 @@ async def test_a_stream_without_new_images(table: Table, run_cli: RunCli) -> Non
 async def test_following_before_a_copy(table: Table, run_cli: RunCli) -> None:
     table.configure()
     code, _, err = await run_cli("follow", "config.yaml", UNTIL)
-    assert (code, "copy it first, with `run`" in err) == (2, True)
+    assert (code, "copy the table first, with `run`" in err) == (2, True)
     assert (await run_cli("run", "config.yaml", UNTIL)).code == 0
     await table.remove(1)
     assert (await run_cli("follow", "config.yaml", UNTIL)).code == 0
