@@ -1,9 +1,9 @@
 """State: where a copy, the following of changes and a validation stand, as savepoints keep it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
 from alternator_migrate.core.model import Position, Role, settled
@@ -33,9 +33,32 @@ class Status(StrEnum):
         return 0 if self == Status.COMPLETED else 3
 
 
-FollowPhase: TypeAlias = Literal["spool", "replay", "live", "ending", "over"]
-"""Where changes go: into the spool beside the copy, from there to the target, straight to the
-target, or nowhere any more because the stream is being disabled at the end, or has been."""
+class FollowPhase(StrEnum):
+    """Where changes go: into the spool beside the copy, from there to the target, straight to the
+    target, or nowhere any more because the stream is being disabled at the end, or has been."""
+
+    SPOOL = "spool"
+    REPLAY = "replay"
+    LIVE = "live"
+    ENDING = "ending"
+    OVER = "over"
+
+    def to(self, phase: "FollowPhase") -> "FollowPhase":
+        """`phase`, which comes after this one. Raises `ValueError` for one that never does."""
+        if phase not in _NEXT[self]:
+            raise ValueError(f"following goes on from {self} to {phase}")
+        return phase
+
+
+_NEXT: Final[Mapping[FollowPhase, Collection[FollowPhase]]] = {
+    FollowPhase.SPOOL: (FollowPhase.REPLAY, FollowPhase.LIVE),
+    FollowPhase.REPLAY: (FollowPhase.LIVE,),
+    FollowPhase.LIVE: (FollowPhase.ENDING, FollowPhase.SPOOL),
+    FollowPhase.ENDING: (FollowPhase.OVER, FollowPhase.LIVE),
+    FollowPhase.OVER: (),
+}
+"""Without a copy nothing is kept; where more segments are to be copied later, changes are kept
+again; a stream that was not disabled in time is followed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +87,7 @@ class FollowState:
     arn: str
     enabled_here: bool = False
     snapshot: bool = True
-    phase: FollowPhase = "spool"
+    phase: FollowPhase = FollowPhase.SPOOL
     shards: Mapping[str, str | None] = field(default_factory=dict)
     ended: frozenset[str] = frozenset()
     placed_at: float = 0.0

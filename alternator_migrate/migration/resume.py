@@ -6,7 +6,7 @@ from typing import Final
 
 from alternator_migrate.config import Loaded, Settings, migration_shape, skipped_segments
 from alternator_migrate.connectors import Inspection, lacking
-from alternator_migrate.core.state import CopyState, FollowState, Status
+from alternator_migrate.core.state import CopyState, FollowPhase, FollowState
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints import Resume, Savepoint, Store, unfit
 
@@ -58,8 +58,9 @@ def is_over(settings: Settings, savepoint: Savepoint) -> bool:
     """Whether a savepoint says that nothing is left to do; following goes on whenever it is asked
     for."""
     stream = savepoint.state.stream
-    over = not settings.target.stream_changes or (stream is not None and stream.phase == "over")
-    return over and Status(savepoint.status).is_final
+    is_followed = bool(stream and stream.phase == FollowPhase.OVER)
+    over = is_followed or not settings.target.stream_changes
+    return over and savepoint.status.is_final
 
 
 def what_lacks(
@@ -92,7 +93,7 @@ def _other_kind(settings: Settings, savepoint: Savepoint) -> str:
     target, state, stream = settings.target, savepoint.state, savepoint.state.stream
     follows, alone = target.stream_changes, target.skip_initial_snapshot_transfer
     if not follows:
-        if stream and stream.phase != "over":
+        if stream and stream.phase != FollowPhase.OVER:
             return "it follows changes: target.streamChanges was true when it began"
         alone = bool(stream and not stream.snapshot)
         return "it followed changes without a copy" if alone and left(settings, savepoint) else ""
@@ -103,11 +104,11 @@ def _other_kind(settings: Settings, savepoint: Savepoint) -> str:
             incomplete = begun and len(settled) < savepoint.segments
             return "its copy is not complete: `run` goes on with it" if incomplete else ""
         return _UNPLACED if begun else ""
-    if stream.snapshot and alone and stream.phase == "spool":
+    if stream.snapshot and alone and stream.phase == FollowPhase.SPOOL:
         return "its copy is not complete: `run` goes on with it"
     if not stream.snapshot and not alone:
         return "it follows changes without a copy: `follow` goes on with it"
-    if stream.phase not in ("spool", "live") and left(settings, savepoint):
+    if stream.phase not in (FollowPhase.SPOOL, FollowPhase.LIVE) and left(settings, savepoint):
         return "its copy is over, and skipSegments leaves out fewer segments now"
     return ""
 
@@ -128,6 +129,6 @@ def _state(settings: Settings, savepoint: Savepoint) -> CopyState:
     again meanwhile."""
     state = savepoint.state
     stream = state.stream
-    if stream is None or stream.phase != "live" or not left(settings, savepoint):
+    if stream is None or stream.phase != FollowPhase.LIVE or not left(settings, savepoint):
         return state
-    return replace(state, stream=replace(stream, phase="spool"))
+    return replace(state, stream=replace(stream, phase=stream.phase.to(FollowPhase.SPOOL)))

@@ -90,15 +90,10 @@ class TableRun:
         self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show
     ) -> Status:
         try:
-            return await self._watched(migration, stop, show)
+            self._migration = migration
+            return await migration.run(stop, show)
         finally:
             self.rejects = rejects.path if rejects.count else None
-
-    async def _watched(self, migration: Migration, stop: asyncio.Event, show: Show) -> Status:
-        self._migration = migration
-        if not await migration.run(stop, show):
-            return Status.STOPPED
-        return Status.REJECTS if migration.progress().rejected else Status.COMPLETED
 
 
 class MigrationRun(TableRun):
@@ -256,7 +251,8 @@ class ResendRun(TableRun):
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
             resend = Resend(settings, pair, items, self._whole)
             with lock(self._store.folder, self._store.migration), resend.alone():
-                status = await self._watched(resend.migration, stop, show)
+                self._migration = resend.migration
+                status = await resend.migration.run(stop, show)
                 if status.is_final:
                     self._store.latest = resend.settle()
                     self.rejects = resend.path or None

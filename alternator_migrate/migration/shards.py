@@ -71,11 +71,11 @@ def check_others(
         path, savepoint = newest
         resume_of(loaded, store).check(path, savepoint)
         missing = any(each.takes(n) for n in left(loaded.settings, savepoint))
-        if not Status(savepoint.status).is_final or missing:
+        if not savepoint.status.is_final or missing:
             raise UsageError(
                 f"shard {each} is not done, says {path}", f"Run it again with --shard {each}."
             )
-        if savepoint.status == "rejects":
+        if savepoint.status == Status.REJECTS:
             log.warning("warning: shard %s rejected items: see %s", each, savepoint.rejects)
         known.append(newest)
     return known

@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.core.errors import UsageError
-from alternator_migrate.core.state import Status
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints import foreign
 from alternator_migrate.savepoints.format import Savepoint, decode
@@ -49,7 +48,7 @@ class Resume:
             return None
         path, savepoint = found[0], _told_apart(*found, self.loaded.settings)
         self._check_place(path, savepoint)
-        if self.work == "validation" and Status(savepoint.status).is_final:
+        if self.work == "validation" and savepoint.status.is_final:
             return None
         self.check(path, savepoint)
         self.store.latest = path

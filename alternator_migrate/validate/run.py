@@ -101,9 +101,7 @@ class ValidationRun:
             self._validation, self._findings = assemble.build_validation(
                 settings, pair, options, begun, Keeper(self._store, first), engine
             )
-            if not await self._validation.run(stop, show):
-                return Status.STOPPED
-            return Status.DIFFERENCES if self._validation.validated.left else Status.COMPLETED
+            return await self._validation.run(stop, show)
 
     def remarks(self) -> Iterator[str]:
         """What was found, at most `validation.failuresToFetch` lines of it, and what that says."""

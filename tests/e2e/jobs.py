@@ -133,10 +133,10 @@ async def migrate(folder: Path, content: Job, *, into_existing: bool = False) ->
             migration, rejects = build_migration(
                 loaded.settings, sides, Keeper(store, first), first.state
             )
-            finished = await migration.run(asyncio.Event(), _show_nothing)
+            status = await migration.run(asyncio.Event(), _show_nothing)
     except MigrateError as error:
         return Ending(migration.progress() if migration else None, error, _kept(rejects))
-    assert finished, "nobody stopped it"
+    assert status.is_final, "nobody stopped it"
     return Ending(migration.progress(), None, _kept(rejects))
 
 

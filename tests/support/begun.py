@@ -6,7 +6,7 @@ from typing import Any
 
 from alternator_migrate.config import identity
 from alternator_migrate.config.loading import Loaded, load
-from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState
 from alternator_migrate.migration import resume
 from alternator_migrate.savepoints.resume import Resume
@@ -30,7 +30,7 @@ def begun(path: Path, *assignments: str, **more: Any) -> Path:
     loaded = load(path, {}, assignments)
     store = store_of(loaded)
     first = resume.first_savepoint(resumed(loaded), SOURCE, 4, None)
-    first = replace(first, target_id=TARGET.id, state=STANDING, status="stopped")
+    first = replace(first, target_id=TARGET.id, state=STANDING, status=Status.STOPPED)
     return store.write(replace(first, **more))
 
 

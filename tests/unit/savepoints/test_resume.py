@@ -11,7 +11,7 @@ import yaml
 from alternator_migrate.config import identity
 from alternator_migrate.config.loading import load
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.state import CopyState, FollowPhase, FollowState
+from alternator_migrate.core.state import CopyState, FollowPhase, FollowState, Status
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.migration import resume
 from alternator_migrate.savepoints.format import Savepoint, decode, encode
@@ -202,11 +202,11 @@ def test_following_alone_is_no_copy(tmp_path: Path) -> None:
     alone = "target.streamChanges=true", "target.skipInitialSnapshotTransfer=true"
     loaded = load(path, {}, alone)
     first = resume.first_savepoint(resumed(loaded), SOURCE, 4, None)
-    store_of(loaded).write(replace(first, status="failed"))
+    store_of(loaded).write(replace(first, status=Status.FAILED))
     assert goes_on(path)
     assert resume.left(load(path, {}).settings, first) == {0, 1, 2, 3}
-    over = FollowState("arn", enabled_here=True, snapshot=False, phase="over")
-    ended = replace(first, state=CopyState(stream=over), target_id="t", status="completed")
+    over = FollowState("arn", enabled_here=True, snapshot=False, phase=FollowPhase.OVER)
+    ended = replace(first, state=CopyState(stream=over), target_id="t", status=Status.COMPLETED)
     store_of(loaded).write(ended)
     assert "without a copy" in str(refusal(path))
     assert goes_on(path, *alone)
@@ -223,16 +223,16 @@ def following(path: Path, phase: FollowPhase) -> CopyState:
     return resume.first_savepoint(resumed(loaded), SOURCE, 4, found[1]).state
 
 
-@pytest.mark.parametrize("phase", ["spool", "live"])
+@pytest.mark.parametrize("phase", [FollowPhase.SPOOL, FollowPhase.LIVE])
 def test_changes_are_kept_while_what_was_skipped_is_copied(
     tmp_path: Path, phase: FollowPhase
 ) -> None:
     stream = following(written(tmp_path, TEXT), phase).stream
     assert stream
-    assert stream.phase == "spool"
+    assert stream.phase == FollowPhase.SPOOL
 
 
-@pytest.mark.parametrize("phase", ["replay", "ending", "over"])
+@pytest.mark.parametrize("phase", [FollowPhase.REPLAY, FollowPhase.ENDING, FollowPhase.OVER])
 def test_what_was_skipped_is_not_copied_over_changes(tmp_path: Path, phase: FollowPhase) -> None:
     with pytest.raises(UsageError, match="skipSegments leaves out fewer"):
         following(written(tmp_path, TEXT), phase)
