@@ -7,6 +7,7 @@ from rich.console import Console
 
 from alternator_migrate.cli import logs, report
 from alternator_migrate.cli.display import Mode
+from alternator_migrate.core.state import Status
 
 log = logging.getLogger(__name__)
 
@@ -23,5 +24,5 @@ def tell(ending: report.Ending, remarks: Iterable[str], console: Console, mode: 
     elif mode != "none":
         for line in report.closing_lines(ending):
             log.info(line)
-    if ending.status == "stopped" and ending.savepoint:
+    if ending.status == Status.STOPPED and ending.savepoint:
         logs.tell_savepoint(console, ending.savepoint)

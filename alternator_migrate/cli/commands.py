@@ -10,16 +10,15 @@ from alternator_migrate.cli import logs
 from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.plan import plan_text
 from alternator_migrate.cli.report import check_destination, print_out
-from alternator_migrate.cli.session import Run
+from alternator_migrate.cli.session import Run, Session
 from alternator_migrate.cli.status import status_lines
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.connectors import open_pair
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.engines import EngineOptions
-from alternator_migrate.migration import Part, Until, check_settings
-from alternator_migrate.validate import Check, ValidateOptions
-from alternator_migrate.validate import ComparisonMode as CompareMode
+from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
+from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,32 @@ def run(
     """Copy the table, follow its changes, compare the two then if that is asked for. Returns 0, 3
     (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
-    follows = loaded.settings.target.stream_changes
+    _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
+    first: Run
+    if rejects:
+        first = ResendRun(loaded, rejects)
+    elif shard and shard.index is None:
+        first = FinishRun(loaded, shard)
+    else:
+        first = MigrationRun(
+            loaded,
+            engine_options,
+            shard,
+            into_existing=into_existing,
+            fresh=fresh,
+            makes_table=makes_table,
+            until=Until(until_caught_up, disable_stream_after),
+        )
+    runs: list[Run] = [first]
+    if validate:
+        options = ValidateOptions()
+        runs.append(ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options))
+    return Session(console, progress).to_the_end(runs, summary_json)
+
+
+def _check_following(settings: Settings, *, validate: bool, until_caught_up: bool) -> None:
+    """Raise `UsageError` for options that do nothing, or have no end, as changes are followed."""
+    follows = settings.target.stream_changes
     if until_caught_up and not follows:
         raise UsageError(
             "--until-caught-up goes with target.streamChanges: true",
@@ -57,28 +81,12 @@ def run(
             "Add --until-caught-up, or run `validate` when the target has caught up: this run may "
             "go on meanwhile.",
         )
-    if shard:
-        check_settings(shard, loaded.settings)
-    check = (
-        Check(loaded, ValidateOptions(), fresh=fresh, engine_options=engine_options)
-        if validate
-        else None
-    )
-    return Run(loaded, console, progress, engine_options, shard).to_the_end(
-        summary_json,
-        into_existing=into_existing,
-        fresh=fresh,
-        resend=rejects,
-        check=check,
-        makes_table=makes_table,
-        until=Until(until_caught_up, disable_stream_after),
-    )
 
 
 def validate(
     loaded: Loaded,
     *,
-    mode: CompareMode,
+    mode: ComparisonMode,
     sample: float | None,
     repair: bool,
     delete_extra: bool,
@@ -94,8 +102,8 @@ def validate(
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
-    check = Check(loaded, options, fresh=fresh, engine_options=engine_options)
-    return Run(loaded, console, progress).to_the_end(summary_json, check=check, copying=False)
+    run = ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options)
+    return Session(console, progress).to_the_end([run], summary_json)
 
 
 def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:

@@ -14,12 +14,13 @@ from rich.console import Console
 from alternator_migrate.cli import logs
 from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.report import check_destination
-from alternator_migrate.cli.session import Run
+from alternator_migrate.cli.session import Session
 from alternator_migrate.config import Loaded, load
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.dynamodb.session import Login, open_control, sign_in
-from alternator_migrate.validate import Check, ValidateOptions
+from alternator_migrate.migration import MigrationRun
+from alternator_migrate.validate import ValidateOptions, ValidationRun
 
 log = logging.getLogger(__name__)
 TABLE: Final = "Example"
@@ -48,9 +49,8 @@ def run(
         log.info("table %s filled with %d items; it has an index, a TTL and tags", TABLE, items)
         with tempfile.TemporaryDirectory() as folder:
             loaded = _settings(url, folder)
-            ended = Run(loaded, console, progress, lasting=False).to_the_end(
-                summary_json, fresh=True, check=Check(loaded, ValidateOptions(), fresh=True)
-            )
+            runs = MigrationRun(loaded), ValidationRun(loaded, ValidateOptions())
+            ended = Session(console, progress, lasting=False).to_the_end(runs, summary_json)
     if ended:
         return ended
     log.info("compared item by item: source and target are equal")

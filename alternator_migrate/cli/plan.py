@@ -5,15 +5,21 @@ from collections.abc import Iterator
 from typing import Final
 
 from alternator_migrate.cli.report import duration, size_text
-from alternator_migrate.cli.stream_plan import change_lines, refusal_warnings, stream_warnings
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import (
+    ALTERNATOR,
+    NO_STREAMS,
+    STREAMS_FEATURE,
     Pair,
     Service,
     backlog,
     check_late,
+    find_stream,
     held,
     of_servers,
+    shown_late,
+    skipped_text,
+    stream_warnings,
     ttl_text,
     way_back,
     work_facts,
@@ -23,7 +29,6 @@ from alternator_migrate.core.model import Limits
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Throughput
 from alternator_migrate.engines import EngineOptions, choose
-from alternator_migrate.savepoints import skipped_text
 from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text
 
 _SKEW_SECONDS: Final = 300
@@ -37,11 +42,11 @@ async def plan_text(settings: Settings, pair: Pair) -> str:
         *_tables(settings, pair),
         *_schema(pair),
         *_estimates(settings, pair),
-        *await change_lines(settings, pair),
+        *await _changes(settings, pair),
         *_validation(settings, pair),
         *[f"note: {text}" for text in way_back(pair)],
         *[f"warning: {text}" for text in await stream_warnings(settings, pair)],
-        *[f"warning: {text}" for text in await refusal_warnings(settings, pair)],
+        *[f"warning: {text}" for text in await _refusals(settings, pair)],
         *[f"warning: {text}" for text in await _warnings(settings, pair)],
         "Nothing was written.",
     ]
@@ -147,6 +152,49 @@ def _filter(source: Service) -> str:
         return "judged by the source; what it leaves out costs read units, too"
     name = source.dialect.name
     return f"judged here, as {name} compares numbers by their notation: whole pages are read"
+
+
+async def _changes(settings: Settings, pair: Pair) -> list[str]:
+    """What is planned for changes; nothing where they are not followed."""
+    target = settings.target
+    if not target.stream_changes:
+        return []
+    stream = await find_stream(pair.source.table)
+    lines = ["changes"]
+    if stream:
+        lines.append(f"  stream          is there ({stream.view}); it is used and left alone")
+    else:
+        lines.append("  stream          will be enabled on the source (NEW_IMAGE)")
+    if target.skip_initial_snapshot_transfer:
+        return [*lines, "  copy            none: changes only"]
+    kept = settings.spool.max_bytes
+    room = f"up to {size_text(kept)} beside the savepoints (spool.maxBytes)" if kept else "none"
+    cut = settings.cutover
+    lag = cut.max_lag_seconds + (shown_late(stream.arn) if stream else _late_at(pair.source))
+    return [
+        *lines,
+        f"  kept            {room} while the copy lasts",
+        "  retention       the stream holds changes for 24 h; beyond what is kept, the copy must "
+        "be complete by then",
+        f"  caught up       lag of at most {lag:g} s for {cut.for_seconds:g} s",
+    ]
+
+
+async def _refusals(settings: Settings, pair: Pair) -> list[str]:
+    """What will keep an Alternator's stream from being enabled, as far as that can be read."""
+    if not settings.target.stream_changes or not pair.source.options:
+        return []
+    if await find_stream(pair.source.table):
+        return []
+    features = await pair.source.table.features()
+    if not features or STREAMS_FEATURE in features:
+        return []
+    return [f"no stream can be enabled on the source, it seems: {NO_STREAMS}"]
+
+
+def _late_at(source: Service) -> float:
+    """By how many seconds a stream that is enabled here will show changes late."""
+    return ALTERNATOR.delay if source.options else 0.0
 
 
 def _validation(settings: Settings, pair: Pair) -> Iterator[str]:

@@ -17,8 +17,8 @@ from alternator_migrate import __version__
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.progress import FollowProgress, Progress
+from alternator_migrate.core.state import Status
 
-Status = Literal["completed", "rejects", "differences", "stopped", "failed"]
 _WINDOW_SECONDS: Final = 30.0
 _UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
 

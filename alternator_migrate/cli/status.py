@@ -7,15 +7,15 @@ from typing import Final
 
 from alternator_migrate.cli.report import duration, size_text
 from alternator_migrate.core.progress import Progress
-from alternator_migrate.core.state import FollowState
+from alternator_migrate.core.state import FollowPhase, FollowState, Status
 from alternator_migrate.savepoints import Store, holder, progress_of
 
 _PHASES: Final = {
-    "spool": "changes are kept until the copy is complete",
-    "replay": "kept changes are being written",
-    "live": "live",
-    "ending": "over, the stream is being disabled",
-    "over": "over, the stream was disabled",
+    FollowPhase.SPOOL: "changes are kept until the copy is complete",
+    FollowPhase.REPLAY: "kept changes are being written",
+    FollowPhase.LIVE: "live",
+    FollowPhase.ENDING: "over, the stream is being disabled",
+    FollowPhase.OVER: "over, the stream was disabled",
 }
 
 
@@ -27,10 +27,9 @@ def status_lines(folder: Path, identity: str) -> Iterator[str]:
     path, savepoint = newest
     progress = progress_of(savepoint)
     running = holder(folder, identity)
-    over = savepoint.status in ("completed", "rejects", "differences")
     command, what = ("validate", "validation ") if savepoint.comparison else ("run", "")
-    left = "" if over else f"; `{command}` goes on from here"
-    ended = "interrupted" if savepoint.status == "running" else savepoint.status
+    left = "" if savepoint.status.is_final else f"; `{command}` goes on from here"
+    ended = "interrupted" if savepoint.status == Status.RUNNING else savepoint.status
     state = f"running, process {running}" if running else f"{ended}{left}"
     age = max(time.time() - savepoint.written, 0.0)
     written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(savepoint.written))
@@ -41,7 +40,7 @@ def status_lines(folder: Path, identity: str) -> Iterator[str]:
         yield from _stream_lines(savepoint.state.stream)
     yield f"  time       {duration(savepoint.seconds)} of running"
     yield f"  savepoint  {path}, written {written} ({duration(age)} ago)"
-    if savepoint.rejects and savepoint.status != "completed":
+    if savepoint.rejects and savepoint.status != Status.COMPLETED:
         yield f"  rejects    {savepoint.rejects}"
     if savepoint.comparison and savepoint.comparison.findings_size:
         yield f"  findings   {savepoint.comparison.findings}"

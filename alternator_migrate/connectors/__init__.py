@@ -20,7 +20,14 @@ from alternator_migrate.connectors.pair import (
     work_facts,
 )
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
-from alternator_migrate.connectors.remarks import notes, of_servers, ttl_text, way_back
+from alternator_migrate.connectors.remarks import (
+    notes,
+    of_servers,
+    skipped_text,
+    stream_warnings,
+    ttl_text,
+    way_back,
+)
 from alternator_migrate.connectors.samples import backlog, held
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
@@ -31,12 +38,7 @@ from alternator_migrate.connectors.source_stream import (
     disable_stream,
     find_stream,
 )
-from alternator_migrate.connectors.stream_traits import (
-    ALTERNATOR,
-    WRITE_ISOLATION,
-    shown_late,
-    squash_warning,
-)
+from alternator_migrate.connectors.stream_traits import ALTERNATOR, shown_late
 from alternator_migrate.connectors.target_table import (
     check_empty,
     lacking,
@@ -49,7 +51,6 @@ __all__ = [
     "ALTERNATOR",
     "NO_STREAMS",
     "STREAMS_FEATURE",
-    "WRITE_ISOLATION",
     "DynamoDBLookup",
     "DynamoDBSource",
     "DynamoDBTarget",
@@ -80,8 +81,9 @@ __all__ = [
     "renamer_of",
     "segments_to_copy",
     "shown_late",
+    "skipped_text",
     "source_of",
-    "squash_warning",
+    "stream_warnings",
     "target_of",
     "travelling",
     "ttl_text",

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from alternator_migrate.config import Settings
 from alternator_migrate.connectors.pair import Pair
+from alternator_migrate.connectors.source_stream import find_stream
+from alternator_migrate.connectors.stream_traits import WRITE_ISOLATION, squash_warning
 
 _TABLETS: Final = "system:initial_tablets"
 
@@ -42,9 +45,28 @@ def notes(pair: Pair) -> Iterator[str]:
             yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
 
 
+def skipped_text(settings: Settings) -> str:
+    """What `skipSegments` leaves out."""
+    return (
+        f"{len(set(settings.skip_segments))} of {settings.source.scan_segments} segments are left "
+        "out (skipSegments): they are taken to be written already"
+    )
+
+
 def ttl_text(pair: Pair) -> str:
     """The warning about a TTL that only the target has."""
     return (
         f"the target expires items by {pair.inspection.foreign_ttl!r}, which the source does not: "
         "it deletes items that the source keeps"
     )
+
+
+async def stream_warnings(settings: Settings, pair: Pair) -> list[str]:
+    """What a person should know of the source's stream before it is followed. Raises `UsageError`
+    for a stream that does not serve."""
+    if not settings.target.stream_changes or not pair.source.options:
+        return []
+    stream = await find_stream(pair.source.table)
+    isolation = pair.inspection.source.spec.tags.get(WRITE_ISOLATION)
+    warning = squash_warning(isolation, stream.arn if stream else "")
+    return [warning] if warning else []

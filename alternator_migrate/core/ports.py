@@ -17,7 +17,7 @@ from alternator_migrate.core.model import (
     Segment,
     Shard,
 )
-from alternator_migrate.core.state import CopyState, ValidationState
+from alternator_migrate.core.state import CopyState, Status, ValidationState
 
 
 class Source(Protocol):
@@ -197,7 +197,7 @@ class SavepointKeeper(Protocol):
         """Note which file holds rejected items."""
         ...
 
-    async def save(self, state: CopyState, status: str) -> None:
+    async def save(self, state: CopyState, status: Status) -> None:
         """Write a savepoint durably. Raises `MigrateError` where that fails."""
         ...
 
@@ -205,6 +205,6 @@ class SavepointKeeper(Protocol):
 class ValidationKeeper(Protocol):
     """Keeps the state of a validation."""
 
-    async def save_comparison(self, comparison: ValidationState, status: str) -> None:
+    async def save_comparison(self, comparison: ValidationState, status: Status) -> None:
         """Write a savepoint durably. Raises `MigrateError` where that fails."""
         ...

@@ -1,15 +1,64 @@
 """State: where a copy, the following of changes and a validation stand, as savepoints keep it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from enum import StrEnum
+from typing import Final, Literal, TypeAlias
 
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
 from alternator_migrate.core.model import Position, Role, settled
 
-FollowPhase: TypeAlias = Literal["spool", "replay", "live", "ending", "over"]
-"""Where changes go: into the spool beside the copy, from there to the target, straight to the
-target, or nowhere any more because the stream is being disabled at the end, or has been."""
+
+class Status(StrEnum):
+    """How a run stands or ended, in the words of savepoints, summaries and hooks."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    COMPLETED = "completed"
+    REJECTS = "rejects"
+    DIFFERENCES = "differences"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether all that was asked for is done."""
+        return self in (Status.COMPLETED, Status.REJECTS, Status.DIFFERENCES)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of a run that came to its end; None where a signal or an error ended it,
+        which has a code of its own."""
+        if not self.is_final:
+            return None
+        return 0 if self == Status.COMPLETED else 3
+
+
+class FollowPhase(StrEnum):
+    """Where changes go: into the spool beside the copy, from there to the target, straight to the
+    target, or nowhere any more because the stream is being disabled at the end, or has been."""
+
+    SPOOL = "spool"
+    REPLAY = "replay"
+    LIVE = "live"
+    ENDING = "ending"
+    OVER = "over"
+
+    def to(self, phase: "FollowPhase") -> "FollowPhase":
+        """`phase`, which comes after this one. Raises `ValueError` for one that never does."""
+        if phase not in _NEXT[self]:
+            raise ValueError(f"following goes on from {self} to {phase}")
+        return phase
+
+
+_NEXT: Final[Mapping[FollowPhase, Collection[FollowPhase]]] = {
+    FollowPhase.SPOOL: (FollowPhase.REPLAY, FollowPhase.LIVE),
+    FollowPhase.REPLAY: (FollowPhase.LIVE,),
+    FollowPhase.LIVE: (FollowPhase.ENDING, FollowPhase.SPOOL),
+    FollowPhase.ENDING: (FollowPhase.OVER, FollowPhase.LIVE),
+    FollowPhase.OVER: (),
+}
+"""Without a copy nothing is kept; where more segments are to be copied later, changes are kept
+again; a stream that was not disabled in time is followed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +87,7 @@ class FollowState:
     arn: str
     enabled_here: bool = False
     snapshot: bool = True
-    phase: FollowPhase = "spool"
+    phase: FollowPhase = FollowPhase.SPOOL
     shards: Mapping[str, str | None] = field(default_factory=dict)
     ended: frozenset[str] = frozenset()
     placed_at: float = 0.0

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.state import Status
 from alternator_migrate.core.stopping import stopped_by
 
 Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
 """A display: shows snapshots until it is cancelled."""
-Save = Callable[[str], Coroutine[Any, Any, None]]
+Save = Callable[[Status], Coroutine[Any, Any, None]]
 """Writes a savepoint with a status. Raises `MigrateError`."""
 GRACE_SECONDS: Final = 4.0
 """Seconds for the work under way once a run is to stop; slices have less, to report in time."""
@@ -40,26 +41,25 @@ class Supervisor:
         work: Callable[[asyncio.Event], Coroutine[Any, Any, bool]],
         stop: asyncio.Event,
         show: Callable[[], Coroutine[Any, Any, None]],
-        ending: Callable[[], str],
-    ) -> bool:
-        """Do `work(stop)`, which returns whether it got to its end, beside `show()`; `ending()` is
-        then its status.
+        ending: Callable[[], Status],
+    ) -> Status:
+        """Do `work(stop)`, which returns whether it got to its end, beside `show()`.
 
-        Returns True when all is done, False when `stop` ended it early (within a few seconds of
-        being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
-        Raises `UsageError` before any work is done where no savepoint can be.
+        Returns `ending()` when all is done, STOPPED when `stop` ended it early (within a few
+        seconds of being set). Raises `MigrateError`; a last savepoint is written whatever the
+        ending. Raises `UsageError` before any work is done where no savepoint can be.
         """
         try:
-            await self._save("running")
+            await self._save(Status.RUNNING)
         except MigrateError as error:
             raise UsageError(error.args[0], error.hint) from error
-        status = "failed"
+        status = Status.FAILED
         try:
             finished = await self._run(work, stop, show)
-            status = ending() if finished else "stopped"
+            status = ending() if finished else Status.STOPPED
         finally:
             await self._save(status)
-        return finished
+        return status
 
     async def _run(
         self,
@@ -89,7 +89,7 @@ class Supervisor:
                 await asyncio.wait_for(self._save_now.wait(), self._interval)
             self._save_now.clear()
             try:
-                await self._save("running")
+                await self._save(Status.RUNNING)
             except MigrateError as error:
                 self._unsaved = error
                 stop.set()

@@ -69,7 +69,7 @@ class Follower:
     ) -> None:
         self._stream, self._applier, self._retry, self._rules = stream, applier, retry, rules
         self._state = state
-        self._phase: FollowPhase = state.phase if state else "spool"
+        self._phase: FollowPhase = state.phase if state else FollowPhase.SPOOL
         self._shards = ShardLedger({})
         self._spool: Spool | None = None
         self._retention = Retention(self._waiting_since)
@@ -78,19 +78,14 @@ class Follower:
         self._caught_up = False
 
     @property
-    def phase(self) -> FollowPhase:
-        """The phase that changes are in now."""
-        return self._phase
-
-    @property
     def over(self) -> bool:
         """Whether nothing is left to be followed."""
-        return self._phase == "over"
+        return self._phase == FollowPhase.OVER
 
     @property
     def copies(self) -> bool:
         """Whether a copy goes with it that is not complete."""
-        return self._phase == "spool"
+        return self._phase == FollowPhase.SPOOL
 
     @property
     def snapshot(self) -> bool:
@@ -106,7 +101,7 @@ class Follower:
     def progress(self) -> FollowProgress:
         """The figures of following now."""
         kept = self._spool.count if self._spool else 0
-        kept_back = self._phase in ("spool", "replay")
+        kept_back = self._phase in (FollowPhase.SPOOL, FollowPhase.REPLAY)
         return FollowProgress(
             counts=self._shards.counts,
             waiting=kept + self._shards.pending,
@@ -124,14 +119,16 @@ class Follower:
         """Find or enable the stream, and know its place, before anything is copied; `save` makes
         durable what is known so far."""
         known = self._state
-        if known is not None and known.phase == "ending" and await self._is_disabled(known):
-            self._phase, self._shards = "over", ShardLedger({}, counts=known.counts)
+        is_ending = self._phase == FollowPhase.ENDING
+        if known is not None and is_ending and await self._is_disabled(known):
+            self._to(FollowPhase.OVER)
+            self._shards = ShardLedger({}, counts=known.counts)
             return
         begins = known is None or not known.placed_at
         if known is None or begins:
             known = await self._place(known, save)
-        if known.phase == "ending":
-            self._phase = "live"
+        if is_ending:
+            self._to(FollowPhase.LIVE)
         source = self._source = self._stream.open(known.arn)
         watermark, placed = known.watermark or None, known.placed_at if begins else None
         self._shards = ShardLedger(
@@ -145,7 +142,7 @@ class Follower:
                 source.delay,
                 self._rules.max_lag + source.delay,
             )
-        if known.spool and self._phase != "live":
+        if known.spool and self._phase != FollowPhase.LIVE:
             folder = self._rules.spool.parent / known.spool.folder
             self._spool = Spool(folder, self._rules.spool_bytes, known.spool)
         elif self.copies and self._rules.spool_bytes:
@@ -156,8 +153,8 @@ class Follower:
         self, known: FollowState | None, save: Callable[[], Awaitable[None]]
     ) -> FollowState:
         """The state that following begins with: at the oldest changes that the stream holds now."""
-        if not self._rules.snapshot:
-            self._phase = "live"
+        if self.copies and not self._rules.snapshot:
+            self._to(FollowPhase.LIVE)
         unknown = FollowState("", False, self._rules.snapshot, self._phase)
         before = known or unknown
         arn, ours = await self._stream.find(), False
@@ -202,7 +199,7 @@ class Follower:
             shards=self._shards.positions,
             ended=self._shards.ended,
             watermark=self._watermark(),
-            lag=self._shards.lag() if phase == "live" else None,
+            lag=self._shards.lag() if phase == FollowPhase.LIVE else None,
             counts=self._shards.counts,
         )
         self._state = replace(now, spool=await kept.sync() if kept else None)
@@ -221,9 +218,9 @@ class Follower:
 
     async def replay(self, save: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
         """Write what was kept; `save` makes the place durable. False where `stop` ended it."""
-        if self._phase == "spool":
-            self._phase = "replay"
-        if self._phase != "replay":
+        if self.copies:
+            self._to(FollowPhase.REPLAY)
+        if self._phase != FollowPhase.REPLAY:
             return True
         if self._spool:
             free = asyncio.Semaphore(_PARTS_AT_ONCE)
@@ -232,7 +229,8 @@ class Follower:
                     group.create_task(self._replay_part(self._spool, part, free, stop))
             if stop.is_set():
                 return False
-        kept, self._spool, self._phase = self._spool, None, "live"
+        kept, self._spool = self._spool, None
+        self._to(FollowPhase.LIVE)
         await save()
         if kept:
             kept.remove()
@@ -267,11 +265,14 @@ class Follower:
         if not known.enabled_here:
             log.info("the stream was there before this migration, and stays enabled")
             return
-        self._phase = "ending"
+        self._to(FollowPhase.ENDING)
         await save()
         if await self._stream.disable(known.arn):
             log.info("the source's stream was disabled again")
-        self._phase = "over"
+        self._to(FollowPhase.OVER)
+
+    def _to(self, phase: FollowPhase) -> None:
+        self._phase = self._phase.to(phase)
 
     async def _read(
         self, handle_page: Callable[[str, ChangePage], Awaitable[ChangeCounts]], stop: asyncio.Event

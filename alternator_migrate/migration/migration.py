@@ -1,11 +1,11 @@
-"""One migration from first look to last check: the phases in their order, and stopping."""
+"""One migration: its phases in their order, and stopping."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
@@ -16,15 +16,18 @@ from alternator_migrate.core.pace import Pace, reasons
 from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
 from alternator_migrate.core.progress import Meter, Progress
 from alternator_migrate.core.retry import Retry
-from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.table import Table
+from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.snapshot import Copying, Ledger
 
 log = logging.getLogger(__name__)
+Phase: TypeAlias = Callable[[asyncio.Event], Awaitable[bool]]
+"""One phase of a migration; False where the stop event ended it early."""
 
 
 class Migration:
@@ -67,32 +70,31 @@ class Migration:
         )
         self._state, self._stopping = "preparing", asyncio.Event()
 
-    async def run(self, stop: asyncio.Event, show: Show) -> bool:
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Prepare the target, copy, build what comes after the data, follow changes, check the
         accounts; meanwhile `show` displays the progress, and savepoints are written.
 
-        Returns True when all is done, False when `stop` ended it early (within a few seconds of
-        being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        Returns how it ended: STOPPED when `stop` ended it early, within a few seconds of being
+        set. Raises `MigrateError`; a last savepoint is written whatever the ending.
         Raises `UsageError` before anything is written where no savepoint can be.
         """
-        if failure := await self._hook("onStart", "running"):
+        if failure := await self._hook("onStart", Status.RUNNING):
             raise UsageError(failure, "Nothing was begun: mend the hook, or leave it out.")
-        status, self._stopping = "failed", stop
+        status, self._stopping = Status.FAILED, stop
         try:
-            finished = await self._supervisor.run(
-                self._phases, stop, lambda: show(self.progress), lambda: self._ending
+            status = await self._supervisor.run(
+                self._migrate, stop, lambda: show(self.progress), lambda: self._ending
             )
-            status = self._ending if finished else "stopped"
         finally:
-            for event in ("onFailure", "onStop") if status == "failed" else ("onStop",):
+            for event in ("onFailure", "onStop") if status == Status.FAILED else ("onStop",):
                 await self._hook(event, status)
-        return finished
+        return status
 
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
         self._supervisor.save_now()
 
-    async def _save(self, status: str) -> None:
+    async def _save(self, status: Status) -> None:
         async with self._saving:  # a later savepoint stands for more, the end of the spool too
             if self._rejects.path:
                 self._keeper.found_rejects(self._rejects.path)
@@ -102,9 +104,9 @@ class Migration:
             await self._keeper.save(state.settled(self._rejects.count), status)
 
     async def _save_running(self) -> None:
-        await self._save("running")
+        await self._save(Status.RUNNING)
 
-    async def _hook(self, event: str, status: str) -> str | None:
+    async def _hook(self, event: str, status: Status) -> str | None:
         """Run a hook; why it failed, which is told as well."""
         progress = self.progress()
         facts = {
@@ -120,8 +122,8 @@ class Migration:
         return failure
 
     @property
-    def _ending(self) -> str:
-        return "rejects" if self.progress().rejected else "completed"
+    def _ending(self) -> Status:
+        return Status.REJECTS if self.progress().rejected else Status.COMPLETED
 
     def progress(self) -> Progress:
         """How the migration stands now."""
@@ -153,85 +155,107 @@ class Migration:
     def _is_stopped(self) -> bool:
         return self._stopping.is_set() and self._state != "done"
 
-    async def _phases(self, stop: asyncio.Event) -> bool:
-        follower = self._follower
-        if follower:
-            await follower.begin(self._save_running)
+    async def _migrate(self, stop: asyncio.Event) -> bool:
+        if self._follower:
+            await self._follower.begin(self._save_running)
         await self._save_running()
-        whole = follower is None or follower.snapshot
-        if whole:
-            await self._prepare()
-        else:
-            await self._prepare_alone()
-        copies = follower is None or follower.copies
-        if copies:
-            beside = follower.spooling(lambda: self.progress().fraction) if follower else None
-            async with beside or nullcontext():
-                await self._copy(stop)
-            if stop.is_set():
+        for phase in self._phases():
+            if not await phase(stop):
                 return False
-        if whole:
-            await self._build_indexes()
-        if copies:
-            await self._hook("onSnapshotDone", "running")
-        if follower and not follower.over:
-            self._state = "replaying"
-            if not await follower.replay(self._save_running, stop):
-                return False
-        if whole:
-            await self._enable_ttl()
-        if follower and not follower.over:
-            self._state = "following"
-            if not await follower.live(stop, self._caught_up):
-                return False
-            await follower.finish(self._save_running)
         self._state = "done"
         return True
 
-    async def _prepare(self) -> None:
+    def _phases(self) -> Sequence[Phase]:
+        """The phases that are left, in their order; where changes are followed, and how, is known
+        by now. Changes alone are written into a table that has its indexes and its TTL."""
+        follower = self._follower
+        whole = follower is None or follower.snapshot
+        copies = follower is None or follower.copies
+        follows = follower is not None and not follower.over
+        phases: Sequence[tuple[bool, Phase]] = (
+            (True, self._prepare if whole else self._prepare_alone),
+            (copies, self._copy),
+            (whole, self._build_indexes),
+            (copies, self._tell_copied),
+            (follows, self._replay),
+            (whole, self._enable_ttl),
+            (follows, self._follow),
+            (follows, self._finish),
+        )
+        return [phase for is_left, phase in phases if is_left]
+
+    async def _prepare(self, _: asyncio.Event) -> bool:
         plan, existing = self._inspection.plan, self._inspection.existing
         target = await connectors.prepare_target(self._table, plan, existing)
-        self._keeper.found_target(target.id)
-        await self._save_running()
+        return await self._prepared(target)
 
-    async def _prepare_alone(self) -> None:
-        """Have a table that changes alone are written to: nothing comes before its indexes and
-        its TTL where it is made here."""
+    async def _prepare_alone(self, stop: asyncio.Event) -> bool:
         plan, target = self._inspection.plan, self._inspection.existing
         if target is None:
             target = await connectors.prepare_target(self._table, replace(plan, late=()), None)
-            await self._enable_ttl()
+            await self._enable_ttl(stop)
+        return await self._prepared(target)
+
+    async def _prepared(self, target: TableState) -> bool:
         self._keeper.found_target(target.id)
         await self._save_running()
+        return True
 
-    async def _copy(self, stop: asyncio.Event) -> None:
-        """Copy what is left."""
+    async def _copy(self, stop: asyncio.Event) -> bool:
+        """Copy what is left, while changes are kept."""
         self._state = "copying"
         left = [s for s in self._inspection.segments if not self._ledger.is_done(s.index)]
-        self._meter.begin(self._ledger.counts.handled)
-        try:
-            await self._engine.run(self._copying, left, stop)
-        finally:
-            self._meter.end()
-        if not stop.is_set():
-            self._ledger.check()
+        follower = self._follower
+        beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
+        async with beside:
+            self._meter.begin(self._ledger.counts.handled)
+            try:
+                await self._engine.run(self._copying, left, stop)
+            finally:
+                self._meter.end()
+            if not stop.is_set():
+                self._ledger.check()
+        return not stop.is_set()
 
-    async def _build_indexes(self) -> None:
+    async def _build_indexes(self, _: asyncio.Event) -> bool:
         """Build the indexes that come after the data."""
         plan = self._inspection.plan
         for index in plan.late:
             self._state = f"building index {index.name}"
             await self._table.add_index(index, plan.spec)
+        return True
 
-    async def _enable_ttl(self) -> None:
+    async def _tell_copied(self, _: asyncio.Event) -> bool:
+        await self._hook("onSnapshotDone", Status.RUNNING)
+        return True
+
+    async def _replay(self, stop: asyncio.Event) -> bool:
+        self._state = "replaying"
+        return await self._following.replay(self._save_running, stop)
+
+    async def _enable_ttl(self, _: asyncio.Event) -> bool:
         attribute = self._inspection.plan.spec.ttl_attribute
         if attribute:
             self._state = "enabling TTL"
             await self._table.enable_ttl(attribute)
+        return True
+
+    async def _follow(self, stop: asyncio.Event) -> bool:
+        self._state = "following"
+        return await self._following.live(stop, self._caught_up)
+
+    async def _finish(self, _: asyncio.Event) -> bool:
+        await self._following.finish(self._save_running)
+        return True
+
+    @property
+    def _following(self) -> Follower:
+        assert self._follower  # noqa: S101 # these phases are there with a follower only
+        return self._follower
 
     async def _caught_up(self) -> bool:
         """Run the hook for it; whether there is one."""
-        failure = await self._hook("onCaughtUp", "running")
+        failure = await self._hook("onCaughtUp", Status.RUNNING)
         if failure and self._follower and self._follower.ends_caught_up:
             raise MigrateError(failure, "The target has caught up: mend the hook, run again.")
         return self._hooks.has("onCaughtUp")

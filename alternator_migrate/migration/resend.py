@@ -9,12 +9,11 @@ from pathlib import Path
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import Pair, RejectsFile, RejectsSource, rejects_file
 from alternator_migrate.core.model import Reject
+from alternator_migrate.core.state import Status
 from alternator_migrate.dynamodb.values import canonical_key
 from alternator_migrate.migration.assemble import build_resend
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.savepoints import Savepoint, Store, found, lock
-
-_OVER = ("completed", "rejects")
 
 
 @dataclass(slots=True)
@@ -110,8 +109,8 @@ class Resend:
 def _settled(point: Savepoint, left: int) -> Savepoint:
     """A savepoint, when no more than `left` items are refused still."""
     state = point.state.settled(left)
-    if point.status not in _OVER:
+    if not point.status.is_final:
         return replace(point, state=state)
     if state.rejected:
-        return replace(point, state=state, status="rejects")
-    return replace(point, state=state, status="completed", rejects=None)
+        return replace(point, state=state, status=Status.REJECTS)
+    return replace(point, state=state, status=Status.COMPLETED, rejects=None)

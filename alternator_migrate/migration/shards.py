@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from alternator_migrate import savepoints
-from alternator_migrate.config import Settings
+from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.connectors import Inspection, Pair, check_empty
 from alternator_migrate.core.errors import UsageError
-from alternator_migrate.core.model import Segment
+from alternator_migrate.core.state import Status
 from alternator_migrate.dynamodb.rights import TAGS
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState
-from alternator_migrate.migration.completed import DONE
+from alternator_migrate.migration.resume import left, resume_of
 from alternator_migrate.savepoints import Savepoint, Store
 
 log = logging.getLogger(__name__)
@@ -52,30 +51,31 @@ class Part:
         """What tells the savepoints of this part from those of others."""
         return f"-{'finish' if self.index is None else self.index}-of-{self.count}"
 
-    def takes(self, segment: Segment) -> bool:
-        """Whether a segment is of this part."""
-        return segment.index % self.count == self.index
+    def takes(self, segment: int) -> bool:
+        """Whether a segment, by its index, is of this part."""
+        return segment % self.count == self.index
 
 
 def check_others(
-    part: Part, settings: Settings, folder: Path, migration: str
+    part: Part, loaded: Loaded, folder: Path, migration: str
 ) -> Sequence[tuple[Path, Savepoint]]:
     """The newest savepoints of all parts; that there is none of a part in `folder` is told. Raises
     `UsageError` for one that does not fit the configuration, or is not done."""
     known = []
     for each in (Part(index, part.count) for index in range(part.count)):
-        newest = Store(folder, migration + each.suffix).newest()
+        store = Store(folder, migration + each.suffix)
+        newest = store.newest()
         if newest is None:
             log.info("there is no savepoint of shard %s here: it is taken to be done", each)
             continue
         path, savepoint = newest
-        savepoints.check_fit(path, savepoint, settings, migration + each.suffix)
-        left = savepoints.left(settings, savepoint)
-        if savepoint.status not in DONE or any(index % each.count == each.index for index in left):
+        resume_of(loaded, store).check(path, savepoint)
+        missing = any(each.takes(n) for n in left(loaded.settings, savepoint))
+        if not savepoint.status.is_final or missing:
             raise UsageError(
                 f"shard {each} is not done, says {path}", f"Run it again with --shard {each}."
             )
-        if savepoint.status == "rejects":
+        if savepoint.status == Status.REJECTS:
             log.warning("warning: shard %s rejected items: see %s", each, savepoint.rejects)
         known.append(newest)
     return known
@@ -102,7 +102,7 @@ def part_of(pair: Pair, part: Part, migration: str) -> Pair:
     if part.index is None:
         return replace(pair, inspection=replace(pair.inspection, segments=()))
     found = pair.inspection
-    segments = tuple(filter(part.takes, found.segments))
+    segments = tuple(each for each in found.segments if part.takes(each.index))
     return replace(
         pair,
         inspection=replace(

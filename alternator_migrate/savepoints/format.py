@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alternator_migrate.core.state import CopyState, ValidationState
+from alternator_migrate.core.state import CopyState, Status, ValidationState
 from alternator_migrate.savepoints import foreign, state_json
 
 _RAW_IS_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -32,7 +32,7 @@ class Savepoint:
     source_id: str
     target_id: str = ""
     state: CopyState = field(default_factory=CopyState)
-    status: str = "running"
+    status: Status = Status.RUNNING
     seconds: float = 0.0
     written: float = 0.0
     config_file: str | None = None
@@ -95,7 +95,7 @@ def decode(text: bytes | str) -> Savepoint:
             source_id=progress["sourceTableId"],
             target_id=progress["targetTableId"],
             state=state_json.state(progress, () if comparison else _done(whole, progress)),
-            status=progress["status"],
+            status=Status(progress["status"]),
             seconds=progress["seconds"],
             written=progress["written"],
             config_file=progress["configFile"],

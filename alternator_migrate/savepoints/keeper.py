@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from alternator_migrate.core.state import CopyState, ValidationState
+from alternator_migrate.core.state import CopyState, Status, ValidationState
 from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.store import Store
 
@@ -32,11 +32,11 @@ class Keeper:
         """Note which file holds rejected items."""
         self._base = replace(self._base, rejects=path)
 
-    async def save(self, state: CopyState, status: str) -> None:
+    async def save(self, state: CopyState, status: Status) -> None:
         """Write a savepoint durably. Raises `MigrateError` where the disk does not take it."""
         await self._write(replace(self._base, state=state, status=status))
 
-    async def save_comparison(self, comparison: ValidationState, status: str) -> None:
+    async def save_comparison(self, comparison: ValidationState, status: Status) -> None:
         """Write a validation's savepoint durably. Raises as `save` does."""
         await self._write(replace(self._base, comparison=comparison, status=status))
 
@@ -58,5 +58,5 @@ class NoKeeper:
     def found_rejects(self, path: str) -> None:
         """Nothing to note."""
 
-    async def save(self, state: CopyState, status: str) -> None:
+    async def save(self, state: CopyState, status: Status) -> None:
         """Nothing to write."""

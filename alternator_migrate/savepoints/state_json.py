@@ -7,7 +7,13 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
-from alternator_migrate.core.state import CopyState, FollowState, SpoolState, ValidationState
+from alternator_migrate.core.state import (
+    CopyState,
+    FollowPhase,
+    FollowState,
+    SpoolState,
+    ValidationState,
+)
 from alternator_migrate.dynamodb import items
 
 _ENDED: Final = "ended"
@@ -95,7 +101,7 @@ def _stream_standing(found: Mapping[str, Any] | None) -> FollowState | None:
         arn=found["arn"],
         enabled_here=found["enabledByUs"],
         snapshot=found["snapshot"],
-        phase=found["phase"],
+        phase=FollowPhase(found["phase"]),
         shards={shard: position for shard, position in shards.items() if position != _ENDED},
         ended=frozenset(shard for shard, position in shards.items() if position == _ENDED),
         placed_at=found["placedAt"],

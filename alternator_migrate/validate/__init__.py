@@ -1,7 +1,6 @@
 """Compares both sides, repairs, says what was found."""
 
 from alternator_migrate.validate.mode import ComparisonMode, ValidateOptions, choose_mode, mode_text
-from alternator_migrate.validate.run import Check
-from alternator_migrate.validate.validation import Validation
+from alternator_migrate.validate.run import ValidationRun
 
-__all__ = ["Check", "ComparisonMode", "ValidateOptions", "Validation", "choose_mode", "mode_text"]
+__all__ = ["ComparisonMode", "ValidateOptions", "ValidationRun", "choose_mode", "mode_text"]

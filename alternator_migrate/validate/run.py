@@ -1,61 +1,70 @@
-"""A validation under a person's eyes: where it begins, and what is said of its outcome."""
+"""The run of a validation: from a savepoint or the start to what is said of its outcome."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-from alternator_migrate import config, connectors, savepoints
+from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
-from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
-from alternator_migrate.savepoints import Keeper, Savepoint, Store, lock
+from alternator_migrate.savepoints import Keeper, Savepoint, lock
 from alternator_migrate.validate import assemble, mode, sample
-from alternator_migrate.validate import resume as validate_resume
 from alternator_migrate.validate.findings_file import FindingsFile
 from alternator_migrate.validate.mode import ValidateOptions
-from alternator_migrate.validate.resume import first_savepoint
+from alternator_migrate.validate.resume import first_savepoint, resume_of
 from alternator_migrate.validate.validation import Validation
 from alternator_migrate.validate.worker import ValidationJob, validation_job
 
 log = logging.getLogger(__name__)
 
 
-class Check:
-    """The validation that a configuration and `wishes` ask for."""
+class ValidationRun:
+    """Compares the tables of a configuration as `options` say, from where an earlier validation
+    stopped or from the start."""
+
+    work: Final = "Validation"
+    rejects: Final = None
 
     def __init__(
         self,
         loaded: Loaded,
         options: ValidateOptions,
         *,
-        fresh: bool,
+        fresh: bool = False,
         engine_options: EngineOptions | None = None,
     ) -> None:
         self._loaded, self._options, self._fresh = loaded, options, fresh
         self._engine_options = engine_options or EngineOptions()
-        identity = config.validation_identity(loaded.settings)
-        self.store = Store(Path(loaded.settings.savepoints.path), identity)
+        self._resume = resume_of(loaded, options)
+        self._store = self._resume.store
         self._validation: Validation | None = None
-        self._inspection: FindingsFile | None = None
+        self._findings: FindingsFile | None = None
 
     @property
-    def validated(self) -> ValidationCounts | None:
-        """What was found; None before it began."""
-        return self._validation.validated if self._validation else None
+    def savepoint(self) -> Path | None:
+        """The savepoint that was written last, or is gone on from."""
+        return self._store.latest
 
-    async def run(
-        self, stop: asyncio.Event, show: Show, begins: Callable[[Validation], None]
-    ) -> bool:
-        """Compare, from where an earlier validation stopped; `begins` is told of it first. True
-        when all is done. Raises `MigrateError`."""
+    def progress(self) -> Progress | None:
+        """How the validation stands; None while it is prepared."""
+        return self._validation.progress() if self._validation else None
+
+    def save_now(self) -> None:
+        """Write a savepoint as soon as possible."""
+        if self._validation:
+            self._validation.save_now()
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Compare until all is done or `stop` is set. Raises `MigrateError`."""
         settings, options = self._loaded.settings, self._options
-        earlier = validate_resume.earlier(self._loaded, self.store, options, fresh=self._fresh)
-        if earlier:
-            self.store.latest = earlier[0]
+        earlier = self._resume.earlier(fresh=self._fresh)
         begun = earlier[1].comparison if earlier else None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_pair(settings, segments, self._engine_options.workers) as pair:
@@ -65,24 +74,21 @@ class Check:
                 raise await absent(pair.target.table, "target", remedy)
             if earlier:
                 savepoints.check_tables(*earlier, pair.inspection.source, target)
-                log.info("going on from %s", earlier[0])
-            with lock(self.store.folder, self.store.migration):
-                first = first_savepoint(self._loaded, options, pair, target, earlier and earlier[1])
+            for line in self._resume.beginning(earlier):
+                log.info(line)
+            with lock(self._store.folder, self._store.migration):
+                self._resume.check_newest(earlier)
+                first = first_savepoint(self._resume, options, pair, target, earlier and earlier[1])
                 for text in (*pair.inspection.unknown, *of_servers(pair)):
                     log.info("note: %s", text)
                 if pair.inspection.foreign_ttl:
                     log.warning("warning: %s", connectors.ttl_text(pair))
                 log.info("comparing by %s", mode.mode_text(settings, options, pair, begun))
-                return await self._compare(pair, first, stop, show, begins)
+                return await self._compare(pair, first, stop, show)
 
     async def _compare(
-        self,
-        pair: Pair,
-        first: Savepoint,
-        stop: asyncio.Event,
-        show: Show,
-        begins: Callable[[Validation], None],
-    ) -> bool:
+        self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
+    ) -> Status:
         settings, options, begun = self._loaded.settings, self._options, first.comparison
         assert begun  # noqa: S101 # the savepoint of a validation has one
         facts = work_facts(settings, pair)
@@ -92,22 +98,21 @@ class Check:
             return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
 
         async with open_engine(self._engine_options, facts, job_of) as engine:
-            self._validation, self._inspection = assemble.build_validation(
-                settings, pair, options, begun, Keeper(self.store, first), engine
+            self._validation, self._findings = assemble.build_validation(
+                settings, pair, options, begun, Keeper(self._store, first), engine
             )
-            begins(self._validation)
             return await self._validation.run(stop, show)
 
     def remarks(self) -> Iterator[str]:
         """What was found, at most `validation.failuresToFetch` lines of it, and what that says."""
-        if self._validation is None or self._inspection is None:
+        if self._validation is None or self._findings is None:
             return
         validated = self._validation.validated
         shown = self._loaded.settings.validation.failures_to_fetch
-        yield from self._inspection.first(shown)
+        yield from self._findings.first(shown)
         if validated.found > shown:
             yield f"... and {validated.found - shown:,} more"
-        if self._inspection.size:
-            yield f"all differences are in {self._inspection.path}"
+        if self._findings.size:
+            yield f"all differences are in {self._findings.path}"
         if self._options.sample:
             yield from sample.sample_text(validated, self._validation.sampled)

@@ -12,7 +12,7 @@ from alternator_migrate.core.pace import Pace, reasons
 from alternator_migrate.core.ports import ValidationKeeper
 from alternator_migrate.core.progress import Meter, Progress
 from alternator_migrate.core.retry import Retry
-from alternator_migrate.core.state import ValidationState
+from alternator_migrate.core.state import Status, ValidationState
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.core.work import Engine
 from alternator_migrate.snapshot import Ledger
@@ -78,18 +78,18 @@ class Validation:
             for role, ledger in self._ledgers.items()
         }
 
-    async def run(self, stop: asyncio.Event, show: Show) -> bool:
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Compare; meanwhile `show` displays the progress, and savepoints are written.
 
-        Returns True when all is done, False when `stop` ended it early (within a few seconds of
-        being set). Raises `MigrateError`; a last savepoint is written whatever the ending.
+        Returns how it ended: STOPPED when `stop` ended it early, within a few seconds of being
+        set. Raises `MigrateError`; a last savepoint is written whatever the ending.
         """
         self._stopping = stop
         return await self._supervisor.run(
             self._stages,
             stop,
             lambda: show(self.progress),
-            lambda: "differences" if self.validated.left else "completed",
+            lambda: Status.DIFFERENCES if self.validated.left else Status.COMPLETED,
         )
 
     def save_now(self) -> None:
@@ -138,7 +138,7 @@ class Validation:
             differing = self._digests.differing()
             if differing:
                 self._look_closer(self._digests.count, len(differing))
-                await self._save("running")
+                await self._save(Status.RUNNING)
         if differing or not self._digests:
             await self._go_through(StageParams("details", differing), stop)
         if stop.is_set():
@@ -179,7 +179,7 @@ class Validation:
                     f"{role} were compared"
                 )
 
-    async def _save(self, status: str) -> None:
+    async def _save(self, status: Status) -> None:
         """Write how far everything is settled; what its counts speak of is on disk before."""
         comparison = replace(
             self._begun,

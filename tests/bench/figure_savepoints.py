@@ -12,7 +12,7 @@ from pathlib import Path
 
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.model import Batch, Page
-from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.keeper import Keeper
 from alternator_migrate.savepoints.store import Store
@@ -88,7 +88,7 @@ def saving_seconds(folder: Path) -> float:
 
     async def save(times: int) -> None:
         for _ in range(times):
-            await keeper.save(replace(state), "running")
+            await keeper.save(replace(state), Status.RUNNING)
 
     asyncio.run(save(3))
     began = time.process_time()

@@ -144,7 +144,7 @@ async def test_on_a_terminal_the_closing_is_json_too(ends: Ends, tmp_path: Path)
 
 BUG = """
 import sys, threading, warnings
-from alternator_migrate import cli, options
+from alternator_migrate.cli import main, options
 def broken(*_):
     warnings.warn("mind the gap")
     thread = threading.Thread(target=lambda: 1 / 0)
@@ -153,7 +153,7 @@ def broken(*_):
     raise KeyError("a bug")
 options.settings_of = broken
 sys.argv = ["alternator-migrate", "plan", "--table", "T", "--log-format", "json"]
-cli.main()
+main()
 """
 
 

@@ -18,7 +18,7 @@ from tests.servers.cli import environment
 from tests.servers.client import call
 from tests.servers.process import bound
 from tests.servers.proxy import FaultProxy
-from tests.support.tables import changes, definitions, index
+from tests.support.tables import definitions, index
 
 ADOPT = (
     "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
@@ -164,7 +164,7 @@ async def test_an_index_that_is_being_built_is_gone_on_waiting_for(stage: Stage)
     stage.target.settings.backfill_polls = 10**6
     stage.write(target__indexes="after")
     async with stage.run() as cli:
-        await until(lambda: "UpdateTable" in changes(stage.target))
+        await until(lambda: any(table.indexes for table in stage.target.store.tables.values()))
         cli.send_signal(signal.SIGTERM)
         assert (await cli.wait(20)).code == 143
     point = stage.newest()

@@ -15,7 +15,7 @@ from alternator_migrate.config.loading import load
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.validate.mode import ValidateOptions
-from alternator_migrate.validate.run import Check
+from alternator_migrate.validate.run import ValidationRun
 from tests.servers.client import Item, call, create_table, fill
 from tests.servers.guarded import Guarded
 from tests.standin import StandIn
@@ -49,12 +49,15 @@ async def validate(
 ) -> Outcome:
     """Validate on the running event loop, with files in `folder`. Raises `MigrateError`."""
     content = {"validation": {"recheckSeconds": QUICK}, **content}
-    check = Check(load(write_config(folder, content), {}), wishes or ValidateOptions(), fresh=fresh)
+    loaded = load(write_config(folder, content), {})
+    run = ValidationRun(loaded, wishes or ValidateOptions(), fresh=fresh)
     known = {*found_in(folder)}
-    assert await check.run(asyncio.Event(), _show_nothing, lambda _: None), "nobody stopped it"
+    assert (await run.run(asyncio.Event(), _show_nothing)).is_final, "nobody stopped it"
     lines = [line for path in found_in(folder) if path not in known for line in read(path)]
-    assert check.validated
-    return Outcome(check.validated, lines, [*check.remarks()])
+    progress = run.progress()
+    assert progress
+    assert progress.validated
+    return Outcome(progress.validated, lines, [*run.remarks()])
 
 
 def found_in(folder: Path) -> list[Path]:

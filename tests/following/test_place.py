@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alternator_migrate.core.model import Change
-from alternator_migrate.core.state import FollowState
+from alternator_migrate.core.state import FollowPhase, FollowState
 from alternator_migrate.follow.applier import SinceFilter
 from alternator_migrate.follow.follower import Follower
 from tests.following.pursuit import TABLE, pursuit
@@ -97,7 +97,7 @@ async def test_a_spool_that_was_replayed_is_not_asked_for(tmp_path: Path) -> Non
             state = await kept(follower, 2)
             assert await follower.replay(_nothing, asyncio.Event())
         assert len(target.items(TABLE)) == 2
-        again = replace(state, phase="live")
+        again = replace(state, phase=FollowPhase.LIVE)
         async with pursuit(url, ARN, target, tmp_path, state=again) as follower:
             await follower.begin(_nothing)
             assert (await follower.state()).spool is None  # type: ignore[union-attr] # it has begun

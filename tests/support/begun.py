@@ -6,9 +6,10 @@ from typing import Any
 
 from alternator_migrate.config import identity
 from alternator_migrate.config.loading import Loaded, load
-from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState
-from alternator_migrate.savepoints import resume
+from alternator_migrate.migration import resume
+from alternator_migrate.savepoints.resume import Resume
 from alternator_migrate.savepoints.store import Store
 from tests.support.configs import changed
 
@@ -27,9 +28,9 @@ def written(folder: Path, text: str) -> Path:
 def begun(path: Path, *assignments: str, **more: Any) -> Path:
     """A savepoint that a run of the configuration in `path` wrote after a while."""
     loaded = load(path, {}, assignments)
-    first = resume.first_savepoint(loaded, SOURCE, 4, None)
-    first = replace(first, target_id=TARGET.id, state=STANDING, status="stopped")
     store = store_of(loaded)
+    first = resume.first_savepoint(resumed(loaded), SOURCE, 4, None)
+    first = replace(first, target_id=TARGET.id, state=STANDING, status=Status.STOPPED)
     return store.write(replace(first, **more))
 
 
@@ -42,6 +43,10 @@ def store_of(loaded: Loaded) -> Store:
 
 def goes_on(path: Path, *assignments: str, fresh: bool = False) -> Path | None:
     """The savepoint that `run path --set ...` goes on from."""
-    loaded = load(path, {}, assignments)
-    found = resume.earlier(loaded, store_of(loaded), fresh=fresh)
+    found = resumed(load(path, {}, assignments)).earlier(fresh=fresh)
     return found[0] if found else None
+
+
+def resumed(loaded: Loaded) -> Resume:
+    """Where a run of this configuration goes on."""
+    return resume.resume_of(loaded, store_of(loaded))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from alternator_migrate.config.identity import migration_identity
 from alternator_migrate.config.loading import load
 from alternator_migrate.connectors.pair import open_pair
 from alternator_migrate.connectors.rejects_file import RejectsFile
@@ -16,8 +17,8 @@ from alternator_migrate.connectors.target_table import check_empty
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.migration.assemble import build_migration
+from alternator_migrate.migration.resume import first_savepoint, resume_of
 from alternator_migrate.savepoints.keeper import Keeper
-from alternator_migrate.savepoints.resume import first_savepoint
 from alternator_migrate.savepoints.store import Store
 from tests.servers.client import REGION, Item
 from tests.standin import StandIn
@@ -125,15 +126,17 @@ async def migrate(folder: Path, content: Job, *, into_existing: bool = False) ->
             found = sides.inspection
             if not into_existing:
                 await check_empty(sides.target.table, found.existing)
-            first = first_savepoint(loaded, found.source, len(found.segments), None)
-            store = Store(Path(loaded.settings.savepoints.path), first.migration)
+            folder = Path(loaded.settings.savepoints.path)
+            store = Store(folder, migration_identity(loaded.settings))
+            resume = resume_of(loaded, store)
+            first = first_savepoint(resume, found.source, len(found.segments), None)
             migration, rejects = build_migration(
                 loaded.settings, sides, Keeper(store, first), first.state
             )
-            finished = await migration.run(asyncio.Event(), _show_nothing)
+            status = await migration.run(asyncio.Event(), _show_nothing)
     except MigrateError as error:
         return Ending(migration.progress() if migration else None, error, _kept(rejects))
-    assert finished, "nobody stopped it"
+    assert status.is_final, "nobody stopped it"
     return Ending(migration.progress(), None, _kept(rejects))
 
 

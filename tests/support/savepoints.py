@@ -11,7 +11,14 @@ import msgspec
 from hypothesis import strategies as st
 
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
-from alternator_migrate.core.state import CopyState, FollowState, SpoolState, ValidationState
+from alternator_migrate.core.state import (
+    CopyState,
+    FollowPhase,
+    FollowState,
+    SpoolState,
+    Status,
+    ValidationState,
+)
 from alternator_migrate.savepoints.format import Savepoint
 
 SEGMENTS = 8
@@ -63,7 +70,7 @@ STREAMS = st.builds(
     arn=TEXT,
     enabled_here=st.booleans(),
     snapshot=st.booleans(),
-    phase=st.sampled_from(("spool", "replay", "live", "over")),
+    phase=st.sampled_from(FollowPhase),
     shards=st.dictionaries(SHARDS, st.none() | st.integers(0, 10**40).map(str)),
     ended=st.frozensets(TEXT.map(lambda text: f"ended-{text}")),
     placed_at=st.integers(0, 10**12).map(lambda thousandths: thousandths / 1000),
@@ -104,7 +111,7 @@ SAVEPOINTS: st.SearchStrategy[Savepoint] = st.builds(
     source_id=TEXT,
     target_id=TEXT,
     state=STANDINGS,
-    status=st.sampled_from(("running", "stopped", "failed", "completed", "rejects")),
+    status=st.sampled_from(Status),
     seconds=SECONDS,
     written=SECONDS,
     config_file=st.none() | TEXT,

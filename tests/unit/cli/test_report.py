@@ -14,6 +14,7 @@ from alternator_migrate.cli import report
 from alternator_migrate.cli.report import Ending, Rates, duration, size_text, status_line
 from alternator_migrate.core.counts import Counts, ValidationCounts
 from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.state import Status
 
 PROGRESS = Progress(
     source="Example",
@@ -140,7 +141,7 @@ def test_a_size_is_in_decimal_units(size: float, text: str) -> None:
 
 
 DONE = replace(PROGRESS, items=Counts(30_713_100, 30_713_000, 90, 10), speed=48_210.4)
-ENDING = Ending("Migration", "completed", 1_800_000_000.9, 12.34567, DONE)
+ENDING = Ending("Migration", Status.COMPLETED, 1_800_000_000.9, 12.34567, DONE)
 
 
 def text_of(ending: Ending) -> str:
@@ -188,7 +189,7 @@ def test_the_summary_has_the_shape_of_the_interface() -> None:
 
 
 def test_a_failure_and_its_rejects_are_in_the_summary() -> None:
-    ending = replace(ENDING, status="failed", error="no", rejects="s/rejects_1.jsonl")
+    ending = replace(ENDING, status=Status.FAILED, error="no", rejects="s/rejects_1.jsonl")
     found = report.summary(ending)
     assert (found["status"], found["error"]) == ("failed", "no")
     assert found["rejects"] == "s/rejects_1.jsonl"
@@ -205,7 +206,7 @@ def test_the_closing_line_tells_the_accounts() -> None:
 
 
 def test_the_closing_line_of_a_stopped_run_does_not_claim_that_all_was_written() -> None:
-    stopped = replace(ENDING, status="stopped", progress=PROGRESS)
+    stopped = replace(ENDING, status=Status.STOPPED, progress=PROGRESS)
     (line,) = report.closing_lines(stopped)
     assert line == (
         "Migration stopped: read 30,713,100 = written 30,713,000 + skipped 90 + rejected 10 "
@@ -219,7 +220,7 @@ def test_the_closing_line_of_a_stopped_run_does_not_claim_that_all_was_written()
         "skipped_expired": 90,
         "rejected": 10,
     }
-    (before,) = report.closing_lines(replace(ENDING, status="failed", progress=None))
+    (before,) = report.closing_lines(replace(ENDING, status=Status.FAILED, progress=None))
     assert before == "Migration failed after 12s; nothing was copied"
 
 
@@ -246,13 +247,13 @@ def test_the_status_line_of_a_validation_counts_both_sides() -> None:
 
 def test_a_validation_ends_with_what_it_found() -> None:
     said = "compared 1,250; missing 3, different 2, extra 1; repaired 4"
-    alone = replace(ENDING, work="Validation", status="differences", progress=COMPARED)
+    alone = replace(ENDING, work="Validation", status=Status.DIFFERENCES, progress=COMPARED)
     assert [*report.closing_lines(alone)] == [
         f"Validation differences: {said}; 64/128 segments in 12s"
     ]
     both = replace(ENDING, progress=replace(PROGRESS, validated=COMPARED.validated))
     assert [*report.closing_lines(both)][1] == f"Validation: {said}"
-    (nothing,) = report.closing_lines(replace(alone, status="failed", progress=None))
+    (nothing,) = report.closing_lines(replace(alone, status=Status.FAILED, progress=None))
     assert nothing == "Validation failed after 12s; nothing was compared"
     found = report.summary(alone)["tables"][0]["validation"]
     assert found == {"compared": 1_250, "missing": 3, "different": 2, "extra": 1, "repaired": 4}

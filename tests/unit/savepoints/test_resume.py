@@ -11,12 +11,13 @@ import yaml
 from alternator_migrate.config import identity
 from alternator_migrate.config.loading import load
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.state import CopyState, FollowPhase, FollowState
+from alternator_migrate.core.state import CopyState, FollowPhase, FollowState, Status
 from alternator_migrate.dynamodb.table_schema import TableState
-from alternator_migrate.savepoints import resume
+from alternator_migrate.migration import resume
 from alternator_migrate.savepoints.format import Savepoint, decode, encode
 from alternator_migrate.savepoints.progress import compared_so_far
-from tests.support.begun import SOURCE, STANDING, TARGET, begun, goes_on, store_of, written
+from alternator_migrate.savepoints.resume import check_tables
+from tests.support.begun import SOURCE, STANDING, TARGET, begun, goes_on, resumed, store_of, written
 from tests.support.configs import TEXT, changed
 
 
@@ -33,7 +34,7 @@ def test_the_first_run_begins_at_the_start(tmp_path: Path) -> None:
     path = written(tmp_path, TEXT)
     assert goes_on(path) is None
     loaded = load(path, {})
-    first = resume.first_savepoint(loaded, SOURCE, 4, None)
+    first = resume.first_savepoint(resumed(loaded), SOURCE, 4, None)
     assert (first.state, first.segments, first.source_id) == (CopyState(), 4, "source-1")
     assert first.config_file == str(path)
 
@@ -45,7 +46,7 @@ def test_the_same_configuration_goes_on_from_its_newest(tmp_path: Path) -> None:
     assert goes_on(path) == newest
     assert goes_on(path, "source.scanSegments=4") == newest
     loaded = load(path, {})
-    next_one = resume.first_savepoint(loaded, SOURCE, 4, decode(newest.read_bytes()))
+    next_one = resume.first_savepoint(resumed(loaded), SOURCE, 4, decode(newest.read_bytes()))
     assert (next_one.state, next_one.segments, next_one.target_id) == (STANDING, 4, "target-1")
 
 
@@ -132,7 +133,7 @@ def test_tables_made_anew_are_refused(
 ) -> None:
     path = begun(written(tmp_path, TEXT), **saved)
     with pytest.raises(UsageError, match=named) as raised:
-        resume.check_tables(path, decode(path.read_bytes()), source, target)
+        check_tables(path, decode(path.read_bytes()), source, target)
     assert raised.value.exit_code == 2
     assert "--fresh" in raised.value.hint
 
@@ -152,7 +153,7 @@ def test_tables_that_are_the_same_or_unknown_are_accepted(
     tmp_path: Path, saved: dict[str, Any], source: TableState, target: TableState | None
 ) -> None:
     path = begun(written(tmp_path, TEXT), **saved)
-    resume.check_tables(path, decode(path.read_bytes()), source, target)
+    check_tables(path, decode(path.read_bytes()), source, target)
 
 
 def test_a_savepoint_of_scylladb_migrator_is_a_configuration(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_savepoint_of_scylladb_migrator_is_a_configuration(tmp_path: Path) -> 
     loaded = load(path, {})
     assert loaded.savepoint is None
     assert goes_on(path) is None
-    first = resume.first_savepoint(loaded, SOURCE, 6, None)
+    first = resume.first_savepoint(resumed(loaded), SOURCE, 6, None)
     assert (first.state, first.skipped) == (CopyState(), frozenset({1, 4}))
     assert yaml.safe_load(encode(first))["skipSegments"] == [1, 4]
 
@@ -169,7 +170,9 @@ def test_a_savepoint_of_scylladb_migrator_is_a_configuration(tmp_path: Path) -> 
 def test_newly_skipped_segments_are_not_done(tmp_path: Path) -> None:
     path = written(tmp_path, changed("source.scanSegments", 4))
     saved = decode(begun(path).read_bytes())
-    first = resume.first_savepoint(load(path, {}, ["skipSegments=[0, 1]"]), SOURCE, 4, saved)
+    first = resume.first_savepoint(
+        resumed(load(path, {}, ["skipSegments=[0, 1]"])), SOURCE, 4, saved
+    )
     assert (first.state, first.skipped) == (STANDING, frozenset({1})), (
         "0 is done, whatever is skipped"
     )
@@ -187,7 +190,7 @@ def test_a_savepoint_skips_what_its_configuration_did(
     """Unless the command line says otherwise."""
     path = written(tmp_path, changed("skipSegments", [1], changed("source.scanSegments", 4)))
     loaded = load(begun(path), {}, sets)
-    found = resume.earlier(loaded, store_of(loaded), fresh=False)
+    found = resumed(loaded).earlier(fresh=False)
     assert found
     assert resume.left(loaded.settings, found[1]) == left
     assert found[1].state.done == {0, 2}
@@ -198,12 +201,12 @@ def test_following_alone_is_no_copy(tmp_path: Path) -> None:
     path = written(tmp_path, TEXT)
     alone = "target.streamChanges=true", "target.skipInitialSnapshotTransfer=true"
     loaded = load(path, {}, alone)
-    first = resume.first_savepoint(loaded, SOURCE, 4, None)
-    store_of(loaded).write(replace(first, status="failed"))
+    first = resume.first_savepoint(resumed(loaded), SOURCE, 4, None)
+    store_of(loaded).write(replace(first, status=Status.FAILED))
     assert goes_on(path)
     assert resume.left(load(path, {}).settings, first) == {0, 1, 2, 3}
-    over = FollowState("arn", enabled_here=True, snapshot=False, phase="over")
-    ended = replace(first, state=CopyState(stream=over), target_id="t", status="completed")
+    over = FollowState("arn", enabled_here=True, snapshot=False, phase=FollowPhase.OVER)
+    ended = replace(first, state=CopyState(stream=over), target_id="t", status=Status.COMPLETED)
     store_of(loaded).write(ended)
     assert "without a copy" in str(refusal(path))
     assert goes_on(path, *alone)
@@ -215,21 +218,21 @@ def following(path: Path, phase: FollowPhase) -> CopyState:
     done = CopyState(done=frozenset({0, 1, 2}), stream=stream)
     begun(path, "target.streamChanges=true", state=done, skipped=frozenset({3}))
     loaded = load(path, {}, ["target.streamChanges=true"])
-    found = resume.earlier(loaded, store_of(loaded), fresh=False)
+    found = resumed(loaded).earlier(fresh=False)
     assert found
-    return resume.first_savepoint(loaded, SOURCE, 4, found[1]).state
+    return resume.first_savepoint(resumed(loaded), SOURCE, 4, found[1]).state
 
 
-@pytest.mark.parametrize("phase", ["spool", "live"])
+@pytest.mark.parametrize("phase", [FollowPhase.SPOOL, FollowPhase.LIVE])
 def test_changes_are_kept_while_what_was_skipped_is_copied(
     tmp_path: Path, phase: FollowPhase
 ) -> None:
     stream = following(written(tmp_path, TEXT), phase).stream
     assert stream
-    assert stream.phase == "spool"
+    assert stream.phase == FollowPhase.SPOOL
 
 
-@pytest.mark.parametrize("phase", ["replay", "ending", "over"])
+@pytest.mark.parametrize("phase", [FollowPhase.REPLAY, FollowPhase.ENDING, FollowPhase.OVER])
 def test_what_was_skipped_is_not_copied_over_changes(tmp_path: Path, phase: FollowPhase) -> None:
     with pytest.raises(UsageError, match="skipSegments leaves out fewer"):
         following(written(tmp_path, TEXT), phase)
@@ -263,12 +266,12 @@ def test_one_that_does_not_tell_has_skipped_what_is_skipped(
     (tmp_path / "config.yaml").write_text(json.dumps({**whole, "skipSegments": [2]}))
     given = path if way == "savepoint" else tmp_path / "config.yaml"
     loaded = load(given, {}, ["skipSegments=[2]"])
-    found = resume.earlier(loaded, store_of(loaded), fresh=False)
+    found = resumed(loaded).earlier(fresh=False)
     assert found
     assert found[1].state.done == {0, 1}
     assert found[1].skipped == frozenset({2})
     assert "--fresh" in caplog.text
-    next_one = resume.first_savepoint(loaded, SOURCE, 3, found[1])
+    next_one = resume.first_savepoint(resumed(loaded), SOURCE, 3, found[1])
     assert resume.left(load(given, {}, ["skipSegments=[]"]).settings, next_one) == {2}
 
 

@@ -1,0 +1,259 @@
+"""The runs of a migration: the copy of a table or of a part of it, the end of all parts, rejects
+again."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from alternator_migrate import config, connectors, savepoints
+from alternator_migrate.config import Loaded
+from alternator_migrate.connectors import (
+    Inspection,
+    Pair,
+    RejectsFile,
+    RejectsSource,
+    check_empty,
+    check_late,
+    check_ttl,
+    open_pair,
+    skipped_text,
+    stream_warnings,
+    travelling,
+    what_stays,
+    work_facts,
+)
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.state import CopyState, Status
+from alternator_migrate.core.supervisor import Show
+from alternator_migrate.dynamodb.absence import absent
+from alternator_migrate.engines import EngineOptions, open_engine
+from alternator_migrate.follow import remove_old_spools
+from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration
+from alternator_migrate.migration.migration import Migration
+from alternator_migrate.migration.resend import Resend
+from alternator_migrate.migration.resume import first_savepoint, is_over, resume_of, what_lacks
+from alternator_migrate.migration.shards import (
+    TAG,
+    Part,
+    check_others,
+    check_settings,
+    check_target,
+    part_of,
+)
+from alternator_migrate.migration.worker import CopyJob, copy_job
+from alternator_migrate.savepoints import Earlier, Keeper, NoKeeper, Savepoint, Store, lock
+
+log = logging.getLogger(__name__)
+
+
+class TableRun:
+    """One run of the migration of a table, or of a `part` of it.
+
+    `rejects` is the file of refused items, None while there are none. Raises `UsageError` for
+    settings that do not go with parts.
+    """
+
+    work: Final = "Migration"
+
+    def __init__(self, loaded: Loaded, part: Part | None = None) -> None:
+        self._loaded, self._settings = loaded, loaded.settings
+        if part:
+            check_settings(part, self._settings)
+        self._whole = config.migration_identity(self._settings)
+        identity = self._whole + (part.suffix if part else "")
+        self._store = Store(Path(self._settings.savepoints.path), identity)
+        self._migration: Migration | None = None
+        self.rejects: str | None = None
+
+    @property
+    def savepoint(self) -> Path | None:
+        """The savepoint that was written last, or is gone on from."""
+        return self._store.latest
+
+    def progress(self) -> Progress | None:
+        """How the migration stands; None while it is prepared."""
+        return self._migration.progress() if self._migration else None
+
+    def save_now(self) -> None:
+        """Write a savepoint as soon as possible."""
+        if self._migration:
+            self._migration.save_now()
+
+    def remarks(self) -> Iterator[str]:
+        """What a person should read when the run is over."""
+        yield from ()
+
+    async def _migrate(
+        self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show
+    ) -> Status:
+        try:
+            self._migration = migration
+            return await migration.run(stop, show)
+        finally:
+            self.rejects = rejects.path if rejects.count else None
+
+
+class MigrationRun(TableRun):
+    """Copies a table and follows its changes, from an earlier savepoint or from the start.
+
+    `into_existing` accepts a target that holds items, `makes_table` lets changes alone make the
+    target, `until` says when following ends.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        engine_options: EngineOptions | None = None,
+        part: Part | None = None,
+        *,
+        into_existing: bool = False,
+        fresh: bool = False,
+        makes_table: bool = True,
+        until: Until = FOR_EVER,
+    ) -> None:
+        super().__init__(loaded, part)
+        self._engine_options, self._part = engine_options or EngineOptions(), part
+        self._into_existing, self._fresh = into_existing, fresh
+        self._makes_table, self._until = makes_table, until
+        self._alone = self._settings.target.skip_initial_snapshot_transfer
+        self._done: Progress | None = None
+        self._staying: list[str] = []
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Migrate until all is done or `stop` is set. Raises `MigrateError`; a `UsageError`
+        before anything is written."""
+        resume = resume_of(self._loaded, self._store)
+        earlier = resume.earlier(fresh=self._fresh)
+        segments = earlier[1].segments if earlier else None
+        async with open_pair(self._settings, segments, self._engine_options.workers) as whole:
+            pair = part_of(whole, self._part, self._whole) if self._part else whole
+            found = pair.inspection
+            if earlier:
+                savepoints.check_tables(*earlier, found.source, found.existing)
+            check_ttl(found, copied=self._settings.target.copy_ttl)
+            if earlier and self._is_done(earlier[1], found):
+                return self._already_done(*earlier)
+            for line in resume.beginning(earlier):
+                log.info(line)
+            if self._settings.skip_segments and not self._alone:
+                log.info("note: %s", skipped_text(self._settings))
+            await self._check_target(pair, earlier)
+            with lock(self._store.folder, self._store.migration):
+                resume.check_newest(earlier)
+                for line in connectors.notes(pair):
+                    log.info(line)
+                for line in [*await stream_warnings(self._settings, pair), *self._staying]:
+                    log.warning("warning: %s", line)
+                total = whole.inspection.segments[0].total
+                first = first_savepoint(resume, found.source, total, earlier and earlier[1])
+                remove_old_spools(self._store.folder, self._store.migration, first.state)
+                return await self._on_engine(pair, first, stop, show)
+
+    def progress(self) -> Progress | None:
+        """How the migration stands, or stood when it was completed; None while it is prepared."""
+        return self._done or super().progress()
+
+    def remarks(self) -> Iterator[str]:
+        """What stays on a target that held items."""
+        yield from (f"warning: {remark}" for remark in self._staying)
+
+    def _is_done(self, savepoint: Savepoint, found: Inspection) -> bool:
+        """Whether nothing is left to do; what a completed migration lacks now is told."""
+        if not is_over(self._settings, savepoint):
+            return False
+        lacks = what_lacks(self._settings, savepoint, found, is_part=self._part is not None)
+        if lacks:
+            log.info("this migration was completed, but now lacks: %s", ", ".join(lacks))
+        return not lacks
+
+    def _already_done(self, path: Path, savepoint: Savepoint) -> Status:
+        log.info("this migration is done already, says %s; --fresh copies everything again", path)
+        self._done = savepoints.progress_of(savepoint)
+        self.rejects = savepoint.rejects
+        return Status.REJECTS if self._done.rejected else Status.COMPLETED
+
+    async def _check_target(self, pair: Pair, earlier: Earlier | None) -> None:
+        """Raise `UsageError` for a target that cannot be written to, or holds items of others."""
+        existing, table = pair.inspection.existing, pair.target.table
+        await check_late(pair.inspection, pair.target)
+        if self._alone:
+            if existing is None and not self._makes_table:
+                remedy = "`follow` makes none: copy the table first, with `run`."
+                raise await absent(table, "target", remedy)
+        elif earlier and earlier[1].target_id:
+            return
+        elif self._into_existing:
+            self._staying = await what_stays(table, existing)
+        elif self._part:
+            await check_target(table, self._part, pair, self._whole)
+        else:
+            await check_empty(table, existing)
+
+    async def _on_engine(
+        self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
+    ) -> Status:
+        settings, keeper = self._settings, Keeper(self._store, first)
+        now = time.time()
+
+        def job_of(here: bool) -> CopyJob:
+            where = self._engine_options.scheduler
+            return copy_job(travelling(self._loaded, where, here=here), pair, now)
+
+        async with open_engine(self._engine_options, work_facts(settings, pair), job_of) as engine:
+            built = build_migration(
+                settings, pair, keeper, first.state, first.rejects, self._until, engine
+            )
+            return await self._migrate(*built, stop, show)
+
+
+class FinishRun(TableRun):
+    """Does what comes after the data of all parts."""
+
+    def __init__(self, loaded: Loaded, part: Part) -> None:
+        super().__init__(loaded, part)
+        self._part = part
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Build indexes, enable TTL, take the parts' tag away. Raises `UsageError` where a part
+        is not done."""
+        settings, store = self._settings, self._store
+        known = check_others(self._part, self._loaded, store.folder, self._whole)
+        async with open_pair(settings, settings.source.scan_segments) as whole:
+            found, table = whole.inspection, whole.target.table
+            for path, savepoint in known:
+                savepoints.check_tables(path, savepoint, found.source, found.existing)
+            await check_target(table, self._part, whole, self._whole)
+            await check_late(found, whole.target)
+            check_ttl(found, copied=settings.target.copy_ttl)
+            with lock(store.folder, store.migration):
+                pair = part_of(whole, self._part, self._whole)
+                built = build_migration(settings, pair, NoKeeper(), CopyState())
+                status = await self._migrate(*built, stop, show)
+                if status.is_final:
+                    await table.untag(TAG)
+                return status
+
+
+class ResendRun(TableRun):
+    """Sends the mended items of a rejects file again."""
+
+    def __init__(self, loaded: Loaded, file: Path) -> None:
+        super().__init__(loaded)
+        self._file = file
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Send them, and settle what was stored. Raises `MigrateError`."""
+        settings, items = self._settings, RejectsSource(self._file)
+        async with open_pair(settings) as pair:
+            check_ttl(pair.inspection, copied=settings.target.copy_ttl)
+            resend = Resend(settings, pair, items, self._whole)
+            with lock(self._store.folder, self._store.migration), resend.alone():
+                self._migration = resend.migration
+                status = await resend.migration.run(stop, show)
+                if status.is_final:
+                    self._store.latest = resend.settle()
+                    self.rejects = resend.path or None
+                return Status.REJECTS if resend.left else status
