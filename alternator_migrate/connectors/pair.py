@@ -17,9 +17,10 @@ from alternator_migrate.core.model import Concurrency, Item
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.state import CopyState
-from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.dialect import Dialect
 from alternator_migrate.dynamodb.expressions import ExpressionError, matcher
+from alternator_migrate.dynamodb.http_client import HttpClient
 from alternator_migrate.dynamodb.rights import Needs
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.engines import WorkFacts
@@ -167,8 +168,8 @@ async def _check_filter(settings: Settings, source: Service) -> None:
     given = item_filter(settings, source)
     # following alone scans nothing, and need not be allowed to
     if given and not settings.target.skip_initial_snapshot_transfer:
-        retry = Retry(settings.retry_budget_seconds)
-        await check_filter(source.lane, settings.source.table, given, retry)
+        client = DynamoDBClient(source.http, Retry(settings.retry_budget_seconds))
+        await check_filter(client, settings.source.table, given)
 
 
 def _read_cap(settings: Settings, found: Inspection, service: Service) -> float | None:

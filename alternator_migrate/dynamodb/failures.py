@@ -1,4 +1,4 @@
-"""What an error answer of the API stands for: one list for the data lane and the control plane."""
+"""The errors that error answers of the API stand for, on the data plane and the control plane."""
 
 import re
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""The byte lane of streams: cut answers of GetRecords into changes; images stay bytes.
+"""Answers of the streams API as bytes: GetRecords is cut into changes; images stay bytes.
 
 Field names are those of the DynamoDB Streams API. Of a record only its name, keys, sequence
 number, time and author are decoded.

@@ -1,4 +1,4 @@
-"""The byte lane: cut DynamoDB JSON into raw items, splice request bodies; values stay bytes.
+"""DynamoDB JSON as bytes: cut into raw items, spliced into request bodies; values stay bytes.
 
 Field names are those of the DynamoDB API (Scan, BatchGetItem, BatchWriteItem). Nothing here
 decodes an attribute value, save a TTL where a filter of the user's makes that necessary.

@@ -188,7 +188,7 @@ async def test_without_the_pause_a_clock_that_is_ahead_wins(
 ) -> None:
     """What the pause is for: the same scene without it loses changes."""
     monkeypatch.setattr(
-        "alternator_migrate.dynamodb.key_routing.Homes.__init__.__defaults__", (0.0, _clock)
+        "alternator_migrate.dynamodb.key_routing.KeyRouter.__init__.__defaults__", (0.0, _clock)
     )
     with pytest.raises(ExceptionGroup) as lost:
         for seed in range(5):
