@@ -43,7 +43,7 @@ def sides(table: TableState = LARGE, segments: int = 100, **caps: float) -> Pair
     findings = Inspection(table, TargetPlan(SPEC, (), ()), None, parts)
     nobody = cast("Any", None)
     concurrency = Concurrency()
-    return Pair(nobody, nobody, findings, caps.get("read"), caps.get("write"), concurrency)
+    return Pair(findings, caps.get("read"), caps.get("write"), concurrency, nobody, nobody)
 
 
 def chosen(
