@@ -19,12 +19,12 @@ from typing import Any, Final
 from alternator_migrate.connectors.writer import DynamoDBTarget
 from alternator_migrate.core.errors import MigrateError, OutOfTime, Unavailable, UsageError
 from alternator_migrate.core.model import Batch, Item, Limits
-from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import on_loop
-from alternator_migrate.dynamodb.client import HttpClient, open_http_client
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.endpoints import base_url
 from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.http_client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.items import to_json
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.session import Login, open_control, sign_in
@@ -198,14 +198,12 @@ SHAPES: Final = {
 async def seed(options: argparse.Namespace) -> None:
     """Create the table if it is absent, and fill it. Raises `MigrateError`."""
     shape = SHAPES[options.shape]
-    async with connected(options) as (lane, table):
+    async with connected(options) as (http, table):
         await create(table, replace(shape.spec, name=options.table))
         target = DynamoDBTarget(
-            lane,
+            DynamoDBClient(http, Retry(RETRY_SECONDS)),
             options.table,
             shape.spec.key_names,
-            Retry(RETRY_SECONDS),
-            Pace(),
             limits=Limits(options.batch),
             ask_capacity=False,
         )
@@ -214,7 +212,7 @@ async def seed(options: argparse.Namespace) -> None:
 
 @asynccontextmanager
 async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[HttpClient, Table]]:
-    """A lane to the endpoint and the table there. Raises `UsageError` if nothing answers."""
+    """A client of the endpoint and the table there. Raises `UsageError` if nothing answers."""
     account = await sign_in(
         Login(options.access_key, options.secret_key), options.region, endpoint=options.endpoint
     )
@@ -224,19 +222,19 @@ async def connected(options: argparse.Namespace) -> AsyncIterator[tuple[HttpClie
             Transport(connections=options.workers),
             region=account.region,
             credentials=account.credentials,
-        ) as lane,
+        ) as http,
         open_control(account, url=options.endpoint) as client,
     ):
-        await answering(lane, options)
-        yield lane, Table(client, options.table)
+        await answering(http, options)
+        yield http, Table(client, options.table)
 
 
-async def answering(lane: HttpClient, options: argparse.Namespace) -> None:
+async def answering(http: HttpClient, options: argparse.Namespace) -> None:
     """Return when the endpoint answers: a server that was just started may need some seconds.
     Raises `UsageError` after --wait seconds."""
 
     async def ask(_: str) -> None:
-        await lane.get(options.endpoint, "/")
+        await http.get(options.endpoint, "/")
 
     with suppress(Unavailable):
         await ask("")

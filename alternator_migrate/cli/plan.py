@@ -76,7 +76,7 @@ def _about(figure: float) -> str:
 
 
 def _address(service: Service) -> str:
-    return f"{service.lane.nodes.contacts[0]} ({service.dialect.name})"
+    return f"{service.http.nodes.contacts[0]} ({service.dialect.name})"
 
 
 def _schema(pair: Pair) -> Iterator[str]:

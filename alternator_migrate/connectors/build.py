@@ -11,6 +11,7 @@ from alternator_migrate.core.capacity import page_items
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.items import Reshape, renamer
 
 _DYNAMODB_BATCH: Final = 25
@@ -29,10 +30,8 @@ def source_of(
     have expired."""
     table = pair.inspection.source
     return DynamoDBSource(
-        pair.source.lane,
+        DynamoDBClient(pair.source.http, retry, pace),
         settings.source.table,
-        retry,
-        pace,
         item_filter=item_filter(settings, pair.source),
         wanted=wanted(settings, pair.source),
         expiry=_expiry(settings, pair.inspection, now),
@@ -47,11 +46,9 @@ def target_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace) -> Dynam
     """The target of a migration, written at this pace."""
     options = pair.target.options
     return DynamoDBTarget(
-        pair.target.lane,
+        DynamoDBClient(pair.target.http, retry, pace),
         settings.target.table,
         pair.inspection.plan.spec.key_names,
-        retry,
-        pace,
         limits=Limits(options.max_items_per_batch if options else _DYNAMODB_BATCH),
         ask_capacity=pair.write_cap is not None and not options,
     )

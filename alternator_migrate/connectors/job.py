@@ -8,11 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 from alternator_migrate.config import Loaded, PortableConfig, Settings, literal_secrets, portable
-from alternator_migrate.connectors.inspect import Inspection
-from alternator_migrate.connectors.pair import Pair
-from alternator_migrate.connectors.service import open_service
+from alternator_migrate.connectors.pair import Pair, PairFacts, open_pair
 from alternator_migrate.core.errors import UsageError
-from alternator_migrate.core.model import Concurrency
 
 
 class TravellingConfig(Protocol):
@@ -39,17 +36,15 @@ class TableJob:
     """What workers have to know of the two tables, whatever they do with them."""
 
     configuration: TravellingConfig
-    inspection: Inspection
-    read_cap: float | None
-    write_cap: float | None
-    concurrency: Concurrency
+    known: PairFacts
     key: str = field(default_factory=lambda: uuid.uuid4().hex, kw_only=True)
 
     @classmethod
     def between(cls, configuration: TravellingConfig, pair: Pair, *own: object) -> Self:
-        """The job between open `sides`, with what is its own."""
-        inspection = replace(pair.inspection, segments=())
-        return cls(configuration, inspection, pair.read_cap, pair.write_cap, pair.concurrency, *own)
+        """The job of an open `pair`, with fields of its `own`."""
+        found = replace(pair.inspection, segments=())
+        known = PairFacts(found, pair.read_cap, pair.write_cap, pair.concurrency)
+        return cls(configuration, known, *own)
 
     def check(self) -> None:
         """Raise `ConfigError` where a variable that the configuration names is not set here."""
@@ -57,20 +52,11 @@ class TableJob:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[tuple[Settings, Pair]]:
-        """The settings, and both sides; their nodes are watched meanwhile. Raises
-        `MigrateError`."""
-        settings, concurrency = self.configuration.settings(), self.concurrency
-        patience = settings.retry_budget_seconds
-        async with (
-            open_service("source", settings.source, concurrency.readers, patience) as source,
-            open_service("target", settings.target, concurrency.writers, patience) as target,
-            asyncio.TaskGroup() as group,
-        ):
-            watching = [group.create_task(side.watch()) for side in (source, target)]
-            yield (
-                settings,
-                Pair(source, target, self.inspection, self.read_cap, self.write_cap, concurrency),
-            )
+        """The settings, and the pair; its nodes are watched meanwhile. Raises `MigrateError`."""
+        settings = self.configuration.settings()
+        async with open_pair(settings, known=self.known) as pair, asyncio.TaskGroup() as group:
+            watching = [group.create_task(side.watch()) for side in (pair.source, pair.target)]
+            yield settings, pair
             for task in watching:
                 task.cancel()
 

@@ -4,13 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from alternator_migrate.core.capacity import CONSISTENT_READ_BYTES
-from alternator_migrate.core.errors import ItemsRefused, MigrateError, Throttled
+from alternator_migrate.core.errors import ItemsRefused
 from alternator_migrate.core.model import Item
-from alternator_migrate.core.pace import Pace
-from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb import wire
-from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.items import Reshape, rekeyed
 
 _MOST_KEYS: Final = 100
@@ -27,17 +24,15 @@ class DynamoDBLookup:
 
     def __init__(
         self,
-        lane: HttpClient,
+        client: DynamoDBClient,
         table: str,
-        retry: Retry,
-        pace: Pace,
         *,
         names: Mapping[str, str],
         rename: Reshape | None = None,
         only: Sequence[str] = (),
         ask_capacity: bool = False,
     ) -> None:
-        self._lane, self._table, self._retry, self._pace = lane, table, retry, pace
+        self._client, self._table = client, table
         self._names = names if any(name != own for name, own in names.items()) else None
         self._rename = rename
         self._request: dict[str, object] = {"ConsistentRead": True}
@@ -62,7 +57,7 @@ class DynamoDBLookup:
         rest = keys
         try:
             while rest:
-                items, rest = await self._retry(self._get, rest)
+                items, rest = await self._client.batch_get(self._table, rest, self._request)
                 found += items
         except ItemsRefused as error:
             if not _TOO_LARGE_A_KEY.search(error.words):
@@ -72,29 +67,3 @@ class DynamoDBLookup:
                 found += await self._get_some(rest[:half])
                 found += await self._get_some(rest[half:])
         return found
-
-    async def _get(self, avoid: str, keys: Sequence[bytes]) -> tuple[list[Item], list[bytes]]:
-        """One request: the items found and the keys that came back. Raises `Throttled` where
-        all came back."""
-        taken = float(len(keys))
-        await self._pace.take(taken)
-        try:
-            body = wire.get_body(self._table, keys, self._request)
-            answer = await self._lane.call("BatchGetItem", body, avoid)
-        except Throttled:
-            self._pace.slow_down()
-            raise
-        items, back, units = wire.read_get_answer(answer)
-        if units is None:
-            units = max(len(keys) - len(back), len(answer) / CONSISTENT_READ_BYTES)
-        self._pace.settle(taken, units)
-        if back:
-            self._pace.slow_down()
-            if len(back) >= len(keys):
-                raise Throttled(f"none of {len(back)} keys was looked up")
-            self._retry.note_throttled()
-        if len(items) + len(back) > len(keys):
-            raise MigrateError(
-                f"BatchGetItem of {len(keys)} keys was answered with {len(items)} items"
-            )
-        return items, back

@@ -17,38 +17,53 @@ from alternator_migrate.core.model import Concurrency, Item
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.state import CopyState
-from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.dialect import Dialect
 from alternator_migrate.dynamodb.expressions import ExpressionError, matcher
+from alternator_migrate.dynamodb.http_client import HttpClient
 from alternator_migrate.dynamodb.rights import Needs
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.engines import WorkFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Both services, open, and what was found there; `streams` leads to the source's streams
-    where changes are to be followed."""
+class PairFacts:
+    """What was found of both tables, the caps in units a second, and the connections: what one
+    process finds out, and workers are told."""
 
-    source: Service
-    target: Service
     inspection: Inspection
     read_cap: float | None
     write_cap: float | None
     concurrency: Concurrency
+
+
+@dataclass(frozen=True, slots=True)
+class Pair(PairFacts):
+    """Both services, open; `streams` leads to the source's streams where changes are to be
+    followed from here."""
+
+    source: Service
+    target: Service
     streams: HttpClient | None = None
 
 
 @asynccontextmanager
 async def open_pair(
-    settings: Settings, segments: int | None = None, workers: int | None = None
+    settings: Settings,
+    segments: int | None = None,
+    workers: int | None = None,
+    *,
+    known: PairFacts | None = None,
 ) -> AsyncIterator[Pair]:
-    """Connect to both sides and look at the tables; nothing is written. `segments` is the total
-    that an earlier run used, `workers` how many are wished for (None: one a core).
+    """Connect to both sides and, unless that is `known`, look at the tables; nothing is written.
+    `segments` is the total that an earlier run used, `workers` how many are wished for (None: one
+    a core).
 
-    Raises `UsageError` for whatever keeps a migration from beginning.
+    Raises `UsageError` for whatever keeps a migration from beginning; where the tables are known
+    it has begun, and other errors of connecting are raised as they are.
     """
-    concurrency, patience = _concurrency(settings), settings.retry_budget_seconds
+    concurrency = known.concurrency if known else _concurrency(settings)
+    patience = settings.retry_budget_seconds
     async with AsyncExitStack() as stack:
         try:
             source = await stack.enter_async_context(
@@ -57,35 +72,43 @@ async def open_pair(
             target = await stack.enter_async_context(
                 open_service("target", settings.target, concurrency.writers, patience)
             )
-            check_internal("source", settings.source.table, source.dialect)
-            inspection = await look(
-                source.table,
-                target.table,
-                lambda state: _plan(settings, state, target.dialect),
-                lambda state: choose_segments(
-                    state.size,
-                    workers or usable_cores(),
-                    segments or settings.source.scan_segments,
-                ),
-                _needs(settings),
-            )
-            inspection = await settled(inspection, target)
-            await _check_filter(settings, source)
-            follows = settings.target.stream_changes
+            facts = known or await _facts_of(settings, source, target, segments, workers)
+            follows = settings.target.stream_changes and not known
             streams = await stack.enter_async_context(source.streams()) if follows else None
-        except UsageError:
-            raise
         except MigrateError as error:
+            if known or isinstance(error, UsageError):
+                raise
             raise UsageError(error.args[0], error.hint) from error
         yield Pair(
+            facts.inspection,
+            facts.read_cap,
+            facts.write_cap,
+            facts.concurrency,
             source,
             target,
-            inspection,
-            read_cap=_read_cap(settings, inspection, source),
-            write_cap=_write_cap(settings, inspection, target),
-            concurrency=concurrency,
-            streams=streams,
+            streams,
         )
+
+
+async def _facts_of(
+    settings: Settings, source: Service, target: Service, segments: int | None, workers: int | None
+) -> PairFacts:
+    """What a look at both tables tells; the source checks the filter. Raises `MigrateError`."""
+    check_internal("source", settings.source.table, source.dialect)
+    inspection = await look(
+        source.table,
+        target.table,
+        lambda state: _plan(settings, state, target.dialect),
+        lambda state: choose_segments(
+            state.size, workers or usable_cores(), segments or settings.source.scan_segments
+        ),
+        _needs(settings),
+    )
+    inspection = await settled(inspection, target)
+    await _check_filter(settings, source)
+    read_cap = _read_cap(settings, inspection, source)
+    write_cap = _write_cap(settings, inspection, target)
+    return PairFacts(inspection, read_cap, write_cap, _concurrency(settings))
 
 
 def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) -> Inspection:
@@ -167,8 +190,8 @@ async def _check_filter(settings: Settings, source: Service) -> None:
     given = item_filter(settings, source)
     # following alone scans nothing, and need not be allowed to
     if given and not settings.target.skip_initial_snapshot_transfer:
-        retry = Retry(settings.retry_budget_seconds)
-        await check_filter(source.lane, settings.source.table, given, retry)
+        client = DynamoDBClient(source.http, Retry(settings.retry_budget_seconds))
+        await check_filter(client, settings.source.table, given)
 
 
 def _read_cap(settings: Settings, found: Inspection, service: Service) -> float | None:

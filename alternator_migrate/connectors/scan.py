@@ -10,15 +10,12 @@ from alternator_migrate.core.errors import (
     WRONG_SERVER,
     ItemsRefused,
     MigrateError,
-    Throttled,
     UsageError,
 )
 from alternator_migrate.core.model import Item, Page, Position, Segment
-from alternator_migrate.core.pace import Pace
-from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb import wire
-from alternator_migrate.dynamodb.client import HttpClient
-from alternator_migrate.dynamodb.items import Reshape, expired, to_json
+from alternator_migrate.dynamodb.client import DynamoDBClient
+from alternator_migrate.dynamodb.items import Reshape, expired
 from alternator_migrate.dynamodb.paging import LoopGuard
 
 FIVE_YEARS: Final = 5 * 365 * 86_400
@@ -75,14 +72,13 @@ class Expiry:
         return replace(self.matching, expression=f"NOT ({self.matching.expression})")
 
 
-async def check_filter(lane: HttpClient, table: str, item_filter: Filter, retry: Retry) -> None:
+async def check_filter(client: DynamoDBClient, table: str, item_filter: Filter) -> None:
     """Let the server judge a user's filter, by a Scan of one item.
 
     Raises `UsageError` with the server's words where it refuses the filter.
     """
-    body = to_json({"TableName": table, "Limit": 1, **item_filter.parameters})
     try:
-        await retry(lambda avoid: lane.call("Scan", body, avoid))
+        await client.scan({"TableName": table, "Limit": 1, **item_filter.parameters})
     except ItemsRefused as error:
         raise UsageError(
             f"the source refuses source.filter: {error.words}",
@@ -100,10 +96,8 @@ class DynamoDBSource:
 
     def __init__(
         self,
-        lane: HttpClient,
+        client: DynamoDBClient,
         table: str,
-        retry: Retry,
-        pace: Pace,
         *,
         item_filter: Filter | None = None,
         wanted: Callable[[Item], bool] | None = None,
@@ -114,12 +108,11 @@ class DynamoDBSource:
         rename: Reshape | None = None,
         only: Sequence[str] = (),
     ) -> None:
-        self._lane, self._retry, self._pace = lane, retry, pace
-        self._unit = capacity.read_bytes(consistent=consistent)
+        self._client, cap = client, client.pace.cap
         self._expected_units = 1.0
-        if pace.cap:
-            full = capacity.PAGE_BYTES / self._unit
-            self._expected_units = min(full, pace.cap) if page_items else full
+        if cap:
+            full = capacity.PAGE_BYTES / capacity.read_bytes(consistent=consistent)
+            self._expected_units = min(full, cap) if page_items else full
         self._rename, self._wanted = rename, wanted
         filtered = item_filter is not None or wanted is not None
         self._server_skips = expiry is not None and not filtered
@@ -139,7 +132,11 @@ class DynamoDBSource:
         request = {**self._request, "Segment": segment.index, "TotalSegments": segment.total}
         guard = LoopGuard(position)
         while True:
-            page = await self._retry(self._scan, wire.scan_body(request, position))
+            expected = self._expected_units
+            page, consumed = await self._client.scan(
+                request, position, estimate=expected, filtered_are_skipped=self._server_skips
+            )
+            self._expected_units += 0.2 * (consumed - self._expected_units)
             position = page.position
             if position is not None and guard.closes(position):
                 raise MigrateError(
@@ -150,20 +147,6 @@ class DynamoDBSource:
             yield self._shaped(page)
             if position is None:
                 return
-
-    async def _scan(self, avoid: str, body: bytes) -> Page:
-        taken = self._expected_units
-        await self._pace.take(taken)
-        try:
-            answer = await self._lane.call("Scan", body, avoid)
-        except Throttled:
-            self._pace.slow_down()
-            raise
-        page, units = wire.read_page(answer, filtered_are_skipped=self._server_skips)
-        consumed = units if units is not None else max(page.size / self._unit, 0.5)
-        self._pace.settle(taken, consumed)
-        self._expected_units += 0.2 * (consumed - self._expected_units)
-        return page
 
     def _shaped(self, page: Page) -> Page:
         if self._wanted:

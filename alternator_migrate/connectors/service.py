@@ -23,11 +23,11 @@ from alternator_migrate.core.errors import (
 )
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb import items
-from alternator_migrate.dynamodb.client import STREAMS_API, HttpClient, open_http_client
 from alternator_migrate.dynamodb.control_plane import RepeatingClient
 from alternator_migrate.dynamodb.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dynamodb.endpoints import aws_host
 from alternator_migrate.dynamodb.http import Transport
+from alternator_migrate.dynamodb.http_client import STREAMS_API, HttpClient, open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.session import Account, Login, open_control, sign_in, streams_url
 from alternator_migrate.dynamodb.table import Table
@@ -45,10 +45,10 @@ _UNPACKED: Final = (
 class Service:
     """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
     this is AWS itself, by whatever host; `skew` is this clock minus the server's, seconds;
-    `streams` opens a lane to the streams API; `remarks` is what a person should know of it."""
+    `streams` opens a client of the streams API; `remarks` is what a person should know of it."""
 
     table: Table
-    lane: HttpClient
+    http: HttpClient
     options: AlternatorSettings | None
     own: bool
     skew: float | None
@@ -63,7 +63,7 @@ class Service:
     async def watch(self) -> None:
         """Keep the list of live nodes up to date, until cancelled; nothing for DynamoDB."""
         if self.options:
-            await self.lane.nodes.watch(self.lane.ask)
+            await self.http.nodes.watch(self.http.ask)
 
 
 @asynccontextmanager
@@ -91,28 +91,28 @@ async def open_service(
     ) as client:
         keep_unread(client)
         nodes = nodes or Nodes((str(client.meta.endpoint_url),))
-        async with _open_lane(role, nodes, transport, account) as (lane, answers, skew):
+        async with _open_http(role, nodes, transport, account) as (http, answers, skew):
             is_alternator = answers or side.type == "alternator"
             options = (side.alternator or AlternatorSettings()) if is_alternator else None
             if options:
-                await _know_nodes(role, side, lane)
+                await _know_nodes(role, side, http)
             remarks = [] if is_alternator else [*_unused(role, side)]
-            if lane.packs and not await _reads_packed(lane, side.table):
+            if http.packs and not await _reads_packed(http, side.table):
                 remarks.append(_UNPACKED.format(role=role))
             where = f"{role} {nodes.contacts[0]}"
             table = Table(RepeatingClient(client, Retry(patience), where), side.table, where)
             own = not contacts or aws_host(contacts[0]) is not None
             streams = partial(
-                _open_streams, side, lane.nodes, transport, account, named=bool(contacts)
+                _open_streams, side, http.nodes, transport, account, named=bool(contacts)
             )
-            yield Service(table, lane, options, own, skew, streams, tuple(remarks))
+            yield Service(table, http, options, own, skew, streams, tuple(remarks))
 
 
 @asynccontextmanager
 async def _open_streams(
     side: SideSettings, nodes: Nodes, transport: Transport, account: Account, *, named: bool
 ) -> AsyncIterator[HttpClient]:
-    """A lane to the streams API of a side, whose table is at `nodes`: `named` in a configuration
+    """A client of the streams API of a side, whose table is at `nodes`: `named` in a configuration
     or in AWS's settings. Raises `UsageError`."""
     url = await _streams_url(side, nodes.contacts[0], account, named=named)
     async with open_http_client(
@@ -121,8 +121,8 @@ async def _open_streams(
         region=account.region,
         credentials=account.credentials,
         api=STREAMS_API,
-    ) as lane:
-        yield lane
+    ) as http:
+        yield http
 
 
 async def _streams_url(
@@ -148,33 +148,33 @@ async def _streams_url(
 
 
 @asynccontextmanager
-async def _open_lane(
+async def _open_http(
     role: str, nodes: Nodes, transport: Transport, account: Account
 ) -> AsyncIterator[tuple[HttpClient, bool, float | None]]:
-    """A lane, whether an Alternator answers there, and the clock skew."""
+    """An open client, whether an Alternator answers there, and the clock skew."""
     async with open_http_client(
         nodes, transport, region=account.region, credentials=account.credentials
-    ) as lane:
-        status, body, skew = await _first_answer(role, lane)
+    ) as http:
+        status, body, skew = await _first_answer(role, http)
         if 300 <= status < 400:
             raise UsageError(
                 f"the {role} at {nodes.contacts[0]} answers with a redirect (HTTP {status})",
                 f"Put the address it leads to into {role}.endpoint; is it https?",
             )
-        yield lane, status == 200 and _is_list(body), skew
+        yield http, status == 200 and _is_list(body), skew
 
 
-async def _first_answer(role: str, lane: HttpClient) -> tuple[int, bytes, float | None]:
+async def _first_answer(role: str, http: HttpClient) -> tuple[int, bytes, float | None]:
     """The status, body and clock skew of /localnodes from the first contact node that can be
     reached."""
     failures = []
-    for url in lane.nodes.contacts:
+    for url in http.nodes.contacts:
         try:
-            return await lane.get(url, "/localnodes")
+            return await http.get(url, "/localnodes")
         except Unavailable as error:
             failures.append(str(error.args[0]))
     hint = f"Check {role}.endpoint and the network."
-    if lane.nodes.contacts[0].startswith("https:"):
+    if http.nodes.contacts[0].startswith("https:"):
         hint += (
             f" A server that demands a client's certificate closes the connection without one "
             f"that it knows: {role}.endpoint.clientCertificate and clientKey."
@@ -182,10 +182,10 @@ async def _first_answer(role: str, lane: HttpClient) -> tuple[int, bytes, float 
     raise UsageError(f"cannot reach the {role}: {'; '.join(failures)}", hint)
 
 
-async def _know_nodes(role: str, side: SideSettings, lane: HttpClient) -> None:
+async def _know_nodes(role: str, side: SideSettings, http: HttpClient) -> None:
     """Learn the nodes; a datacenter or rack where none is, or none answers, is a mistake."""
-    await lane.nodes.refresh(lane.ask)
-    options, nodes = side.alternator, lane.nodes
+    await http.nodes.refresh(http.ask)
+    options, nodes = side.alternator, http.nodes
     if options is None or not (options.datacenter or options.rack):
         return
     place = f"datacenter {options.datacenter or '(any)'}, rack {options.rack or '(any)'}"
@@ -201,16 +201,16 @@ async def _know_nodes(role: str, side: SideSettings, lane: HttpClient) -> None:
         )
 
 
-async def _reads_packed(lane: HttpClient, table: str) -> bool:
-    """Whether the server reads compressed requests, which the lane finds out by one whose answer
+async def _reads_packed(http: HttpClient, table: str) -> bool:
+    """Whether the server reads compressed requests, which the client finds out by one whose answer
     matters to nobody."""
     try:
-        await lane.call("DescribeTable", items.to_json({"TableName": table}))
+        await http.call("DescribeTable", items.to_json({"TableName": table}))
     except ServerFault:
-        lane.packs = False
+        http.packs = False
     except (ServerRefused, Retryable):
         pass
-    return lane.packs
+    return http.packs
 
 
 def _unused(role: str, side: SideSettings) -> Iterator[str]:

@@ -9,9 +9,7 @@ from typing import Final
 from alternator_migrate.connectors.stream import StreamSource
 from alternator_migrate.core.errors import MigrateError, ServerRefused, UsageError
 from alternator_migrate.core.ports import ChangeSource
-from alternator_migrate.core.retry import Retry
-from alternator_migrate.dynamodb import items, stream_wire
-from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableStream
 
@@ -72,11 +70,11 @@ async def enable_stream(table: Table) -> tuple[str, bool]:
     return found.arn, enabled
 
 
-async def ready_stream(table: Table, lane: HttpClient, retry: Retry, arn: str) -> None:
-    """Return when the stream `arn` of `table`, asked for through `lane`, is ENABLED. Raises
+async def ready_stream(table: Table, client: DynamoDBClient, arn: str) -> None:
+    """Return when the stream `arn` of `table`, asked for through `client`, is ENABLED. Raises
     `MigrateError` after five minutes."""
     patience = _Patience(table)
-    while why := await _unready(lane, retry, arn):
+    while why := await _unready(client, arn):
         await patience.wait(why)
 
 
@@ -105,19 +103,14 @@ async def _enable(table: Table) -> str:
     return ""
 
 
-async def _unready(lane: HttpClient, retry: Retry, arn: str) -> str:
-    """Why the stream cannot be read yet; "" where it can."""
-
-    async def attempt(avoid: str, body: bytes) -> bytes:
-        return await lane.call("DescribeStream", body, avoid)
-
+async def _unready(client: DynamoDBClient, arn: str) -> str:
+    """The reason why the stream cannot be read yet; "" where it can."""
     try:
-        answer = await retry(attempt, items.to_json({"StreamArn": arn, "Limit": 1}))
+        status = (await client.describe_stream(arn, limit=1)).status
     except ServerRefused as error:
         if error.code != _NOT_YET:
             raise
         return f"{error.code}: {error.words}"
-    status = stream_wire.read_stream(answer).status
     return "" if status == "ENABLED" else f"its status is {status}"
 
 
@@ -144,12 +137,11 @@ class _Patience:
 
 @dataclass(frozen=True, slots=True)
 class SourceStream:
-    """The stream of the source table, as `following` needs it."""
+    """The stream of the source table, as a follower needs it, through a `client` of its API."""
 
     control: Table
-    lane: HttpClient
+    client: DynamoDBClient
     table: TableSpec
-    retry: Retry
     idle_seconds: float
 
     async def find(self) -> str | None:
@@ -163,11 +155,11 @@ class SourceStream:
 
     async def ready(self, arn: str) -> None:
         """Return when the stream can be read."""
-        await ready_stream(self.control, self.lane, self.retry, arn)
+        await ready_stream(self.control, self.client, arn)
 
     def open(self, arn: str) -> ChangeSource:
         """A reader of the stream."""
-        return StreamSource(self.lane, arn, self.table, self.retry, self.idle_seconds)
+        return StreamSource(self.client, arn, self.table, self.idle_seconds)
 
     async def disable(self, arn: str) -> bool:
         """Disable it; False where it is not the table's enabled stream any more."""

@@ -9,8 +9,8 @@ answer was cut by a limit since. DynamoDB Local sends all it has, up to the Limi
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Final
 
 from alternator_migrate.connectors.stream_traits import READ_SECONDS, StreamTraits, traits_of
 from alternator_migrate.core.errors import (
@@ -21,12 +21,10 @@ from alternator_migrate.core.errors import (
     TrimmedData,
 )
 from alternator_migrate.core.model import ChangePage, Shard
-from alternator_migrate.core.retry import Retry
-from alternator_migrate.dynamodb import items, stream_wire
-from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb import stream_wire
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableSpec
 
-T = TypeVar("T")
 _SHARDS_A_PAGE: Final = 100
 _RECORDS: Final = 1000
 _PAGE_BYTES: Final = 8_000_000
@@ -46,7 +44,7 @@ _GONE: Final = (_TRIMMED, _ABSENT)
 
 
 class StreamSource:
-    """The stream `arn` of `table`, read through a lane to the streams API.
+    """The stream `arn` of `table`, read through a client of the streams API.
 
     A shard is read five times a second, the most that DynamoDB allows, and an idle one twice, to
     leave something for other readers; where many are idle, less often, so that these reads stay
@@ -57,15 +55,13 @@ class StreamSource:
 
     def __init__(
         self,
-        lane: HttpClient,
+        client: DynamoDBClient,
         arn: str,
         table: TableSpec,
-        retry: Retry,
         idle_seconds: float = _IDLE_SECONDS,
         absent_seconds: float = _ABSENT_SECONDS,
     ) -> None:
-        self._calls = _Calls(lane, arn, retry)
-        self._arn, self._traits = arn, traits_of(arn)
+        self._client, self._arn, self._traits = client, arn, traits_of(arn)
         self.delay, self.skew = self._traits.delay, self._traits.skew
         self._idle_seconds, self._absent_seconds = idle_seconds, absent_seconds
         self._read = stream_wire.record_reader(table, self._traits.remedy)
@@ -76,7 +72,7 @@ class StreamSource:
         found: dict[str, Shard] = {}
         start: str | None = None
         while True:
-            page = await self._calls.describe(start)
+            page = await self._described(start)
             if page.status.startswith("DISABL"):
                 raise TrimmedData(f"the stream {self._arn} has been disabled", FOLLOW_ANEW)
             found |= {shard.id: shard for shard in page.shards}
@@ -88,12 +84,23 @@ class StreamSource:
             if self._traits.limited:
                 await asyncio.sleep(_LIST_SECONDS)
 
+    async def _described(self, start: str | None) -> stream_wire.StreamPage:
+        """One page of the list of shards, after the shard `start`."""
+        try:
+            return await self._client.describe_stream(self._arn, start=start, limit=_SHARDS_A_PAGE)
+        except ServerRefused as error:
+            if error.code not in _GONE:
+                raise
+            raise TrimmedData(
+                f"the stream {self._arn} is no longer there: {error.words}", FOLLOW_ANEW
+            ) from error
+
     async def changes(
         self, shard: str, after: str | None, watermark: Callable[[], float | None]
     ) -> AsyncGenerator[ChangePage, None]:
         """The changes of `shard` after the sequence number `after`; see `ChangeSource`."""
         clock = asyncio.get_running_loop().time
-        reader = _Reader(self._calls, self._traits, self._read, shard, after)
+        reader = _Reader(self._client, self._arn, self._traits, self._read, shard, after)
         self._open += 1
         try:
             while True:
@@ -168,13 +175,14 @@ class _Reader:
 
     def __init__(
         self,
-        calls: "_Calls",
+        client: DynamoDBClient,
+        arn: str,
         traits: StreamTraits,
         read: stream_wire.RecordReader,
         shard: str,
         position: str | None,
     ) -> None:
-        self._calls, self._traits, self._read = calls, traits, read
+        self._client, self._arn, self._traits, self._read = client, arn, traits, read
         self._shard, self._position = shard, position
         self._iterator: str | None = None
         self._from_oldest = False
@@ -210,9 +218,9 @@ class _Reader:
     async def _page(self) -> ChangePage:
         if self._iterator is None:
             after = None if self._from_oldest else self._position
-            self._iterator = await self._calls.iterator(self._shard, after)
+            self._iterator = await self._client.get_shard_iterator(self._arn, self._shard, after)
         asked = self._iterator
-        answer, size = await self._calls.records(asked, self._limit, self._read)
+        answer, size = await self._client.get_records(asked, self._limit, self._read)
         self._expiries = self._trimmings = 0
         self._from_oldest = False
         self._iterator = answer.iterator
@@ -252,50 +260,3 @@ class _Reader:
             FOLLOW_ANEW,
             absent=error.code == _ABSENT,
         )
-
-
-class _Calls:
-    """The operations of one stream, repeated under the run's policy."""
-
-    def __init__(self, lane: HttpClient, arn: str, retry: Retry) -> None:
-        self._lane, self._arn, self._retry = lane, arn, retry
-
-    async def describe(self, start: str | None) -> stream_wire.StreamPage:
-        """One page of the list of shards, after the shard `start`."""
-        request: dict[str, object] = {"StreamArn": self._arn, "Limit": _SHARDS_A_PAGE}
-        if start is not None:
-            request["ExclusiveStartShardId"] = start
-        try:
-            return await self._call("DescribeStream", request, stream_wire.read_stream)
-        except ServerRefused as error:
-            if error.code not in _GONE:
-                raise
-            raise TrimmedData(
-                f"the stream {self._arn} is no longer there: {error.words}", FOLLOW_ANEW
-            ) from error
-
-    async def iterator(self, shard: str, after: str | None) -> str:
-        """An iterator that begins after a sequence number, or with the oldest change."""
-        request: dict[str, object] = {"StreamArn": self._arn, "ShardId": shard}
-        if after is None:
-            request["ShardIteratorType"] = "TRIM_HORIZON"
-        else:
-            request |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
-        return await self._call("GetShardIterator", request, stream_wire.read_iterator)
-
-    async def records(
-        self, iterator: str, limit: int, read: stream_wire.RecordReader
-    ) -> tuple[stream_wire.Records, int]:
-        """The answer of GetRecords, and its size in bytes."""
-        request = {"ShardIterator": iterator, "Limit": limit}
-        return await self._call("GetRecords", request, lambda body: (read(body), len(body)))
-
-    async def _call(
-        self, operation: str, request: Mapping[str, object], read: Callable[[bytes], T]
-    ) -> T:
-        return await self._retry(self._attempt, operation, items.to_json(request), read)
-
-    async def _attempt(
-        self, avoid: str, operation: str, body: bytes, read: Callable[[bytes], T]
-    ) -> T:
-        return read(await self._lane.call(operation, body, avoid))

@@ -5,32 +5,26 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from alternator_migrate.core.batching import pack
-from alternator_migrate.core.capacity import write_units
 from alternator_migrate.core.errors import (
     BatchTooLong,
     ItemsRefused,
     OutOfTime,
-    Retryable,
     ServerFault,
     ServerRefused,
-    Throttled,
 )
 from alternator_migrate.core.model import Batch, Change, ChangeBatch, Item, Limits, Reject, Route
-from alternator_migrate.core.pace import Pace
-from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb import items as dynamodb_items
 from alternator_migrate.dynamodb import wire
-from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.client import DynamoDBClient, Hold
 from alternator_migrate.dynamodb.items import first_value
 from alternator_migrate.dynamodb.key_routing import KeyRouter
 
-Send = Callable[[str, Sequence[Item], int], Awaitable[Sequence[Item]]]
-"""`send(avoid, items, size)`: one request; returns what came back unprocessed."""
-Call = Callable[[bytes], Awaitable[bytes]]
-"""`call(body)`: the answer of BatchWriteItem, from the node that is to give it."""
+Send = Callable[[DynamoDBClient, Sequence[Item], int], Awaitable[Sequence[Item]]]
+"""`send(client, items, size)`: one request; returns what came back unprocessed."""
 _PIECE_SECONDS: Final = 15.0
 
 
@@ -44,37 +38,31 @@ class DynamoDBTarget:
 
     def __init__(
         self,
-        lane: HttpClient,
+        client: DynamoDBClient,
         table: str,
         key_names: Sequence[str],
-        retry: Retry,
-        pace: Pace,
         *,
         limits: Limits,
         ask_capacity: bool,
     ) -> None:
-        self._lane, self._table, self._key_names = lane, table, key_names
-        self._retry, self._pace = retry, pace
-        self._retry_pieces = retry.apart(min(retry.budget, _PIECE_SECONDS))
+        self._client, self._table, self._key_names = client, table, key_names
+        self._for_pieces = client.within(min(client.retry.budget, _PIECE_SECONDS))
+        self._once = client.within(0.0)
         self._ask_capacity = ask_capacity
         self._succeeded = float("-inf")
-        self._router = KeyRouter(lane.nodes)
+        self._router = KeyRouter(client.nodes)
         self.limits = limits
 
     async def write(self, batch: Batch) -> Sequence[Reject]:
         """Store the batch; returns the items that the target refuses as invalid."""
-        return await self._write(batch.items, batch.size, self._retry, self._put)
+        return await self._write(batch.items, batch.size, self._client, self._put)
 
     async def delete(self, keys: Sequence[bytes]) -> None:
         """Delete the items of `keys`, JSON objects, as far as they are there."""
-
-        async def send(avoid: str, requests: Sequence[Item], size: int) -> Sequence[Item]:
-            return await self._send(requests, size, lambda body: self._call(body, avoid))
-
         for requests, size in pack([*map(wire.deletion, keys)], self.limits):
             rest = requests
             while rest:
-                rest = await self._retry(send, rest, size)
+                rest = await self._send(self._client, rest, size)
 
     def key_of(self, item: Item) -> bytes:
         """The item's key attributes as a JSON object."""
@@ -95,15 +83,8 @@ class DynamoDBTarget:
 
     async def apply(self, batch: ChangeBatch) -> Sequence[Reject]:
         """Put images and delete keys, all through one node; what is refused is returned."""
-
-        async def call(body: bytes) -> bytes:
-            async with self._router.writing(batch.route) as node:
-                return await self._call(body, at=node)
-
-        async def send(_: str, requests: Sequence[Item], size: int) -> Sequence[Item]:
-            return await self._send(requests, size, call)
-
-        rejects = await self._write(batch.requests, batch.size, self._retry, send)
+        send = partial(self._send, at=partial(self._router.writing, batch.route))
+        rejects = await self._write(batch.requests, batch.size, self._client, send)
         await self._router.settle(batch.route)
         return [_of_change(each) for each in rejects]
 
@@ -114,29 +95,30 @@ class DynamoDBTarget:
         self,
         items: Sequence[Item],
         size: int,
-        retry: Retry,
+        client: DynamoDBClient,
         send: Send,
         witness: Item | None = None,
     ) -> list[Reject]:
         rest, began = items, time.monotonic()
         try:
             while rest:
-                rest = await retry(send, rest, size)
+                rest = await send(client, rest, size)
+                self._succeeded = time.monotonic()
                 size = sum(map(len, rest))
         except BatchTooLong as error:
             self.limits = replace(self.limits, items=min(self.limits.items, error.maximum))
             runs = [run for run, _ in pack(rest, self.limits)]
-            return await self._write_parts(runs, retry, send)
+            return await self._write_parts(runs, client, send)
         except ItemsRefused as error:
-            return await self._halve(rest, error.code, error.words, retry, send)
+            return await self._halve(rest, error.code, error.words, client, send)
         except OutOfTime as error:
             if not isinstance(error.__cause__, ServerFault):
                 raise
             witness = await self._taken_of(rest, witness, send)
             if witness is None and self._succeeded < began:
                 raise
-            words, retry = str(error.__cause__), self._retry_pieces
-            return await self._halve(rest, "InternalServerError", words, retry, send, witness)
+            words, client = str(error.__cause__), self._for_pieces
+            return await self._halve(rest, "InternalServerError", words, client, send, witness)
         return []
 
     async def _halve(
@@ -144,7 +126,7 @@ class DynamoDBTarget:
         items: Sequence[Item],
         code: str,
         words: str,
-        retry: Retry,
+        client: DynamoDBClient,
         send: Send,
         witness: Item | None = None,
     ) -> list[Reject]:
@@ -152,7 +134,7 @@ class DynamoDBTarget:
         if len(items) == 1:
             return [Reject(items[0], code, words)]
         half = len(items) // 2
-        return await self._write_parts([items[:half], items[half:]], retry, send, witness)
+        return await self._write_parts([items[:half], items[half:]], client, send, witness)
 
     async def _taken_of(
         self, items: Sequence[Item], witness: Item | None, send: Send
@@ -162,64 +144,41 @@ class DynamoDBTarget:
         half = len(items) // 2
         parts = [[witness]] if witness is not None else [items[:half], items[half:]]
         for part in filter(None, parts):
-            self._retry.note_repeated()
-            with suppress(Retryable, ServerRefused):
-                await send("", part, sum(map(len, part)))
+            self._client.retry.note_repeated()
+            with suppress(OutOfTime, ServerRefused):
+                await send(self._once, part, sum(map(len, part)))
                 return part[0]
         return None
 
     async def _write_parts(
         self,
         parts: Iterable[Sequence[Item]],
-        retry: Retry,
+        client: DynamoDBClient,
         send: Send,
         witness: Item | None = None,
     ) -> list[Reject]:
         rejects = []
         for part in parts:
-            rejects += await self._write(part, sum(map(len, part)), retry, send, witness)
+            rejects += await self._write(part, sum(map(len, part)), client, send, witness)
         return rejects
 
-    async def _put(self, avoid: str, items: Sequence[Item], size: int) -> Sequence[Item]:
-        """One request of puts, at any node but `avoid`."""
-        taken = await self._take(len(items), size)
-        body = wire.batch_body(self._table, items, ask_capacity=self._ask_capacity)
-        answer = await self._call(body, avoid)
-        return self._settled(wire.read_batch_answer(answer), len(items), taken)
+    def _put(
+        self, client: DynamoDBClient, items: Sequence[Item], size: int
+    ) -> Awaitable[Sequence[Item]]:
+        """One request of puts, at any node."""
+        return client.put(self._table, items, size, ask_capacity=self._ask_capacity)
 
-    async def _send(self, requests: Sequence[Item], size: int, call: Call) -> Sequence[Item]:
-        """One request of puts and deletes, once the pace allows it."""
-        taken = await self._take(len(requests), size)
-        body = wire.requests_body(self._table, requests, ask_capacity=self._ask_capacity)
-        answer = await call(body)
-        return self._settled(wire.read_requests_answer(answer), len(requests), taken)
-
-    async def _take(self, count: int, size: int) -> float:
-        """Wait for the pace; the units taken for so many items."""
-        taken = write_units(count, size)
-        await self._pace.take(taken)
-        return taken
-
-    async def _call(self, body: bytes, avoid: str = "", at: str = "") -> bytes:
-        try:
-            return await self._lane.call("BatchWriteItem", body, avoid, at)
-        except Throttled:
-            self._pace.slow_down()
-            raise
-
-    def _settled(
-        self, answer: tuple[Sequence[Item], float | None], sent: int, taken: float
-    ) -> Sequence[Item]:
-        """What of `sent` items came back. Raises `Throttled` if that is all."""
-        back, units = answer
-        self._pace.settle(taken, taken if units is None else units)
-        self._succeeded = time.monotonic()
-        if back:
-            self._pace.slow_down()
-            if len(back) == sent:
-                raise Throttled(f"none of {len(back)} items was processed")
-            self._retry.note_throttled()
-        return back
+    def _send(
+        self,
+        client: DynamoDBClient,
+        requests: Sequence[Item],
+        size: int,
+        at: Hold | None = None,
+    ) -> Awaitable[Sequence[Item]]:
+        """One request of puts and deletes, at a node that is held meanwhile, or any."""
+        return client.batch_write(
+            self._table, requests, size, ask_capacity=self._ask_capacity, at=at
+        )
 
 
 def _of_change(reject: Reject) -> Reject:

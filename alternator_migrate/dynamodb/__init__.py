@@ -9,6 +9,7 @@ __all__ = [
     "endpoints",
     "expressions",
     "http",
+    "http_client",
     "items",
     "key_routing",
     "nodes",

@@ -24,10 +24,10 @@ from botocore.loaders import Loader, create_loader
 
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.dynamodb.botocore_errors import ODD, configuring, not_refreshed, obtaining
-from alternator_migrate.dynamodb.client import CredentialSource
 from alternator_migrate.dynamodb.credentials import check_keys, no_keys
 from alternator_migrate.dynamodb.endpoints import base_url, region_at
 from alternator_migrate.dynamodb.http import Transport
+from alternator_migrate.dynamodb.http_client import CredentialSource
 from alternator_migrate.dynamodb.signing import Credentials
 
 _CONNECT_SECONDS: Final = 5

@@ -26,6 +26,7 @@ from alternator_migrate.core.ports import RejectTally, SavepointKeeper
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.work import Engine
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.engines import Local
 from alternator_migrate.follow import Applier, Follower, Rules, spool_folder
 from alternator_migrate.migration.hooks import Hooks
@@ -124,9 +125,8 @@ def _follower(
         return None
     stream = SourceStream(
         pair.source.table,
-        pair.streams,
+        DynamoDBClient(pair.streams, retry.apart()),
         pair.inspection.source.spec,
-        retry.apart(),
         idle_seconds=settings.cutover.max_lag_seconds / 2,
     )
     applier = Applier(

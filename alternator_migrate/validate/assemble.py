@@ -25,6 +25,7 @@ from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb import items
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 from alternator_migrate.validate.digests import Digests
@@ -137,10 +138,8 @@ class ValidationSides:
         own = self.source_keys if is_source else self.target_keys
         service = self._pair.source if is_source else self._pair.target
         return DynamoDBLookup(
-            service.lane,
+            DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
-            self.retry,
-            self.paces[role],
             names=dict(zip(self.target_keys, own, strict=True)),
             rename=self._rename if is_source else None,
             only=only,
@@ -153,10 +152,8 @@ class ValidationSides:
         state = self._pair.inspection.source if is_source else existing_target(self._pair)
         cap = self.paces[role].cap
         return DynamoDBSource(
-            service.lane,
+            DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
-            self.retry,
-            self.paces[role],
             item_filter=item_filter(self._settings, service) if is_source else None,
             wanted=wanted(self._settings, service) if is_source else None,
             expiry=self._expiry[role],

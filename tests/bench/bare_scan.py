@@ -12,8 +12,8 @@ import uvloop
 
 from alternator_migrate.core.model import Position
 from alternator_migrate.dynamodb import wire
-from alternator_migrate.dynamodb.client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.http_client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.signing import Credentials
 
@@ -23,13 +23,13 @@ async def credentials() -> Credentials:
     return Credentials("a", "b")
 
 
-async def scan(lane: HttpClient, segment: int, total: int) -> int:
+async def scan(http: HttpClient, segment: int, total: int) -> int:
     """The number of items in one segment."""
     request = {"TableName": "Example", "Segment": segment, "TotalSegments": total}
     position: Position | None = None
     items = 0
     while True:
-        answer = await lane.call("Scan", wire.scan_body(request, position))
+        answer = await http.call("Scan", wire.scan_body(request, position))
         page, _ = wire.read_page(answer, filtered_are_skipped=False)
         items += page.read
         if page.position is None:
@@ -41,9 +41,9 @@ async def main(url: str, segments: int) -> int:
     """The number of items in the table."""
     async with open_http_client(
         Nodes((url,)), Transport(), region="us-east-1", credentials=credentials
-    ) as lane:
+    ) as http:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(scan(lane, at, segments)) for at in range(segments)]
+            tasks = [group.create_task(scan(http, at, segments)) for at in range(segments)]
         return sum(task.result() for task in tasks)
 
 

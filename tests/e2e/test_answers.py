@@ -13,9 +13,9 @@ import pytest
 
 from alternator_migrate.core.errors import AnswerTooLarge, MigrateError, Unavailable
 from alternator_migrate.core.runtime import loop_factory
-from alternator_migrate.dynamodb.client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.http.connect import Transport
 from alternator_migrate.dynamodb.http.receiver import Receiver
+from alternator_migrate.dynamodb.http_client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
 from tests.servers.tls import self_signed
 
@@ -124,17 +124,17 @@ async def serving(
 
 
 @asynccontextmanager
-async def lane_to(url: str, **options: object) -> AsyncIterator[HttpClient]:
-    """A lane with one connection, that waits for half a second."""
+async def client_to(url: str, **options: object) -> AsyncIterator[HttpClient]:
+    """A client with one connection, that waits for half a second."""
     transport = Transport(**{"connections": 1, "read_timeout": 0.5, **options})  # type: ignore[arg-type] # of several types
-    async with open_http_client(Nodes((url,)), transport, region="r") as lane:
-        yield lane
+    async with open_http_client(Nodes((url,)), transport, region="r") as http:
+        yield http
 
 
-async def of_lane(lane: HttpClient, url: str) -> tuple[int, bytes] | None:
-    """What the lane makes of an answer; None for an error."""
+async def of_client(http: HttpClient, url: str) -> tuple[int, bytes] | None:
+    """What the client makes of an answer; None for an error."""
     try:
-        status, body, _ = await lane.get(url, "/")
+        status, body, _ = await http.get(url, "/")
     except Unavailable:
         return None
     return status, body
@@ -157,8 +157,8 @@ def test_an_answer_is_what_aiohttp_makes_of_it(
     pieces: list[bytes], factory: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     async def scene() -> None:
-        async with serving([pieces]) as (_, url), lane_to(url) as lane:
-            ours = await of_lane(lane, url)
+        async with serving([pieces]) as (_, url), client_to(url) as http:
+            ours = await of_client(http, url)
         async with serving([pieces]) as (_, url):
             assert ours == await of_aiohttp(url)
 
@@ -176,8 +176,11 @@ def test_answers_of_all_kinds_come_over_one_connection(
     async def scene() -> None:
         context = (await self_signed(tmp_path))[0] if secure else None
         answers = [SAME[name] for name in names]
-        async with serving(answers, context) as (server, url), lane_to(url, insecure=True) as lane:
-            bodies = [await of_lane(lane, url) for _ in names]
+        async with (
+            serving(answers, context) as (server, url),
+            client_to(url, insecure=True) as http,
+        ):
+            bodies = [await of_client(http, url) for _ in names]
             page = (200, PAGE)
             assert bodies == [HELLO, page, HELLO, page, HELLO, HELLO]
             assert server.connections == 1
@@ -197,8 +200,8 @@ def test_a_head_and_a_body_in_records_of_their_own(
         later = [[LENGTH + b"5\r\n\r\n", word] for word in (b"other", b"third")]
         answers = [[PLAIN], *later]
         serves = serving(answers, context, pause=0.0)
-        async with serves as (_, url), lane_to(url, insecure=True) as lane:
-            bodies = [await of_lane(lane, url) for _ in answers]
+        async with serves as (_, url), client_to(url, insecure=True) as http:
+            bodies = [await of_client(http, url) for _ in answers]
         assert bodies == [HELLO, (200, b"other"), (200, b"third")]
 
     with asyncio.Runner(loop_factory=factory) as runner:
@@ -208,9 +211,9 @@ def test_a_head_and_a_body_in_records_of_their_own(
 async def test_an_answer_that_is_always_to_come_is_given_up() -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     serves = serving([[interim, interim, b"never"]], pause=2.0)
-    async with serves as (_, url), lane_to(url) as lane:
+    async with serves as (_, url), client_to(url) as http:
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(lane.get(url, "/"), 20)
+            await asyncio.wait_for(http.get(url, "/"), 20)
 
 
 @BOTH_LOOPS
@@ -221,8 +224,8 @@ def test_an_answer_may_come_before_the_request_is_sent(
     async def scene() -> None:
         told: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, why: told.append(why))
-        async with serving([SAME[name]], pause=0.1) as (server, url), lane_to(url) as lane:
-            assert await lane.call("Scan", b" " * 8_000_000) == b"hello"
+        async with serving([SAME[name]], pause=0.1) as (server, url), client_to(url) as http:
+            assert await http.call("Scan", b" " * 8_000_000) == b"hello"
             await asyncio.wait_for(server.heard.wait(), 10)
         assert not told
 
@@ -280,60 +283,60 @@ class Unmoved(asyncio.Transport):
 async def test_what_was_not_asked_for_is_never_an_answer(more: str) -> None:
     foreign = PLAIN.replace(b"hello", b"other")
     first = [PLAIN + foreign] if more == "at once" else [PLAIN, foreign]
-    async with serving([first, [PLAIN]]) as (server, url), lane_to(url) as lane:
-        assert await of_lane(lane, url) == HELLO
+    async with serving([first, [PLAIN]]) as (server, url), client_to(url) as http:
+        assert await of_client(http, url) == HELLO
         await asyncio.wait_for(server.ended.wait(), 20)
-        assert await of_lane(lane, url) == HELLO
+        assert await of_client(http, url) == HELLO
         assert server.connections == 2
 
 
 async def test_an_answer_may_pause_for_the_time_allowed() -> None:
     pieces = [LENGTH + b"4\r\n\r\n", b"a", b"b", b"c", b"d"]
-    async with serving([pieces], pause=0.3) as (_, url), lane_to(url, read_timeout=1.0) as lane:
-        assert await of_lane(lane, url) == (200, b"abcd")
+    async with serving([pieces], pause=0.3) as (_, url), client_to(url, read_timeout=1.0) as http:
+        assert await of_client(http, url) == (200, b"abcd")
 
 
 @pytest.mark.parametrize("answer", [[], [LENGTH + b"5\r\n\r\nhel", b"lo"]])
 async def test_silence_is_given_up(answer: list[bytes]) -> None:
-    async with serving([answer], pause=2.0) as (_, url), lane_to(url) as lane:
+    async with serving([answer], pause=2.0) as (_, url), client_to(url) as http:
         with pytest.raises(Unavailable, match="nothing came for too long"):
-            await lane.get(url, "/")
+            await http.get(url, "/")
 
 
 async def test_an_answer_that_drips_is_given_up() -> None:
     drops = [LENGTH + b"500\r\n\r\n", *[b"x"] * 500]
     options = {"read_timeout": 0.1}
-    async with serving([drops], pause=0.02) as (_, url), lane_to(url, **options) as lane:
+    async with serving([drops], pause=0.02) as (_, url), client_to(url, **options) as http:
         with pytest.raises(Unavailable, match="bytes came, and not all of the answer"):
-            await lane.get(url, "/")
+            await http.get(url, "/")
 
 
 async def test_an_answer_that_ends_early_is_told_by_its_bytes() -> None:
-    async with serving([SAME["cut off"]]) as (_, url), lane_to(url) as lane:
+    async with serving([SAME["cut off"]]) as (_, url), client_to(url) as http:
         with pytest.raises(Unavailable, match="the answer was cut off: 5 of 9 bytes came"):
-            await lane.get(url, "/")
+            await http.get(url, "/")
 
 
 async def test_an_answer_that_is_too_large_is_refused_by_its_head() -> None:
-    async with serving([[LENGTH + b"67108865\r\n\r\nhello"]]) as (_, url), lane_to(url) as lane:
+    async with serving([[LENGTH + b"67108865\r\n\r\nhello"]]) as (_, url), client_to(url) as http:
         with pytest.raises(AnswerTooLarge, match="more than 64 MiB"):
-            await lane.get(url, "/")
+            await http.get(url, "/")
 
 
 async def test_a_request_given_up_leaves_nothing_to_the_next() -> None:
     slow = [LENGTH + b"5\r\n\r\nhe", b"llo"]
-    async with serving([slow, [PLAIN]], pause=0.2) as (server, url), lane_to(url) as lane:
-        asking = asyncio.create_task(lane.get(url, "/"))
+    async with serving([slow, [PLAIN]], pause=0.2) as (server, url), client_to(url) as http:
+        asking = asyncio.create_task(http.get(url, "/"))
         await asyncio.wait_for(server.asked.wait(), 20)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        assert await of_lane(lane, url) == HELLO
+        assert await of_client(http, url) == HELLO
         assert server.connections == 2
 
 
 async def test_headers_are_found_by_any_spelling() -> None:
     damaged = b"HTTP/1.1 200 OK\r\nX-AMZ-CRC32: 7\r\ncontent-LENGTH: 2\r\n\r\n{}"
-    async with serving([[damaged]]) as (_, url), lane_to(url) as lane:
+    async with serving([[damaged]]) as (_, url), client_to(url) as http:
         with pytest.raises(MigrateError, match="CRC32 differs"):
-            await lane.call("Scan", b"{}")
+            await http.call("Scan", b"{}")

@@ -247,10 +247,10 @@ async def test_streams_of_a_table_at_an_endpoint_of_the_settings(
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", streams)
     keys = CredentialsSettings(access_key="reader", secret_key="secret")
     side = SideSettings("dynamodb", "Example", None, None, keys)
-    async with open_service("source", side, 4, 10.0) as service, service.streams() as lane:
+    async with open_service("source", side, 4, 10.0) as service, service.streams() as http:
         assert not service.own, "a custom endpoint is not capped"
-        assert service.lane.nodes.contacts == (standin.url,)
-        assert lane.nodes.contacts == (streams,)
+        assert service.http.nodes.contacts == (standin.url,)
+        assert http.nodes.contacts == (streams,)
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from alternator_migrate.core.errors import Unavailable
-from alternator_migrate.dynamodb.client import open_http_client
 from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.http_client import open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
 from tests.e2e.stage import TABLE, rows
 from tests.servers import faults
@@ -163,18 +163,18 @@ async def test_a_time_of_zero_is_no_limit(
 async def test_a_connection_is_waited_for_as_long_as_allowed(proxy: FaultProxy) -> None:
     proxy.always("Scan", faults.hang())
     transport = Transport(connections=1, acquire_timeout=0.2)
-    async with open_http_client(Nodes((proxy.url,)), transport, region="r") as lane:
-        first = asyncio.create_task(lane.call("Scan", b"{}"))
+    async with open_http_client(Nodes((proxy.url,)), transport, region="r") as http:
+        first = asyncio.create_task(http.call("Scan", b"{}"))
         async with asyncio.timeout(20):
             while not proxy.requests["Scan"]:  # noqa: ASYNC110 # the proxy's doing
                 await asyncio.sleep(0.01)
         began = time.monotonic()
         with pytest.raises(Unavailable, match="no answer in time"):
-            await lane.call("ListTables", b"{}")
+            await http.call("ListTables", b"{}")
         assert 0.1 < time.monotonic() - began < stretched(2)
         first.cancel()
         await asyncio.wait({first})
-        assert await lane.call("ListTables", b"{}") == b'{"TableNames":[]}'
+        assert await http.call("ListTables", b"{}") == b'{"TableNames":[]}'
 
 
 @pytest.mark.parametrize("option", ["connectionAcquisitionTimeoutMs", "connectionTimeoutMs"])

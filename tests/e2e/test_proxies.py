@@ -9,9 +9,9 @@ import pytest
 from alternator_migrate.core.errors import MigrateError, Unavailable, UsageError
 from alternator_migrate.core.runtime import loop_factory
 from alternator_migrate.dynamodb.botocore_errors import refusing
-from alternator_migrate.dynamodb.client import open_http_client
 from alternator_migrate.dynamodb.http.connect import Transport
 from alternator_migrate.dynamodb.http.proxies import proxy_for
+from alternator_migrate.dynamodb.http_client import open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.session import Login, open_control, sign_in
 from alternator_migrate.dynamodb.table import Table
@@ -95,9 +95,9 @@ async def test_a_tunnel_is_kept_for_the_next_request(
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         async with open_http_client(
             Nodes((server.url,)), Transport(ca_bundle=bundle), region=""
-        ) as lane:
+        ) as http:
             for _ in range(5):
-                assert (await lane.get(server.url, "/localnodes"))[0] == 200
+                assert (await http.get(server.url, "/localnodes"))[0] == 200
         assert sum(proxy.asked.values()) == 1
 
 
@@ -156,9 +156,9 @@ async def test_a_proxy_that_wants_a_password(
 async def test_a_proxy_that_nobody_runs(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     monkeypatch.setenv(f"{scheme}_proxy", "http://me:secret@127.0.0.1:1")
     url = f"{scheme}://127.0.0.1:8000"
-    async with open_http_client(Nodes((url,)), Transport(), region="") as lane:
+    async with open_http_client(Nodes((url,)), Transport(), region="") as http:
         with pytest.raises(Unavailable) as told:
-            await lane.call("Scan", b"{}")
+            await http.call("Scan", b"{}")
     words = f"Scan at {url} through the proxy http://127.0.0.1:1: cannot connect: "
     assert str(told.value) == f"{words}Connection refused"
 
@@ -169,9 +169,9 @@ async def test_a_proxy_that_never_makes_the_tunnel(monkeypatch: pytest.MonkeyPat
         transport = Transport(connect_timeout=0.1, read_timeout=0.1)
         async with open_http_client(
             Nodes(("https://127.0.0.1:8000",)), transport, region=""
-        ) as lane:
+        ) as http:
             with pytest.raises(Unavailable, match="no answer in time"):
-                await lane.call("Scan", b"{}")
+                await http.call("Scan", b"{}")
 
 
 async def test_a_proxy_does_not_hide_a_certificate_of_nobody_known(
@@ -181,9 +181,9 @@ async def test_a_proxy_does_not_hide_a_certificate_of_nobody_known(
     async with Forwarder() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         account = await sign_in(Login("role", "secret"), "eu-west-1", endpoint=server.url)
-        async with open_http_client(Nodes((server.url,)), Transport(), region="") as lane:
+        async with open_http_client(Nodes((server.url,)), Transport(), region="") as http:
             with pytest.raises(MigrateError, match="does not prove who it is"):
-                await lane.call("Scan", b"{}")
+                await http.call("Scan", b"{}")
         async with open_control(account, url=server.url) as client:
             with pytest.raises(MigrateError, match="CERTIFICATE_VERIFY_FAILED"), refusing("List"):
                 await client.list_tables()
@@ -229,9 +229,9 @@ async def test_a_bundle_that_is_not_there(
 def test_words_of_a_host_that_cannot_be_reached(host: str, loop: str) -> None:
     async def told() -> str:
         url = f"http://{host}:1"
-        async with open_http_client(Nodes((url,)), Transport(), region="") as lane:
+        async with open_http_client(Nodes((url,)), Transport(), region="") as http:
             with pytest.raises(Unavailable) as error:
-                await lane.get(url, "/localnodes")
+                await http.get(url, "/localnodes")
         return str(error.value).removeprefix(f"GET at {url}: cannot connect: ")
 
     factory = loop_factory() if loop == "uvloop" else asyncio.new_event_loop

@@ -10,17 +10,17 @@ from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.stream import StreamSource
 from alternator_migrate.connectors.writer import DynamoDBTarget
 from alternator_migrate.core.model import Limits
-from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import FollowState
-from alternator_migrate.dynamodb.client import HttpClient, open_http_client
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.http_client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.table_schema import KeyElement, TableSpec
 from alternator_migrate.follow.applier import Applier
 from alternator_migrate.follow.follower import Follower, Rules
 from tests.standin import StandIn
-from tests.streams.reading import streams_lane
+from tests.streams.reading import streams_http
 
 TABLE = "Example"
 SPEC = TableSpec(
@@ -33,9 +33,8 @@ BUDGET = 30.0
 class Served:
     """A stream that is there, as `Stream` wants it."""
 
-    lane: HttpClient
+    client: DynamoDBClient
     arn: str
-    retry: Retry
 
     async def find(self) -> str | None:
         return self.arn
@@ -47,7 +46,7 @@ class Served:
         pass
 
     def open(self, arn: str) -> StreamSource:
-        return StreamSource(self.lane, arn, SPEC, self.retry)
+        return StreamSource(self.client, arn, SPEC)
 
     async def disable(self, _: str) -> bool:
         return False
@@ -71,24 +70,28 @@ async def pursuit(
     retry = Retry(BUDGET, first_wait=0.005, longest_wait=0.1)
     nodes = Nodes((target.url,), active_seconds=0.1)
     async with (
-        streams_lane(streams_url) as streams,
-        open_http_client(nodes, Transport(), region="us-east-1") as lane,
-        watched(lane),
+        streams_http(streams_url) as streams,
+        open_http_client(nodes, Transport(), region="us-east-1") as http,
+        watched(http),
     ):
         writer = DynamoDBTarget(
-            lane, TABLE, SPEC.key_names, retry, Pace(), limits=Limits(batch), ask_capacity=False
+            DynamoDBClient(http, retry),
+            TABLE,
+            SPEC.key_names,
+            limits=Limits(batch),
+            ask_capacity=False,
         )
         applier = Applier(writer, RejectsFile(folder, SPEC.key_names, 0), 32)
         spool = folder / "spool_m_1"
         rules = Rules(snapshot, spool, spool_bytes, 5.0, caught_up_for, True, whole=whole)
-        yield Follower(Served(streams, arn, retry), applier, retry, rules, state)
+        yield Follower(Served(DynamoDBClient(streams, retry), arn), applier, retry, rules, state)
 
 
 @asynccontextmanager
-async def watched(lane: HttpClient) -> AsyncIterator[None]:
+async def watched(http: HttpClient) -> AsyncIterator[None]:
     """Keep the list of nodes up to date while the block lasts."""
-    await lane.nodes.refresh(lane.ask)
-    watch = asyncio.create_task(lane.nodes.watch(lane.ask))
+    await http.nodes.refresh(http.ask)
+    watch = asyncio.create_task(http.nodes.watch(http.ask))
     try:
         yield
     finally:

@@ -9,8 +9,9 @@ import msgspec
 from alternator_migrate.connectors.stream import StreamSource
 from alternator_migrate.core.model import Change, ChangePage
 from alternator_migrate.core.retry import Retry
-from alternator_migrate.dynamodb.client import STREAMS_API, HttpClient, open_http_client
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.http.connect import Transport
+from alternator_migrate.dynamodb.http_client import STREAMS_API, HttpClient, open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.signing import Credentials
 from alternator_migrate.dynamodb.table_schema import KeyElement, TableSpec
@@ -25,12 +26,12 @@ async def credentials() -> Credentials:
 
 
 @asynccontextmanager
-async def streams_lane(url: str) -> AsyncIterator[HttpClient]:
-    """A lane to the streams API of a server."""
+async def streams_http(url: str) -> AsyncIterator[HttpClient]:
+    """A client of the streams API of a server."""
     async with open_http_client(
         Nodes((url,)), Transport(), region="us-east-1", credentials=credentials, api=STREAMS_API
-    ) as lane:
-        yield lane
+    ) as http:
+        yield http
 
 
 @asynccontextmanager
@@ -38,10 +39,9 @@ async def reading(
     url: str, arn: str, table: TableSpec = TABLE, retry: Retry | None = None
 ) -> AsyncIterator[StreamSource]:
     """The port, on the stream `arn` of a server."""
-    async with streams_lane(url) as lane:
-        yield StreamSource(
-            lane, arn, table, retry or Retry(5.0, first_wait=0.001), absent_seconds=0.3
-        )
+    async with streams_http(url) as http:
+        client = DynamoDBClient(http, retry or Retry(5.0, first_wait=0.001))
+        yield StreamSource(client, arn, table, absent_seconds=0.3)
 
 
 def all_needed() -> float | None:

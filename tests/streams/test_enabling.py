@@ -15,7 +15,7 @@ from alternator_migrate.connectors.source_stream import (
 )
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.retry import Retry
-from alternator_migrate.dynamodb.client import HttpClient
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.session import Login, open_control, sign_in
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableStream
@@ -24,17 +24,17 @@ from tests.servers.client import call, create_table
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.streams.conftest import stream_of_new_table
-from tests.streams.reading import reading, streams_lane
+from tests.streams.reading import reading, streams_http
 
 LOGIN = Login(access_key="local", secret_key="secret")
 
 
 @asynccontextmanager
-async def opened(url: str, name: str) -> AsyncIterator[tuple[Table, HttpClient]]:
-    """A table's control plane, and the lane to its streams."""
+async def opened(url: str, name: str) -> AsyncIterator[tuple[Table, DynamoDBClient]]:
+    """A table's control plane, and the client of its streams."""
     account = await sign_in(LOGIN, "us-east-1")
-    async with open_control(account, url=url) as client, streams_lane(url) as lane:
-        yield Table(client, name), lane
+    async with open_control(account, url=url) as control, streams_http(url) as http:
+        yield Table(control, name), DynamoDBClient(http, Retry(5.0))
 
 
 @pytest.fixture(params=["dynamodb-local", "alternator", "alternator-old"])
@@ -47,11 +47,11 @@ async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
         yield server.url
 
 
-async def prepare_stream(table: Table, lane: HttpClient, retry: Retry) -> tuple[str, bool]:
+async def prepare_stream(table: Table, client: DynamoDBClient) -> tuple[str, bool]:
     """Find or enable the stream, and wait for it; its ARN, and whether it was enabled here."""
     found = await find_stream(table)
     arn, enabled_here = (found.arn, False) if found else await enable_stream(table)
-    await ready_stream(table, lane, retry, arn)
+    await ready_stream(table, client, arn)
     return arn, enabled_here
 
 
@@ -63,12 +63,12 @@ async def status(url: str, name: str) -> Any:
 
 async def test_a_table_without_a_stream_gets_one(url: str, table_name: str) -> None:
     await create_table(url, table_name)
-    async with opened(url, table_name) as (table, lane):
+    async with opened(url, table_name) as (table, client):
         assert await find_stream(table) is None
-        arn, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+        arn, enabled_here = await prepare_stream(table, client)
         assert enabled_here
         assert await find_stream(table) == TableStream(arn, "NEW_IMAGE", enabled=True)
-        assert await prepare_stream(table, lane, Retry(5.0)) == (arn, False)
+        assert await prepare_stream(table, client) == (arn, False)
     async with reading(url, arn) as source:
         assert await source.shards()
 
@@ -78,29 +78,29 @@ async def test_a_stream_with_new_images_is_used_as_it_is(
     url: str, table_name: str, view: str
 ) -> None:
     arn = await stream_of_new_table(url, table_name, view)
-    async with opened(url, table_name) as (table, lane):
-        assert await prepare_stream(table, lane, Retry(5.0)) == (arn, False)
+    async with opened(url, table_name) as (table, client):
+        assert await prepare_stream(table, client) == (arn, False)
     assert (await status(url, table_name))["StreamViewType"] == view
 
 
 @pytest.mark.parametrize("view", ["KEYS_ONLY", "OLD_IMAGE"])
 async def test_a_stream_without_new_images_is_refused(url: str, table_name: str, view: str) -> None:
     await stream_of_new_table(url, table_name, view)
-    async with opened(url, table_name) as (table, lane):
+    async with opened(url, table_name) as (table, client):
         with pytest.raises(UsageError, match=f"has the view type {view}") as refusal:
-            await prepare_stream(table, lane, Retry(5.0))
+            await prepare_stream(table, client)
     assert "disable it and run again" in refusal.value.hint
     assert (await status(url, table_name))["StreamViewType"] == view
 
 
 async def test_only_the_stream_that_was_enabled_is_disabled(url: str, table_name: str) -> None:
     await create_table(url, table_name)
-    async with opened(url, table_name) as (table, lane):
-        first, _ = await prepare_stream(table, lane, Retry(5.0))
+    async with opened(url, table_name) as (table, client):
+        first, _ = await prepare_stream(table, client)
         assert await disable_stream(table, first)
         assert await find_stream(table) is None
         assert not await disable_stream(table, first)
-        second, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+        second, enabled_here = await prepare_stream(table, client)
         assert enabled_here
         assert second != first
         assert not await disable_stream(table, first)
@@ -108,16 +108,16 @@ async def test_only_the_stream_that_was_enabled_is_disabled(url: str, table_name
 
 
 async def test_an_absent_table(url: str, table_name: str) -> None:
-    async with opened(url, table_name) as (table, lane):
+    async with opened(url, table_name) as (table, client):
         with pytest.raises(UsageError, match=f"the table {table_name} does not exist"):
-            await prepare_stream(table, lane, Retry(5.0))
+            await prepare_stream(table, client)
 
 
 async def test_a_stream_that_takes_its_time_is_waited_for() -> None:
     async with StandIn(enabling_polls=2) as server:
         await create_table(server.url, "Example")
-        async with opened(server.url, "Example") as (table, lane):
-            arn, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+        async with opened(server.url, "Example") as (table, client):
+            arn, enabled_here = await prepare_stream(table, client)
         assert enabled_here
         assert server.requests["DescribeStream"] == 2
         assert (await status(server.url, "Example"))["StreamEnabled"]
@@ -134,8 +134,8 @@ async def test_what_a_stream_is_waited_for_is_told_at_each_change(
     async with StandIn(enabling_polls=3) as server, FaultProxy(server.url) as proxy:
         await create_table(server.url, "Example")
         proxy.script("UpdateTable", *[faults.in_use(busy)] * 2)
-        async with opened(proxy.url, "Example") as (table, lane):
-            await prepare_stream(table, lane, Retry(5.0))
+        async with opened(proxy.url, "Example") as (table, client):
+            await prepare_stream(table, client)
     said = [each.getMessage() for each in caplog.records if each.name.endswith("source_stream")]
     start = "the stream of table Example is waited for, 300 s at most: "
     assert said == [
@@ -149,12 +149,12 @@ async def test_a_stream_that_never_is_ready(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(enabling, "_ENABLE_SECONDS", 0.2)
     async with StandIn(enabling_polls=3) as server:
         await create_table(server.url, "Example")
-        async with opened(server.url, "Example") as (table, lane):
+        async with opened(server.url, "Example") as (table, client):
             with pytest.raises(MigrateError, match="after 0 s: its status is ENABLING") as failure:
-                await prepare_stream(table, lane, Retry(5.0))
+                await prepare_stream(table, client)
             assert "Run again" in failure.value.hint
             monkeypatch.undo()
-            _, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+            _, enabled_here = await prepare_stream(table, client)
             assert not enabled_here
 
 
@@ -170,9 +170,9 @@ async def test_a_server_that_refuses_streams(
 ) -> None:
     async with StandIn(**settings) as server:
         await create_table(server.url, "Example")
-        async with opened(server.url, "Example") as (table, lane):
+        async with opened(server.url, "Example") as (table, client):
             with pytest.raises(UsageError, match=words) as refusal:
-                await prepare_stream(table, lane, Retry(5.0))
+                await prepare_stream(table, client)
         assert remedy in refusal.value.hint
         assert refusal.value.exit_code == 2
 
@@ -180,7 +180,7 @@ async def test_a_server_that_refuses_streams(
 async def test_somebody_else_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     async with StandIn(stream_delay=0) as server:
         await create_table(server.url, "Example")
-        async with opened(server.url, "Example") as (table, lane):
+        async with opened(server.url, "Example") as (table, client):
             set_stream = table.set_stream
 
             async def late(specification: Any) -> None:
@@ -188,7 +188,7 @@ async def test_somebody_else_was_faster(monkeypatch: pytest.MonkeyPatch) -> None
                 await set_stream(specification)
 
             monkeypatch.setattr(table, "set_stream", late)
-            _, enabled_here = await prepare_stream(table, lane, Retry(5.0))
+            _, enabled_here = await prepare_stream(table, client)
         assert not enabled_here
         assert (await status(server.url, "Example"))["StreamViewType"] == "NEW_AND_OLD_IMAGES"
 
@@ -196,12 +196,12 @@ async def test_somebody_else_was_faster(monkeypatch: pytest.MonkeyPatch) -> None
 async def test_a_description_may_lag_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     async with StandIn(stream_delay=0) as server:
         await create_table(server.url, "Example")
-        async with opened(server.url, "Example") as (table, lane):
+        async with opened(server.url, "Example") as (table, client):
             stream, stale = table.stream, [None, None, None]
 
             async def late() -> TableStream | None:
                 return stale.pop() if stale else await stream()
 
             monkeypatch.setattr(table, "stream", late)
-            assert (await prepare_stream(table, lane, Retry(5.0)))[1]
+            assert (await prepare_stream(table, client))[1]
         assert server.requests["UpdateTable"] == 1

@@ -6,6 +6,7 @@ from alternator_migrate.config.settings import CredentialsSettings, EndpointSett
 from alternator_migrate.connectors.service import open_service
 from alternator_migrate.connectors.stream import StreamSource
 from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.endpoints import aws_host
 from alternator_migrate.dynamodb.session import Login, open_control, sign_in, streams_url
 from tests.standin import StandIn
@@ -57,8 +58,8 @@ async def test_dynamodb_local(dynamodb_local: str, table_name: str) -> None:
     side = SideSettings(
         "dynamodb", table_name, "eu-west-1", EndpointSettings(url=dynamodb_local), KEYS
     )
-    async with open_service("source", side, 4, 10.0) as service, service.streams() as lane:
-        assert await StreamSource(lane, arn, SPEC, Retry(5.0)).shards()
+    async with open_service("source", side, 4, 10.0) as service, service.streams() as streams:
+        assert await StreamSource(DynamoDBClient(streams, Retry(5.0)), arn, SPEC).shards()
 
 
 async def test_alternator_with_signatures() -> None:
@@ -68,9 +69,9 @@ async def test_alternator_with_signatures() -> None:
         side = SideSettings(
             "alternator", "Example", None, EndpointSettings(urls=tuple(server.urls)), KEYS
         )
-        async with open_service("source", side, 4, 10.0) as service, service.streams() as lane:
-            assert lane.nodes is service.lane.nodes
-            source = StreamSource(lane, arn, SPEC, Retry(5.0))
+        async with open_service("source", side, 4, 10.0) as service, service.streams() as streams:
+            assert streams.nodes is service.http.nodes
+            source = StreamSource(DynamoDBClient(streams, Retry(5.0)), arn, SPEC)
             assert len(await source.shards()) == 128
             await server.kill(1)
             assert len(await source.shards()) == 128

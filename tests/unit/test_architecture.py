@@ -35,7 +35,7 @@ DOORS: Final = {
     "aioboto3": ("dynamodb.session",),
     "aiobotocore": ("dynamodb.session",),
     "botocore": ("dynamodb.session", "dynamodb.botocore_errors"),
-    "aiohttp": ("dynamodb.http", "dynamodb.client"),
+    "aiohttp": ("dynamodb.http", "dynamodb.http_client"),
     "yarl": ("dynamodb.http",),
     "msgspec": ("dynamodb",),
     "yaml": ("config", "savepoints"),

@@ -43,7 +43,7 @@ def sides(table: TableState = LARGE, segments: int = 100, **caps: float) -> Pair
     findings = Inspection(table, TargetPlan(SPEC, (), ()), None, parts)
     nobody = cast("Any", None)
     concurrency = Concurrency()
-    return Pair(nobody, nobody, findings, caps.get("read"), caps.get("write"), concurrency)
+    return Pair(findings, caps.get("read"), caps.get("write"), concurrency, nobody, nobody)
 
 
 def chosen(
@@ -142,8 +142,8 @@ def test_a_slice_has_its_share_of_what_the_configuration_limits() -> None:
     assert [concurrency.readers for concurrency in shares.values()] == [3, 1, 1, 1]
 
 
-class _Lane:
-    """As much of a lane as a target asks of it before it writes."""
+class _Http:
+    """As much of an HTTP client as a target asks of it before it writes."""
 
     nodes = Nodes(("http://node",))
 
@@ -151,5 +151,5 @@ class _Lane:
 class _Service:
     """As much of a service as a target is made of."""
 
-    lane = _Lane
+    http = _Http
     options = None
