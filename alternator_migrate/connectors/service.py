@@ -1,4 +1,4 @@
-"""Joinery of one side: from its settings to an open control plane and data plane."""
+"""One side opened from its settings: its control plane and its data plane."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -44,7 +44,7 @@ _UNPACKED: Final = (
 class Service:
     """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
     this is AWS itself, by whatever host; `skew` is this clock minus the server's, seconds;
-    `streams` opens a client of the streams API; `remarks` is what a person should know of it."""
+    `streams` opens a client of the streams API; `remarks` are notes for the user."""
 
     table: Table
     http: HttpClient
@@ -56,7 +56,7 @@ class Service:
 
     @property
     def dialect(self) -> Dialect:
-        """What this kind of server takes."""
+        """The limits and abilities of this kind of server."""
         return ALTERNATOR if self.options else DYNAMODB
 
     async def watch(self) -> None:
@@ -127,8 +127,8 @@ async def _open_streams(
 async def _streams_url(
     side: SideSettings, url: str, account: Account, *, named: bool
 ) -> str | None:
-    """Where the streams of a table at `url` are, if not there: where the configuration or AWS's
-    settings say, else where AWS has them."""
+    """The URL of the streams of a table at `url`, None for the same: that of the configuration or
+    of AWS's settings, else AWS's own. Raises `UsageError` where it cannot be known."""
     given = side.endpoint.streams_url if isinstance(side.endpoint, SourceEndpoint) else None
     if given or side.type == "alternator":
         return given
@@ -164,7 +164,8 @@ async def _open_http(
 
 
 async def _first_answer(role: str, http: HttpClient) -> tuple[int, bytes, float | None]:
-    """What the first contact node that can be reached says to /localnodes."""
+    """The answer to /localnodes of the first contact node that can be reached: status, body, and
+    clock skew. Raises `UsageError` where none can be reached."""
     failures = []
     for url in http.nodes.contacts:
         try:
@@ -200,8 +201,8 @@ async def _know_nodes(role: str, side: SideSettings, http: HttpClient) -> None:
 
 
 async def _reads_packed(http: HttpClient, table: str) -> bool:
-    """Whether the server reads compressed requests, which the client finds out by one whose answer
-    matters to nobody."""
+    """Whether the server reads compressed requests: one request, whose answer does not matter,
+    tells."""
     try:
         await http.call("DescribeTable", items.to_json({"TableName": table}))
     except ServerFault:
@@ -212,7 +213,7 @@ async def _reads_packed(http: HttpClient, table: str) -> bool:
 
 
 def _unused(role: str, side: SideSettings) -> Iterator[str]:
-    """What is said of a section that is not needed for this server."""
+    """The remark on a section that has no use for this server."""
     if side.alternator:
         yield (
             f"{role}.alternator counts for connections only: no Alternator answers at the {role}"

@@ -38,7 +38,7 @@ _REGION_OF_OTHERS: Final = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What a configuration says about credentials; nothing set means the default chain."""
+    """A configuration's credentials; nothing set means AWS's default chain."""
 
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
@@ -134,7 +134,7 @@ async def open_control(
 
 
 async def streams_url(account: Account) -> str:
-    """Where AWS serves the streams of an account's region. Raises `UsageError`."""
+    """The URL at which AWS serves the streams of an account's region. Raises `UsageError`."""
     async with _client(account, "dynamodbstreams", {}) as client:
         return str(client.meta.endpoint_url)
 
@@ -191,7 +191,7 @@ _USUAL: Final[Mapping[str, Any]] = {
 
 
 def _account(login: Login, region: str | None, endpoint: str | None) -> Account:
-    """What AWS's settings say, nobody being signed in yet. Raises `UsageError`."""
+    """The account as AWS's settings have it, not yet signed in. Raises `UsageError`."""
     session = _session(login, region)
     url = None if endpoint else _named_url(session, "dynamodb", alone=False)
     streams = _named_url(session, "dynamodbstreams", alone=bool(endpoint))
@@ -214,14 +214,14 @@ def _profile(login: Login, account: Account) -> str | None:
 
 
 def _way(login: Login, account: Account) -> str:
-    """How credentials are come by, for messages."""
+    """The way in which credentials are obtained, for messages."""
     role = f"assuming the role {login.role_arn}" if login.role_arn else "signing in"
     profile = _profile(login, account)
     return f"{role} with the AWS profile {profile!r}" if profile else role
 
 
 def _origin(login: Login, account: Account, method: str) -> str:
-    """Where keys were found, for messages."""
+    """The place where keys were found, for messages."""
     if login.access_key and not login.role_arn:
         return "`credentials`"
     profile = _profile(login, account)
@@ -231,8 +231,8 @@ def _origin(login: Login, account: Account, method: str) -> str:
 
 
 def _named_url(session: Any, service: str, *, alone: bool) -> str | None:
-    """Where AWS's settings put a service, if they do: `alone`, or with all others. Raises
-    `UsageError`."""
+    """The URL that AWS's settings have for a service, if any: for it `alone`, or for all services
+    as well. Raises `UsageError`."""
     core = session._session
     if core.get_config_variable("ignore_configured_endpoint_urls"):
         return None

@@ -143,7 +143,7 @@ def _plain_key(key: Any, numeric: Sequence[str]) -> Any:
 
 
 def _contradiction(name: str, key: Any, new: Any, old: Any, key_of: Callable[[Any], Any]) -> str:
-    """What in a record does not go together; "" where nothing is known against it."""
+    """The contradiction within a record, in words; "" where there is none."""
     if name == "REMOVE" and new is not None:
         return "it is a removal and has a new image"
     for image, kind in ((new, "new"), (old, "old")):
@@ -262,7 +262,7 @@ def _answer_type(keys: Any) -> Any:
 
 
 def _generation(shard: str) -> int:
-    """When the ring was cut into shards as this one, for a shard of Alternator.
+    """The time at which Alternator cut its ring into shards such as this one; 0 for DynamoDB.
 
     Its parent is only the nearest of those that held its keys before.
     """

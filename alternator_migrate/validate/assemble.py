@@ -50,7 +50,7 @@ def existing_target(pair: Pair) -> TableState:
 
 
 def readers(pair: Pair) -> int:
-    """How many segments of each side are read at once."""
+    """The number of segments of each side that are read at once."""
     return max(1, pair.concurrency.readers // 2)
 
 
@@ -95,7 +95,7 @@ class ValidationSides:
         repairs: Collection[DifferenceKind],
         values: bool,
     ) -> LookupPass:
-        """What looks items up one by one, and repairs what is of a kind that it `mends`."""
+        """The pass that looks items up one by one, and repairs differences of the kinds given."""
         comparer = ItemComparer(
             Equality(self._settings.validation.floating_point_tolerance),
             self.target_keys,
@@ -117,7 +117,7 @@ class ValidationSides:
         )
 
     def sides(self, share: float) -> dict[Role, StageSide]:
-        """What is gone through on each side; `share` of the items are expected."""
+        """Both sides as a stage reads them; `share` of the items are expected."""
         count = self._open.inspection.source.items
         there = existing_target(self._open).items or count
         source = self._scan("source")
