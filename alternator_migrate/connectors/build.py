@@ -18,7 +18,7 @@ _DYNAMODB_BATCH: Final = 25
 
 
 def renamer_of(settings: Settings) -> Reshape | None:
-    """What renames attributes as the settings say; None where they name none."""
+    """The renaming of attributes by `renames`; None where the settings have none."""
     renames = {rename.from_: rename.to for rename in settings.renames}
     return renamer(renames) if renames else None
 

@@ -33,7 +33,7 @@ class LocalConfig:
 
 @dataclass(frozen=True, slots=True)
 class TableJob:
-    """What workers have to know of the two tables, whatever they do with them."""
+    """The part of a job that every kind has: the configuration, and the facts of both tables."""
 
     configuration: TravellingConfig
     known: PairFacts

@@ -28,8 +28,8 @@ from alternator_migrate.engines import WorkFacts
 
 @dataclass(frozen=True, slots=True)
 class PairFacts:
-    """What was found of both tables, the caps in units a second, and the connections: what one
-    process finds out, and workers are told."""
+    """Facts of both tables that the conductor finds out and workers are told: the inspection,
+    the caps in units a second (None: no cap) and the concurrency."""
 
     inspection: Inspection
     read_cap: float | None
@@ -80,20 +80,14 @@ async def open_pair(
                 raise
             raise UsageError(error.args[0], error.hint) from error
         yield Pair(
-            facts.inspection,
-            facts.read_cap,
-            facts.write_cap,
-            facts.concurrency,
-            source,
-            target,
-            streams,
+            facts.inspection, facts.read_cap, facts.write_cap, concurrency, source, target, streams
         )
 
 
 async def _facts_of(
     settings: Settings, source: Service, target: Service, segments: int | None, workers: int | None
 ) -> PairFacts:
-    """What a look at both tables tells; the source checks the filter. Raises `MigrateError`."""
+    """The facts by a look at both tables; the source checks the filter. Raises `MigrateError`."""
     check_internal("source", settings.source.table, source.dialect)
     inspection = await look(
         source.table,
@@ -112,6 +106,7 @@ async def _facts_of(
 
 
 def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) -> Inspection:
+    """The inspection without the segments that are skipped, now or by an earlier run."""
     total = found.segments[0].total if found.segments else 0
     left_out = skipped_segments(settings, state, total)
     return replace(found, segments=tuple(s for s in found.segments if s.index not in left_out))
@@ -120,8 +115,8 @@ def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) ->
 def rejects_file(
     settings: Settings, found: Inspection, path: str | None, counted: int
 ) -> RejectsFile:
-    """The file of what the target refuses: that of an earlier run, which `counted` so many, or a
-    new one."""
+    """The file of rejected items: the one at `path`, of which an earlier run `counted` so many,
+    or a new one."""
     folder, names = Path(settings.savepoints.path), found.plan.spec.key_names
     return RejectsFile(folder, names, settings.max_rejects, path, counted)
 
@@ -163,7 +158,7 @@ def _plan(settings: Settings, state: TableState, dialect: Dialect) -> TargetPlan
 
 
 def item_filter(settings: Settings, source: Service) -> Filter | None:
-    """The filter of the user's, if there is one that the source is to apply."""
+    """The user's filter where the source applies it, else None."""
     given = settings.source.filter
     if not given or not source.dialect.filters_by_value:
         return None
@@ -171,13 +166,14 @@ def item_filter(settings: Settings, source: Service) -> Filter | None:
 
 
 def wanted(settings: Settings, source: Service) -> Callable[[Item], bool] | None:
-    """The filter of the user's, if there is one that is to be applied here: on a source that
-    compares numbers by their notation it would leave out what it should not."""
+    """The user's filter where it is applied here, else None: a source that compares numbers by
+    their notation would leave out items that match."""
     return None if source.dialect.filters_by_value else matcher_of(settings)
 
 
 def matcher_of(settings: Settings) -> Callable[[Item], bool] | None:
-    """The filter of the user's, for items at hand. Raises `UsageError` for what is none."""
+    """The user's filter as a predicate of items; None without one. Raises `UsageError` for an
+    expression that cannot be applied."""
     given = settings.source.filter
     try:
         return matcher(given.expression, given.names, given.values) if given else None
@@ -213,8 +209,8 @@ def _write_cap(settings: Settings, found: Inspection, service: Service) -> float
 
 
 def work_facts(settings: Settings, pair: Pair) -> WorkFacts:
-    """What an engine is chosen by. So many slices may run at once that each has a connection and a
-    segment to read."""
+    """The facts that an engine is chosen by. No more slices may run at once than each has a
+    connection and a segment to read."""
     source, target, found = settings.source, settings.target, pair.inspection
     limits = [source.max_map_tasks]
     limits += [side.alternator.max_connections for side in (source, target) if side.alternator]

@@ -42,7 +42,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """Which items count as expired: `attribute` is a number in [after, before), epoch seconds."""
+    """The rule of expired items: `attribute` is a number in [after, before), epoch seconds."""
 
     attribute: str
     after: int
@@ -90,8 +90,8 @@ class DynamoDBSource:
     """Pages of a table, read at the run's pace.
 
     A user's filter is `item_filter` where the server applies it, and `wanted` where it is applied
-    here, which takes whole pages. With either, expired items are left out here, too, because the
-    server's counts would not tell the two apart; `only` these attributes are then not enough.
+    here, to whole pages. With either, expired items are left out here, too, because the server's
+    counts would not tell the two apart; attributes that this needs must then be among `only`.
     """
 
     def __init__(
@@ -132,9 +132,8 @@ class DynamoDBSource:
         request = {**self._request, "Segment": segment.index, "TotalSegments": segment.total}
         guard = LoopGuard(position)
         while True:
-            expected = self._expected_units
             page, consumed = await self._client.scan(
-                request, position, estimate=expected, filtered_are_skipped=self._server_skips
+                request, position, self._expected_units, filtered_are_skipped=self._server_skips
             )
             self._expected_units += 0.2 * (consumed - self._expected_units)
             position = page.position

@@ -45,7 +45,7 @@ _UNPACKED: Final = (
 class Service:
     """One open side. `options` is None for DynamoDB, set for an Alternator; `own` says that
     this is AWS itself, by whatever host; `skew` is this clock minus the server's, seconds;
-    `streams` opens a client of the streams API; `remarks` is what a person should know of it."""
+    `streams` opens a client of the streams API; `remarks` are notes for the user."""
 
     table: Table
     http: HttpClient
@@ -202,8 +202,8 @@ async def _know_nodes(role: str, side: SideSettings, http: HttpClient) -> None:
 
 
 async def _reads_packed(http: HttpClient, table: str) -> bool:
-    """Whether the server reads compressed requests, which the client finds out by one whose answer
-    matters to nobody."""
+    """Whether the server reads compressed requests: one request, whose answer does not matter,
+    tells."""
     try:
         await http.call("DescribeTable", items.to_json({"TableName": table}))
     except ServerFault:

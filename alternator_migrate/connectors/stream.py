@@ -162,8 +162,9 @@ class StreamSource:
         self, reader: "_Reader", error: TrimmedData, watermark: float | None
     ) -> ChangePage:
         """An empty page in the place of changes that are gone, where the time for which changes
-        are kept says that all were made before `fresh`; the next one begins with what is left, or
-        the shard has ended where it is gone itself. Raises the error where they may be needed."""
+        are kept says that all were made before `watermark`. The next page begins with the oldest
+        change left; a shard that is gone itself has ended. Raises `error` where changes that are
+        gone may be needed."""
         kept = self._traits.kept - self._traits.skew - _SLACK_SECONDS
         if watermark is None or time.time() - watermark > kept:
             raise error

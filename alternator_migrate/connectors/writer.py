@@ -147,6 +147,7 @@ class DynamoDBTarget:
             self._client.retry.note_repeated()
             with suppress(OutOfTime, ServerRefused):
                 await send(self._once, part, sum(map(len, part)))
+                self._succeeded = time.monotonic()
                 return part[0]
         return None
 
@@ -169,11 +170,7 @@ class DynamoDBTarget:
         return client.put(self._table, items, size, ask_capacity=self._ask_capacity)
 
     def _send(
-        self,
-        client: DynamoDBClient,
-        requests: Sequence[Item],
-        size: int,
-        at: Hold | None = None,
+        self, client: DynamoDBClient, requests: Sequence[Item], size: int, at: Hold | None = None
     ) -> Awaitable[Sequence[Item]]:
         """One request of puts and deletes, at a node that is held meanwhile, or any."""
         return client.batch_write(

@@ -44,8 +44,8 @@ class DynamoDBClient:
         self,
         request: Mapping[str, object],
         position: Position | None = None,
-        *,
         estimate: float = 1.0,
+        *,
         filtered_are_skipped: bool = False,
     ) -> tuple[Page, float]:
         """A page of a Scan from `position` on, and the read units that it consumed, of which

@@ -134,7 +134,7 @@ async def open_control(
 
 
 async def streams_url(account: Account) -> str:
-    """Where AWS serves the streams of an account's region. Raises `UsageError`."""
+    """The URL at which AWS serves the streams of an account's region. Raises `UsageError`."""
     async with _client(account, "dynamodbstreams", {}) as client:
         return str(client.meta.endpoint_url)
 
@@ -221,7 +221,7 @@ def _way(login: Login, account: Account) -> str:
 
 
 def _origin(login: Login, account: Account, method: str) -> str:
-    """Where keys were found, for messages."""
+    """The place where keys were found, for messages."""
     if login.access_key and not login.role_arn:
         return "`credentials`"
     profile = _profile(login, account)
@@ -231,8 +231,8 @@ def _origin(login: Login, account: Account, method: str) -> str:
 
 
 def _named_url(session: Any, service: str, *, alone: bool) -> str | None:
-    """Where AWS's settings put a service, if they do: `alone`, or with all others. Raises
-    `UsageError`."""
+    """The URL that AWS's settings have for a service, if any: for it `alone`, or for all services
+    as well. Raises `UsageError`."""
     core = session._session
     if core.get_config_variable("ignore_configured_endpoint_urls"):
         return None

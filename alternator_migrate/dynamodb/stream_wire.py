@@ -262,7 +262,7 @@ def _answer_type(keys: Any) -> Any:
 
 
 def _generation(shard: str) -> int:
-    """When the ring was cut into shards as this one, for a shard of Alternator.
+    """The time at which Alternator cut its ring into shards such as this one; 0 for DynamoDB.
 
     Its parent is only the nearest of those that held its keys before.
     """

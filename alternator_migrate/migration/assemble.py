@@ -36,7 +36,8 @@ from alternator_migrate.savepoints import NoKeeper
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """When following ends by itself, and whether a stream enabled here is disabled then."""
+    """The end of following: by itself when caught up, or not; with the stream disabled if it was
+    enabled here, or not."""
 
     caught_up: bool = False
     disable_stream: bool = False
@@ -46,7 +47,7 @@ FOR_EVER: Final = Until()
 
 
 def rules(settings: Settings, until: Until, *, target_is_new: bool) -> Rules:
-    """How to follow, into a table that this migration makes, or not."""
+    """The rules of following, into a table that this migration makes, or not."""
     snapshot = not settings.target.skip_initial_snapshot_transfer
     return Rules(
         snapshot=snapshot,
@@ -82,7 +83,7 @@ def build_migration(
     until: Until = FOR_EVER,
     engine: Engine | None = None,
 ) -> tuple[Migration, RejectsFile]:
-    """A migration that goes on from `standing` on an engine (None: here), without the segments
+    """A migration that goes on from `state` on an engine (None: here), without the segments
     that are skipped, and the file that will hold rejected items."""
     found = segments_to_copy(settings, pair.inspection, state)
     retry = Retry(settings.retry_budget_seconds)
@@ -120,7 +121,7 @@ def _follower(
     state: CopyState,
     until: Until,
 ) -> Follower | None:
-    """What follows the source's changes, where that is wanted."""
+    """The follower of the source's changes; None where they are not followed."""
     if pair.streams is None:
         return None
     stream = SourceStream(
