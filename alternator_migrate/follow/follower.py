@@ -36,10 +36,10 @@ _PARTS_AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of following: with a `snapshot` or without (`whole`: the target then is what was
-    read after the stream's place was known, and nothing else), keeping up to `spool_bytes` in a
-    folder `spool_...` beside the savepoints meanwhile; when the target counts as caught up
-    (seconds), and what is done then."""
+    """How to follow: with a `snapshot` or without (`whole`: the target then is what was read after
+    the stream's place was known, and nothing else), keeping up to `spool_bytes` in a folder
+    `spool_...` beside the savepoints meanwhile; when the target counts as caught up (seconds), and
+    what is done then."""
 
     snapshot: bool
     spool: Path
@@ -56,7 +56,7 @@ class _NoRoom(Exception):
 
 
 class Follower:
-    """Follows one table's changes; goes on from `state`. `retry` repeats what the applier
+    """Follows one table's changes; goes on from `standing`. `retry` repeats what the applier
     writes."""
 
     def __init__(
@@ -99,7 +99,7 @@ class Follower:
 
     @property
     def progress(self) -> FollowProgress:
-        """A snapshot of how changes are followed."""
+        """How it stands."""
         kept = self._spool.count if self._spool else 0
         kept_back = self._phase in (FollowPhase.SPOOL, FollowPhase.REPLAY)
         return FollowProgress(
@@ -152,7 +152,7 @@ class Follower:
     async def _place(
         self, known: FollowState | None, save: Callable[[], Awaitable[None]]
     ) -> FollowState:
-        """The place where following begins: the oldest changes that the stream holds now."""
+        """Where following begins: the oldest changes that the stream holds now."""
         if self.copies and not self._rules.snapshot:
             self._to(FollowPhase.LIVE)
         unknown = FollowState("", False, self._rules.snapshot, self._phase)
@@ -189,7 +189,7 @@ class Follower:
         return self._fresh_at() or (self._state.placed_at if self._state else 0.0)
 
     async def state(self) -> FollowState | None:
-        """The state for a savepoint; all of it is durable. Before `begin`: what was known then."""
+        """What a savepoint keeps; all of it is durable. Before `begin`: what was known then."""
         known, phase, kept = self._state, self._phase, self._spool
         if known is None or not self._begun:
             return known and replace(known, phase=phase)

@@ -45,7 +45,7 @@ FOR_EVER: Final = Until()
 
 
 def rules(settings: Settings, until: Until, *, target_is_new: bool) -> Rules:
-    """How to follow, into a table that this migration makes, or not."""
+    """The rules of following, into a table that this migration makes, or not."""
     snapshot = not settings.target.skip_initial_snapshot_transfer
     return Rules(
         snapshot=snapshot,
@@ -81,7 +81,7 @@ def build_migration(
     until: Until = FOR_EVER,
     engine: Engine | None = None,
 ) -> tuple[Migration, RejectsFile]:
-    """A migration that goes on from `standing` on an engine (None: here), without the segments
+    """A migration that goes on from `state` on an engine (None: here), without the segments
     that are skipped, and the file that will hold rejected items."""
     found = segments_to_copy(settings, pair.inspection, state)
     retry = Retry(settings.retry_budget_seconds)
