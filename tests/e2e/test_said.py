@@ -27,7 +27,8 @@ async def test_a_target_in_trouble_is_told_at_once_and_in_the_state(
 ) -> None:
     name, words = TROUBLE[fault]
     stage.target.faults.rate("BatchWriteItem", name, 1.0)
-    async with stage.run("--engine", engine, "--workers", "2") as cli:
+    workers = ("--workers", "2") if engine == "processes" else ()
+    async with stage.run("--engine", engine, *workers) as cli:
         line = await told(cli, lambda line: "retrying for up to" in line)
         assert re.search(rf"BatchWriteItem at {stage.target.url}: .*(?:{words})", line), line
         assert re.search(r"retrying for up to (?:300|29\d) s more", line)
