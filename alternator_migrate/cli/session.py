@@ -46,7 +46,7 @@ class Run(Protocol):
         ...
 
     def progress(self) -> Progress | None:
-        """How the run stands; None while it prepares, and does not look at `stop`."""
+        """A snapshot of the run; None while it prepares, and does not look at `stop`."""
         ...
 
     def save_now(self) -> None:
@@ -54,7 +54,7 @@ class Run(Protocol):
         ...
 
     def remarks(self) -> Iterable[str]:
-        """What a person should read when the run is over."""
+        """Lines that a person should read when the run is over."""
         ...
 
 
@@ -129,7 +129,7 @@ class Session:
         return self._run is not None and self._run.progress() is not None
 
     def _progress(self) -> Progress | None:
-        """How all stands: the figures of a copy, with what the validation after it found."""
+        """A snapshot of all runs: a copy's figures, with what the validation after it found."""
         now, before = self._run.progress() if self._run else None, self._before
         return replace(before, validated=now.validated) if before and now else now or before
 

@@ -20,7 +20,7 @@ _PHASES: Final = {
 
 
 def status_lines(folder: Path, identity: str) -> Iterator[str]:
-    """Where a migration or a validation stands, from its newest savepoint; nothing without one."""
+    """The lines of a migration or a validation, from its newest savepoint; none without one."""
     newest = Store(folder, identity).newest()
     if newest is None:
         return

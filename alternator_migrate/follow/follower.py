@@ -36,10 +36,10 @@ _PARTS_AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of following: with a `snapshot` or without (`whole`: the target then is what was
-    read after the stream's place was known, and nothing else), keeping up to `spool_bytes` in a
-    folder `spool_...` beside the savepoints meanwhile; when the target counts as caught up
-    (seconds), and what is done then."""
+    """How to follow: with a `snapshot` or without (`whole`: the target then is what was read after
+    the stream's place was known, and nothing else), keeping up to `spool_bytes` in a folder
+    `spool_...` beside the savepoints meanwhile; when the target counts as caught up (seconds), and
+    what is done then."""
 
     snapshot: bool
     spool: Path
@@ -56,7 +56,7 @@ class _NoRoom(Exception):
 
 
 class Follower:
-    """Follows one table's changes; goes on from `state`. `retry` repeats what the applier
+    """Follows one table's changes; goes on from `standing`. `retry` repeats what the applier
     writes."""
 
     def __init__(

@@ -126,7 +126,7 @@ class Migration:
         return Status.REJECTS if self.progress().rejected else Status.COMPLETED
 
     def progress(self) -> Progress:
-        """How the migration stands now."""
+        """A snapshot of the migration."""
         ledger, found, seen = self._ledger, self._inspection, self._engine.live_stats()
         follower = self._follower
         changes = follower.progress if follower else None

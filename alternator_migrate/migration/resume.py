@@ -1,4 +1,4 @@
-"""Where a migration goes on, which savepoints fit it, and whether anything is left to do."""
+"""Going on with a migration: the savepoints that fit it, and what is left to do."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ _LATER: Final = (
 
 
 def resume_of(loaded: Loaded, store: Store) -> Resume:
-    """Where a migration, or the part of it whose savepoints `store` has, goes on."""
+    """The resumption of a migration, or of the part of it whose savepoints `store` has."""
     settings = loaded.settings
 
     def check(path: Path, savepoint: Savepoint) -> None:
@@ -66,8 +66,8 @@ def is_over(settings: Settings, savepoint: Savepoint) -> bool:
 def what_lacks(
     settings: Settings, savepoint: Savepoint, found: Inspection, *, is_part: bool
 ) -> list[str]:
-    """What the configuration asks for beyond what was done and is there, for a person. To a part
-    (see `shards`) belong its segments only, to following alone nothing."""
+    """The segments and the features of the target that a completed migration lacks now, for a
+    person. To a part (see `shards`) belong its segments only, to following alone nothing."""
     wanted = left(settings, savepoint)
     missing = [f"segment {each.index}" for each in found.segments if each.index in wanted]
     if is_part or settings.target.skip_initial_snapshot_transfer or found.existing is None:
@@ -114,8 +114,8 @@ def _other_kind(settings: Settings, savepoint: Savepoint) -> str:
 
 
 def _enabled_before(settings: Settings, store: Store) -> FollowState | None:
-    """What a migration that begins anew has to know of the one before it: the stream that it
-    enabled, if it did and changes are to be followed."""
+    """The stream that the migration before one that begins anew enabled, if it did and changes are
+    to be followed."""
     newest = next(store.readable(), None)
     stream = newest[1].state.stream if newest else None
     if stream is None or not stream.enabled_here or not settings.target.stream_changes:
@@ -125,8 +125,8 @@ def _enabled_before(settings: Settings, store: Store) -> FollowState | None:
 
 
 def _state(settings: Settings, savepoint: Savepoint) -> CopyState:
-    """Where to go on. Where segments are to be copied after the copy was over, changes are kept
-    again meanwhile."""
+    """The state to go on from. Where segments are to be copied after the copy was over, changes are
+    kept again meanwhile."""
     state = savepoint.state
     stream = state.stream
     if stream is None or stream.phase != FollowPhase.LIVE or not left(settings, savepoint):

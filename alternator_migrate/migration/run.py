@@ -74,7 +74,7 @@ class TableRun:
         return self._store.latest
 
     def progress(self) -> Progress | None:
-        """How the migration stands; None while it is prepared."""
+        """A snapshot of the migration; None while it is prepared."""
         return self._migration.progress() if self._migration else None
 
     def save_now(self) -> None:
@@ -83,7 +83,7 @@ class TableRun:
             self._migration.save_now()
 
     def remarks(self) -> Iterator[str]:
-        """What a person should read when the run is over."""
+        """Lines that a person should read when the run is over."""
         yield from ()
 
     async def _migrate(
@@ -153,11 +153,11 @@ class MigrationRun(TableRun):
                 return await self._on_engine(pair, first, stop, show)
 
     def progress(self) -> Progress | None:
-        """How the migration stands, or stood when it was completed; None while it is prepared."""
+        """A snapshot of the migration, or of one completed before; None while it is prepared."""
         return self._done or super().progress()
 
     def remarks(self) -> Iterator[str]:
-        """What stays on a target that held items."""
+        """Warnings of what stays on a target that held items."""
         yield from (f"warning: {remark}" for remark in self._staying)
 
     def _is_done(self, savepoint: Savepoint, found: Inspection) -> bool:

@@ -28,7 +28,7 @@ _WRITTEN = re.compile(r"(\d{1,6}|finish)/(\d{1,6})")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Part `index` of `count`; without an index what closes the migration when all are done."""
+    """Part `index` of `count`; without an index the closing run when all are done."""
 
     index: int | None
     count: int
@@ -48,7 +48,7 @@ class Part:
 
     @property
     def suffix(self) -> str:
-        """What tells the savepoints of this part from those of others."""
+        """The end of the identity of this part's savepoints."""
         return f"-{'finish' if self.index is None else self.index}-of-{self.count}"
 
     def takes(self, segment: int) -> bool:
@@ -97,7 +97,7 @@ def check_settings(part: Part, settings: Settings) -> None:
 
 
 def part_of(pair: Pair, part: Part, migration: str) -> Pair:
-    """The sides of a part: its segments, its share of the table and of the capacity, no index
+    """The pair of a part: its segments, its share of the table and of the capacity, no index
     that is built after the data, no TTL."""
     if part.index is None:
         return replace(pair, inspection=replace(pair.inspection, segments=()))
@@ -158,7 +158,7 @@ def _spec(found: Inspection, part: Part, migration: str) -> TableSpec:
 
 
 def _mark(part: Part, found: Inspection, migration: str) -> str:
-    """What all parts of a migration, and no others, tag the target with."""
+    """The value of the tag on the target: that of all parts of a migration, and of no others."""
     total = found.segments[0].total if found.segments else 0
     return f"{migration}.{part.count}.{total}"
 

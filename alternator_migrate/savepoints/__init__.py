@@ -1,4 +1,4 @@
-"""What a run keeps on disk, and where it goes on."""
+"""Savepoints on disk, and going on from them."""
 
 from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.keeper import Keeper, NoKeeper

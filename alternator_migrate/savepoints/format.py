@@ -15,14 +15,14 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Savepoint:
-    """How a migration stood at one moment.
+    """The state of a migration or a validation at one moment.
 
     `migration` identifies what is copied where; `shape` what of the configuration decides which
     items arrive, and how. `source_id` and `target_id` are the tables' own identities ("" while
     unknown). `skipped` are the segments that the configuration leaves out and no run of this
     migration copied; None in savepoints of versions that did not tell these from the ones that are
     done. `seconds` is the time all its runs took; `written` is epoch seconds. That of a validation
-    has a `comparison`, and its `standing` says nothing.
+    has a `comparison`, and its `state` says nothing.
     """
 
     configuration: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What a savepoint says of a run's progress."""
+"""The progress of a run, from its savepoint."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from alternator_migrate.savepoints.format import Savepoint
 
 
 def compared_so_far(begun: ValidationState) -> ValidationCounts:
-    """What a validation that got so far has found; in the first stage its pages tell how many
+    """The counts of a validation that got so far; in the first stage its pages tell how many
     items were compared."""
     if begun.stage == "digests" or not begun.digests:
         items = begun.sides["source"].items if "source" in begun.sides else Counts()
@@ -18,7 +18,7 @@ def compared_so_far(begun: ValidationState) -> ValidationCounts:
 
 
 def progress_of(savepoint: Savepoint) -> Progress:
-    """How a migration stood at a savepoint."""
+    """The progress of a migration or a validation at a savepoint."""
     sides = {name: savepoint.configuration.get(name, {}) for name in ("source", "target")}
     state, comparison = savepoint.state, savepoint.comparison
     if comparison:
@@ -48,5 +48,5 @@ def progress_of(savepoint: Savepoint) -> Progress:
 
 
 def _following(stream: FollowState) -> FollowProgress:
-    """How changes were followed at a savepoint; the lag of then says nothing of now."""
+    """The progress of following at a savepoint; the lag of then says nothing of now."""
     return FollowProgress(stream.counts, stream.spool.changes if stream.spool else 0)

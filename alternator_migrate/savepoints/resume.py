@@ -1,4 +1,4 @@
-"""Where a run begins: at the start, or where an earlier run of the same work stopped."""
+"""Going on from savepoints: which one, whether it fits, and the first one of a run."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ Earlier: TypeAlias = tuple[Path, Savepoint]
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Where the runs of one piece of work go on: those whose savepoints `store` has.
+    """The resumption of one piece of work, whose savepoints `store` has.
 
     `shape` is what of the configuration decides what is done. A savepoint of another piece of work
     or shape is refused with `other_place` or `other_shape`; what else does not fit, `check_own`
@@ -74,7 +74,7 @@ class Resume:
             )
 
     def beginning(self, earlier: Earlier | None) -> Iterator[str]:
-        """Where a run begins, for a person."""
+        """Lines that say where a run begins."""
         file, folder = self.loaded.file, Path(self.loaded.settings.savepoints.path)
         if earlier:
             yield f"going on from {earlier[0]}"

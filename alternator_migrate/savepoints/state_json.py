@@ -1,4 +1,4 @@
-"""Standings and comparisons as plain values, as savepoints have them, and back."""
+"""States of copies and validations as plain values, as savepoints have them, and back."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ _ENDED: Final = "ended"
 
 
 def of_standing(state: CopyState) -> dict[str, Any]:
-    """All of a standing but its done segments."""
+    """All of a copy's state but its done segments."""
     return {
         "positions": {str(segment): json.loads(key) for segment, key in state.positions.items()},
         "items": asdict(state.items),
@@ -31,7 +31,7 @@ def of_standing(state: CopyState) -> dict[str, Any]:
 
 
 def state(values: Mapping[str, Any], done: Iterable[int]) -> CopyState:
-    """The standing that `of_standing` made `values` of. Raises `LookupError` and the like."""
+    """The state that `of_standing` made `values` of. Raises `LookupError` and the like."""
     return CopyState(
         done=frozenset(done),
         positions={int(n): items.to_json(key) for n, key in values["positions"].items()},

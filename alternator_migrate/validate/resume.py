@@ -1,4 +1,4 @@
-"""Where a validation begins: at the start, or where an earlier one stopped."""
+"""Going on with a validation, or beginning one."""
 
 import math
 import secrets
@@ -17,7 +17,7 @@ from alternator_migrate.validate.sample import DRAWN
 
 
 def resume_of(loaded: Loaded, options: ValidateOptions) -> Resume:
-    """Where a validation as `options` say goes on."""
+    """The resumption of a validation as `options` say."""
     settings = loaded.settings
 
     def check(path: Path, savepoint: Savepoint) -> None:
@@ -66,7 +66,7 @@ def first_savepoint(
 
 
 def _shape(settings: Settings, options: ValidateOptions) -> str:
-    """What of the configuration decides what is compared, and how."""
+    """The fingerprint of all that decides what is compared, and how."""
     rules = settings.validation
     return config.fingerprint(
         [config.migration_shape(settings), rules.floating_point_tolerance, options.sample]

@@ -53,7 +53,7 @@ class ValidationRun:
         return self._store.latest
 
     def progress(self) -> Progress | None:
-        """How the validation stands; None while it is prepared."""
+        """A snapshot of the validation; None while it is prepared."""
         return self._validation.progress() if self._validation else None
 
     def save_now(self) -> None:
@@ -104,7 +104,7 @@ class ValidationRun:
             return await self._validation.run(stop, show)
 
     def remarks(self) -> Iterator[str]:
-        """What was found, at most `validation.failuresToFetch` lines of it, and what that says."""
+        """The first differences (`validation.failuresToFetch`), and what a sample says."""
         if self._validation is None or self._findings is None:
             return
         validated = self._validation.validated
