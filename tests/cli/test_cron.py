@@ -178,7 +178,7 @@ async def test_as_the_first_process_without_a_controlling_terminal(
     ends: Ends, tmp_path: Path
 ) -> None:
     """Process 1, as in a container, gets no signal that it does not handle."""
-    ends.slow_down_target(0.2)
+    ends.slow_down_target(1)
     prefix = first_of_a_namespace()
     command = [sys.executable, "-m", "alternator_migrate", "run", *ends.flags(*ONE_AT_A_TIME)]
     process = await asyncio.create_subprocess_exec(

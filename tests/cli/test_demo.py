@@ -1,6 +1,8 @@
 """The demo: nothing to set up, and one clear message where its servers are not installed."""
 
+import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -41,6 +43,12 @@ async def test_a_demo_that_is_stopped_names_no_savepoint(tmp_path: Path) -> None
     """It is gone with the demo's own folder."""
     async with running(tmp_path, "demo", "--items", "20000", "--summary-json", "done.json") as cli:
         await cli.wait_for("filled with", 60)
+        async with asyncio.timeout(60):
+            while (
+                "Segments" not in cli.result.err
+            ):  # a status line is asked for until it is running
+                os.kill(cli.pid, signal.SIGUSR1)
+                await asyncio.sleep(0.05)
         cli.send_signal(signal.SIGINT)
         result = await cli.wait(20)
     assert result.code == 130, result

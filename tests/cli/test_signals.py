@@ -66,7 +66,7 @@ async def test_a_run_stops_in_good_order(
 
 
 async def test_what_is_read_is_written_when_there_is_time(ends: Ends, tmp_path: Path) -> None:
-    ends.slow_down_target(0.3)
+    ends.slow_down_target(1)
     options = ends.flags(*SUMMARY)
     async with running(tmp_path, "run", *options, env=signed()) as cli:
         await until(lambda: ends.target.requests["BatchWriteItem"] > 0)

@@ -74,7 +74,7 @@ async def test_a_run_that_completes_ends_with_0(
 async def test_a_run_that_is_stopped_ends_with_143_and_a_savepoint(
     ends: Ends, tmp_path: Path, wall: int
 ) -> None:
-    ends.slow_down_target(0.2)
+    ends.slow_down_target(1)
     process = await start(tmp_path, wall, "run", *ends.flags(*ONE_AT_A_TIME))
     await until(lambda: ends.target.requests["BatchWriteItem"] > 0)
     process.send_signal(signal.SIGTERM)
@@ -123,7 +123,7 @@ async def test_mistakes_are_json(
 async def test_a_run_that_is_stopped_ends_with_a_line_that_carries_its_savepoint(
     ends: Ends, tmp_path: Path, progress: str
 ) -> None:
-    ends.slow_down_target(0.2)
+    ends.slow_down_target(1)
     options = ends.flags(*ONE_AT_A_TIME, *JSON, "--progress", progress, "--log-level", "error")
     async with running(tmp_path, "run", *options, env=signed()) as cli:
         await until(lambda: ends.target.requests["BatchWriteItem"] > 0)
@@ -224,7 +224,7 @@ async def test_usr1_tells_how_it_stands(ends: Ends, tmp_path: Path) -> None:
 
 
 async def test_a_run_that_was_suspended_goes_on(ends: Ends, tmp_path: Path) -> None:
-    ends.slow_down_target(0.2)
+    ends.slow_down_target(1)
     async with running(tmp_path, "run", *ends.flags(*ONE_AT_A_TIME), env=signed()) as cli:
         await until(lambda: ends.target.requests["BatchWriteItem"] > 0)
         cli.send_signal(signal.SIGSTOP)  # SIGTSTP is for sessions with a shell
@@ -239,7 +239,7 @@ def state_of(pid: int) -> str:
 
 
 async def test_quit_stops_in_good_order(ends: Ends, tmp_path: Path) -> None:
-    ends.slow_down_target(0.2)
+    ends.slow_down_target(1)
     async with running(tmp_path, "run", *ends.flags(*ONE_AT_A_TIME), env=signed()) as cli:
         await until(lambda: ends.target.requests["BatchWriteItem"] > 0)
         cli.send_signal(signal.SIGQUIT)

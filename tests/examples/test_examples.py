@@ -172,8 +172,9 @@ async def test_seeder_tells_a_wrong_endpoint(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     ended = await _seed(tmp_path, "--endpoint", url, "--wait", "1")
     assert ended.code == 2
-    waiting, error = ended.err.splitlines()
+    waiting, told, error = ended.err.splitlines()
     assert waiting == f"waiting up to 1 s for {url}"
+    assert told.endswith("retrying for up to 1 s more")
     assert error.startswith("Error: nothing answers: ")
 
 
