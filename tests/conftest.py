@@ -19,7 +19,7 @@ from tests.support.names import unique_name
 def pytest_configure() -> None:
     """Have the commands under test hear signals even where these tests are started by nohup or in
     the background of a shell: they would inherit that these are ignored, and rightly stay deaf."""
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
 
