@@ -29,11 +29,13 @@ class JsonlFile:
         self.path = path
         self.size = size
         self._is_line = is_line
+        self._is_cut = size is None
 
     def append(self, lines: bytes, *, durable: bool = False) -> None:
         """Add whole lines; `durable` ones are on disk at the return. Where that fails, the file
         is as long as it was."""
         private_folder(self.path.parent)
+        self._cut()
         is_new = not self.path.exists()
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE)
         try:
@@ -47,11 +49,16 @@ class JsonlFile:
             sync_folder(self.path.parent)
 
     def sync(self) -> None:
-        """Return when all lines, and nothing else, are on disk; without any the file is gone."""
-        if self.size == 0:
-            self.path.unlink(missing_ok=True)
-        else:
-            self.append(b"", durable=True)
+        """Return when all lines so far are on disk, and nothing of an earlier run beyond them. In
+        another thread lines may be added meanwhile: this writes none."""
+        self._cut()
+        with suppress(FileNotFoundError):
+            descriptor = os.open(self.path, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            sync_folder(self.path.parent)
 
     def lines(self) -> Iterator[bytes]:
         """The lines without their ends; none where the file is absent."""
@@ -59,6 +66,19 @@ class JsonlFile:
             for line in file:
                 if line.endswith(b"\n") or self._is_line(line):
                     yield line.rstrip(b"\r\n")
+
+    def _cut(self) -> None:
+        """Take away what an earlier run added after its savepoint; the file, if that is all."""
+        if self._is_cut:
+            return
+        self._is_cut = True
+        if not self.size:
+            self.path.unlink(missing_ok=True)
+        elif self.path.exists():
+            self.size = min(self.size, self.path.stat().st_size)
+            os.truncate(self.path, self.size)
+        else:
+            self.size = 0
 
     def _kept(self, descriptor: int, lines: bytes) -> tuple[int, bytes]:
         """The number of bytes of the file to keep, and `lines` as they follow these."""

@@ -2,6 +2,8 @@
 
 import json
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,23 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, size: int | None)
     with files_of_at_most(10), pytest.raises(OSError, match=r"."):
         JsonlFile(path, size).append(b"3\n" * 10)
     assert path.read_bytes() == b"1\n2\n"
+
+
+def test_a_sync_in_another_thread_takes_no_line_away(tmp_path: Path) -> None:
+    """As a savepoint does it, while findings come in."""
+    file = JsonlFile(tmp_path / "a.jsonl", 0)
+    lines = [b"%d\n" % number for number in range(2000)]
+    over = threading.Event()
+
+    def keep_syncing() -> None:
+        while not over.is_set():
+            file.sync()
+
+    with ThreadPoolExecutor(1) as thread:
+        syncing = thread.submit(keep_syncing)
+        for line in lines:
+            file.append(line)
+        over.set()
+        syncing.result(timeout=30)
+    assert file.path.read_bytes() == b"".join(lines)
+    assert file.size == file.path.stat().st_size
