@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from alternator_migrate.core.durable import PRIVATE, private_folder, sync_folder
@@ -30,6 +31,7 @@ class JsonlFile:
         self.size = size
         self._is_line = is_line
         self._is_cut = size is None
+        self._cutting = Lock()
 
     def append(self, lines: bytes, *, durable: bool = False) -> None:
         """Add whole lines; `durable` ones are on disk at the return. Where that fails, the file
@@ -69,16 +71,17 @@ class JsonlFile:
 
     def _cut(self) -> None:
         """Take away what an earlier run added after its savepoint; the file, if that is all."""
-        if self._is_cut:
-            return
-        self._is_cut = True
-        if not self.size:
-            self.path.unlink(missing_ok=True)
-        elif self.path.exists():
-            self.size = min(self.size, self.path.stat().st_size)
-            os.truncate(self.path, self.size)
-        else:
-            self.size = 0
+        with self._cutting:
+            if self._is_cut:
+                return
+            if not self.size:
+                self.path.unlink(missing_ok=True)
+            elif self.path.exists():
+                self.size = min(self.size, self.path.stat().st_size)
+                os.truncate(self.path, self.size)
+            else:
+                self.size = 0
+            self._is_cut = True
 
     def _kept(self, descriptor: int, lines: bytes) -> tuple[int, bytes]:
         """The number of bytes of the file to keep, and `lines` as they follow these."""
