@@ -19,7 +19,9 @@ async def settled(found: Inspection, target: Service) -> Inspection:
 async def check_late(found: Inspection, target: Service) -> None:
     """Raise `UsageError` for an existing target without the indexes that are to come after the
     data, on a server that cannot add any."""
-    there = {index.name for index in found.existing.spec.indexes} if found.existing else set()
+    if found.existing is None:  # `settled` has asked the server
+        return
+    there = {index.name for index in found.existing.spec.indexes}
     missing = [index.name for index in found.plan.late if index.name not in there]
     if missing and not await _adds_indexes(target):
         raise UsageError(

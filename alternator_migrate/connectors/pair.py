@@ -72,7 +72,9 @@ async def open_pair(
             target = await stack.enter_async_context(
                 open_service("target", settings.target, concurrency.writers, patience)
             )
-            facts = known or await _facts_of(settings, source, target, segments, workers)
+            facts = known or await _facts_of(
+                settings, source, target, concurrency, segments, workers
+            )
             follows = settings.target.stream_changes and not known
             streams = await stack.enter_async_context(source.streams()) if follows else None
         except MigrateError as error:
@@ -85,7 +87,12 @@ async def open_pair(
 
 
 async def _facts_of(
-    settings: Settings, source: Service, target: Service, segments: int | None, workers: int | None
+    settings: Settings,
+    source: Service,
+    target: Service,
+    concurrency: Concurrency,
+    segments: int | None,
+    workers: int | None,
 ) -> PairFacts:
     """The facts by a look at both tables; the source checks the filter. Raises `MigrateError`."""
     check_internal("source", settings.source.table, source.dialect)
@@ -102,7 +109,7 @@ async def _facts_of(
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, source)
     write_cap = _write_cap(settings, inspection, target)
-    return PairFacts(inspection, read_cap, write_cap, _concurrency(settings))
+    return PairFacts(inspection, read_cap, write_cap, concurrency)
 
 
 def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) -> Inspection:

@@ -11,6 +11,7 @@ from alternator_migrate.connectors import (
     Expiry,
     Pair,
     item_filter,
+    renamer_of,
     target_of,
     wanted,
 )
@@ -60,8 +61,7 @@ class ValidationSides:
     def __init__(self, settings: Settings, pair: Pair, now: int) -> None:
         self._settings, self._pair, self._now = settings, pair, now
         found = pair.inspection
-        renames = {rename.from_: rename.to for rename in settings.renames}
-        self._rename = items.renamer(renames) if renames else None
+        self._rename = renamer_of(settings)
         self.source_keys = found.source.spec.key_names
         self.target_keys = found.plan.spec.key_names
         on_source, on_target = found.source.spec.ttl_attribute, found.plan.expires
