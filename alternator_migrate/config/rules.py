@@ -18,6 +18,7 @@ from alternator_migrate.config.settings import (
     SourceEndpointSettings,
     SourceSettings,
 )
+from alternator_migrate.config.tables_settings import TablesSettings
 from alternator_migrate.dynamodb.expressions import ExpressionError, TooDeepError, matcher
 
 _REDACTED: Final = "<redacted>"
@@ -45,7 +46,9 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     for name, side in (("source", source), ("target", target)):
         if side:
             yield from _of_side(name, side)
-    if source and target:
+    if settings.tables:
+        yield from _of_choice(settings.tables)
+    elif source and target:
         yield from _of_tables(source, target)
     if source:
         yield from _of_segments(settings)
@@ -172,6 +175,12 @@ def _of_tables(source: SourceSettings, target: SideSettings) -> Iterator[Contrad
         keys = ("type", "table", "region", "endpoint", "credentials")
         about = tuple(f"{side}.{key}" for side in ("source", "target") for key in keys)
         yield Contradiction("target.table", "source and target are the same table", about)
+
+
+def _of_choice(tables: TablesSettings) -> Iterator[Contradiction]:
+    if not tables.include and not tables.include_tags:
+        why = 'is missing: name the tables to move (globs do, and "*" is every table)'
+        yield Contradiction("tables.include", why, ("tables.include", "tables.includeTags"))
 
 
 def _of_folder(savepoints: SavepointsSettings) -> Iterator[Contradiction]:

@@ -31,6 +31,7 @@ from alternator_migrate.config.kinds import (
     table_name,
     text,
 )
+from alternator_migrate.config.tables_settings import TablesSettings
 from alternator_migrate.dynamodb.endpoints import aws_host
 
 DEFAULT_FOLDER: Final = "./savepoints"
@@ -306,6 +307,9 @@ class Settings:
         CutoverSettings, "when the target has caught up", optional=False
     )
     hooks: HooksSettings = section(HooksSettings, "commands to run", optional=False)
+    tables: TablesSettings | None = section(
+        TablesSettings, "many tables in one run, in place of the two keys `table`"
+    )
     max_rejects: int = key(integer(0), "items the target may refuse", default=0)
     retry_budget_seconds: float = key(
         number(1), "how long one request is repeated before the run fails", default=300.0

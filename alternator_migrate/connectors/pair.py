@@ -1,7 +1,7 @@
 """The pair of source and target, opened from settings."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +47,64 @@ class Pair(PairFacts):
     streams: HttpClient | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Both services, open, for one table or many; `streams` leads to the source's streams where
+    changes are to be followed. `many` says that the caps of `settings` are for all tables of a run
+    together, beside which each has its own."""
+
+    settings: Settings
+    concurrency: Concurrency
+    source: Service
+    target: Service
+    streams: HttpClient | None = None
+    many: bool = False
+
+    def of(self, settings: Settings) -> "Services":
+        """The same connections, for the tables of other settings."""
+        source = replace(self.source, table=self.source.table.sibling(settings.source.table))
+        target = replace(self.target, table=self.target.table.sibling(settings.target.table))
+        return replace(self, source=source, target=target)
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, many: bool = False, follows: bool = False
+) -> AsyncIterator[Services]:
+    """Connect to both sides. Raises `UsageError` where that fails."""
+    concurrency = _concurrency(settings)
+    async with AsyncExitStack() as stack:
+        with refusing_to_begin():
+            source, target = await _both(stack, settings, concurrency)
+            streams = await stack.enter_async_context(source.streams()) if follows else None
+        yield Services(settings, concurrency, source, target, streams, many)
+
+
+@contextmanager
+def refusing_to_begin() -> Iterator[None]:
+    """Whatever fails in here keeps a run from beginning: a `UsageError`."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except MigrateError as error:
+        raise UsageError(error.args[0], error.hint) from error
+
+
+async def _both(
+    stack: AsyncExitStack, settings: Settings, concurrency: Concurrency
+) -> tuple[Service, Service]:
+    """Open source and target, to be closed with the stack. Raises `MigrateError`."""
+    patience = settings.retry_budget_seconds
+    source = await stack.enter_async_context(
+        open_service("source", settings.source, concurrency.readers, patience)
+    )
+    target = await stack.enter_async_context(
+        open_service("target", settings.target, concurrency.writers, patience)
+    )
+    return source, target
+
+
 @asynccontextmanager
 async def open_pair(
     settings: Settings,
@@ -54,47 +112,49 @@ async def open_pair(
     workers: int | None = None,
     *,
     known: PairFacts | None = None,
+    services: Services | None = None,
 ) -> AsyncIterator[Pair]:
-    """Connect to both sides and, unless that is `known`, look at the tables; nothing is written.
-    `segments` is the total that an earlier run used, `workers` how many are wished for (None: one
-    a core).
+    """Connect to both sides, unless `services` are open already, and look at the tables, unless
+    they are `known`; nothing is written. `segments` is the total that an earlier run used,
+    `workers` how many are wished for (None: one a core).
 
     Raises `UsageError` for whatever keeps a migration from beginning; where the tables are known
     it has begun, and other errors of connecting are raised as they are.
     """
-    concurrency = known.concurrency if known else _concurrency(settings)
-    patience = settings.retry_budget_seconds
+    if known:
+        async with AsyncExitStack() as stack:
+            source, target = await _both(stack, settings, known.concurrency)
+            yield _pair(known, source, target, None)
+        return
     async with AsyncExitStack() as stack:
-        try:
-            source = await stack.enter_async_context(
-                open_service("source", settings.source, concurrency.readers, patience)
-            )
-            target = await stack.enter_async_context(
-                open_service("target", settings.target, concurrency.writers, patience)
-            )
-            facts = known or await _facts_of(
-                settings, source, target, concurrency, segments, workers
-            )
-            follows = settings.target.stream_changes and not known
-            streams = await stack.enter_async_context(source.streams()) if follows else None
-        except MigrateError as error:
-            if known or isinstance(error, UsageError):
-                raise
-            raise UsageError(error.args[0], error.hint) from error
-        yield Pair(
-            facts.inspection, facts.read_cap, facts.write_cap, concurrency, source, target, streams
-        )
+        if services is None:
+            follows = settings.target.stream_changes
+            opening = open_services(settings, follows=follows)
+            services = await stack.enter_async_context(opening)
+        else:
+            services = services.of(settings)
+        with refusing_to_begin():
+            facts = await _facts_of(settings, services, segments, workers)
+        yield _pair(facts, services.source, services.target, services.streams)
+
+
+def _pair(facts: PairFacts, source: Service, target: Service, streams: HttpClient | None) -> Pair:
+    return Pair(
+        facts.inspection,
+        facts.read_cap,
+        facts.write_cap,
+        facts.concurrency,
+        source,
+        target,
+        streams,
+    )
 
 
 async def _facts_of(
-    settings: Settings,
-    source: Service,
-    target: Service,
-    concurrency: Concurrency,
-    segments: int | None,
-    workers: int | None,
+    settings: Settings, services: Services, segments: int | None, workers: int | None
 ) -> PairFacts:
     """The facts by a look at both tables; the source checks the filter. Raises `MigrateError`."""
+    source, target = services.source, services.target
     check_internal("source", settings.source.table, source.dialect)
     inspection = await look(
         source.table,
@@ -107,9 +167,9 @@ async def _facts_of(
     )
     inspection = await settled(inspection, target)
     await _check_filter(settings, source)
-    read_cap = _read_cap(settings, inspection, source)
-    write_cap = _write_cap(settings, inspection, target)
-    return PairFacts(inspection, read_cap, write_cap, concurrency)
+    read_cap = _read_cap(settings, inspection, services)
+    write_cap = _write_cap(settings, inspection, services)
+    return PairFacts(inspection, read_cap, write_cap, services.concurrency)
 
 
 def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) -> Inspection:
@@ -197,22 +257,32 @@ async def _check_filter(settings: Settings, source: Service) -> None:
         await check_filter(client, settings.source.table, given)
 
 
-def _read_cap(settings: Settings, found: Inspection, service: Service) -> float | None:
-    if settings.source.read_throughput:
-        return settings.source.read_throughput
-    provisioned = found.source.spec.throughput
-    if provisioned and service.own:
-        return provisioned.read * settings.source.throughput_read_percent
-    return None
+def _read_cap(settings: Settings, found: Inspection, services: Services) -> float | None:
+    """The cap of reading one table, units a second. Among many it keeps its own share of a
+    provisioned table's units besides what all together may read."""
+    given, spec = settings.source.read_throughput, found.source.spec
+    own = None
+    if spec.throughput and services.source.own:
+        own = spec.throughput.read * settings.source.throughput_read_percent
+    return _cap(given, own, services.settings.source.read_throughput if services.many else None)
 
 
-def _write_cap(settings: Settings, found: Inspection, service: Service) -> float | None:
-    if settings.target.write_throughput:
-        return settings.target.write_throughput
+def _write_cap(settings: Settings, found: Inspection, services: Services) -> float | None:
+    """The cap of writing one table, in the way of `_read_cap`."""
+    given = settings.target.write_throughput
     spec = found.existing.spec if found.existing else found.plan.spec
-    if spec.throughput and service.own:
-        return spec.throughput.write * settings.target.throughput_write_percent
-    return None
+    own = None
+    if spec.throughput and services.target.own:
+        own = spec.throughput.write * settings.target.throughput_write_percent
+    return _cap(given, own, services.settings.target.write_throughput if services.many else None)
+
+
+def _cap(given: float | None, own: float | None, of_all: float | None) -> float | None:
+    """The cap that is given for a table, else its `own` share; never more than the cap of all."""
+    if of_all is None:
+        return given or own
+    mine = own if given == of_all else given
+    return min(mine or of_all, of_all)
 
 
 def work_facts(settings: Settings, pair: Pair) -> WorkFacts:

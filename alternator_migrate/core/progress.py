@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
+from alternator_migrate.core.state import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Progress:
     slower than it could be, or "". `expected` is the server's own, stale, item count; `speed` is
     in items a second, of what this run has copied or compared. In the phase "Validate" `examined`
     and `expected` count the items of both sides; `validated` is None where nothing was validated.
+    `status` is RUNNING until the table has come to its end, and `error` why it failed, or "".
     """
 
     source: str
@@ -74,6 +76,8 @@ class Progress:
     examined: int = 0
     validated: ValidationCounts | None = None
     changes: FollowProgress | None = None
+    status: Status = Status.RUNNING
+    error: str = ""
 
     @property
     def handled(self) -> int:

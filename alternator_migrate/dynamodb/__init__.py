@@ -2,6 +2,7 @@
 
 __all__ = [
     "absence",
+    "account",
     "client",
     "control_plane",
     "decimals",

@@ -39,7 +39,7 @@ class Rules:
     """How to follow: with a `snapshot` or without (`whole`: the target then is what was read after
     the stream's place was known, and nothing else), keeping up to `spool_bytes` in a folder
     `spool_...` beside the savepoints meanwhile; when the target counts as caught up (seconds), and
-    what is done then."""
+    what is done then. `others` is told whether it has, and tells whether all of the run have."""
 
     snapshot: bool
     spool: Path
@@ -49,6 +49,7 @@ class Rules:
     until_caught_up: bool = False
     disable_after: bool = False
     whole: bool = False
+    others: Callable[[bool], bool] = bool
 
 
 class _NoRoom(Exception):
@@ -327,7 +328,8 @@ class Follower:
             await asyncio.sleep(_LOOK_SECONDS)
             repeating = self._retry.repeating > 0
             self._caught_up = rule.reached(self._shards, time.time(), repeating=repeating)
-            if self._caught_up and told_at is None:
+            all_caught_up = self._rules.others(self._caught_up)
+            if all_caught_up and told_at is None:
                 log.info(caught_up_text(ends=self._rules.until_caught_up))
                 told_at = time.time() + _AFTER_HOOK if await caught_up() else 0.0
             elif self._caught_up and self._is_finished(told_at):

@@ -29,6 +29,7 @@ from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.engines import Local
 from alternator_migrate.follow import Applier, Follower, Rules, spool_folder
+from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.savepoints import NoKeeper
@@ -82,14 +83,16 @@ def build_migration(
     earlier_rejects: str | None = None,
     until: Until = FOR_EVER,
     engine: Engine | None = None,
+    turns: Turns | None = None,
 ) -> tuple[Migration, RejectsFile]:
     """A migration that goes on from `state` on an engine (None: here), without the segments
-    that are skipped, and the file that will hold rejected items."""
+    that are skipped, and the file that will hold rejected items; among the tables of a run it
+    takes `turns`."""
     found = segments_to_copy(settings, pair.inspection, state)
-    retry = Retry(settings.retry_budget_seconds)
-    reading, writing = Pace(pair.read_cap), Pace(pair.write_cap)
+    retry, turns = Retry(settings.retry_budget_seconds), turns or Turns()
+    reading, writing = turns.paces(pair)
     rejects = rejects_file(settings, found, earlier_rejects, state.rejected)
-    source = source_of(settings, pair, retry, reading, now=time.time())
+    source = turns.source(source_of(settings, pair, retry, reading, now=time.time()))
     target = target_of(settings, pair, retry, writing)
     migration = Migration(
         found,
@@ -104,11 +107,13 @@ def build_migration(
         concurrency=pair.concurrency,
         keeper=keeper,
         state=state,
-        beside=[service.watch for service in (pair.source, pair.target)],
+        beside=turns.beside(pair),
         interval=settings.savepoints.interval_seconds,
-        follower=_follower(settings, pair, target, rejects, retry, state, until),
+        follower=_follower(settings, pair, target, rejects, retry, state, until, turns),
         hooks=hooks(settings),
+        turns=turns,
     )
+    turns.left = lambda: found.source.size * (1 - migration.progress().fraction)
     return migration, rejects
 
 
@@ -120,6 +125,7 @@ def _follower(
     retry: Retry,
     state: CopyState,
     until: Until,
+    turns: Turns,
 ) -> Follower | None:
     """The follower of the source's changes; None where they are not followed."""
     if pair.streams is None:
@@ -134,6 +140,7 @@ def _follower(
         target, rejects, pair.concurrency.writers, renamer_of(settings), matcher_of(settings)
     )
     follow_rules = rules(settings, until, target_is_new=pair.inspection.existing is None)
+    follow_rules = replace(follow_rules, others=turns.caught_up)
     return Follower(stream, applier, retry, follow_rules, state.stream)
 
 

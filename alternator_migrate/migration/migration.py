@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Concurrency, settled
 from alternator_migrate.core.pace import Pace, reasons
 from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
@@ -22,6 +21,7 @@ from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
+from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.snapshot import Copying, Ledger
 
@@ -53,6 +53,7 @@ class Migration:
         interval: float,
         follower: Follower | None = None,
         hooks: Hooks | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._inspection = inspection
         self._table, self._engine = table, engine
@@ -61,13 +62,13 @@ class Migration:
         self._keeper = keeper
         self._supervisor = Supervisor(self._save, beside, interval)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
+        self._turns = turns or Turns()
         self._meter, self._saving = Meter(), asyncio.Lock()
         own = frozenset(segment.index for segment in inspection.segments)
         state = replace(state, done=state.done & own)
         self._ledger = Ledger(len(own), state)
-        self._copying = Copying(
-            source, target, self._ledger, rejects, concurrency, Limiter(concurrency.writers)
-        )
+        limiter = self._turns.limiter(concurrency.writers)
+        self._copying = Copying(source, target, self._ledger, rejects, concurrency, limiter)
         self._state, self._stopping = "preparing", asyncio.Event()
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -186,13 +187,15 @@ class Migration:
 
     async def _prepare(self, _: asyncio.Event) -> bool:
         plan, existing = self._inspection.plan, self._inspection.existing
-        target = await connectors.prepare_target(self._table, plan, existing)
+        async with self._turns.creating():
+            target = await connectors.prepare_target(self._table, plan, existing)
         return await self._prepared(target)
 
     async def _prepare_alone(self, stop: asyncio.Event) -> bool:
         plan, target = self._inspection.plan, self._inspection.existing
         if target is None:
-            target = await connectors.prepare_target(self._table, replace(plan, late=()), None)
+            async with self._turns.creating():
+                target = await connectors.prepare_target(self._table, replace(plan, late=()), None)
             await self._enable_ttl(stop)
         return await self._prepared(target)
 
@@ -202,12 +205,15 @@ class Migration:
         return True
 
     async def _copy(self, stop: asyncio.Event) -> bool:
-        """Copy what is left, while changes are kept."""
-        self._state = "copying"
-        left = [s for s in self._inspection.segments if not self._ledger.is_done(s.index)]
+        """Copy what is left in its turn, while changes are kept."""
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
-        async with beside:
+        self._state = "waiting for its turn"
+        async with beside, self._turns.copying(stop) as may:
+            self._state = "copying"
+            left = [s for s in self._inspection.segments if not self._ledger.is_done(s.index)]
+            if not may:
+                return False
             self._meter.begin(self._ledger.counts.handled)
             try:
                 await self._engine.run(self._copying, left, stop)
@@ -255,6 +261,8 @@ class Migration:
 
     async def _caught_up(self) -> bool:
         """Run the hook for it; whether there is one."""
+        if self._turns.commons:
+            return await self._turns.commons.tell_caught_up()
         failure = await self._hook("onCaughtUp", Status.RUNNING)
         if failure and self._follower and self._follower.ends_caught_up:
             raise MigrateError(failure, "The target has caught up: mend the hook, run again.")

@@ -28,10 +28,12 @@ from alternator_migrate.connectors import (
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.core.supervisor import Show
+from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
 from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration
+from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.resend import Resend
 from alternator_migrate.migration.resume import first_savepoint, is_over, resume_of, what_lacks
@@ -58,8 +60,13 @@ class TableRun:
 
     work: Final = "Migration"
 
-    def __init__(self, loaded: Loaded, part: Part | None = None) -> None:
+    def __init__(
+        self, loaded: Loaded, part: Part | None = None, turns: Turns | None = None
+    ) -> None:
         self._loaded, self._settings = loaded, loaded.settings
+        self._turns = turns or Turns()
+        commons = self._turns.commons
+        self._services = commons.services if commons else None
         if part:
             check_settings(part, self._settings)
         self._whole = config.migration_identity(self._settings)
@@ -113,8 +120,9 @@ class MigrationRun(TableRun):
         fresh: bool = False,
         makes_table: bool = True,
         until: Until = FOR_EVER,
+        turns: Turns | None = None,
     ) -> None:
-        super().__init__(loaded, part)
+        super().__init__(loaded, part, turns)
         self._engine_options, self._part = engine_options or EngineOptions(), part
         self._into_existing, self._fresh = into_existing, fresh
         self._makes_table, self._until = makes_table, until
@@ -128,7 +136,9 @@ class MigrationRun(TableRun):
         resume = resume_of(self._loaded, self._store)
         earlier = resume.earlier(fresh=self._fresh)
         segments = earlier[1].segments if earlier else None
-        async with open_pair(self._settings, segments, self._engine_options.workers) as whole:
+        workers = self._engine_options.workers
+        opening = open_pair(self._settings, segments, workers, services=self._services)
+        async with opening as whole:
             pair = part_of(whole, self._part, self._whole) if self._part else whole
             found = pair.inspection
             if earlier:
@@ -197,23 +207,43 @@ class MigrationRun(TableRun):
     ) -> Status:
         settings, keeper = self._settings, Keeper(self._store, first)
         now = time.time()
+        if self._turns.commons:
+            return await self._copy(pair, keeper, first, self._turns.commons.engine, stop, show)
 
         def job_of(here: bool) -> CopyJob:
             where = self._engine_options.scheduler
             return copy_job(travelling(self._loaded, where, here=here), pair, now)
 
         async with open_engine(self._engine_options, work_facts(settings, pair), job_of) as engine:
-            built = build_migration(
-                settings, pair, keeper, first.state, first.rejects, self._until, engine
-            )
-            return await self._migrate(*built, stop, show)
+            return await self._copy(pair, keeper, first, engine, stop, show)
+
+    async def _copy(
+        self,
+        pair: Pair,
+        keeper: Keeper,
+        first: Savepoint,
+        engine: Engine,
+        stop: asyncio.Event,
+        show: Show,
+    ) -> Status:
+        built = build_migration(
+            self._settings,
+            pair,
+            keeper,
+            first.state,
+            first.rejects,
+            self._until,
+            engine,
+            self._turns,
+        )
+        return await self._migrate(*built, stop, show)
 
 
 class FinishRun(TableRun):
     """Does what comes after the data of all parts."""
 
-    def __init__(self, loaded: Loaded, part: Part) -> None:
-        super().__init__(loaded, part)
+    def __init__(self, loaded: Loaded, part: Part, turns: Turns | None = None) -> None:
+        super().__init__(loaded, part, turns)
         self._part = part
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -221,7 +251,8 @@ class FinishRun(TableRun):
         is not done."""
         settings, store = self._settings, self._store
         known = check_others(self._part, self._loaded, store.folder, self._whole)
-        async with open_pair(settings, settings.source.scan_segments) as whole:
+        segments, services = settings.source.scan_segments, self._services
+        async with open_pair(settings, segments, services=services) as whole:
             found, table = whole.inspection, whole.target.table
             for path, savepoint in known:
                 savepoints.check_tables(path, savepoint, found.source, found.existing)
@@ -240,14 +271,14 @@ class FinishRun(TableRun):
 class ResendRun(TableRun):
     """Sends the mended items of a rejects file again."""
 
-    def __init__(self, loaded: Loaded, file: Path) -> None:
-        super().__init__(loaded)
+    def __init__(self, loaded: Loaded, file: Path, turns: Turns | None = None) -> None:
+        super().__init__(loaded, turns=turns)
         self._file = file
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Send them, and settle what was stored. Raises `MigrateError`."""
         settings, items = self._settings, RejectsSource(self._file)
-        async with open_pair(settings) as pair:
+        async with open_pair(settings, services=self._services) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
             resend = Resend(settings, pair, items, self._whole)
             with lock(self._store.folder, self._store.migration), resend.alone():

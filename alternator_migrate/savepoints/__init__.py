@@ -4,6 +4,7 @@ from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.keeper import Keeper, NoKeeper
 from alternator_migrate.savepoints.progress import progress_of
 from alternator_migrate.savepoints.resume import Earlier, Resume, check_tables, unfit
+from alternator_migrate.savepoints.run_file import RunFile, RunRecord, TableEntry
 from alternator_migrate.savepoints.store import Store, found, holder, lock
 
 __all__ = [
@@ -11,8 +12,11 @@ __all__ = [
     "Keeper",
     "NoKeeper",
     "Resume",
+    "RunFile",
+    "RunRecord",
     "Savepoint",
     "Store",
+    "TableEntry",
     "check_tables",
     "found",
     "holder",

@@ -1,0 +1,291 @@
+"""Many tables in one run: each in its turn, the largest first, and what became of every one."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+from alternator_migrate import config
+from alternator_migrate.config import Chosen, Loaded
+from alternator_migrate.connectors import Services, open_services
+from alternator_migrate.core.current import TABLE
+from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.state import Status
+from alternator_migrate.core.supervisor import Show
+from alternator_migrate.core.totals import standing, total
+from alternator_migrate.engines import Local
+from alternator_migrate.migration.commons import Commons, Turns
+from alternator_migrate.migration.roster import (
+    Selection,
+    named,
+    roster,
+    run_file,
+    tables_of,
+    to_do,
+)
+from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry, lock
+
+log = logging.getLogger(__name__)
+_WRITE_SECONDS: Final = 1.0
+
+
+class OneRun(Protocol):
+    """The run of one table, as the run of many sees it."""
+
+    @property
+    def savepoint(self) -> Path | None:
+        """The savepoint that was written last, or is gone on from."""
+        ...
+
+    @property
+    def rejects(self) -> str | None:
+        """The file that holds refused items; None where there are none."""
+        ...
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Do the work, to its end or until `stop` is set. Raises `MigrateError`."""
+        ...
+
+    def progress(self) -> Progress | None:
+        """A snapshot of the run; None while it prepares."""
+        ...
+
+    def save_now(self) -> None:
+        """Write a savepoint as soon as possible."""
+        ...
+
+    def remarks(self) -> Iterator[str]:
+        """Lines that a person should read when the run is over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is done with each table: `make` makes the run of one. `work` is its name; `suffix` the
+    end of the run's identity, for a part of each table. Only what `records` writes the run file.
+    Where its runs take no turns of their own, each is one turn as a `whole`."""
+
+    work: Literal["Migration", "Validation"]
+    make: Callable[[Loaded, Turns], OneRun]
+    suffix: str = ""
+    parts: int = 1
+    records: bool = True
+    whole: bool = False
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One table of the run. `size` is in bytes; `ended` what it was when it ended."""
+
+    entry: TableEntry
+    items: int = 0
+    size: int = 0
+    run: OneRun | None = None
+    ended: Progress | None = None
+    failure: MigrateError | None = None
+    savepoint: Path | None = None
+    rejects: str | None = None
+    remarks: list[str] = field(default_factory=list)
+
+    def progress(self) -> Progress:
+        """A snapshot of the table, also while it waits."""
+        now = self.ended or (self.run.progress() if self.run else None)
+        entry = self.entry
+        if now is None:
+            waits = Progress(entry.source, entry.target, "waiting", segments_total=1)
+            now = replace(waits, expected=self.items)
+        return replace(now, status=entry.status, error=entry.reason)
+
+    def end(self, status: Status, reason: str = "") -> None:
+        """The table has ended, or will not be begun: only what is told of it is kept."""
+        self.entry = replace(self.entry, status=status, reason=reason)
+        self.ended = self.progress()
+        if self.run:
+            self.savepoint, self.rejects = self.run.savepoint, self.run.rejects
+            self.remarks = [*self.run.remarks()]
+            self.run = None
+
+
+class TablesRun:
+    """One run of many tables."""
+
+    def __init__(self, loaded: Loaded, kind: Kind, selection: Selection) -> None:
+        self._loaded, self._settings = loaded, loaded.settings
+        self._tables = tables_of(self._settings)
+        self._kind, self._selection = kind, selection
+        self.work = kind.work
+        self._file: RunFile = run_file(self._settings, kind.suffix)
+        self._record: RunRecord | None = None
+        self._lanes: list[_Lane] = []
+        self._changed = asyncio.Event()
+        self.rejects: str | None = None
+
+    @property
+    def savepoint(self) -> Path | None:
+        """The run file, beside which are the folders of the tables' savepoints."""
+        return self._file.path if self._record else None
+
+    def progress(self) -> Progress | None:
+        """The total of all tables; None before the first is begun."""
+        return total(self.tables()) if self._lanes else None
+
+    def tables(self) -> list[Progress]:
+        """A snapshot of each table, in the order in which they are begun."""
+        return [lane.progress() for lane in self._lanes]
+
+    def save_now(self) -> None:
+        """Write the savepoints of all running tables as soon as possible."""
+        for lane in self._lanes:
+            if lane.run:
+                lane.run.save_now()
+
+    def remarks(self) -> Iterator[str]:
+        """Of each table what a person should read."""
+        for lane in self._lanes:
+            if lane.rejects:
+                yield f"{lane.entry.source}: rejected items are kept in {lane.rejects}"
+            for remark in lane.remarks:
+                yield f"{lane.entry.source}: {remark}"
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Do every table that is asked for. Raises `UsageError` before anything is written where
+        the choice is wrong, `MigrateError` at the end where a table has failed."""
+        settings, kind = self._settings, self._kind
+        follows = settings.target.stream_changes and kind.work == "Migration"
+        async with open_services(settings, many=True, follows=follows) as services:
+            before = self._file.read()
+            record = await roster(services, self._loaded, self._file, self._selection)
+            entries = to_do(record, self._selection)
+            with lock(self._file.path.parent, f"tables-{self._file.run}{kind.suffix}"):
+                if self._file.read() != before:
+                    raise UsageError("another run of these tables has just begun", "Run it again.")
+                lanes = await _sized(services, entries)
+                commons = Commons(services, Local(), self._tables.concurrency, kind.parts)
+                self._begin(record, lanes)
+                return await self._all(commons, stop, show)
+
+    def _begin(self, record: RunRecord, lanes: list[_Lane]) -> None:
+        """Write the list down; from now on the run is stopped by its stop event."""
+        log.info("%d tables: %s", len(lanes), named([lane.entry.source for lane in lanes]))
+        self._record, self._lanes = record, lanes
+        self._write()
+
+    async def _all(self, commons: Commons, stop: asyncio.Event, show: Show) -> Status:
+        """Do all tables beside the display and the run file."""
+        own_stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            services = commons.services
+            beside: Sequence[Coroutine[Any, Any, None]] = (
+                *(services.source.watch(), services.target.watch()),
+                *(_passed_on(stop, own_stop), self._keep_writing(), show(self._total)),
+            )
+            watching = [group.create_task(each) for each in beside]
+            async with asyncio.TaskGroup() as tables:
+                for lane in self._lanes:
+                    tables.create_task(self._one(lane, commons, own_stop))
+            for task in watching:
+                task.cancel()
+        self._write()
+        return self._ending()
+
+    def _total(self) -> Progress:
+        return total(self.tables())
+
+    async def _one(self, lane: _Lane, commons: Commons, stop: asyncio.Event) -> None:
+        """Do one table in its turn, and note how it ended."""
+        TABLE.set(lane.entry.source)
+        turns, own_stop = Turns(commons, lane.entry.source), asyncio.Event()
+        commons.expect(lane.entry.source)
+        passing = asyncio.create_task(_passed_on(stop, own_stop))
+        try:
+            if await turns.enter(stop):
+                self._note(lane, Status.RUNNING)
+                status = await self._done(lane, turns, own_stop)
+                lane.end(status)
+        except MigrateError as failure:
+            log.error("%s", failure)
+            lane.end(Status.FAILED, str(failure.args[0]))
+            lane.failure = failure
+            if self._tables.on_error == "stop":
+                stop.set()
+        finally:
+            passing.cancel()
+            turns.leave()
+            commons.over(lane.entry.source)
+            self._changed.set()
+
+    async def _done(self, lane: _Lane, turns: Turns, stop: asyncio.Event) -> Status:
+        table = Chosen(lane.entry.source, lane.entry.target)
+        lane.run = self._kind.make(config.of_table(self._loaded, table), turns)
+        if not self._kind.whole:
+            return await lane.run.run(stop, _unseen)
+        async with turns.copying(stop) as may:
+            return await lane.run.run(stop, _unseen) if may else Status.STOPPED
+
+    def _note(self, lane: _Lane, status: Status) -> None:
+        lane.entry = replace(lane.entry, status=status, reason="")
+        self._changed.set()
+
+    async def _keep_writing(self) -> None:
+        """Write the run file when a table has begun or ended, once a second at most."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await asyncio.to_thread(self._write)
+            await asyncio.sleep(_WRITE_SECONDS)
+
+    def _write(self) -> None:
+        if self._kind.records and self._record:
+            self._record = self._record.having(lane.entry for lane in self._lanes)
+            self._file.write(self._record)
+
+    def _ending(self) -> Status:
+        """How the run ended. Raises `MigrateError` where a table failed: a `UsageError` where all
+        did, before anything was written."""
+        tables = self.tables()
+        statuses = [each.status for each in tables]
+        failed = [lane for lane in self._lanes if lane.failure]
+        log.info("tables: %s", standing(tables))
+        if failed:
+            raise self._failure(failed)
+        for status in (Status.WAITING, Status.STOPPED):
+            if status in statuses:
+                return Status.STOPPED
+        for status in (Status.REJECTS, Status.DIFFERENCES):
+            if status in statuses:
+                return status
+        return Status.COMPLETED
+
+    def _failure(self, failed: Sequence[_Lane]) -> MigrateError:
+        reasons = "".join(f"\n  {each.entry.source}: {each.entry.reason}" for each in failed)
+        is_refused = len(failed) == len(self._lanes) and all(
+            isinstance(each.failure, UsageError) for each in failed
+        )
+        count = f"{len(failed)} of {len(self._lanes)} tables failed"
+        return (UsageError if is_refused else MigrateError)(
+            f"{count}:{reasons}",
+            "The same command does what is not done; --retry-failed does these only.",
+        )
+
+
+async def _sized(services: Services, entries: Sequence[TableEntry]) -> list[_Lane]:
+    """The tables with their sizes, the largest first."""
+    sizes = await services.source.table.account.sizes(entry.source for entry in entries)
+    lanes = []
+    for entry in entries:
+        items, size = sizes.get(entry.source, (0, 0))
+        lanes.append(_Lane(replace(entry, status=Status.WAITING, reason=""), items, size))
+    return sorted(lanes, key=lambda lane: (-lane.size, -lane.items, lane.entry.source))
+
+
+async def _passed_on(first: asyncio.Event, second: asyncio.Event) -> None:
+    await first.wait()
+    second.set()
+
+
+async def _unseen(_: Callable[[], Progress]) -> None:
+    """The display of a table in a run of many, which has one for all."""
+    await asyncio.Event().wait()
