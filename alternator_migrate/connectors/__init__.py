@@ -1,6 +1,6 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
-from alternator_migrate.connectors.build import renamer_of, source_of, target_of
+from alternator_migrate.connectors.build import source_of, target_of
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -11,12 +11,9 @@ from alternator_migrate.connectors.late_indexes import check_late
 from alternator_migrate.connectors.lookup import DynamoDBLookup
 from alternator_migrate.connectors.pair import (
     Pair,
-    Services,
     item_filter,
     matcher_of,
     open_pair,
-    open_services,
-    refusing_to_begin,
     rejects_file,
     segments_to_copy,
     wanted,
@@ -31,9 +28,10 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
-from alternator_migrate.connectors.samples import backlog, held
+from alternator_migrate.connectors.samples import backlog, first_items, held, of_attributes
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.services import Services, open_services, refusing_to_begin
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
     STREAMS_FEATURE,
@@ -48,6 +46,7 @@ from alternator_migrate.connectors.target_table import (
     prepare_target,
     what_stays,
 )
+from alternator_migrate.connectors.transform import shaped
 from alternator_migrate.connectors.writer import DynamoDBTarget
 
 __all__ = [
@@ -73,19 +72,21 @@ __all__ = [
     "check_ttl",
     "disable_stream",
     "find_stream",
+    "first_items",
     "held",
     "item_filter",
     "lacking",
     "matcher_of",
     "notes",
+    "of_attributes",
     "of_servers",
     "open_pair",
     "open_services",
     "prepare_target",
     "refusing_to_begin",
     "rejects_file",
-    "renamer_of",
     "segments_to_copy",
+    "shaped",
     "shown_late",
     "skipped_text",
     "source_of",

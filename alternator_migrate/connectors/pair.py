@@ -1,7 +1,7 @@
 """The pair of source and target, opened from settings."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,9 +10,16 @@ from alternator_migrate.connectors.inspect import Inspection, choose_segments, l
 from alternator_migrate.connectors.late_indexes import settled
 from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.scan import Filter, check_filter
-from alternator_migrate.connectors.service import Service, open_service
+from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.services import (
+    Services,
+    open_both,
+    open_services,
+    refusing_to_begin,
+)
 from alternator_migrate.connectors.target_table import TargetPlan, check_internal, plan_target
-from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
+from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.model import Concurrency, Item
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
@@ -40,69 +47,12 @@ class PairFacts:
 @dataclass(frozen=True, slots=True)
 class Pair(PairFacts):
     """Both services, open; `streams` leads to the source's streams where changes are to be
-    followed from here."""
+    followed from here; `shaping` is what becomes of items on their way."""
 
     source: Service
     target: Service
     streams: HttpClient | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Both services, open, for one table or many; `streams` leads to the source's streams where
-    changes are to be followed. `many` says that the caps of `settings` are for all tables of a run
-    together, beside which each has its own."""
-
-    settings: Settings
-    concurrency: Concurrency
-    source: Service
-    target: Service
-    streams: HttpClient | None = None
-    many: bool = False
-
-    def of(self, settings: Settings) -> "Services":
-        """The same connections, for the tables of other settings."""
-        source = replace(self.source, table=self.source.table.sibling(settings.source.table))
-        target = replace(self.target, table=self.target.table.sibling(settings.target.table))
-        return replace(self, source=source, target=target)
-
-
-@asynccontextmanager
-async def open_services(
-    settings: Settings, *, many: bool = False, follows: bool = False
-) -> AsyncIterator[Services]:
-    """Connect to both sides. Raises `UsageError` where that fails."""
-    concurrency = _concurrency(settings)
-    async with AsyncExitStack() as stack:
-        with refusing_to_begin():
-            source, target = await _both(stack, settings, concurrency)
-            streams = await stack.enter_async_context(source.streams()) if follows else None
-        yield Services(settings, concurrency, source, target, streams, many)
-
-
-@contextmanager
-def refusing_to_begin() -> Iterator[None]:
-    """Whatever fails in here keeps a run from beginning: a `UsageError`."""
-    try:
-        yield
-    except UsageError:
-        raise
-    except MigrateError as error:
-        raise UsageError(error.args[0], error.hint) from error
-
-
-async def _both(
-    stack: AsyncExitStack, settings: Settings, concurrency: Concurrency
-) -> tuple[Service, Service]:
-    """Open source and target, to be closed with the stack. Raises `MigrateError`."""
-    patience = settings.retry_budget_seconds
-    source = await stack.enter_async_context(
-        open_service("source", settings.source, concurrency.readers, patience)
-    )
-    target = await stack.enter_async_context(
-        open_service("target", settings.target, concurrency.writers, patience)
-    )
-    return source, target
+    shaping: Shaping | None = None
 
 
 @asynccontextmanager
@@ -123,8 +73,8 @@ async def open_pair(
     """
     if known:
         async with AsyncExitStack() as stack:
-            source, target = await _both(stack, settings, known.concurrency)
-            yield _pair(known, source, target, None)
+            source, target = await open_both(stack, settings, known.concurrency)
+            yield _pair(settings, known, source, target, None)
         return
     async with AsyncExitStack() as stack:
         if services is None:
@@ -135,10 +85,16 @@ async def open_pair(
             services = services.of(settings)
         with refusing_to_begin():
             facts = await _facts_of(settings, services, segments, workers)
-        yield _pair(facts, services.source, services.target, services.streams)
+        yield _pair(settings, facts, services.source, services.target, services.streams)
 
 
-def _pair(facts: PairFacts, source: Service, target: Service, streams: HttpClient | None) -> Pair:
+def _pair(
+    settings: Settings,
+    facts: PairFacts,
+    source: Service,
+    target: Service,
+    streams: HttpClient | None,
+) -> Pair:
     return Pair(
         facts.inspection,
         facts.read_cap,
@@ -147,6 +103,7 @@ def _pair(facts: PairFacts, source: Service, target: Service, streams: HttpClien
         source,
         target,
         streams,
+        shaping_of(settings, facts.inspection.source.spec.key_names),
     )
 
 
@@ -166,6 +123,7 @@ async def _facts_of(
         _needs(settings),
     )
     inspection = await settled(inspection, target)
+    check_attributes(settings, inspection.source.spec.key_names)
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, services)
     write_cap = _write_cap(settings, inspection, services)
@@ -186,21 +144,6 @@ def rejects_file(
     or a new one."""
     folder, names = Path(settings.savepoints.path), found.plan.spec.key_names
     return RejectsFile(folder, names, settings.max_rejects, path, counted)
-
-
-def _concurrency(settings: Settings) -> Concurrency:
-    concurrency = Concurrency()
-    if settings.source.max_map_tasks:
-        concurrency = replace(concurrency, readers=settings.source.max_map_tasks)
-    options = settings.target.alternator
-    if options and options.max_connections:
-        concurrency = replace(concurrency, writers=options.max_connections)
-    options = settings.source.alternator
-    if options and options.max_connections:
-        concurrency = replace(
-            concurrency, readers=min(concurrency.readers, options.max_connections)
-        )
-    return concurrency
 
 
 def _needs(settings: Settings) -> Needs:

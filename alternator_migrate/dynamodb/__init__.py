@@ -3,6 +3,7 @@
 __all__ = [
     "absence",
     "account",
+    "attribute_names",
     "client",
     "control_plane",
     "decimals",
