@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from alternator_migrate import config
-from alternator_migrate.cli import logs
+from alternator_migrate.cli import logs, tables
 from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.plan import plan_text
 from alternator_migrate.cli.report import check_destination, print_out
@@ -17,7 +17,14 @@ from alternator_migrate.connectors import open_pair
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.engines import EngineOptions
-from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
+from alternator_migrate.migration import (
+    FinishRun,
+    MigrationRun,
+    Part,
+    ResendRun,
+    Selection,
+    Until,
+)
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 log = logging.getLogger(__name__)
@@ -33,6 +40,10 @@ def run(
     shard: Part | None = None,
     validate: bool = False,
     makes_table: bool = True,
+    only: tuple[str, ...] = (),
+    skip: tuple[str, ...] = (),
+    retry_failed: bool = False,
+    add: bool = False,
     until_caught_up: bool,
     disable_stream_after: bool,
     progress: Mode,
@@ -40,12 +51,19 @@ def run(
     log_format: logs.Format,
     log_level: str,
 ) -> int:
-    """Copy the table, follow its changes, compare the two then if that is asked for. Returns 0, 3
-    (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
+    """Copy the table or tables, follow their changes, compare both sides then if that is asked for.
+    Returns 0, 3 (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
+    selection = Selection(only, skip, retry_failed, add, fresh)
+    tables.check_selection(loaded, selection)
+    until = Until(until_caught_up, disable_stream_after)
     first: Run
-    if rejects:
+    if loaded.settings.tables:
+        first = _of_tables(
+            loaded, selection, rejects, shard, into_existing, makes_table, until, engine_options
+        )
+    elif rejects:
         first = ResendRun(loaded, rejects)
     elif shard and shard.index is None:
         first = FinishRun(loaded, shard)
@@ -57,13 +75,47 @@ def run(
             into_existing=into_existing,
             fresh=fresh,
             makes_table=makes_table,
-            until=Until(until_caught_up, disable_stream_after),
+            until=until,
         )
     runs: list[Run] = [first]
     if validate:
-        options = ValidateOptions()
-        runs.append(ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options))
+        runs.append(_validation(loaded, selection, ValidateOptions(), engine_options))
     return Session(console, progress).to_the_end(runs, summary_json)
+
+
+def _of_tables(
+    loaded: Loaded,
+    selection: Selection,
+    rejects: Path | None,
+    shard: Part | None,
+    into_existing: bool,
+    makes_table: bool,
+    until: Until,
+    engine_options: EngineOptions,
+) -> Run:
+    if rejects:
+        return tables.resending(loaded, selection, rejects)
+    return tables.copying(
+        loaded,
+        selection,
+        shard,
+        into_existing=into_existing,
+        makes_table=makes_table,
+        until=until,
+        engine_options=engine_options,
+    )
+
+
+def _validation(
+    loaded: Loaded,
+    selection: Selection,
+    options: ValidateOptions,
+    engine_options: EngineOptions,
+) -> Run:
+    if loaded.settings.tables:
+        return tables.validating(loaded, selection, options, engine_options)
+    fresh = selection.fresh
+    return ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options)
 
 
 def _check_following(settings: Settings, *, validate: bool, until_caught_up: bool) -> None:
@@ -92,6 +144,8 @@ def validate(
     delete_extra: bool,
     show_values: bool,
     fresh: bool,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
     engine_options: EngineOptions,
     progress: Mode,
     summary_json: str | None,
@@ -102,7 +156,9 @@ def validate(
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
-    run = ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options)
+    selection = Selection(only, skip, fresh=fresh)
+    tables.check_selection(loaded, selection)
+    run = _validation(loaded, selection, options, engine_options)
     return Session(console, progress).to_the_end([run], summary_json)
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from alternator_migrate.cli import json_log
+from alternator_migrate.cli.table_logs import OfTables
 from alternator_migrate.core.progress import Progress
 
 Format = Literal["text", "json"]
@@ -37,6 +38,7 @@ def configure(console: Console, style: Format, level: str) -> None:
     else:
         handler = logging.StreamHandler(console.file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler.addFilter(OfTables())
     logging.raiseExceptions = False
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("alternator_migrate").setLevel(level.upper())

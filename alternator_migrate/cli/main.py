@@ -92,6 +92,7 @@ def cli() -> None:
     is_flag=True,
     help="compare both sides when all is copied, and with streamChanges when caught up",
 )
+@common.many
 @common.engine
 @common.shard
 @common.progress
@@ -114,6 +115,7 @@ def run(config: Path | None, **options: Any) -> None:
       alternator-migrate run config.yaml --shard 0/4
       alternator-migrate run --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
+      alternator-migrate run tables.yaml --retry-failed
     """
     common.check(options)
     settings = common.settings_of(config, options)
@@ -142,6 +144,7 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option("--yes", is_flag=True, help="do not ask before --delete-extra")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@common.only
 @common.engine
 @common.progress
 @common.logs
@@ -160,17 +163,18 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
     common.check({**options, "yes": yes})
     loaded = common.settings_of(config, options)
     if options["delete_extra"] and not yes:
-        _ask_to_delete(loaded.settings.target.table)
+        _ask_to_delete(loaded.settings)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
     sys.exit(commands.validate(loaded, engine_options=common.engine_options_of(options), **options))
 
 
-def _ask_to_delete(table: str) -> None:
+def _ask_to_delete(settings: Any) -> None:
     """Go on only if a person at a terminal agrees."""
     if not sys.stdin.isatty():
         raise click.UsageError("--delete-extra needs --yes where nobody can be asked")
-    question = f"Delete every item of the target table {table} that the source does not have?"
+    whose = "all target tables" if settings.tables else f"the target table {settings.target.table}"
+    question = f"Delete every item of {whose} that the source does not have?"
     if not click.confirm(question, err=True):
         raise UsageError("nothing was compared, and nothing was deleted")
 
@@ -178,6 +182,7 @@ def _ask_to_delete(table: str) -> None:
 @cli.command()
 @common.configuration
 @common.following
+@common.many
 @common.progress
 @common.logs
 def follow(config: Path | None, **options: Any) -> None:
@@ -228,6 +233,7 @@ def plan(config: Path | None, **options: Any) -> None:
 @cli.command(short_help="Where a migration stands.")
 @common.configuration
 @common.shard
+@common.only
 def status(config: Path | None, **options: Any) -> None:
     """Where a migration stands, read from its savepoints; works beside a running one.
 

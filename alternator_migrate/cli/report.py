@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -76,6 +76,7 @@ class Ending:
     error: str | None = None
     savepoint: str | None = None
     rejects: str | None = None
+    tables: Sequence[Progress] = ()
 
 
 def status_line(progress: Progress, rates: Rates) -> str:
@@ -220,10 +221,18 @@ def summary(ending: Ending) -> dict[str, Any]:
         "error": ending.error,
         "started": began,
         "seconds": round(ending.seconds, 3),
-        "tables": [_table_summary(ending.progress)] if ending.progress else [],
+        "tables": [*_table_summaries(ending)],
         "savepoint": ending.savepoint,
         "rejects": ending.rejects,
     }
+
+
+def _table_summaries(ending: Ending) -> Iterator[Mapping[str, Any]]:
+    """The counts of each table; among many with its state, and why it is in that."""
+    for table in ending.tables:
+        yield {**_table_summary(table), "state": table.status, "reason": table.error or None}
+    if ending.progress and not ending.tables:
+        yield _table_summary(ending.progress)
 
 
 def size_text(size: float) -> str:

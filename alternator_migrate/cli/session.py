@@ -49,6 +49,10 @@ class Run(Protocol):
         """A snapshot of the run; None while it prepares, and does not look at `stop`."""
         ...
 
+    def tables(self) -> Sequence[Progress]:
+        """A snapshot of each table, where the run has many of them."""
+        ...
+
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
         ...
@@ -70,6 +74,7 @@ class Session:
         self._signals = Signals(self._show_cursor)
         self._run: Run | None = None
         self._before: Progress | None = None
+        self._tables_before: Sequence[Progress] = ()
 
     def to_the_end(self, runs: Sequence[Run], summary_json: str | None) -> int:
         """Do `runs` while each comes to its end, tell how that ended, write the summary.
@@ -93,6 +98,7 @@ class Session:
             error=str(failure) if failure else None,
             savepoint=_newest(runs) if self._lasting else None,
             rejects=runs[0].rejects,
+            tables=self._tables(),
         )
         closing.tell(ending, runs[-1].remarks(), self._console, self._display.mode)
         failure = _summarized(summary_json, ending, failure)
@@ -112,7 +118,7 @@ class Session:
                 if ended == Status.STOPPED:
                     return ended
                 status = status if ended == Status.COMPLETED else ended
-                self._before = self._progress()
+                self._before, self._tables_before = self._progress(), self._tables()
         except asyncio.CancelledError:
             if not self._signals.received:
                 raise
@@ -132,6 +138,19 @@ class Session:
         """A snapshot of all runs: a copy's figures, with what the validation after it found."""
         now, before = self._run.progress() if self._run else None, self._before
         return replace(before, validated=now.validated) if before and now else now or before
+
+    def _tables(self) -> Sequence[Progress]:
+        """A snapshot of each table of all runs, in the way of `_progress`."""
+        now = self._run.tables() if self._run else ()
+        if not self._tables_before:
+            return now
+        validated = {each.source: each for each in now}
+        return [
+            replace(before, validated=validated[before.source].validated)
+            if before.source in validated
+            else before
+            for before in self._tables_before
+        ]
 
     def _save(self) -> None:
         if self._run:

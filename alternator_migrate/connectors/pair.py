@@ -21,8 +21,10 @@ from alternator_migrate.connectors.target_table import TargetPlan, check_interna
 from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.model import Concurrency, Item
+from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
+from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.dialect import Dialect
@@ -53,6 +55,15 @@ class Pair(PairFacts):
     target: Service
     streams: HttpClient | None = None
     shaping: Shaping | None = None
+    shared: SharedCaps | None = None
+
+    def paces(self, left: Callable[[], float]) -> tuple[Pace, Pace]:
+        """The paces of reading the source and of writing; where tables share caps, they do so by
+        what is `left` to do in each (bytes)."""
+        if self.shared is None:
+            return Pace(self.read_cap), Pace(self.write_cap)
+        shared = self.shared
+        return shared.reading.pace(self.read_cap, left), shared.writing.pace(self.write_cap, left)
 
 
 @asynccontextmanager
@@ -85,7 +96,8 @@ async def open_pair(
             services = services.of(settings)
         with refusing_to_begin():
             facts = await _facts_of(settings, services, segments, workers)
-        yield _pair(settings, facts, services.source, services.target, services.streams)
+        pair = _pair(settings, facts, services.source, services.target, services.streams)
+        yield replace(pair, shared=services.shared)
 
 
 def _pair(
@@ -207,7 +219,7 @@ def _read_cap(settings: Settings, found: Inspection, services: Services) -> floa
     own = None
     if spec.throughput and services.source.own:
         own = spec.throughput.read * settings.source.throughput_read_percent
-    return _cap(given, own, services.settings.source.read_throughput if services.many else None)
+    return _cap(given, own, services.settings.source.read_throughput if services.shared else None)
 
 
 def _write_cap(settings: Settings, found: Inspection, services: Services) -> float | None:
@@ -217,7 +229,7 @@ def _write_cap(settings: Settings, found: Inspection, services: Services) -> flo
     own = None
     if spec.throughput and services.target.own:
         own = spec.throughput.write * settings.target.throughput_write_percent
-    return _cap(given, own, services.settings.target.write_throughput if services.many else None)
+    return _cap(given, own, services.settings.target.write_throughput if services.shared else None)
 
 
 def _cap(given: float | None, own: float | None, of_all: float | None) -> float | None:

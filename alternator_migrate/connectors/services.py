@@ -8,21 +8,22 @@ from alternator_migrate.config import Settings
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Concurrency
+from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.dynamodb.http_client import HttpClient
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """Both services, open, for one table or many; `streams` leads to the source's streams where
-    changes are to be followed. `many` says that the caps of `settings` are for all tables of a run
-    together, beside which each has its own."""
+    changes are to be followed. Where tables have `shared` caps, those of `settings` are for all of
+    them together, beside which each has its own."""
 
     settings: Settings
     concurrency: Concurrency
     source: Service
     target: Service
     streams: HttpClient | None = None
-    many: bool = False
+    shared: SharedCaps | None = None
 
     def of(self, settings: Settings) -> "Services":
         """The same connections, for the tables of other settings."""
@@ -33,7 +34,7 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, *, many: bool = False, follows: bool = False
+    settings: Settings, *, shared: SharedCaps | None = None, follows: bool = False
 ) -> AsyncIterator[Services]:
     """Connect to both sides. Raises `UsageError` where that fails."""
     concurrency = concurrency_of(settings)
@@ -41,7 +42,7 @@ async def open_services(
         with refusing_to_begin():
             source, target = await open_both(stack, settings, concurrency)
             streams = await stack.enter_async_context(source.streams()) if follows else None
-        yield Services(settings, concurrency, source, target, streams, many)
+        yield Services(settings, concurrency, source, target, streams, shared)
 
 
 @contextmanager

@@ -57,6 +57,13 @@ class SharedPace:
         self._is_busy = False
 
 
+class SharedCaps:
+    """The caps of a run of many tables, in units a second, None for no limit."""
+
+    def __init__(self, read: float | None, write: float | None) -> None:
+        self.reading, self.writing = SharedPace(read), SharedPace(write)
+
+
 class TablePace(Pace):
     """The pace of one table among those that share one."""
 

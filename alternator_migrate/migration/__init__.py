@@ -5,12 +5,13 @@ from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.roster import Selection, choose, run_file
 from alternator_migrate.migration.run import FinishRun, MigrationRun, ResendRun
 from alternator_migrate.migration.shards import Part
-from alternator_migrate.migration.tables import Kind, TablesRun
+from alternator_migrate.migration.tables import Kind, OneRun, TablesRun
 
 __all__ = [
     "FinishRun",
     "Kind",
     "MigrationRun",
+    "OneRun",
     "Part",
     "ResendRun",
     "Selection",

@@ -89,7 +89,8 @@ def build_migration(
     takes `turns`."""
     found = segments_to_copy(settings, pair.inspection, state)
     retry, turns = Retry(settings.retry_budget_seconds), turns or Turns()
-    reading, writing = turns.paces(pair)
+    size = found.source.size
+    reading, writing = pair.paces(lambda: size * (1 - migration.progress().fraction))
     rejects = rejects_file(settings, found, earlier_rejects, state.rejected)
     source = turns.source(source_of(settings, pair, retry, reading, now=time.time()))
     target = target_of(settings, pair, retry, writing)
@@ -112,7 +113,6 @@ def build_migration(
         hooks=hooks(settings),
         turns=turns,
     )
-    turns.left = lambda: found.source.size * (1 - migration.progress().fraction)
     return migration, rejects
 
 
@@ -162,7 +162,8 @@ def build_resend(
     plan = replace(found.plan, spec=replace(found.plan.spec, tags={}, ttl_attribute=None), late=())
     state = replace(found.source, items=items.count)
     resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))
-    retry, writing = Retry(settings.retry_budget_seconds), Pace(pair.write_cap)
+    retry = Retry(settings.retry_budget_seconds)
+    _, writing = pair.paces(lambda: state.size)
     return Migration(
         resent,
         items,

@@ -8,9 +8,7 @@ from typing import Any, Final
 from alternator_migrate.connectors import Pair, Services
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Page, Position, Segment
-from alternator_migrate.core.pace import Pace, part_of
 from alternator_migrate.core.ports import Source
-from alternator_migrate.core.shares import SharedPace
 from alternator_migrate.core.work import Engine
 
 _CREATING: Final = {True: 4, False: 10}
@@ -20,14 +18,10 @@ _AHEAD: Final = 8
 
 
 class Commons:
-    """What all tables of a run share. `tables` are copied at once; of the caps this run has one
-    part of `parts`."""
+    """What all tables of a run share; `tables` are copied at once."""
 
-    def __init__(self, services: Services, engine: Engine, tables: int, parts: int = 1) -> None:
-        settings = services.settings
+    def __init__(self, services: Services, engine: Engine, tables: int) -> None:
         self.services, self.engine = services, engine
-        self.reading = SharedPace(part_of(settings.source.read_throughput, 1 / parts))
-        self.writing = SharedPace(part_of(settings.target.write_throughput, 1 / parts))
         self.limiter = Limiter(services.concurrency.writers)
         self.readers = asyncio.Semaphore(services.concurrency.readers)
         self.creating = asyncio.Semaphore(_CREATING[services.target.options is not None])
@@ -69,7 +63,6 @@ class Turns:
     def __init__(self, commons: Commons | None = None, table: str = "") -> None:
         self.commons, self._table = commons, table
         self._is_ahead = False
-        self.left: Callable[[], float] = lambda: 1.0
 
     async def enter(self, stop: asyncio.Event) -> bool:
         """Wait until this table may be looked at and created, ahead of its copy; False where
@@ -111,18 +104,6 @@ class Turns:
     def caught_up(self, mine: bool) -> bool:
         """Whether the target has caught up: this table and all others of the run."""
         return self.commons.caught_up(self._table, mine) if self.commons else mine
-
-    def paces(self, pair: Pair) -> tuple[Pace, Pace]:
-        """The paces of reading and of writing, within the table's own caps and those of the run,
-        which tables share by what is `left` to do (bytes)."""
-        if self.commons is None:
-            return Pace(pair.read_cap), Pace(pair.write_cap)
-
-        def left() -> float:
-            return self.left()
-
-        reading, writing = self.commons.reading, self.commons.writing
-        return reading.pace(pair.read_cap, left), writing.pace(pair.write_cap, left)
 
     def limiter(self, writers: int) -> Limiter:
         """The limiter of batches written at once."""

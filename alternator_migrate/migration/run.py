@@ -84,6 +84,10 @@ class TableRun:
         """A snapshot of the migration; None while it is prepared."""
         return self._migration.progress() if self._migration else None
 
+    def tables(self) -> tuple[Progress, ...]:
+        """None: this is the run of one table."""
+        return ()
+
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
         if self._migration:

@@ -12,7 +12,9 @@ from alternator_migrate.config import Chosen, Loaded
 from alternator_migrate.connectors import Services, open_services
 from alternator_migrate.core.current import TABLE
 from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.pace import part_of
 from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.totals import standing, total
@@ -64,13 +66,13 @@ class OneRun(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is done with each table: `make` makes the run of one. `work` is its name; `suffix` the
-    end of the run's identity, for a part of each table. Only what `records` writes the run file.
-    Where its runs take no turns of their own, each is one turn as a `whole`."""
+    """What is done with each table: `make` makes the run of one. `work` is its name; of `parts` of
+    each table this is the one whose identity ends with `part`. Only what `records` writes the run
+    file. Where its runs take no turns of their own, each is one turn as a `whole`."""
 
     work: Literal["Migration", "Validation"]
     make: Callable[[Loaded, Turns], OneRun]
-    suffix: str = ""
+    part: str = ""
     parts: int = 1
     records: bool = True
     whole: bool = False
@@ -117,7 +119,7 @@ class TablesRun:
         self._tables = tables_of(self._settings)
         self._kind, self._selection = kind, selection
         self.work = kind.work
-        self._file: RunFile = run_file(self._settings, kind.suffix)
+        self._file: RunFile = run_file(self._settings, kind.part)
         self._record: RunRecord | None = None
         self._lanes: list[_Lane] = []
         self._changed = asyncio.Event()
@@ -155,15 +157,19 @@ class TablesRun:
         the choice is wrong, `MigrateError` at the end where a table has failed."""
         settings, kind = self._settings, self._kind
         follows = settings.target.stream_changes and kind.work == "Migration"
-        async with open_services(settings, many=True, follows=follows) as services:
+        shared = SharedCaps(
+            part_of(settings.source.read_throughput, 1 / kind.parts),
+            part_of(settings.target.write_throughput, 1 / kind.parts),
+        )
+        async with open_services(settings, shared=shared, follows=follows) as services:
             before = self._file.read()
             record = await roster(services, self._loaded, self._file, self._selection)
             entries = to_do(record, self._selection)
-            with lock(self._file.path.parent, f"tables-{self._file.run}{kind.suffix}"):
+            with lock(self._file.path.parent, f"{kind.work.lower()}s-{self._file.run}"):
                 if self._file.read() != before:
                     raise UsageError("another run of these tables has just begun", "Run it again.")
                 lanes = await _sized(services, entries)
-                commons = Commons(services, Local(), self._tables.concurrency, kind.parts)
+                commons = Commons(services, Local(), self._tables.concurrency)
                 self._begin(record, lanes)
                 return await self._all(commons, stop, show)
 
@@ -203,8 +209,8 @@ class TablesRun:
         try:
             if await turns.enter(stop):
                 self._note(lane, Status.RUNNING)
-                status = await self._done(lane, turns, own_stop)
-                lane.end(status)
+                lane.end(await self._done(lane, turns, own_stop))
+                log.info("%s", _ended_text(lane.progress()))
         except MigrateError as failure:
             log.error("%s", failure)
             lane.end(Status.FAILED, str(failure.args[0]))
@@ -279,6 +285,17 @@ async def _sized(services: Services, entries: Sequence[TableEntry]) -> list[_Lan
         items, size = sizes.get(entry.source, (0, 0))
         lanes.append(_Lane(replace(entry, status=Status.WAITING, reason=""), items, size))
     return sorted(lanes, key=lambda lane: (-lane.size, -lane.items, lane.entry.source))
+
+
+def _ended_text(progress: Progress) -> str:
+    """How a table ended, and what was done with it, in a line."""
+    items, validated = progress.items, progress.validated
+    if validated:
+        return f"{progress.status}: compared {validated.compared:,}, {validated.found:,} differ"
+    return (
+        f"{progress.status}: read {items.handled:,} = written {items.written:,} + skipped "
+        f"{items.skipped_expired:,} + rejected {items.rejected:,}"
+    )
 
 
 async def _passed_on(first: asyncio.Event, second: asyncio.Event) -> None:

@@ -71,11 +71,11 @@ class ValidationSides:
         }
         self.expired = _expired(on_target) if on_target else None
         self.retry = Retry(settings.retry_budget_seconds)
+        reading, self.writing = pair.paces(lambda: found.source.size)
         self.paces: dict[Role, Pace] = {
-            "source": Pace(pair.read_cap),
+            "source": reading,
             "target": Pace(_target_cap(settings, pair)),
         }
-        self.writing = Pace(pair.write_cap)
         self._caps = {role: pace.cap for role, pace in self.paces.items()}
         self._limiter = Limiter(LOOKUPS)
         self._target = target_of(settings, pair, self.retry, self.writing)
@@ -213,7 +213,7 @@ def build_validation(
         paces=sides.paces,
         readers=readers(pair),
         keeper=keeper,
-        beside=[service.watch for service in (pair.source, pair.target)],
+        beside=[] if pair.shared else [each.watch for each in (pair.source, pair.target)],
         interval=settings.savepoints.interval_seconds,
     )
     return validation, findings

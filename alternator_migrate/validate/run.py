@@ -8,7 +8,14 @@ from typing import Final
 
 from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
-from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
+from alternator_migrate.connectors import (
+    Pair,
+    Services,
+    of_servers,
+    open_pair,
+    travelling,
+    work_facts,
+)
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
@@ -27,7 +34,7 @@ log = logging.getLogger(__name__)
 
 class ValidationRun:
     """Compares the tables of a configuration as `options` say, from where an earlier validation
-    stopped or from the start."""
+    stopped or from the start; over `services` that are open already, if there are any."""
 
     work: Final = "Validation"
     rejects: Final = None
@@ -39,8 +46,10 @@ class ValidationRun:
         *,
         fresh: bool = False,
         engine_options: EngineOptions | None = None,
+        services: Services | None = None,
     ) -> None:
         self._loaded, self._options, self._fresh = loaded, options, fresh
+        self._services = services
         self._engine_options = engine_options or EngineOptions()
         self._resume = resume_of(loaded, options)
         self._store = self._resume.store
@@ -56,6 +65,10 @@ class ValidationRun:
         """A snapshot of the validation; None while it is prepared."""
         return self._validation.progress() if self._validation else None
 
+    def tables(self) -> tuple[Progress, ...]:
+        """None: this is the run of one table."""
+        return ()
+
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
         if self._validation:
@@ -67,7 +80,8 @@ class ValidationRun:
         earlier = self._resume.earlier(fresh=self._fresh)
         begun = earlier[1].comparison if earlier else None
         segments = begun.segments if begun and not begun.sampled else None
-        async with open_pair(settings, segments, self._engine_options.workers) as pair:
+        workers = self._engine_options.workers
+        async with open_pair(settings, segments, workers, services=self._services) as pair:
             target = pair.inspection.existing
             if target is None:
                 remedy = "Run the migration first: `alternator-migrate run`."
