@@ -12,6 +12,8 @@ from alternator_migrate.cli.plan import plan_text
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
 from alternator_migrate.cli.status import status_lines
+from alternator_migrate.cli.tables_plan import tables_plan
+from alternator_migrate.cli.tables_status import tables_status
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.connectors import open_pair
 from alternator_migrate.core.errors import UsageError
@@ -166,6 +168,11 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
     """Print what a run would do. Returns 0; raises `MigrateError`."""
     logs.configure(Console(stderr=True), log_format, log_level)
     settings = _with_warnings(loaded)
+    if settings.tables:
+        found = on_loop(lambda: tables_plan(loaded))
+        print_out(found.text)
+        found.check()
+        return 0
 
     async def look() -> str:
         async with open_pair(settings) as pair:
@@ -175,12 +182,18 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
     return 0
 
 
-def status(loaded: Loaded, *, shard: Part | None) -> int:
+def status(
+    loaded: Loaded, *, shard: Part | None, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
+) -> int:
     """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
+    tables.check_selection(loaded, Selection(only, skip))
     folder = Path(loaded.settings.savepoints.path)
-    copied = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
-    identities = copied, config.validation_identity(loaded.settings)
-    lines = [line for each in identities for line in status_lines(folder, each)]
+    if loaded.settings.tables:
+        lines = tables_status(loaded, shard, only, skip)
+    else:
+        copied = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
+        identities = copied, config.validation_identity(loaded.settings)
+        lines = [line for each in identities for line in status_lines(folder, each)]
     if not lines:
         raise UsageError(
             f"there is no savepoint of this migration in {folder}",
