@@ -4,6 +4,7 @@ __all__ = [
     "batching",
     "capacity",
     "counts",
+    "current",
     "durable",
     "errors",
     "jsonl_file",
@@ -15,8 +16,10 @@ __all__ = [
     "progress",
     "retry",
     "runtime",
+    "shares",
     "state",
     "stopping",
     "supervisor",
+    "totals",
     "work",
 ]

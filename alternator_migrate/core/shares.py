@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import time
 from collections.abc import Callable
 from itertools import count
 
@@ -13,8 +14,8 @@ class SharedPace:
     proportion to their weights (weighted fair queueing): none is ever left out, and what one does
     not use is there for the others."""
 
-    def __init__(self, cap: float | None) -> None:
-        self.all = Pace(cap)
+    def __init__(self, cap: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.all, self.clock = Pace(cap, clock), clock
         self._virtual = 0.0
         self._is_busy = False
         self._numbers = count()
@@ -68,7 +69,7 @@ class TablePace(Pace):
     """The pace of one table among those that share one."""
 
     def __init__(self, shared: SharedPace, cap: float | None, left: Callable[[], float]) -> None:
-        super().__init__(cap)
+        super().__init__(cap, shared.clock)
         self._shared, self._left = shared, left
         self._finish = 0.0
 
