@@ -2,6 +2,7 @@
 
 __all__ = [
     "absence",
+    "botocore_errors",
     "client",
     "control_plane",
     "decimals",
