@@ -46,22 +46,22 @@ def payer(value: Any) -> bool:
 class S3ExportSettings:
     """The exports to read, in their order, and what they do not tell of the table."""
 
-    bucket: str | None = key(text, "bucket of the export; none for files of this machine")
+    bucket: str | None = key(text, "bucket of an export to S3; none for one in files")
     manifest_key: str | None = key(
-        manifest, "key of manifest-summary.json (or of its folder), or s3://, file:// or a path"
+        manifest, "export: key of manifest-summary.json or its folder; s3://, file:// or a path"
     )
     manifest_keys: tuple[str, ...] = key(
-        list_of(manifest), "several of these, applied in this order", default=()
+        list_of(manifest), "several exports, applied in this order", default=()
     )
     table_description: Mapping[str, Any] | None = key(
         table_description,
-        "keys and more of the table, as DescribeTable has them; or {fromTable: NAME or ARN}",
+        "schema of the exported table, as DescribeTable has it; or {fromTable: true or NAME}",
     )
     use_path_style_access: bool | None = key(
-        flag, "the bucket in the path, not in the host name; true for endpoints that are not AWS's"
+        flag, "bucket in the path, not in the host name; by default for hosts that are not AWS's"
     )
-    request_payer: bool = key(payer, "pay for requests to a requester-pays bucket", default=False)
-    unsigned: bool = key(flag, "sign no request: for public buckets", default=False)
+    request_payer: bool = key(payer, "read a requester-pays bucket, and pay", default=False)
+    unsigned: bool = key(flag, "sign no request: for a public bucket", default=False)
 
     @property
     def manifests(self) -> tuple[Location, ...]:

@@ -25,7 +25,7 @@ _TYPES: Final = {
     "source": ("dynamodb", "alternator", EXPORT),
     "target": ("alternator", "dynamodb"),
 }
-_EXPORT_KEYS: Final = ("path",)
+_EXPORT_KEYS: Final = ("bucket", "path", "prefix", "usePathStyleAccess")
 _MIGRATORS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": ("scanSegments", "readThroughput", "throughputReadPercent", "maxMapTasks"),
     "target": (

@@ -14,6 +14,7 @@ from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.source_state import state_of
 from alternator_migrate.connectors.target_table import TargetPlan, plan_target
+from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Concurrency, Item, Segment
 from alternator_migrate.core.retry import Retry
@@ -44,11 +45,12 @@ class PairFacts:
 @dataclass(frozen=True, slots=True)
 class Pair(PairFacts):
     """Both services, open; `streams` leads to the source's streams where changes are to be
-    followed from here."""
+    followed from here; `shaping` is what becomes of items on their way."""
 
     source: Service | ExportSide
     target: Service
     streams: HttpClient | None = None
+    shaping: Shaping | None = None
 
     @property
     def live(self) -> Service:
@@ -101,6 +103,7 @@ async def open_pair(
             source,
             target,
             streams,
+            shaping_of(settings, facts.inspection.source.spec.key_names),
             exports=facts.exports,
         )
 
@@ -131,11 +134,12 @@ async def _facts_of(
         _needs(settings),
     )
     inspection = await settled(inspection, target)
+    check_attributes(settings, inspection.source.spec.key_names)
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, source)
     write_cap = _write_cap(settings, inspection, target)
     exports = source.exports if isinstance(source, ExportSide) else ()
-    return PairFacts(inspection, read_cap, write_cap, concurrency, exports)
+    return PairFacts(inspection, read_cap, write_cap, concurrency, exports=exports)
 
 
 def _segments(

@@ -2,6 +2,7 @@
 
 __all__ = [
     "absence",
+    "attribute_names",
     "botocore_errors",
     "client",
     "control_plane",
