@@ -10,6 +10,7 @@ from alternator_migrate.connectors import (
     ALTERNATOR,
     NO_STREAMS,
     STREAMS_FEATURE,
+    ExportSide,
     Pair,
     Service,
     backlog,
@@ -34,6 +35,7 @@ from alternator_migrate.engines import EngineOptions, choose
 from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text
 
 _SKEW_SECONDS: Final = 300
+_NONE_READ: Final = "none: the table itself is not read"
 
 
 async def plan_text(settings: Settings, pair: Pair) -> str:
@@ -67,16 +69,20 @@ def units_of(settings: Settings, pair: Pair) -> tuple[int, int]:
     """The read units on the source and the write units on the target of a copy; 0 where nothing is
     known of the table's size."""
     state = pair.inspection.source
-    read_units = math.ceil(
-        state.size / capacity.read_bytes(consistent=settings.source.consistent_read)
-    )
+    unit = capacity.read_bytes(consistent=settings.source.consistent_read)
+    exported = isinstance(pair.source, ExportSide)
+    read_units = 0 if exported else math.ceil(state.size / unit)
     return read_units, math.ceil(capacity.write_units(state.items, state.size))
 
 
 def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
     found = pair.inspection
-    yield f"source  {settings.source.table} at {address(pair.source)}"
-    yield f"        {_extent(found.source)}"
+    if isinstance(pair.source, ExportSide):
+        yield f"source  {found.source.spec.name}, exported to {pair.source.address}"
+        yield f"        {_exported(pair.source, found.source)}"
+    else:
+        yield f"source  {settings.source.table} at {address(pair.source)}"
+        yield f"        {_extent(found.source)}"
     state = "exists and fits" if found.existing else "will be created"
     yield f"target  {found.plan.spec.name} at {address(pair.target)}: {state}"
 
@@ -90,6 +96,13 @@ def _extent(state: TableState) -> str:
     return f"about {items}, {size_text(state.size)} (the server's own figures, up to 6 hours old)"
 
 
+def _exported(side: ExportSide, state: TableState) -> str:
+    """What exports hold, by their manifests."""
+    files = sum(len(export.files) for export in side.exports)
+    size = f", {size_text(state.size)} as billed" if state.size else ""
+    return f"{state.items:,} items in {files:,} data files{size}, {side.moment} (exact)"
+
+
 def _about(figure: float) -> str:
     """An estimate; 0 where it has nothing to go by."""
     return f"about {figure:,.0f}" if figure else "not known"
@@ -97,7 +110,7 @@ def _about(figure: float) -> str:
 
 def address(service: Service) -> str:
     """Where a service is, and what it is."""
-    return f"{service.http.nodes.contacts[0]} ({service.dialect.name})"
+    return f"{service.address} ({service.dialect.name})"
 
 
 def _schema(pair: Pair) -> Iterator[str]:
@@ -131,7 +144,7 @@ def _billing(spec: TableSpec) -> str:
 def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
     state = pair.inspection.source
     read_units, write_units = units_of(settings, pair)
-    options = pair.target.options
+    options, exported = pair.target.options, isinstance(pair.source, ExportSide)
     batch = options.max_items_per_batch if options else 25
     segments = len(pair.inspection.segments)
     choice = choose(EngineOptions(), work_facts(settings, pair), usable_cores())
@@ -148,7 +161,7 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
         for word, names in (("left out", attributes.drop), ("kept", attributes.keep)):
             if names:
                 yield f"  attributes      {word}: {', '.join(names)} (bytes, nothing is decoded)"
-    yield f"  read units      {_about(read_units)}"
+    yield f"  read units      {_NONE_READ if exported else _about(read_units)}"
     yield f"  write requests  {_about(requests)} of up to {batch} items"
     yield f"  write units     {_about(write_units)}"
     times = []
@@ -159,7 +172,7 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
         if cap is not None:
             times.append(units / cap)
             yield f"  pace            {side} capped at {cap:g} units/s{_share(pair, side, cap)}"
-        else:
+        elif side == "target" or not exported:
             yield f"  pace            {side} not capped"
     if any(times):
         yield f"  time            at least {duration(max(times))} at that pace"
@@ -174,8 +187,10 @@ async def _items(settings: Settings, pair: Pair) -> list[str]:
     return [*of_attributes(settings, pair, await first_items(settings, pair))]
 
 
-def _filter(source: Service) -> str:
+def _filter(source: Service | ExportSide) -> str:
     """Where a filter is applied, and at what cost."""
+    if isinstance(source, ExportSide):
+        return "judged here: whole files are read"
     if source.dialect.filters_by_value:
         return "judged by the source; what it leaves out costs read units, too"
     name = source.dialect.name
@@ -187,7 +202,7 @@ async def _changes(settings: Settings, pair: Pair) -> list[str]:
     target = settings.target
     if not target.stream_changes:
         return []
-    stream = await find_stream(pair.source.table)
+    stream = await find_stream(pair.live.table)
     lines = ["changes"]
     if stream:
         lines.append(f"  stream          is there ({stream.view}); it is used and left alone")
@@ -198,7 +213,7 @@ async def _changes(settings: Settings, pair: Pair) -> list[str]:
     kept = settings.spool.max_bytes
     room = f"up to {size_text(kept)} beside the savepoints (spool.maxBytes)" if kept else "none"
     cut = settings.cutover
-    lag = cut.max_lag_seconds + (shown_late(stream.arn) if stream else _late_at(pair.source))
+    lag = cut.max_lag_seconds + (shown_late(stream.arn) if stream else _late_at(pair.live))
     return [
         *lines,
         f"  kept            {room} while the copy lasts",
@@ -212,9 +227,9 @@ async def _refusals(settings: Settings, pair: Pair) -> list[str]:
     """What will keep an Alternator's stream from being enabled, as far as that can be read."""
     if not settings.target.stream_changes or not pair.source.options:
         return []
-    if await find_stream(pair.source.table):
+    if await find_stream(pair.live.table):
         return []
-    features = await pair.source.table.features()
+    features = await pair.live.table.features()
     if not features or STREAMS_FEATURE in features:
         return []
     return [f"no stream can be enabled on the source, it seems: {NO_STREAMS}"]
@@ -267,6 +282,6 @@ async def _warnings(settings: Settings, pair: Pair) -> list[str]:
                 "signatures more than 15 minutes off are refused"
             )
     attribute = found.source.spec.ttl_attribute
-    if attribute:
+    if attribute and isinstance(pair.source, Service):
         warnings += await backlog(settings, pair.source, attribute)
     return warnings

@@ -11,6 +11,7 @@ from alternator_migrate.config.choice import (
     picked,
     selection,
 )
+from alternator_migrate.config.exports import Location, S3ExportSettings
 from alternator_migrate.config.identity import (
     fingerprint,
     migration_identity,
@@ -35,6 +36,7 @@ from alternator_migrate.config.settings import (
     Settings,
     SideSettings,
     SourceEndpointSettings,
+    SourceSettings,
 )
 from alternator_migrate.config.tables_settings import TablesSettings
 
@@ -45,10 +47,13 @@ __all__ = [
     "EndpointSettings",
     "Listing",
     "Loaded",
+    "Location",
     "PortableConfig",
+    "S3ExportSettings",
     "Settings",
     "SideSettings",
     "SourceEndpointSettings",
+    "SourceSettings",
     "TablesSettings",
     "base_url",
     "candidates",

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
+from alternator_migrate.config.exports import S3ExportSettings
 from alternator_migrate.config.settings import (
     DEFAULT_FOLDER,
     CredentialsSettings,
@@ -47,14 +48,16 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
         if side:
             yield from _of_side(name, side)
     if settings.tables:
-        yield from _of_choice(settings.tables)
+        yield from _of_choice(settings)
+    elif source and source.s3_export:
+        yield from _of_exports(settings, source.s3_export)
     elif source and target:
         yield from _of_tables(source, target)
     if source:
         yield from _of_segments(settings)
         if source.filter:
             follows = bool(target and target.stream_changes)
-            evaluated = follows or source.type == "alternator"
+            evaluated = follows or source.type != "dynamodb"
             yield from _of_filter(source.filter, evaluated=evaluated)
     if settings.savepoints:
         yield from _of_folder(settings.savepoints)
@@ -177,10 +180,40 @@ def _of_tables(source: SourceSettings, target: SideSettings) -> Iterator[Contrad
         yield Contradiction("target.table", "source and target are the same table", about)
 
 
-def _of_choice(tables: TablesSettings) -> Iterator[Contradiction]:
-    if not tables.include and not tables.include_tags:
+def _of_choice(settings: Settings) -> Iterator[Contradiction]:
+    tables = settings.tables
+    if tables is None:
+        return
+    if settings.source and settings.source.s3_export:
+        yield from _of_listed_exports(tables)
+    elif not tables.include and not tables.include_tags:
         why = 'is missing: name the tables to move (globs do, and "*" is every table)'
         yield Contradiction("tables.include", why, ("tables.include", "tables.includeTags"))
+
+
+def _of_listed_exports(tables: TablesSettings) -> Iterator[Contradiction]:
+    """Exports are listed one by one: nobody can be asked which there are."""
+    about = ("tables.include", "tables.includeTags", "source.type")
+    if tables.include_tags:
+        yield Contradiction("tables.includeTags", "is not for exports, which have no tags", about)
+    patterns = [str(each) for each in tables.include if not each.is_name]
+    if patterns or not tables.include:
+        why = "must name each export's table, for exports cannot be listed"
+        given = f": {', '.join(patterns)} is a pattern" if patterns else ""
+        yield Contradiction("tables.include", why + given, about)
+
+
+def _of_exports(settings: Settings, export: S3ExportSettings) -> Iterator[Contradiction]:
+    single, several = "source.manifestKey", "source.manifestKeys"
+    if bool(export.manifest_key) == bool(export.manifest_keys):
+        words = "is missing: where is manifest-summary.json?"
+        if export.manifest_key:
+            words = "stands beside manifestKeys: give one of the two"
+        yield Contradiction(single, words, (single, several))
+    target = settings.target
+    if target and target.stream_changes:
+        words = "an export has no changes to follow; leave it out, or read the live table"
+        yield Contradiction("target.streamChanges", words, ("target.streamChanges", "source.type"))
 
 
 def _of_folder(savepoints: SavepointsSettings) -> Iterator[Contradiction]:

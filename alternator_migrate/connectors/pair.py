@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alternator_migrate.config import Settings, skipped_segments
 from alternator_migrate.connectors.inspect import Inspection, choose_segments, look
 from alternator_migrate.connectors.late_indexes import settled
 from alternator_migrate.connectors.rejects_file import RejectsFile
+from alternator_migrate.connectors.s3_export import Export, ExportSide
 from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.services import (
@@ -17,11 +18,13 @@ from alternator_migrate.connectors.services import (
     open_services,
     refusing_to_begin,
 )
-from alternator_migrate.connectors.target_table import TargetPlan, check_internal, plan_target
+from alternator_migrate.connectors.source_state import state_of
+from alternator_migrate.connectors.target_table import TargetPlan, plan_target
 from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
 from alternator_migrate.core.errors import UsageError
-from alternator_migrate.core.model import Concurrency, Item
+from alternator_migrate.core.model import Concurrency, Item, Role, Segment
 from alternator_migrate.core.pace import Pace
+from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.shares import SharedCaps
@@ -38,12 +41,14 @@ from alternator_migrate.engines import WorkFacts
 @dataclass(frozen=True, slots=True)
 class PairFacts:
     """Facts of both tables that the conductor finds out and workers are told: the inspection,
-    the caps in units a second (None: no cap) and the concurrency."""
+    the caps in units a second (None: no cap), the concurrency, and the exports where the source is
+    read from such."""
 
     inspection: Inspection
     read_cap: float | None
     write_cap: float | None
     concurrency: Concurrency
+    exports: tuple[Export, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Pair(PairFacts):
     """Both services, open; `streams` leads to the source's streams where changes are to be
     followed from here; `shaping` is what becomes of items on their way."""
 
-    source: Service
+    source: Service | ExportSide
     target: Service
     streams: HttpClient | None = None
     shaping: Shaping | None = None
@@ -64,6 +69,24 @@ class Pair(PairFacts):
             return Pace(self.read_cap), Pace(self.write_cap)
         shared = self.shared
         return shared.reading.pace(self.read_cap, left), shared.writing.pace(self.write_cap, left)
+
+    @property
+    def live(self) -> Service:
+        """The source where it is a table, as it is wherever changes are followed."""
+        assert isinstance(self.source, Service)  # noqa: S101 # no export is followed, see `rules`
+        return self.source
+
+    def figures(self) -> dict[Role, SideFigures]:
+        """Both sides as they are seen from here by now."""
+        source = self.source.figures
+        if self.streams:
+            source += SideFigures(self.streams.requests.figures)
+        return {"source": source, "target": self.target.figures}
+
+    def requests(self) -> SideRequests:
+        """The requests sent to both sides from here by now."""
+        figures = self.figures()
+        return SideRequests(figures["source"].requests, figures["target"].requests)
 
 
 @asynccontextmanager
@@ -82,30 +105,27 @@ async def open_pair(
     Raises `UsageError` for whatever keeps a migration from beginning; where the tables are known
     it has begun, and other errors of connecting are raised as they are.
     """
-    if known:
-        async with AsyncExitStack() as stack:
-            source, target = await open_both(stack, settings, known.concurrency)
-            yield _pair(settings, known, source, target, None)
-        return
     async with AsyncExitStack() as stack:
-        if services is None:
+        if known:
+            concurrency = known.concurrency
+            source, target = await open_both(stack, settings, concurrency, known.exports)
+            yield _pair(settings, known, source, Services(settings, concurrency, source, target))
+            return
+        if services:
+            services = services.of(settings)
+        else:
             follows = settings.target.stream_changes
             opening = open_services(settings, follows=follows)
             services = await stack.enter_async_context(opening)
-        else:
-            services = services.of(settings)
         with refusing_to_begin():
-            facts = await _facts_of(settings, services, segments, workers)
-        pair = _pair(settings, facts, services.source, services.target, services.streams)
-        yield replace(pair, shared=services.shared)
+            if (source := services.source) is None:
+                source = await stack.enter_async_context(services.open_source(settings))
+            facts = await _facts_of(settings, services, source, segments, workers)
+        yield _pair(settings, facts, source, services)
 
 
 def _pair(
-    settings: Settings,
-    facts: PairFacts,
-    source: Service,
-    target: Service,
-    streams: HttpClient | None,
+    settings: Settings, facts: PairFacts, source: Service | ExportSide, services: Services
 ) -> Pair:
     return Pair(
         facts.inspection,
@@ -113,33 +133,59 @@ def _pair(
         facts.write_cap,
         facts.concurrency,
         source,
-        target,
-        streams,
+        services.target,
+        services.streams,
         shaping_of(settings, facts.inspection.source.spec.key_names),
+        services.shared,
+        exports=facts.exports,
     )
 
 
 async def _facts_of(
-    settings: Settings, services: Services, segments: int | None, workers: int | None
+    settings: Settings,
+    services: Services,
+    source: Service | ExportSide,
+    segments: int | None,
+    workers: int | None,
 ) -> PairFacts:
     """The facts by a look at both tables; the source checks the filter. Raises `MigrateError`."""
-    source, target = services.source, services.target
-    check_internal("source", settings.source.table, source.dialect)
+    target = services.target
     inspection = await look(
-        source.table,
+        await state_of(settings, source, target),
         target.table,
         lambda state: _plan(settings, state, target.dialect),
-        lambda state: choose_segments(
-            state.size, workers or usable_cores(), segments or settings.source.scan_segments
-        ),
+        lambda state: _segments(settings, source, state.size, segments, workers),
         _needs(settings),
     )
     inspection = await settled(inspection, target)
     check_attributes(settings, inspection.source.spec.key_names)
     await _check_filter(settings, source)
-    read_cap = _read_cap(settings, inspection, services)
+    read_cap = _read_cap(settings, inspection, services, own=source.own)
     write_cap = _write_cap(settings, inspection, services)
-    return PairFacts(inspection, read_cap, write_cap, services.concurrency)
+    exports = source.exports if isinstance(source, ExportSide) else ()
+    return PairFacts(inspection, read_cap, write_cap, services.concurrency, exports=exports)
+
+
+def _segments(
+    settings: Settings,
+    source: Service | ExportSide,
+    size: int,
+    known: int | None,
+    workers: int | None,
+) -> tuple[Segment, ...]:
+    """The segments of the source: of a table of so many bytes as many as are `known` of an earlier
+    run, wanted or chosen; of exports one a data file. Raises `UsageError` where others are
+    wanted."""
+    wanted = settings.source.scan_segments
+    if not isinstance(source, ExportSide):
+        return choose_segments(size, workers or usable_cores(), known or wanted)
+    total = source.segments
+    if wanted not in (None, total):
+        raise UsageError(
+            f"source.scanSegments is {wanted}, and the export has {total} data files",
+            "Leave scanSegments out: a segment of an export is a data file.",
+        )
+    return choose_segments(size, 1, total)
 
 
 def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) -> Inspection:
@@ -179,18 +225,18 @@ def _plan(settings: Settings, state: TableState, dialect: Dialect) -> TargetPlan
     )
 
 
-def item_filter(settings: Settings, source: Service) -> Filter | None:
+def item_filter(settings: Settings, source: Service | ExportSide) -> Filter | None:
     """The user's filter where the source applies it, else None."""
     given = settings.source.filter
-    if not given or not source.dialect.filters_by_value:
+    if not given or not source.filters:
         return None
     return Filter(given.expression, given.names, given.values)
 
 
-def wanted(settings: Settings, source: Service) -> Callable[[Item], bool] | None:
+def wanted(settings: Settings, source: Service | ExportSide) -> Callable[[Item], bool] | None:
     """The user's filter where it is applied here, else None: a source that compares numbers by
-    their notation would leave out items that match."""
-    return None if source.dialect.filters_by_value else matcher_of(settings)
+    their notation would leave out items that match, and an export filters nothing."""
+    return None if source.filters else matcher_of(settings)
 
 
 def matcher_of(settings: Settings) -> Callable[[Item], bool] | None:
@@ -203,40 +249,44 @@ def matcher_of(settings: Settings) -> Callable[[Item], bool] | None:
         raise UsageError(f"source.filter cannot be applied: {error}") from error
 
 
-async def _check_filter(settings: Settings, source: Service) -> None:
+async def _check_filter(settings: Settings, source: Service | ExportSide) -> None:
     wanted(settings, source)
     given = item_filter(settings, source)
     # following alone scans nothing, and need not be allowed to
-    if given and not settings.target.skip_initial_snapshot_transfer:
+    alone = settings.target.skip_initial_snapshot_transfer
+    if given and isinstance(source, Service) and not alone:
         client = DynamoDBClient(source.http, Retry(settings.retry_budget_seconds))
         await check_filter(client, settings.source.table, given)
 
 
-def _read_cap(settings: Settings, found: Inspection, services: Services) -> float | None:
-    """The cap of reading one table, units a second. Among many it keeps its own share of a
-    provisioned table's units besides what all together may read."""
+def _read_cap(
+    settings: Settings, found: Inspection, services: Services, *, own: bool
+) -> float | None:
+    """The cap of reading one table of AWS's `own`, or of another server, units a second. Among many
+    it keeps its share of a provisioned table's units besides what all together may read."""
     given, spec = settings.source.read_throughput, found.source.spec
-    own = None
-    if spec.throughput and services.source.own:
-        own = spec.throughput.read * settings.source.throughput_read_percent
-    return _cap(given, own, services.settings.source.read_throughput if services.shared else None)
+    share = None
+    if spec.throughput and own:
+        share = spec.throughput.read * settings.source.throughput_read_percent
+    return _cap(given, share, services.settings.source.read_throughput if services.shared else None)
 
 
 def _write_cap(settings: Settings, found: Inspection, services: Services) -> float | None:
     """The cap of writing one table, in the way of `_read_cap`."""
     given = settings.target.write_throughput
     spec = found.existing.spec if found.existing else found.plan.spec
-    own = None
+    share = None
     if spec.throughput and services.target.own:
-        own = spec.throughput.write * settings.target.throughput_write_percent
-    return _cap(given, own, services.settings.target.write_throughput if services.shared else None)
+        share = spec.throughput.write * settings.target.throughput_write_percent
+    of_all = services.settings.target.write_throughput if services.shared else None
+    return _cap(given, share, of_all)
 
 
-def _cap(given: float | None, own: float | None, of_all: float | None) -> float | None:
-    """The cap that is given for a table, else its `own` share; never more than the cap of all."""
+def _cap(given: float | None, share: float | None, of_all: float | None) -> float | None:
+    """The cap that is given for a table, else its own share; never more than the cap of all."""
     if of_all is None:
-        return given or own
-    mine = own if given == of_all else given
+        return given or share
+    mine = share if given == of_all else given
     return min(mine or of_all, of_all)
 
 

@@ -4,6 +4,7 @@ __all__ = [
     "absence",
     "account",
     "attribute_names",
+    "botocore_errors",
     "client",
     "control_plane",
     "decimals",

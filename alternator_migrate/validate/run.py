@@ -16,6 +16,7 @@ from alternator_migrate.connectors import (
     travelling,
     work_facts,
 )
+from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
@@ -82,6 +83,9 @@ class ValidationRun:
         segments = begun.segments if begun and not begun.sampled else None
         workers = self._engine_options.workers
         async with open_pair(settings, segments, workers, services=self._services) as pair:
+            if pair.exports:
+                words = "comparing with an export is not in this version"
+                raise UsageError(words, "Compare with the live table: source.type: dynamodb.")
             target = pair.inspection.existing
             if target is None:
                 remedy = "Run the migration first: `alternator-migrate run`."
