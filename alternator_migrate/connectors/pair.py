@@ -13,7 +13,8 @@ from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.target_table import TargetPlan, check_internal, plan_target
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.model import Concurrency, Item
+from alternator_migrate.core.model import Concurrency, Item, Role
+from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.state import CopyState
@@ -45,6 +46,21 @@ class Pair(PairFacts):
     source: Service
     target: Service
     streams: HttpClient | None = None
+
+    def requests(self) -> SideRequests:
+        """The requests sent to both sides from here by now."""
+        source = self.source.http.requests.figures
+        if self.streams:
+            source += self.streams.requests.figures
+        return SideRequests(source, self.target.http.requests.figures)
+
+    def figures(self) -> dict[Role, SideFigures]:
+        """Both sides as they are seen from here."""
+        requests = self.requests()
+        return {
+            "source": SideFigures(requests.source, self.source.http.nodes.states),
+            "target": SideFigures(requests.target, self.target.http.nodes.states),
+        }
 
 
 @asynccontextmanager
