@@ -28,6 +28,7 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
+from alternator_migrate.connectors.s3_export import ExportSide
 from alternator_migrate.connectors.samples import backlog, first_items, held, of_attributes
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
@@ -56,6 +57,7 @@ __all__ = [
     "DynamoDBSource",
     "DynamoDBTarget",
     "Expiry",
+    "ExportSide",
     "Inspection",
     "Pair",
     "RejectsFile",

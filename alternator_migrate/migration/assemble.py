@@ -125,7 +125,7 @@ def _follower(
     if pair.streams is None:
         return None
     stream = SourceStream(
-        pair.source.table,
+        pair.live.table,
         DynamoDBClient(pair.streams, retry.apart()),
         pair.inspection.source.spec,
         idle_seconds=settings.cutover.max_lag_seconds / 2,

@@ -135,7 +135,7 @@ class ValidationSides:
         """Look-ups by the target's keys of items that bear the target's names."""
         is_source = role == "source"
         own = self.source_keys if is_source else self.target_keys
-        service = self._pair.source if is_source else self._pair.target
+        service = self._pair.live if is_source else self._pair.target
         return DynamoDBLookup(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
@@ -147,7 +147,7 @@ class ValidationSides:
 
     def _scan(self, role: Role, only: tuple[str, ...] = ()) -> Source:
         is_source = role == "source"
-        service = self._pair.source if is_source else self._pair.target
+        service = self._pair.live if is_source else self._pair.target
         state = self._pair.inspection.source if is_source else existing_target(self._pair)
         cap = self.paces[role].cap
         scan = DynamoDBSource(
