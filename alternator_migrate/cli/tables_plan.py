@@ -8,11 +8,11 @@ from typing import Final
 
 from alternator_migrate import config
 from alternator_migrate.cli import plan
-from alternator_migrate.cli.report import duration, size_text
 from alternator_migrate.config import Choice, Chosen, Loaded, Settings
 from alternator_migrate.connectors import Services, check_late, open_pair, open_services
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.shares import SharedCaps
+from alternator_migrate.core.texts import duration, size_text
 from alternator_migrate.migration import choose
 
 _AT_ONCE: Final = 8
@@ -63,7 +63,7 @@ async def tables_plan(loaded: Loaded) -> TablesPlan:
         choice = await choose(services, settings)
         looks = await _all(loaded, services, choice)
         lines = [
-            f"source  {plan.address(services.source)}",
+            f"source  {plan.address(services.live) if services.live else 'exports, one a table'}",
             f"target  {plan.address(services.target)}",
             *_tables(looks),
             *_left_out(choice),
@@ -172,9 +172,9 @@ def _totals(settings: Settings, services: Services, looks: Sequence[_Look]) -> I
 
 def _cost(services: Services, read_units: int, write_units: int) -> Iterator[str]:
     """The price of the units on the sides that are AWS's own."""
-    usd = read_units * _READ_USD * services.source.own + write_units * _WRITE_USD * (
-        services.target.own
-    )
+    source, target = services.live, services.target
+    usd = read_units * _READ_USD if source and source.own else 0.0
+    usd += write_units * _WRITE_USD if target.own else 0.0
     if usd:
         yield (
             f"  cost            about {usd:,.2f} USD if on demand, by the list prices of us-east-1"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alternator_migrate import config
-from alternator_migrate.cli.report import size_text
 from alternator_migrate.cli.status import status_lines
 from alternator_migrate.config import Chosen, Loaded
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.texts import size_text
 from alternator_migrate.core.totals import total
 from alternator_migrate.migration import Part, run_file
 from alternator_migrate.savepoints import RunRecord, Store, TableEntry, holder, progress_of

@@ -77,7 +77,10 @@ class Pair(PairFacts):
         return self.source
 
     def figures(self) -> dict[Role, SideFigures]:
-        """Both sides as they are seen from here by now."""
+        """Both sides as they are seen from here by now; among many tables, which all see the same,
+        none."""
+        if self.shared:
+            return {}
         source = self.source.figures
         if self.streams:
             source += SideFigures(self.streams.requests.figures)
@@ -118,10 +121,9 @@ async def open_pair(
             opening = open_services(settings, follows=follows)
             services = await stack.enter_async_context(opening)
         with refusing_to_begin():
-            if (source := services.source) is None:
-                source = await stack.enter_async_context(services.open_source(settings))
-            facts = await _facts_of(settings, services, source, segments, workers)
-        yield _pair(settings, facts, source, services)
+            opened = await services.open_source(settings, stack)
+            facts = await _facts_of(settings, services, opened, segments, workers)
+        yield _pair(settings, facts, opened, services)
 
 
 def _pair(

@@ -13,7 +13,8 @@ from alternator_migrate.config import Settings
 from alternator_migrate.connectors.s3_export import Export, ExportSide, open_export
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.model import Concurrency
+from alternator_migrate.core.model import Concurrency, Role
+from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.dynamodb.http_client import HttpClient
 
@@ -45,9 +46,21 @@ class Services:
         """The source where it is tables, not exports."""
         return self.source if isinstance(self.source, Service) else None
 
-    def open_source(self, settings: Settings) -> AbstractAsyncContextManager[Service | ExportSide]:
-        """The source of one table's own settings."""
-        return _open_source(settings, self.concurrency)
+    def figures(self) -> dict[Role, SideFigures]:
+        """Both sides as they are seen from here by now."""
+        found: dict[Role, SideFigures] = {"target": self.target.figures}
+        if self.source:
+            found["source"] = self.source.figures
+        if self.streams and self.source:
+            found["source"] += SideFigures(self.streams.requests.figures)
+        return found
+
+    async def open_source(self, settings: Settings, stack: AsyncExitStack) -> Service | ExportSide:
+        """The source of one table, with its own `settings`; what is opened for it is closed with
+        the stack. Raises `MigrateError`."""
+        if self.source is not None:
+            return self.source
+        return await stack.enter_async_context(_open_source(settings, self.concurrency))
 
 
 @asynccontextmanager

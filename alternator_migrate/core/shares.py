@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import count
 
 from alternator_migrate.core.pace import Pace
+from alternator_migrate.core.progress import Reason
 
 
 class SharedPace:
@@ -87,6 +88,6 @@ class TablePace(Pace):
         super().settle(taken, consumed)
         self._shared.all.settle(taken, consumed)
 
-    def reason(self, side: str) -> str:
-        """Why requests to `side` wait, or "" if they do not."""
+    def reason(self, side: str) -> Reason | None:
+        """Why requests to `side` wait; None if they do not."""
         return super().reason(side) or self._shared.all.reason(side)

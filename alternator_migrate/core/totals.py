@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
-from alternator_migrate.core.progress import FollowProgress, Progress
+from alternator_migrate.core.progress import FollowProgress, Progress, joined
 from alternator_migrate.core.state import Status
 
 
@@ -28,10 +28,13 @@ def total(tables: Sequence[Progress]) -> Progress:
         backlog=sum(each.backlog for each in tables),
         retries=sum(each.retries for each in tables),
         throttled=sum(each.throttled for each in tables),
-        paced=", ".join(dict.fromkeys(_reasons(running))),
+        reasons=joined(reason for each in running for reason in each.reasons),
         speed=sum(each.speed for each in running),
         examined=sum(each.examined for each in tables),
         validated=sum(validated, ValidationCounts()) if validated else None,
+        outages=tuple(dict.fromkeys(outage for each in running for outage in each.outages)),
+        engine=", ".join(dict.fromkeys(each.engine for each in running if each.engine)),
+        workers=tuple({w.name: w for each in running for w in each.workers}.values()),
         changes=_changes([each.changes for each in tables if each.changes], tables),
     )
 
@@ -48,11 +51,6 @@ def _state(running: Sequence[Progress]) -> str:
     return ", ".join(state for state, _ in states.most_common()) or "done"
 
 
-def _reasons(running: Iterable[Progress]) -> Iterable[str]:
-    for each in running:
-        yield from filter(None, each.paced.split(", "))
-
-
 def _changes(found: Sequence[FollowProgress], tables: Sequence[Progress]) -> FollowProgress | None:
     """The changes of all tables; the target has caught up when it has with every table."""
     if not found:
@@ -64,5 +62,6 @@ def _changes(found: Sequence[FollowProgress], tables: Sequence[Progress]) -> Fol
         waiting=sum(each.waiting for each in found),
         lag=max(known) if len(known) == len(lags) == len(tables) else None,
         shards=sum(each.shards for each in found),
+        spool_bytes=sum(each.spool_bytes for each in found),
         caught_up=len(found) == len(tables) and all(each.caught_up for each in found),
     )

@@ -108,6 +108,7 @@ def build_migration(
         keeper=keeper,
         state=state,
         beside=turns.beside(pair),
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
         follower=_follower(settings, pair, target, rejects, retry, state, until, turns),
         hooks=hooks(settings),
@@ -178,5 +179,6 @@ def build_resend(
         keeper=NoKeeper(),
         state=CopyState(),
         beside=[pair.target.watch],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
     )

@@ -8,10 +8,11 @@ from typing import Final
 
 from alternator_migrate import config
 from alternator_migrate.config import Choice, Chosen, Listing, Loaded, Settings, TablesSettings
-from alternator_migrate.connectors import Services, refusing_to_begin
+from alternator_migrate.connectors import Service, Services, refusing_to_begin
 from alternator_migrate.core.errors import ServerRefused, UsageError
 from alternator_migrate.core.state import Status
 from alternator_migrate.dynamodb import rights
+from alternator_migrate.dynamodb.dialect import DYNAMODB
 from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,12 @@ def tables_of(settings: Settings) -> TablesSettings:
 async def choose(services: Services, settings: Settings) -> Choice:
     """Choose from the tables that the source has now; nothing is written. Raises `UsageError` with
     all that is wrong."""
-    tables = tables_of(settings)
+    tables, source = tables_of(settings), services.live
     with refusing_to_begin():
-        names = await _names(services, tables)
-        tags = await _tags(services, tables, names) if tables.include_tags else {}
-    choice = config.choose(tables, Listing(names, tags), services.source.dialect)
+        names = await _names(source, tables)
+        tags = await _tags(source, tables, names) if source and tables.include_tags else {}
+    dialect = source.dialect if source else DYNAMODB
+    choice = config.choose(tables, Listing(names, tags), dialect)
     check_targets(services, settings, choice.tables)
     return choice
 
@@ -105,11 +107,13 @@ def _is_partial(selection: Selection) -> bool:
     return bool(selection.only or selection.skip or selection.retry_failed)
 
 
-async def _names(services: Services, tables: TablesSettings) -> list[str]:
+async def _names(source: Service | None, tables: TablesSettings) -> list[str]:
     """The names of the source's tables; where they may not be listed, those that are included by
-    name, if all are."""
+    name, if all are. Those of exports (None) are."""
+    if source is None:
+        return [each.written for each in tables.include]
     try:
-        names, _ = await services.source.table.account.names()
+        names, _ = await source.table.account.names()
     except ServerRefused as error:
         only_names = all(each.is_name for each in tables.include)
         if not rights.is_denied(error) or tables.include_tags or not only_names:
@@ -120,7 +124,7 @@ async def _names(services: Services, tables: TablesSettings) -> list[str]:
 
 
 async def _tags(
-    services: Services, tables: TablesSettings, names: list[str]
+    source: Service, tables: TablesSettings, names: list[str]
 ) -> dict[str, dict[str, str]]:
     """The tags of the tables that names alone would choose. Raises `UsageError` where they may not
     be read."""
@@ -129,7 +133,7 @@ async def _tags(
 
     async def ask() -> None:
         for name in left:
-            state = await services.source.table.sibling(name).inspect()
+            state = await source.table.sibling(name).inspect()
             if state and rights.TAGS in state.denied:
                 raise UsageError(
                     f"tables.includeTags cannot be looked at: {state.denied[rights.TAGS]}",
@@ -168,15 +172,15 @@ async def _with_more(services: Services, settings: Settings, known: RunRecord) -
 
 async def _tell_new(services: Services, settings: Settings, known: RunRecord) -> None:
     """Tell of tables that the run would have, had they been there at its start."""
-    there = {entry.source for entry in known.tables}
+    there, source = {entry.source for entry in known.tables}, services.live
+    tables = tables_of(settings)
+    if source is None or tables.include_tags:
+        return
     try:
-        names, _ = await services.source.table.account.names()
+        names, _ = await source.table.account.names()
     except ServerRefused:
         return
-    tables = tables_of(settings)
-    if tables.include_tags:
-        return
-    internal = services.source.dialect.internal
+    internal = source.dialect.internal
     new = [
         name
         for name in config.candidates(tables, names)

@@ -123,7 +123,13 @@ class TablesRun:
         self._record: RunRecord | None = None
         self._lanes: list[_Lane] = []
         self._changed = asyncio.Event()
-        self.rejects: str | None = None
+        self._services: Services | None = None
+
+    @property
+    def rejects(self) -> str | None:
+        """The folder of the tables' folders, where one has a file of refused items."""
+        kept = any(lane.rejects for lane in self._lanes)
+        return str(self._file.path.parent) if kept else None
 
     @property
     def savepoint(self) -> Path | None:
@@ -135,8 +141,12 @@ class TablesRun:
         return total(self.tables()) if self._lanes else None
 
     def tables(self) -> list[Progress]:
-        """A snapshot of each table, in the order in which they are begun."""
-        return [lane.progress() for lane in self._lanes]
+        """A snapshot of each table, in the order in which they are begun. The services, which all
+        share, are told with the first."""
+        tables = [lane.progress() for lane in self._lanes]
+        if tables and self._services:
+            tables[0] = replace(tables[0], sides=tuple(self._services.figures().items()))
+        return tables
 
     def save_now(self) -> None:
         """Write the savepoints of all running tables as soon as possible."""
@@ -147,8 +157,6 @@ class TablesRun:
     def remarks(self) -> Iterator[str]:
         """Of each table what a person should read."""
         for lane in self._lanes:
-            if lane.rejects:
-                yield f"{lane.entry.source}: rejected items are kept in {lane.rejects}"
             for remark in lane.remarks:
                 yield f"{lane.entry.source}: {remark}"
 
@@ -170,6 +178,7 @@ class TablesRun:
                     raise UsageError("another run of these tables has just begun", "Run it again.")
                 lanes = await _sized(services, entries)
                 commons = Commons(services, Local(), self._tables.concurrency)
+                self._services = services
                 self._begin(record, lanes)
                 return await self._all(commons, stop, show)
 
@@ -185,7 +194,7 @@ class TablesRun:
         async with asyncio.TaskGroup() as group:
             services = commons.services
             beside: Sequence[Coroutine[Any, Any, None]] = (
-                *(services.source.watch(), services.target.watch()),
+                *(side.watch() for side in (services.live, services.target) if side),
                 *(_passed_on(stop, own_stop), self._keep_writing(), show(self._total)),
             )
             watching = [group.create_task(each) for each in beside]
@@ -211,6 +220,8 @@ class TablesRun:
                 self._note(lane, Status.RUNNING)
                 lane.end(await self._done(lane, turns, own_stop))
                 log.info("%s", _ended_text(lane.progress()))
+                if lane.rejects:
+                    log.warning("rejected items are kept in %s", lane.rejects)
         except MigrateError as failure:
             log.error("%s", failure)
             lane.end(Status.FAILED, str(failure.args[0]))
@@ -279,7 +290,8 @@ class TablesRun:
 
 async def _sized(services: Services, entries: Sequence[TableEntry]) -> list[_Lane]:
     """The tables with their sizes, the largest first."""
-    sizes = await services.source.table.account.sizes(entry.source for entry in entries)
+    source, names = services.live, [entry.source for entry in entries]
+    sizes = await source.table.account.sizes(names) if source else {}
     lanes = []
     for entry in entries:
         items, size = sizes.get(entry.source, (0, 0))

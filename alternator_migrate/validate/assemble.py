@@ -214,6 +214,7 @@ def build_validation(
         readers=readers(pair),
         keeper=keeper,
         beside=[] if pair.shared else [each.watch for each in (pair.source, pair.target)],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
     )
     return validation, findings

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from alternator_migrate.core.counts import Counts
-from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.progress import Progress, Reason
 from alternator_migrate.core.shares import SharedPace
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.totals import standing, total
@@ -82,7 +82,7 @@ def test_the_total_of_tables() -> None:
             Progress("a", "a", segments_total=4, segments_done=4, items=Counts(10, 9, 0, 1),
                      expected=10, status=Status.REJECTS),
             Progress("b", "b", "copying", segments_total=4, items=Counts(5, 5), expected=20,
-                     paced="target throttles"),
+                     reasons=(Reason("throttled", "target throttles"),)),
             Progress("c", "c", "waiting", segments_total=1, expected=70, status=Status.WAITING),
         ]
     )  # fmt: skip
