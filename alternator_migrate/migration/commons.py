@@ -17,6 +17,62 @@ _AHEAD: Final = 8
 """Tables that are looked at and created ahead of those that are copied."""
 
 
+class CopySlots:
+    """The places of tables that are copied at once, given in the order in which tables were
+    expected: the largest first. One that is not ready yet has its place kept free, so that no
+    smaller one holds it up."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._pending: dict[str, asyncio.Future[None] | None] = {}
+
+    def expect(self, table: str) -> None:
+        """A table will want a place."""
+        self._pending[table] = None
+
+    async def enter(self, table: str, stop: asyncio.Event) -> bool:
+        """Wait for a place, to be left again; False where `stop` came first."""
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending[table] = place
+        self._give()
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((place, stopping), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._forgo(table, place)
+            raise
+        finally:
+            stopping.cancel()
+        if stop.is_set():
+            self._forgo(table, place)
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._free += 1
+        self._give()
+
+    def over(self, table: str) -> None:
+        """A table has ended, and wants no place any more."""
+        self._pending.pop(table, None)
+        self._give()
+
+    def _forgo(self, table: str, place: asyncio.Future[None]) -> None:
+        if place.done():
+            self.leave()
+        else:
+            self.over(table)
+
+    def _give(self) -> None:
+        """Give free places to the first tables that wait, past those whose places are kept."""
+        for table, place in list(self._pending.items())[: self._free]:
+            if place is not None:
+                del self._pending[table]
+                self._free -= 1
+                place.set_result(None)
+
+
 class Commons:
     """What all tables of a run share; `tables` are copied at once."""
 
@@ -25,19 +81,22 @@ class Commons:
         self.limiter = Limiter(services.concurrency.writers)
         self.readers = asyncio.Semaphore(services.concurrency.readers)
         self.creating = asyncio.Semaphore(_CREATING[services.target.options is not None])
-        self.copying = asyncio.Semaphore(tables)
+        self.copying = CopySlots(tables)
         self.ahead = asyncio.Semaphore(tables + _AHEAD)
         self._caught_up: dict[str, bool] = {}
         self._telling, self._told, self._hooked = asyncio.Lock(), False, False
         self.hook: Callable[[], Awaitable[bool]] = _no_hook
 
     def expect(self, table: str) -> None:
-        """The run has caught up only when this table has, too."""
+        """A table will be copied, after those before it; the run has caught up only when this
+        table has, too."""
         self._caught_up[table] = False
+        self.copying.expect(table)
 
     def over(self, table: str) -> None:
         """A table has ended: it is not waited for."""
         self._caught_up.pop(table, None)
+        self.copying.over(table)
 
     def caught_up(self, table: str, mine: bool) -> bool:
         """Note whether a table has caught up; whether all that are followed have."""
@@ -92,13 +151,13 @@ class Turns:
         if self.commons is None:
             yield True
             return
-        if not await _entered(self.commons.copying, stop):
+        if not await self.commons.copying.enter(self._table, stop):
             yield False
             return
         try:
             yield True
         finally:
-            self.commons.copying.release()
+            self.commons.copying.leave()
             self.leave()
 
     def caught_up(self, mine: bool) -> bool:

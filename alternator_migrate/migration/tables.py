@@ -200,6 +200,7 @@ class TablesRun:
             watching = [group.create_task(each) for each in beside]
             async with asyncio.TaskGroup() as tables:
                 for lane in self._lanes:
+                    commons.expect(lane.entry.source)
                     tables.create_task(self._one(lane, commons, own_stop))
             for task in watching:
                 task.cancel()
@@ -213,7 +214,6 @@ class TablesRun:
         """Do one table in its turn, and note how it ended."""
         TABLE.set(lane.entry.source)
         turns, own_stop = Turns(commons, lane.entry.source), asyncio.Event()
-        commons.expect(lane.entry.source)
         passing = asyncio.create_task(_passed_on(stop, own_stop))
         try:
             if await turns.enter(stop):
