@@ -1,7 +1,7 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
 from alternator_migrate.connectors.build import renamer_of, source_of, target_of
-from alternator_migrate.connectors.inspect import Inspection, check_ttl
+from alternator_migrate.connectors.inspect import Inspection, check_readable, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
     TravellingConfig,
@@ -66,6 +66,7 @@ __all__ = [
     "backlog",
     "check_empty",
     "check_late",
+    "check_readable",
     "check_ttl",
     "disable_stream",
     "find_stream",

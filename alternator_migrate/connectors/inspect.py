@@ -75,6 +75,12 @@ async def look(
     return Inspection(state, plan, existing, chosen(state), unknown)
 
 
+async def check_readable(source: Table) -> None:
+    """Raise `UsageError` where the items of the source may not be read; costs a Scan of one."""
+    with rights.needing():
+        await source.sample({}, 1)
+
+
 def check_ttl(inspection: Inspection, *, copied: bool) -> None:
     """Raise `UsageError` for an existing target that would delete what the source keeps, unless
     its TTL is the user's own affair (not `copied` from the source)."""
