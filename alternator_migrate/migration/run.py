@@ -188,7 +188,7 @@ class MigrationRun(TableRun):
             return
         if earlier and earlier[1].target_id:
             return
-        await check_readable(pair.source.table)
+        await check_readable(pair.source)
         if self._into_existing:
             self._staying = await what_stays(table, existing)
         elif self._part:

@@ -4,7 +4,7 @@ from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.keeper import Keeper, NoKeeper
 from alternator_migrate.savepoints.progress import progress_of
 from alternator_migrate.savepoints.resume import Earlier, Resume, check_tables, unfit
-from alternator_migrate.savepoints.store import Store, found, holder, lock
+from alternator_migrate.savepoints.store import Store, found, holder, lock, written_at
 
 __all__ = [
     "Earlier",
@@ -19,4 +19,5 @@ __all__ = [
     "lock",
     "progress_of",
     "unfit",
+    "written_at",
 ]
