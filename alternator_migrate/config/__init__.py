@@ -12,6 +12,7 @@ from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
     PortableConfig,
+    at,
     literal_secrets,
     load,
     portable,
@@ -32,6 +33,7 @@ __all__ = [
     "Settings",
     "SideSettings",
     "SourceEndpointSettings",
+    "at",
     "base_url",
     "fingerprint",
     "is_arn",
