@@ -49,7 +49,7 @@ def plan_target(
     Raises `UsageError` where the target cannot have the table at all.
     """
     notes = [f"not copied: {what}" for what in source.left_out]
-    spec = replace(_renamed(source.spec, renames), name=name)
+    spec = replace(renamed(source.spec, renames), name=name)
     _check_name_and_keys(spec, dialect)
     kept, index_notes = _indexes_for(spec, dialect)
     notes += index_notes
@@ -91,7 +91,9 @@ def before_data(plan: TargetPlan) -> TargetPlan:
     return replace(plan, late=(), notes=(*plan.notes, note))
 
 
-def _renamed(spec: TableSpec, renames: Mapping[str, str]) -> TableSpec:
+def renamed(spec: TableSpec, renames: Mapping[str, str]) -> TableSpec:
+    """A table whose attributes have other names. Raises `UsageError` where a key would get the
+    name of another one."""
     if not renames:
         return spec
     for old, new in renames.items():

@@ -14,7 +14,6 @@ from alternator_migrate.connectors import (
     SourceStream,
     matcher_of,
     rejects_file,
-    renamer_of,
     segments_to_copy,
     source_of,
     target_of,
@@ -125,13 +124,17 @@ def _follower(
     if pair.streams is None:
         return None
     stream = SourceStream(
-        pair.source.table,
+        pair.live.table,
         DynamoDBClient(pair.streams, retry.apart()),
         pair.inspection.source.spec,
         idle_seconds=settings.cutover.max_lag_seconds / 2,
     )
     applier = Applier(
-        target, rejects, pair.concurrency.writers, renamer_of(settings), matcher_of(settings)
+        target,
+        rejects,
+        pair.concurrency.writers,
+        pair.shaping.reshape if pair.shaping else None,
+        matcher_of(settings),
     )
     follow_rules = rules(settings, until, target_is_new=pair.inspection.existing is None)
     return Follower(stream, applier, retry, follow_rules, state.stream)

@@ -10,6 +10,7 @@ from typing import Final
 from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
+from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status, ValidationState
 from alternator_migrate.core.stopping import stopped_by
@@ -73,6 +74,9 @@ class ValidationRun:
         begun = earlier[1].comparison if earlier else None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_pair(settings, segments, self._engine_options.workers) as pair:
+            if pair.exports:
+                words = "comparing with an export is not in this version"
+                raise UsageError(words, "Compare with the live table: source.type: dynamodb.")
             target = pair.inspection.existing
             if target is None:
                 remedy = "Run the migration first: `alternator-migrate run`."
