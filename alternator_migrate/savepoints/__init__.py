@@ -5,7 +5,14 @@ from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.keeper import Keeper, NoKeeper
 from alternator_migrate.savepoints.progress import progress_of
 from alternator_migrate.savepoints.resume import Earlier, Resume, check_tables, unfit
-from alternator_migrate.savepoints.store import Store, check_alone, found, holder, lock
+from alternator_migrate.savepoints.store import (
+    Store,
+    check_alone,
+    found,
+    holder,
+    lock,
+    written_at,
+)
 
 __all__ = [
     "Earlier",
@@ -22,4 +29,5 @@ __all__ = [
     "progress_of",
     "unfit",
     "where_they_are",
+    "written_at",
 ]

@@ -214,3 +214,9 @@ def _files(folder: Path) -> list[Path]:
         return sorted((p for p in folder.iterdir() if _NAME.fullmatch(p.name)), reverse=True)
     except OSError:
         return []
+
+
+def written_at(path: str) -> float | None:
+    """When a savepoint was written (epoch seconds), by its name; None for another file."""
+    named = _NAME.fullmatch(Path(path).name)
+    return int(named[1]) / 1000 if named else None

@@ -224,6 +224,7 @@ def build_validation(
         readers=readers(pair),
         keeper=keeper,
         beside=[service.watch for service in (pair.source, pair.target)],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
     )
     return validation, findings
