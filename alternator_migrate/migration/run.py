@@ -35,7 +35,13 @@ from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.resend import Resend
-from alternator_migrate.migration.resume import first_savepoint, is_over, resume_of, what_lacks
+from alternator_migrate.migration.resume import (
+    first_savepoint,
+    is_over,
+    none_used,
+    resume_of,
+    what_lacks,
+)
 from alternator_migrate.migration.shards import (
     TAG,
     Part,
@@ -192,9 +198,12 @@ class MigrationRun(TableRun):
         if self._into_existing:
             self._staying = await what_stays(table, existing)
         elif self._part:
-            await check_target(table, self._part, pair, self._whole)
+            await check_target(table, self._part, pair, self._whole, self._none_used())
         else:
-            await check_empty(table, existing)
+            await check_empty(table, existing, self._none_used())
+
+    def _none_used(self) -> str:
+        return none_used(self._store, fresh=self._fresh)
 
     async def _on_engine(
         self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
