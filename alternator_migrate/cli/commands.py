@@ -7,6 +7,7 @@ from rich.console import Console
 
 from alternator_migrate import config
 from alternator_migrate.cli import logs, tables
+from alternator_migrate.cli.asking import deletion_of
 from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.plan import plan_text
 from alternator_migrate.cli.report import check_destination, print_out
@@ -27,6 +28,7 @@ from alternator_migrate.migration import (
     Selection,
     Until,
 )
+from alternator_migrate.savepoints import check_alone
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,10 @@ def run(
     selection = Selection(only, skip, retry_failed, add, fresh)
     tables.check_selection(loaded, selection)
     until = Until(until_caught_up, disable_stream_after)
+    if not loaded.settings.tables:
+        folder = Path(loaded.settings.savepoints.path)
+        part = shard.suffix if shard else ""
+        check_alone(folder, config.migration_identity(loaded.settings) + part)
     first: Run
     if loaded.settings.tables:
         first = _of_tables(
@@ -113,11 +119,15 @@ def _validation(
     selection: Selection,
     options: ValidateOptions,
     engine_options: EngineOptions,
+    *,
+    asks: bool = False,
 ) -> Run:
+    """The validation of the table or tables; `asks` before anything is deleted."""
     if loaded.settings.tables:
-        return tables.validating(loaded, selection, options, engine_options)
+        return tables.validating(loaded, selection, options, asks=asks)
+    ask = deletion_of(loaded.settings.target.table) if asks else None
     fresh = selection.fresh
-    return ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options)
+    return ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options, ask=ask)
 
 
 def _check_following(settings: Settings, *, validate: bool, until_caught_up: bool) -> None:
@@ -148,6 +158,7 @@ def validate(
     fresh: bool,
     only: tuple[str, ...],
     skip: tuple[str, ...],
+    yes: bool,
     engine_options: EngineOptions,
     progress: Mode,
     summary_json: str | None,
@@ -160,7 +171,7 @@ def validate(
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
     selection = Selection(only, skip, fresh=fresh)
     tables.check_selection(loaded, selection)
-    run = _validation(loaded, selection, options, engine_options)
+    run = _validation(loaded, selection, options, engine_options, asks=delete_extra and not yes)
     return Session(console, progress).to_the_end([run], summary_json)
 
 

@@ -228,6 +228,7 @@ def engine_options_of(options: dict[str, Any]) -> Any:
 def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
     """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
     from alternator_migrate.config import is_arn, is_pattern, load  # noqa: PLC0415 # keeps -h fast
+    from alternator_migrate.savepoints import where_they_are  # noqa: PLC0415 # keeps -h fast
 
     given = {name: options.pop(name) for name in FLAGS}
     tables = given.pop(_TABLE)
@@ -247,4 +248,4 @@ def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
         flags = {**{path: ("--table", kind) for path, kind in kinds.items()}, **flags}
     if len(tables) == 1 and not is_pattern(tables[0]) and not is_arn(tables[0]):
         flags = {"target.table": ("--table", tables[0]), **flags}
-    return load(config, flags, options.pop("assignments"))
+    return where_they_are(load(config, flags, options.pop("assignments")))

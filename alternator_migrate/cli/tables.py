@@ -1,10 +1,12 @@
 """Many tables in one run: what is done with each of them, and which of them are asked for."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from alternator_migrate import config
+from alternator_migrate.cli.asking import deletion_of, one_at_a_time
 from alternator_migrate.config import Chosen, Loaded, Settings
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.engines import EngineOptions
@@ -66,14 +68,21 @@ def copying(
 
 
 def validating(
-    loaded: Loaded, selection: Selection, options: ValidateOptions, engine_options: EngineOptions
+    loaded: Loaded, selection: Selection, options: ValidateOptions, *, asks: bool = False
 ) -> TablesRun:
-    """The validation of all tables."""
+    """The validation of all tables, which `asks` before anything is deleted, of one at a time."""
+    asking = asyncio.Lock()
 
     def make(own: Loaded, turns: Turns) -> OneRun:
         services = turns.commons.services if turns.commons else None
+        ask = one_at_a_time(deletion_of(own.settings.target.table), asking) if asks else None
         return ValidationRun(
-            own, options, fresh=selection.fresh, engine_options=engine_options, services=services
+            own,
+            options,
+            fresh=selection.fresh,
+            engine_options=EngineOptions("local"),
+            services=services,
+            ask=ask,
         )
 
     kind = Kind("Validation", make, whole=True, records=False)

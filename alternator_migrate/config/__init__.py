@@ -24,6 +24,7 @@ from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
     PortableConfig,
+    at,
     literal_secrets,
     load,
     of_table,
@@ -55,6 +56,7 @@ __all__ = [
     "SourceEndpointSettings",
     "SourceSettings",
     "TablesSettings",
+    "at",
     "base_url",
     "candidates",
     "check_targets",

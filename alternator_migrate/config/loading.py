@@ -1,6 +1,7 @@
 """The configuration: YAML, flags and `--set` to frozen settings; all mistakes at once."""
 
 import copy
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from alternator_migrate.core.errors import UsageError
 
 _SECRETS: Final = ("secretKey", "sessionToken")
 _PROGRESS: Final = "progress"
+_SAVEPOINT: Final = "savepoint_"
 _SKIPPED: Final = "skipSegments"
 _TABLES: Final = "tables"
 _OVERRIDES: Final = "overrides"
@@ -27,8 +29,10 @@ class Loaded:
     """A configuration that was read: its settings, a warning for each key without meaning, and
     the plain values as they were written, `${VAR}` unexpanded and literal secrets left out.
 
-    `file` is where it came from; `savepoint` that file, if it is a savepoint. Where `tables` names
-    many tables, `document` is what each one's configuration is made of.
+    `file` is where it came from; `savepoint` that file, if it is a savepoint. A relative folder of
+    savepoints counts from the folder of `file`; `beside` is the same one counted from the working
+    directory, where that is another. Where `tables` names many tables, `document` is what each
+    one's configuration is made of.
     """
 
     settings: Settings
@@ -36,6 +40,7 @@ class Loaded:
     plain: Mapping[str, Any]
     file: Path | None = None
     savepoint: Path | None = None
+    beside: Path | None = None
     document: Document | None = field(default=None, repr=False, compare=False)
 
 
@@ -112,12 +117,29 @@ def load(
     for assignment in assignments:
         document.set(assignment)
     settings, warnings = read_settings(document)
-    file = file and file.absolute()
     plain, many = _without_secrets(document.unexpanded), document if settings.tables else None
-    found = Loaded(settings, tuple(warnings), plain, file, savepoint, many)
+    file = file and file.absolute()
+    loaded = Loaded(settings, tuple(warnings), plain, file, savepoint, document=many)
     if many:
-        check_overrides(found)
-    return found
+        check_overrides(loaded)
+    return loaded if path is None else _placed(loaded, path)
+
+
+def _placed(loaded: Loaded, file: Path) -> Loaded:
+    """A configuration whose relative folder of savepoints counts from the folder of its file; that
+    of a savepoint, be it one of ScyllaDB Migrator's, from the working directory."""
+    folder = Path(loaded.settings.savepoints.path)
+    home = file.parent
+    if folder.is_absolute() or file.name.startswith(_SAVEPOINT) or home.samefile(os.curdir):
+        return loaded
+    return replace(at(loaded, home / folder), beside=folder)
+
+
+def at(loaded: Loaded, folder: Path) -> Loaded:
+    """The same configuration with another folder of savepoints."""
+    settings = loaded.settings
+    savepoints = replace(settings.savepoints, path=str(folder))
+    return replace(loaded, settings=replace(settings, savepoints=savepoints))
 
 
 def of_table(loaded: Loaded, table: Chosen) -> Loaded:

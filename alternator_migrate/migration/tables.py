@@ -28,7 +28,7 @@ from alternator_migrate.migration.roster import (
     tables_of,
     to_do,
 )
-from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry, lock
+from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry, check_alone, lock
 
 log = logging.getLogger(__name__)
 _WRITE_SECONDS: Final = 1.0
@@ -164,6 +164,8 @@ class TablesRun:
         """Do every table that is asked for. Raises `UsageError` before anything is written where
         the choice is wrong, `MigrateError` at the end where a table has failed."""
         settings, kind = self._settings, self._kind
+        folder, identity = self._file.path.parent, f"{kind.work.lower()}s-{self._file.run}"
+        check_alone(folder, identity)
         follows = settings.target.stream_changes and kind.work == "Migration"
         shared = SharedCaps(
             part_of(settings.source.read_throughput, 1 / kind.parts),
@@ -173,7 +175,7 @@ class TablesRun:
             before = self._file.read()
             record = await roster(services, self._loaded, self._file, self._selection)
             entries = to_do(record, self._selection)
-            with lock(self._file.path.parent, f"{kind.work.lower()}s-{self._file.run}"):
+            with lock(folder, identity):
                 if self._file.read() != before:
                     raise UsageError("another run of these tables has just begun", "Run it again.")
                 lanes = await _sized(services, entries)
