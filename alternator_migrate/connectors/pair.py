@@ -16,7 +16,8 @@ from alternator_migrate.connectors.source_state import state_of
 from alternator_migrate.connectors.target_table import TargetPlan, plan_target
 from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.model import Concurrency, Item, Segment
+from alternator_migrate.core.model import Concurrency, Item, Role, Segment
+from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.state import CopyState
@@ -57,6 +58,18 @@ class Pair(PairFacts):
         """The source where it is a table, as it is wherever changes are followed."""
         assert isinstance(self.source, Service)  # noqa: S101 # no export is followed, see `rules`
         return self.source
+
+    def figures(self) -> dict[Role, SideFigures]:
+        """Both sides as they are seen from here by now."""
+        source = self.source.figures
+        if self.streams:
+            source += SideFigures(self.streams.requests.figures)
+        return {"source": source, "target": self.target.figures}
+
+    def requests(self) -> SideRequests:
+        """The requests sent to both sides from here by now."""
+        figures = self.figures()
+        return SideRequests(figures["source"].requests, figures["target"].requests)
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from alternator_migrate.core.errors import (
     Unavailable,
     UsageError,
 )
+from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.control_plane import RepeatingClient
@@ -69,6 +70,11 @@ class Service:
     def address(self) -> str:
         """The server's URL."""
         return self.http.nodes.contacts[0]
+
+    @property
+    def figures(self) -> SideFigures:
+        """The requests that were sent there from here by now, and the nodes."""
+        return SideFigures(self.http.requests.figures, self.http.nodes.states)
 
     async def watch(self) -> None:
         """Keep the list of live nodes up to date, until cancelled; nothing for DynamoDB."""

@@ -104,6 +104,7 @@ def build_migration(
         keeper=keeper,
         state=state,
         beside=[service.watch for service in (pair.source, pair.target)],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
         follower=_follower(settings, pair, target, rejects, retry, state, until),
         hooks=hooks(settings),
@@ -170,5 +171,6 @@ def build_resend(
         keeper=NoKeeper(),
         state=CopyState(),
         beside=[pair.target.watch],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
     )

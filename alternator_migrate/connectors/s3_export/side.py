@@ -14,6 +14,7 @@ from alternator_migrate.connectors.s3_export.reading import read_export
 from alternator_migrate.connectors.s3_export.source import Export
 from alternator_migrate.connectors.s3_export.windows import check_order, iso
 from alternator_migrate.connectors.service import check_files, login_of, transport_of
+from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.dialect import DYNAMODB, Dialect
 from alternator_migrate.dynamodb.session import open_s3, sign_in
@@ -56,6 +57,11 @@ class ExportSide:
     def address(self) -> str:
         """Where the exports are."""
         return ", ".join(export.name for export in self.exports)
+
+    @property
+    def figures(self) -> SideFigures:
+        """No requests to a table, and no nodes."""
+        return SideFigures()
 
     @property
     def moment(self) -> str:
