@@ -22,7 +22,7 @@ async def planned(
             run.check_tables(pair, earlier)
             done = earlier is not None and run.is_done(pair, earlier)
             if not done:
-                await run.check_target(pair, earlier)
+                await run.check_contents(pair, earlier)
         except UsageError as error:
             refusal = error
         beginning = [*_beginning(earlier, refusal, done=done)]

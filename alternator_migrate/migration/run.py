@@ -17,6 +17,7 @@ from alternator_migrate.connectors import (
     RejectsSource,
     check_empty,
     check_late,
+    check_readable,
     check_ttl,
     open_pair,
     skipped_text,
@@ -142,7 +143,7 @@ class MigrationRun(TableRun):
                 log.info(line)
             if self._settings.skip_segments and not self._alone:
                 log.info("note: %s", skipped_text(self._settings))
-            await self.check_target(pair, earlier)
+            await self.check_contents(pair, earlier)
             with lock(self._store.folder, self._store.migration):
                 self._resume.check_newest(earlier)
                 for line in connectors.notes(pair):
@@ -197,17 +198,20 @@ class MigrationRun(TableRun):
         self.rejects = savepoint.rejects
         return Status.REJECTS if self._done.rejected else Status.COMPLETED
 
-    async def check_target(self, pair: Pair, earlier: Earlier | None) -> None:
-        """Raise `UsageError` for a target that cannot be written to, or holds items of others."""
+    async def check_contents(self, pair: Pair, earlier: Earlier | None) -> None:
+        """Raise `UsageError` for a source that cannot be read, and for a target that cannot be
+        written to or holds items of others."""
         existing, table = pair.inspection.existing, pair.target.table
         await check_late(pair.inspection, pair.target)
         if self._alone:
             if existing is None and not self._makes_table:
                 remedy = "`follow` makes none: copy the table first, with `run`."
                 raise await absent(table, "target", remedy)
-        elif earlier and earlier[1].target_id:
             return
-        elif self._into_existing:
+        if earlier and earlier[1].target_id:
+            return
+        await check_readable(pair.source)
+        if self._into_existing:
             self.staying = await what_stays(table, existing)
         elif self._part:
             await check_target(table, self._part, pair, self._whole, self._none_used())
