@@ -9,14 +9,13 @@ from alternator_migrate import config
 from alternator_migrate.cli import logs, tables
 from alternator_migrate.cli.asking import deletion_of
 from alternator_migrate.cli.display import Mode
-from alternator_migrate.cli.plan import plan_text
+from alternator_migrate.cli.planned import planned
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
 from alternator_migrate.cli.status import status_lines
 from alternator_migrate.cli.tables_plan import tables_plan
 from alternator_migrate.cli.tables_status import tables_status
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.connectors import open_pair
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.engines import EngineOptions
@@ -68,8 +67,11 @@ def run(
         check_alone(folder, config.migration_identity(loaded.settings) + part)
     first: Run
     if loaded.settings.tables:
-        first = _of_tables(
-            loaded, selection, rejects, shard, into_existing, makes_table, until, engine_options
+        copy = tables.Copy(shard, into_existing, fresh, makes_table, until, engine_options)
+        first = (
+            tables.resending(loaded, selection, rejects)
+            if rejects
+            else tables.copying(loaded, selection, copy)
         )
     elif rejects:
         first = ResendRun(loaded, rejects)
@@ -89,29 +91,6 @@ def run(
     if validate:
         runs.append(_validation(loaded, selection, ValidateOptions(), engine_options))
     return Session(console, progress).to_the_end(runs, summary_json)
-
-
-def _of_tables(
-    loaded: Loaded,
-    selection: Selection,
-    rejects: Path | None,
-    shard: Part | None,
-    into_existing: bool,
-    makes_table: bool,
-    until: Until,
-    engine_options: EngineOptions,
-) -> Run:
-    if rejects:
-        return tables.resending(loaded, selection, rejects)
-    return tables.copying(
-        loaded,
-        selection,
-        shard,
-        into_existing=into_existing,
-        makes_table=makes_table,
-        until=until,
-        engine_options=engine_options,
-    )
 
 
 def _validation(
@@ -175,21 +154,44 @@ def validate(
     return Session(console, progress).to_the_end([run], summary_json)
 
 
-def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
-    """Print what a run would do. Returns 0; raises `MigrateError`."""
+def plan(
+    loaded: Loaded,
+    *,
+    into_existing: bool,
+    fresh: bool,
+    validate: bool,
+    until_caught_up: bool,
+    disable_stream_after: bool,
+    engine_options: EngineOptions,
+    shard: Part | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    retry_failed: bool,
+    add: bool,
+    log_format: logs.Format,
+    log_level: str,
+) -> int:
+    """Print what a run with the same options would do. Returns 0; raises `MigrateError`: that of
+    the run, where it would refuse to begin."""
     logs.configure(Console(stderr=True), log_format, log_level)
     settings = _with_warnings(loaded)
+    selection = Selection(only, skip, retry_failed, add, fresh)
+    tables.check_selection(loaded, selection)
+    _check_following(settings, validate=validate, until_caught_up=until_caught_up)
+    until = Until(until_caught_up, disable_stream_after)
     if settings.tables:
-        found = on_loop(lambda: tables_plan(loaded))
+        copy = tables.Copy(shard, into_existing, fresh, True, until, engine_options)
+        found = on_loop(lambda: tables_plan(loaded, selection, copy))
         print_out(found.text)
         found.check()
         return 0
-
-    async def look() -> str:
-        async with open_pair(settings) as pair:
-            return await plan_text(settings, pair)
-
-    print_out(on_loop(look))
+    migration = MigrationRun(
+        loaded, engine_options, shard, into_existing=into_existing, fresh=fresh, until=until
+    )
+    text, refusal = on_loop(lambda: planned(settings, migration, engine_options))
+    print_out(text)
+    if refusal:
+        raise refusal
     return 0
 
 

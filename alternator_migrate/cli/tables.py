@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alternator_migrate import config
@@ -37,31 +37,39 @@ def check_selection(loaded: Loaded, selection: Selection) -> None:
     )
 
 
-def copying(
-    loaded: Loaded,
-    selection: Selection,
-    part: Part | None,
-    *,
-    into_existing: bool,
-    makes_table: bool,
-    until: Until,
-    engine_options: EngineOptions,
-) -> TablesRun:
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """How each table is copied, or a `part` of it: what `MigrationRun` has of these names."""
+
+    part: Part | None = None
+    into_existing: bool = False
+    fresh: bool = False
+    makes_table: bool = True
+    until: Until = field(default_factory=Until)
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+
+    def run(self, own: Loaded, turns: Turns) -> MigrationRun:
+        """The migration of one table."""
+        return MigrationRun(
+            own,
+            self.engine_options,
+            self.part,
+            into_existing=self.into_existing,
+            fresh=self.fresh,
+            makes_table=self.makes_table,
+            until=self.until,
+            turns=turns,
+        )
+
+
+def copying(loaded: Loaded, selection: Selection, copy: Copy) -> TablesRun:
     """The migration of all tables, or of a part of each."""
+    part = copy.part
 
     def make(own: Loaded, turns: Turns) -> OneRun:
         if part and part.index is None:
             return FinishRun(own, part, turns)
-        return MigrationRun(
-            own,
-            engine_options,
-            part,
-            into_existing=into_existing,
-            fresh=selection.fresh,
-            makes_table=makes_table,
-            until=until,
-            turns=turns,
-        )
+        return copy.run(own, turns)
 
     suffix, parts = (part.suffix, part.count) if part else ("", 1)
     return TablesRun(loaded, Kind("Migration", make, part=suffix, parts=parts), selection)

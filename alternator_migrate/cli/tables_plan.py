@@ -1,19 +1,30 @@
 """The text of `plan` for many tables: each in a line, what all amount to, and what is left out."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from alternator_migrate import config
 from alternator_migrate.cli import plan
-from alternator_migrate.config import Choice, Chosen, Loaded, Settings
-from alternator_migrate.connectors import Services, check_late, open_pair, open_services
+from alternator_migrate.cli.tables import Copy
+from alternator_migrate.config import Chosen, Loaded, Settings
+from alternator_migrate.connectors import Pair, Services, open_services
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.texts import duration, size_text
-from alternator_migrate.migration import choose
+from alternator_migrate.engines import Local
+from alternator_migrate.migration import (
+    Commons,
+    MigrationRun,
+    Selection,
+    Turns,
+    roster,
+    run_file,
+    to_do,
+)
+from alternator_migrate.savepoints import Earlier, TableEntry, progress_of
 
 _AT_ONCE: Final = 8
 _READ_USD: Final = 0.125e-6
@@ -32,7 +43,7 @@ class _Look:
     size: int = 0
     read_units: int = 0
     write_units: int = 0
-    is_new: bool = True
+    state: str = ""
     notes: Sequence[str] = ()
     remarks: Sequence[str] = ()
     slowest: float = 0.0
@@ -54,19 +65,21 @@ class TablesPlan:
             )
 
 
-async def tables_plan(loaded: Loaded) -> TablesPlan:
-    """Look at all tables that are chosen; nothing is written. Raises `UsageError` where the choice
-    itself is wrong."""
+async def tables_plan(loaded: Loaded, selection: Selection, copy: Copy) -> TablesPlan:
+    """Look at all tables that a run with the same options would do; nothing is written. Raises
+    `UsageError` where the choice itself is wrong."""
     settings = loaded.settings
+    file = run_file(settings, copy.part.suffix if copy.part else "")
     follows = settings.target.stream_changes
     async with open_services(settings, shared=SharedCaps(None, None), follows=follows) as services:
-        choice = await choose(services, settings)
-        looks = await _all(loaded, services, choice)
+        found = await roster(services, loaded, file, selection)
+        commons = Commons(services, Local(), 1)
+        looks = await _all(loaded, commons, copy, to_do(found.record, selection))
         lines = [
             f"source  {plan.address(services.live) if services.live else 'exports, one a table'}",
             f"target  {plan.address(services.target)}",
             *_tables(looks),
-            *_left_out(choice),
+            *_left_out(found.left_out),
             *_totals(settings, services, looks),
             *_remarks(looks),
             "Nothing was written.",
@@ -75,13 +88,18 @@ async def tables_plan(loaded: Loaded) -> TablesPlan:
     return TablesPlan("\n".join(lines) + "\n", refused)
 
 
-async def _all(loaded: Loaded, services: Services, choice: Choice) -> list[_Look]:
+async def _all(
+    loaded: Loaded, commons: Commons, copy: Copy, entries: Sequence[TableEntry]
+) -> list[_Look]:
     """A look at every table, the largest first."""
-    left, looks = iter(choice.tables), list[_Look]()
+    left, looks = iter(entries), list[_Look]()
 
     async def look() -> None:
-        for table in left:
-            looks.append(await _look(loaded, services, table))
+        for entry in left:
+            table = Chosen(entry.source, entry.target)
+            own = config.of_table(loaded, table)
+            run = copy.run(own, Turns(commons, table.source))
+            looks.append(await _look(own.settings, run, table))
 
     async with asyncio.TaskGroup() as group:
         for _ in range(_AT_ONCE):
@@ -89,31 +107,51 @@ async def _all(loaded: Loaded, services: Services, choice: Choice) -> list[_Look
     return sorted(looks, key=lambda each: (-each.size, -each.items, each.table.source))
 
 
-async def _look(loaded: Loaded, services: Services, table: Chosen) -> _Look:
-    settings = config.of_table(loaded, table).settings
+async def _look(settings: Settings, run: MigrationRun, table: Chosen) -> _Look:
     try:
-        async with open_pair(settings, services=services) as pair:
-            found = pair.inspection
-            await check_late(found, pair.target)
-            read_units, write_units = plan.units_of(settings, pair)
-            times = [
-                units / cap
-                for units, cap in ((read_units, pair.read_cap), (write_units, pair.write_cap))
-                if cap
-            ]
-            return _Look(
-                table,
-                items=found.source.items,
-                size=found.source.size,
-                read_units=read_units,
-                write_units=write_units,
-                is_new=found.existing is None,
-                notes=(*found.plan.notes, *found.unknown),
-                remarks=await plan.remarks(settings, pair),
-                slowest=max(times, default=0.0),
+        async with run.opened() as (pair, earlier):
+            run.check_tables(pair, earlier)
+            done = earlier is not None and run.is_done(pair, earlier)
+            if not done:
+                await run.check_contents(pair, earlier)
+            return await _found(
+                settings, pair, table, _state(pair, earlier, done=done), run.staying
             )
     except MigrateError as error:
         return _Look(table, refused=str(error))
+
+
+def _state(pair: Pair, earlier: Earlier | None, *, done: bool) -> str:
+    """Where the table's run would begin."""
+    if done:
+        return "done already"
+    if earlier:
+        progress = progress_of(earlier[1])
+        return f"goes on at {progress.segments_done}/{progress.segments_total} segments"
+    return "exists and fits" if pair.inspection.existing else "new"
+
+
+async def _found(
+    settings: Settings, pair: Pair, table: Chosen, state: str, staying: Sequence[str]
+) -> _Look:
+    read_units, write_units = plan.units_of(settings, pair)
+    times = [
+        units / cap
+        for units, cap in ((read_units, pair.read_cap), (write_units, pair.write_cap))
+        if cap
+    ]
+    found = pair.inspection
+    return _Look(
+        table,
+        items=found.source.items,
+        size=found.source.size,
+        read_units=read_units,
+        write_units=write_units,
+        state=state,
+        notes=(*found.plan.notes, *found.unknown),
+        remarks=[*await plan.remarks(settings, pair), *[f"warning: {each}" for each in staying]],
+        slowest=max(times, default=0.0),
+    )
 
 
 def _tables(looks: Sequence[_Look]) -> Iterator[str]:
@@ -128,19 +166,18 @@ def _tables(looks: Sequence[_Look]) -> Iterator[str]:
         extent = (
             f"about {each.items:,} items, {size_text(each.size)}" if known else "size not known"
         )
-        state = "new" if each.is_new else "exists and fits"
         units = f", {each.read_units:,} read and {each.write_units:,} write units" if known else ""
-        yield f"{name}  {extent}{units}; {state}"
+        yield f"{name}  {extent}{units}; {each.state}"
         for note in each.notes:
             yield f"    {note}"
 
 
-def _left_out(choice: Choice) -> Iterator[str]:
+def _left_out(left_out: Mapping[str, str]) -> Iterator[str]:
     """The tables that are left out, by the reason for it."""
-    if not choice.left_out:
+    if not left_out:
         return
     reasons: dict[str, list[str]] = defaultdict(list)
-    for name, why in choice.left_out.items():
+    for name, why in left_out.items():
         reasons[why].append(name)
     yield "left out"
     for why, names in reasons.items():
@@ -153,12 +190,11 @@ def _totals(settings: Settings, services: Services, looks: Sequence[_Look]) -> I
         sum(each.read_units for each in going),
         sum(each.write_units for each in going),
     )
-    new = sum(each.is_new for each in going)
+    states = Counter(each.state.partition(" at ")[0] for each in going)
+    told = ", ".join(f"{count} {state}" for state, count in states.items())
+    at_once = min(settings.tables.concurrency, len(going)) if settings.tables else 1
     yield "total"
-    yield (
-        f"  tables          {len(going)}: {new} new, {len(going) - new} that exist; "
-        f"{min(settings.tables.concurrency, len(going)) if settings.tables else 1} copied at once"
-    )
+    yield f"  tables          {len(going)}: {told}; {at_once} copied at once"
     if read_units or write_units:
         items, size = sum(each.items for each in going), sum(each.size for each in going)
         yield f"  items           about {items:,}, {size_text(size)}"

@@ -1,13 +1,14 @@
 """One migration from first look to last check; many tables in one run."""
 
 from alternator_migrate.migration.assemble import Until
-from alternator_migrate.migration.commons import Turns
-from alternator_migrate.migration.roster import Selection, choose, run_file
+from alternator_migrate.migration.commons import Commons, Turns
+from alternator_migrate.migration.roster import Selection, roster, run_file, to_do
 from alternator_migrate.migration.run import FinishRun, MigrationRun, ResendRun
 from alternator_migrate.migration.shards import Part
 from alternator_migrate.migration.tables import Kind, OneRun, TablesRun
 
 __all__ = [
+    "Commons",
     "FinishRun",
     "Kind",
     "MigrationRun",
@@ -18,6 +19,7 @@ __all__ = [
     "TablesRun",
     "Turns",
     "Until",
-    "choose",
+    "roster",
     "run_file",
+    "to_do",
 ]

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -66,19 +67,25 @@ def check_targets(services: Services, settings: Settings, tables: tuple[Chosen, 
     config.check_targets(tables, services.target.dialect, same_place=places[0] == places[1])
 
 
-async def roster(
-    services: Services, loaded: Loaded, file: RunFile, selection: Selection
-) -> RunRecord:
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The tables of a run; for each table of the source that was left out just now, why."""
+
+    record: RunRecord
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+async def roster(services: Services, loaded: Loaded, file: RunFile, selection: Selection) -> Roster:
     """The tables of the run: as its first start chose them, or chosen now. Raises `UsageError`
     where the configuration chooses others now, unless these are to be added."""
     settings = loaded.settings
     digest, known = config.selection(tables_of(settings)), file.read()
     if known is None or (selection.fresh and not _is_partial(selection)):
-        chosen = (await choose(services, settings)).tables
-        entries = tuple(TableEntry(each.source, each.target) for each in chosen)
-        return RunRecord(file.run, digest, entries)
+        choice = await choose(services, settings)
+        entries = tuple(TableEntry(each.source, each.target) for each in choice.tables)
+        return Roster(RunRecord(file.run, digest, entries), choice.left_out)
     if selection.add:
-        return await _with_more(services, settings, replace(known, selection=digest))
+        return Roster(await _with_more(services, settings, replace(known, selection=digest)))
     if known.selection != digest:
         raise UsageError(
             f"tables chooses otherwise than when this run began, says {file.path}",
@@ -86,7 +93,7 @@ async def roster(
             "another savepoints.path is for another run.",
         )
     await _tell_new(services, settings, known)
-    return known
+    return Roster(known)
 
 
 def to_do(record: RunRecord, selection: Selection) -> list[TableEntry]:

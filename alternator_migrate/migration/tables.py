@@ -173,7 +173,8 @@ class TablesRun:
         )
         async with open_services(settings, shared=shared, follows=follows) as services:
             before = self._file.read()
-            record = await roster(services, self._loaded, self._file, self._selection)
+            found = await roster(services, self._loaded, self._file, self._selection)
+            record = found.record
             entries = to_do(record, self._selection)
             with lock(folder, identity):
                 if self._file.read() != before:

@@ -12,8 +12,7 @@ from alternator_migrate.config import load
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
-from alternator_migrate.engines import EngineOptions
-from alternator_migrate.migration import Selection, Until
+from alternator_migrate.migration import Selection
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import Item, create_table, fill, scan_all
 from tests.standin import StandIn
@@ -87,15 +86,8 @@ class Many:
     async def run(self, *, into_existing: bool = False, **selection: Any) -> Outcome:
         """`run` in the test's process; `selection` are options such as `only`."""
         loaded = load(self.folder / "config.yaml", {})
-        run = tables.copying(
-            loaded,
-            Selection(**selection),
-            None,
-            into_existing=into_existing,
-            makes_table=True,
-            until=Until(),
-            engine_options=EngineOptions(),
-        )
+        copy = tables.Copy(into_existing=into_existing, fresh=bool(selection.get("fresh")))
+        run = tables.copying(loaded, Selection(**selection), copy)
         try:
             status = await run.run(asyncio.Event(), _show_nothing)
         except MigrateError as error:
