@@ -14,8 +14,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from alternator_migrate.cli.report import Rates, changes_parts, duration, size_text, status_line
+from alternator_migrate.cli.report import Rates, changes_parts, size_text, status_line
 from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.texts import duration
 
 log = logging.getLogger(__name__)
 Mode = Literal["auto", "bar", "lines", "none"]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-from alternator_migrate.cli.report import duration, size_text
+from alternator_migrate.cli.report import size_text
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import (
     ALTERNATOR,
@@ -27,6 +27,7 @@ from alternator_migrate.connectors import (
 from alternator_migrate.core import capacity
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.runtime import usable_cores
+from alternator_migrate.core.texts import duration
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Throughput
 from alternator_migrate.engines import EngineOptions, choose
 from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text

@@ -18,6 +18,7 @@ from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.progress import FollowProgress, Progress
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.texts import duration
 
 _WINDOW_SECONDS: Final = 30.0
 _UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
@@ -232,18 +233,6 @@ def size_text(size: float) -> str:
         return f"{size:.0f} B"
     power = min(int(math.log10(size) / 3), len(_UNITS))
     return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"
-
-
-def duration(seconds: float) -> str:
-    """A time for a person: 4m18s."""
-    if round(seconds) < 60:
-        return f"{seconds:.1f}s" if seconds < 9.95 else f"{seconds:.0f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d{hours}h"
-    return f"{hours}h{minutes}m" if hours else f"{minutes}m{rest}s"
 
 
 def _table_summary(progress: Progress) -> Mapping[str, Any]:

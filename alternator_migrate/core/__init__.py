@@ -6,6 +6,7 @@ __all__ = [
     "counts",
     "durable",
     "errors",
+    "gate",
     "jsonl_file",
     "limiter",
     "model",
@@ -16,7 +17,9 @@ __all__ = [
     "retry",
     "runtime",
     "state",
+    "steering",
     "stopping",
     "supervisor",
+    "texts",
     "work",
 ]

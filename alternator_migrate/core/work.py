@@ -12,6 +12,7 @@ from alternator_migrate.core.model import Position, Segment
 from alternator_migrate.core.pace import Pace, reasons
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.steering import NO_CAPS, Caps
 
 P = TypeVar("P")
 K = TypeVar("K")
@@ -25,7 +26,8 @@ class Slice(Generic[P]):
 
     `places` maps the index of each segment, of `total`, to where to go on in it. Reading ends
     after `seconds`. `params` is what else its work has to know, and `share` the part of the run's
-    limits (rates, connections) that this slice may use.
+    limits (rates, connections) that this slice may use; `asked` are limits besides those of the
+    configuration.
     """
 
     total: int
@@ -33,6 +35,7 @@ class Slice(Generic[P]):
     seconds: float
     params: P
     share: float = 1.0
+    asked: Caps = NO_CAPS
 
     @property
     def segments(self) -> list[Segment]:

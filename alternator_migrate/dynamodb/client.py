@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from alternator_migrate.core.capacity import CONSISTENT_READ_BYTES, read_bytes, write_units
-from alternator_migrate.core.errors import MigrateError, Throttled
+from alternator_migrate.core.errors import MigrateError, Retryable, Throttled
 from alternator_migrate.core.model import Item, Page, Position
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry
@@ -179,8 +179,10 @@ class DynamoDBClient:
             else:
                 async with at() as node:
                     answer = await self._http.call(operation, body(), at=node)
-        except Throttled:
-            self.pace.slow_down()
+        except Retryable as failure:
+            failure.side = self._http.side
+            if isinstance(failure, Throttled):
+                self.pace.slow_down()
             raise
         value, consumed, back = read(answer)
         self.pace.settle(estimate, consumed)

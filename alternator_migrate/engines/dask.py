@@ -102,6 +102,9 @@ class Cluster:
         """Nothing: a cluster tells what a slice has done when it is over."""
         return LiveStats()
 
+    def recall(self) -> None:
+        """Nothing: slices under way end by themselves."""
+
     def hurry(self) -> None:
         """Nothing: slices under way end by themselves."""
 

@@ -26,6 +26,10 @@ class Pool(Protocol):
         """The figures of the slices under way."""
         ...
 
+    def recall(self) -> None:
+        """The slices under way are to end soon, where they can be told; others will follow."""
+        ...
+
     def hurry(self) -> None:
         """No slice will ever follow those under way, and these are to end within seconds."""
         ...

@@ -40,7 +40,8 @@ class Applier:
     """Writes changes to the target: of each key the last one, all keys at once.
 
     A change whose image is not `wanted` (in the source's names) is written as the deletion of
-    its key: the item left the filter, or never was in it. `rename` renames the attributes of an
+    its key: the item left the filter, or never was in it. At most so many batches are written at
+    once as the `limiter` lets in. `rename` renames the attributes of an
     image or a key.
     """
 
@@ -48,12 +49,12 @@ class Applier:
         self,
         target: Target,
         rejects: RejectBook,
-        writers: int,
+        limiter: Limiter,
         rename: Callable[[Item], Item] | None = None,
         wanted: Callable[[Item], bool] | None = None,
     ) -> None:
         self._target, self._rejects = target, rejects
-        self._limiter = Limiter(writers)
+        self._limiter = limiter
         self._rename, self._wanted = rename, wanted
         self.backlog = 0
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
 from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Concurrency, settled
 from alternator_migrate.core.pace import Pace, reasons
@@ -48,6 +49,8 @@ class Migration:
         writing: Pace,
         concurrency: Concurrency,
         keeper: SavepointKeeper,
+        gate: Gate,
+        limiter: Limiter,
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         interval: float,
@@ -59,15 +62,14 @@ class Migration:
         self._rejects, self._retry = rejects, retry
         self._paces = (("source", reading), ("target", writing))
         self._keeper = keeper
-        self._supervisor = Supervisor(self._save, beside, interval)
+        self._supervisor = Supervisor(self._save, beside, interval, gate)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
-        self._meter, self._saving = Meter(), asyncio.Lock()
+        self._meter, self._saving = Meter(gate.clock), asyncio.Lock()
+        self._gate = gate
         own = frozenset(segment.index for segment in inspection.segments)
         state = replace(state, done=state.done & own)
         self._ledger = Ledger(len(own), state)
-        self._copying = Copying(
-            source, target, self._ledger, rejects, concurrency, Limiter(concurrency.writers)
-        )
+        self._copying = Copying(source, target, self._ledger, rejects, concurrency, limiter)
         self._state, self._stopping = "preparing", asyncio.Event()
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -160,6 +162,7 @@ class Migration:
             await self._follower.begin(self._save_running)
         await self._save_running()
         for phase in self._phases():
+            await self._gate.reading.wait()
             if not await phase(stop):
                 return False
         self._state = "done"
@@ -231,7 +234,7 @@ class Migration:
 
     async def _replay(self, stop: asyncio.Event) -> bool:
         self._state = "replaying"
-        return await self._following.replay(self._save_running, stop)
+        return await self._following.replay(stop)
 
     async def _enable_ttl(self, _: asyncio.Event) -> bool:
         attribute = self._inspection.plan.spec.ttl_attribute

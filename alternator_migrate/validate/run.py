@@ -11,6 +11,7 @@ from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
@@ -39,9 +40,11 @@ class ValidationRun:
         *,
         fresh: bool = False,
         engine_options: EngineOptions | None = None,
+        steering: Steering | None = None,
     ) -> None:
         self._loaded, self._options, self._fresh = loaded, options, fresh
         self._engine_options = engine_options or EngineOptions()
+        self._steering = steering or Steering()
         self._resume = resume_of(loaded, options)
         self._store = self._resume.store
         self._validation: Validation | None = None
@@ -97,9 +100,10 @@ class ValidationRun:
             where = self._engine_options.scheduler
             return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
 
-        async with open_engine(self._engine_options, facts, job_of) as engine:
+        steering = self._steering
+        async with open_engine(self._engine_options, facts, job_of, steering) as engine:
             self._validation, self._findings = assemble.build_validation(
-                settings, pair, options, begun, Keeper(self._store, first), engine
+                settings, pair, options, begun, Keeper(self._store, first), engine, steering
             )
             return await self._validation.run(stop, show)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import AccountingBroken
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.model import Role, Segment
 from alternator_migrate.core.pace import Pace, reasons
 from alternator_migrate.core.ports import ValidationKeeper
@@ -44,6 +45,7 @@ class Validation:
         paces: Mapping[Role, Pace],
         readers: int,
         keeper: ValidationKeeper,
+        gate: Gate,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         interval: float,
     ) -> None:
@@ -54,8 +56,8 @@ class Validation:
         self._compared = begun.validated.compared
         self._retry, self._paces, self._readers = retry, paces, readers
         self._keeper = keeper
-        self._supervisor = Supervisor(self._save, beside, interval)
-        self._meter = Meter()
+        self._supervisor = Supervisor(self._save, beside, interval, gate)
+        self._meter, self._gate = Meter(gate.clock), gate
         self._ledgers = {role: Ledger(len(segments), begun.sides.get(role)) for role in sides}
         self._expected = sum(side.expected for side in sides.values())
         self._earlier = Progress(*names)

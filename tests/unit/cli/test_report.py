@@ -11,10 +11,11 @@ from rich.console import Console
 
 from alternator_migrate import __version__
 from alternator_migrate.cli import report
-from alternator_migrate.cli.report import Ending, Rates, duration, size_text, status_line
+from alternator_migrate.cli.report import Ending, Rates, size_text, status_line
 from alternator_migrate.core.counts import Counts, ValidationCounts
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.texts import duration
 
 PROGRESS = Progress(
     source="Example",
