@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from alternator_migrate import __version__
-from alternator_migrate.cli import json_log, standard_streams
+from alternator_migrate.cli import json_log, standard_streams, topics
 from alternator_migrate.cli import options as common
 from alternator_migrate.core.errors import MigrateError, UsageError
 
@@ -19,7 +19,11 @@ _NOT_BEGUN: Final = "stopped before anything was begun"
 
 
 class _Group(click.Group):
-    """Tells an expected failure as one message and its exit code, without a traceback."""
+    """Tells an expected failure as one message and its exit code, without a traceback; its help
+    ends with the topics."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(f"\nTopics of `alternator-migrate help TOPIC`:\n{topics.names()}\n")
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _telling_mistakes():
@@ -70,7 +74,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Create the table, copy the data, follow its changes.")
 @common.configuration
 @click.option(
     "--into-existing", is_flag=True, help="accept a target table that already holds items"
@@ -118,7 +122,7 @@ def run(config: Path | None, **options: Any) -> None:
     sys.exit(commands.run(settings, engine_options=common.engine_options_of(options), **options))
 
 
-@cli.command()
+@cli.command(short_help="Compare source and target, both ways; repair.")
 @common.configuration
 @click.option(
     "--mode",
@@ -203,7 +207,7 @@ def follow(config: Path | None, **options: Any) -> None:
     sys.exit(commands.run(settings, into_existing=True, makes_table=False, **options))
 
 
-@cli.command()
+@cli.command(short_help="Say what run would do, and what it costs; write nothing.")
 @common.configuration
 @common.logs
 def plan(config: Path | None, **options: Any) -> None:
@@ -221,7 +225,7 @@ def plan(config: Path | None, **options: Any) -> None:
     sys.exit(commands.plan(settings, **options))
 
 
-@cli.command()
+@cli.command(short_help="Where a migration stands.")
 @common.configuration
 @common.shard
 def status(config: Path | None, **options: Any) -> None:
@@ -239,7 +243,7 @@ def status(config: Path | None, **options: Any) -> None:
     sys.exit(commands.status(settings, **options))
 
 
-@cli.command()
+@cli.command(short_help="A sample table moved between two embedded servers.")
 @click.option(
     "--items",
     type=click.IntRange(1, 100_000),
@@ -260,6 +264,26 @@ def demo(**options: Any) -> None:
     from alternator_migrate.cli.demo import run as show  # noqa: PLC0415 # keeps -h fast
 
     sys.exit(show(**options))
+
+
+@cli.command("help")
+@click.argument("topic", required=False)
+def help_(topic: str | None) -> None:
+    """The documentation: a topic, or the list of topics.
+
+    \b
+    Examples:
+      alternator-migrate help
+      alternator-migrate help resume
+    """
+    if topic is None:
+        click.echo(topics.index())
+    elif topic in cli.commands and topic not in topics.topics():
+        command = cli.commands[topic]
+        parent = click.Context(cli, info_name="alternator-migrate")
+        click.echo(command.get_help(click.Context(command, parent, topic)))
+    else:
+        topics.show(topic)
 
 
 def main() -> None:

@@ -15,7 +15,9 @@ from alternator_migrate.connectors import (
     backlog,
     check_late,
     find_stream,
+    first_items,
     held,
+    of_attributes,
     of_servers,
     shown_late,
     skipped_text,
@@ -46,6 +48,7 @@ async def plan_text(settings: Settings, pair: Pair) -> str:
         *await _changes(settings, pair),
         *_validation(settings, pair),
         *[f"note: {text}" for text in way_back(pair)],
+        *[f"note: {text}" for text in await _items(settings, pair)],
         *[f"warning: {text}" for text in await stream_warnings(settings, pair)],
         *[f"warning: {text}" for text in await _refusals(settings, pair)],
         *[f"warning: {text}" for text in await _warnings(settings, pair)],
@@ -126,6 +129,10 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
     requests = max(math.ceil(state.items / batch), math.ceil(state.size / Limits(batch).size))
     if settings.source.filter:
         yield f"  filter          {_filter(pair.source)}"
+    if attributes := settings.source.attributes:
+        for word, names in (("left out", attributes.drop), ("kept", attributes.keep)):
+            if names:
+                yield f"  attributes      {word}: {', '.join(names)} (bytes, nothing is decoded)"
     yield f"  read units      {_about(read_units)}"
     yield f"  write requests  {_about(requests)} of up to {batch} items"
     yield f"  write units     {_about(write_units)}"
@@ -145,6 +152,11 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
         yield "  time            not known"
     else:
         yield "  time            as fast as both sides and this machine allow"
+
+
+async def _items(settings: Settings, pair: Pair) -> list[str]:
+    """Notes on the items of a page of the source."""
+    return [*of_attributes(settings, pair, await first_items(settings, pair))]
 
 
 def _filter(source: Service) -> str:

@@ -21,16 +21,17 @@ def validation_identity(settings: Settings) -> str:
 def migration_shape(settings: Settings) -> str:
     """A digest of all settings that decide which items arrive, and what they look like."""
     source = settings.source
-    item_filter = source.filter
-    return fingerprint(
-        [
-            sorted((rename.from_, rename.to) for rename in settings.renames),
-            [item_filter.expression, dict(item_filter.names), dict(item_filter.values)]
-            if item_filter
-            else None,
-            source.expired_items,
-        ]
-    )
+    item_filter, attributes = source.filter, source.attributes
+    shape: list[object] = [
+        sorted((rename.from_, rename.to) for rename in settings.renames),
+        [item_filter.expression, dict(item_filter.names), dict(item_filter.values)]
+        if item_filter
+        else None,
+        source.expired_items,
+    ]
+    if attributes:  # a shape without them is that of versions that did not know them
+        shape.append([sorted(set(attributes.drop)), sorted(set(attributes.keep))])
+    return fingerprint(shape)
 
 
 def skipped_segments(settings: Settings, state: CopyState, segments: int) -> frozenset[int]:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.attributes import attribute_value
+from alternator_migrate.config.item_settings import AttributesSettings
 from alternator_migrate.config.kinds import (
     any_text,
     base_url,
@@ -174,6 +175,9 @@ class SourceSettings(SideSettings):
     )
     max_map_tasks: int | None = key(integer(1), "most segments read at once")
     filter: FilterSettings | None = section(FilterSettings, "read only items that match")
+    attributes: AttributesSettings | None = section(
+        AttributesSettings, "attributes to copy, where not all are"
+    )
     consistent_read: bool = key(flag, "strongly consistent reads, at twice the cost", default=False)
     expired_items: Literal["skip", "copy"] = key(
         one_of("skip", "copy"), "items whose TTL has passed", default="skip"

@@ -1,6 +1,6 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
-from alternator_migrate.connectors.build import renamer_of, source_of, target_of
+from alternator_migrate.connectors.build import source_of, target_of
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -28,7 +28,7 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
-from alternator_migrate.connectors.samples import backlog, held
+from alternator_migrate.connectors.samples import backlog, first_items, held, of_attributes
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.source_stream import (
@@ -45,6 +45,7 @@ from alternator_migrate.connectors.target_table import (
     prepare_target,
     what_stays,
 )
+from alternator_migrate.connectors.transform import shaped
 from alternator_migrate.connectors.writer import DynamoDBTarget
 
 __all__ = [
@@ -69,17 +70,19 @@ __all__ = [
     "check_ttl",
     "disable_stream",
     "find_stream",
+    "first_items",
     "held",
     "item_filter",
     "lacking",
     "matcher_of",
     "notes",
+    "of_attributes",
     "of_servers",
     "open_pair",
     "prepare_target",
     "rejects_file",
-    "renamer_of",
     "segments_to_copy",
+    "shaped",
     "shown_late",
     "skipped_text",
     "source_of",

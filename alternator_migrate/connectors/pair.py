@@ -12,6 +12,7 @@ from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.target_table import TargetPlan, check_internal, plan_target
+from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Concurrency, Item
 from alternator_migrate.core.retry import Retry
@@ -40,11 +41,12 @@ class PairFacts:
 @dataclass(frozen=True, slots=True)
 class Pair(PairFacts):
     """Both services, open; `streams` leads to the source's streams where changes are to be
-    followed from here."""
+    followed from here; `shaping` is what becomes of items on their way."""
 
     source: Service
     target: Service
     streams: HttpClient | None = None
+    shaping: Shaping | None = None
 
 
 @asynccontextmanager
@@ -82,7 +84,14 @@ async def open_pair(
                 raise
             raise UsageError(error.args[0], error.hint) from error
         yield Pair(
-            facts.inspection, facts.read_cap, facts.write_cap, concurrency, source, target, streams
+            facts.inspection,
+            facts.read_cap,
+            facts.write_cap,
+            concurrency,
+            source,
+            target,
+            streams,
+            shaping_of(settings, facts.inspection.source.spec.key_names),
         )
 
 
@@ -106,6 +115,7 @@ async def _facts_of(
         _needs(settings),
     )
     inspection = await settled(inspection, target)
+    check_attributes(settings, inspection.source.spec.key_names)
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, source)
     write_cap = _write_cap(settings, inspection, target)

@@ -2,6 +2,7 @@
 
 __all__ = [
     "absence",
+    "attribute_names",
     "client",
     "control_plane",
     "decimals",

@@ -14,7 +14,6 @@ from alternator_migrate.connectors import (
     SourceStream,
     matcher_of,
     rejects_file,
-    renamer_of,
     segments_to_copy,
     source_of,
     target_of,
@@ -98,7 +97,8 @@ def build_migration(
     rejects = rejects_file(settings, found, earlier_rejects, state.rejected)
     source = source_of(settings, pair, retry, reading, now=time.time())
     target = target_of(settings, pair, retry, writing)
-    applier = Applier(target, rejects, limits[1], renamer_of(settings), matcher_of(settings))
+    reshape = pair.shaping.reshape if pair.shaping else None
+    applier = Applier(target, rejects, limits[1], reshape, matcher_of(settings))
     _steer(steering, pair, reading, writing, limits)
     migration = Migration(
         found,

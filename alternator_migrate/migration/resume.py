@@ -30,7 +30,7 @@ def resume_of(loaded: Loaded, store: Store) -> Resume:
         "migration",
         migration_shape(settings),
         other_place="source, target or --shard are others now",
-        other_shape="renames, source.filter or source.expiredItems have changed",
+        other_shape="renames, source.filter, source.attributes or source.expiredItems have changed",
         check_own=check,
     )
 

@@ -11,7 +11,7 @@ from alternator_migrate.connectors import (
     Expiry,
     Pair,
     item_filter,
-    renamer_of,
+    shaped,
     target_of,
     wanted,
 )
@@ -22,7 +22,7 @@ from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import DifferenceKind, Item, Role
 from alternator_migrate.core.pace import Pace, part_of
-from alternator_migrate.core.ports import FindingSink, ValidationKeeper
+from alternator_migrate.core.ports import FindingSink, Source, ValidationKeeper
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.core.steering import Caps, Steering
@@ -63,7 +63,6 @@ class ValidationSides:
     def __init__(self, settings: Settings, pair: Pair, now: int, gate: Gate | None = None) -> None:
         self._settings, self._pair, self._now = settings, pair, now
         found = pair.inspection
-        self._rename = renamer_of(settings)
         self.source_keys = found.source.spec.key_names
         self.target_keys = found.plan.spec.key_names
         on_source, on_target = found.source.spec.ttl_attribute, found.plan.expires
@@ -151,17 +150,17 @@ class ValidationSides:
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
             names=dict(zip(self.target_keys, own, strict=True)),
-            rename=self._rename if is_source else None,
+            shaping=self._pair.shaping if is_source else None,
             only=only,
             ask_capacity=self.paces[role].cap is not None and not service.options,
         )
 
-    def _scan(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBSource:
+    def _scan(self, role: Role, only: tuple[str, ...] = ()) -> Source:
         is_source = role == "source"
         service = self._pair.source if is_source else self._pair.target
         state = self._pair.inspection.source if is_source else existing_target(self._pair)
         cap = self.paces[role].cap
-        return DynamoDBSource(
+        scan = DynamoDBSource(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
             item_filter=item_filter(self._settings, service) if is_source else None,
@@ -170,9 +169,9 @@ class ValidationSides:
             consistent=self._settings.source.consistent_read if is_source else True,
             page_items=page_items(cap, state.items, state.size),
             ask_capacity=cap is not None and not service.options,
-            rename=self._rename if is_source else None,
             only=only,
         )
+        return shaped(scan, self._pair.shaping) if is_source else scan
 
 
 def _expired(attribute: str) -> Callable[[Item, float], bool]:
