@@ -1,11 +1,15 @@
 """The gate: what holds a run back, since when, and for how long in all."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from alternator_migrate.core.texts import duration
+
+log = logging.getLogger(__name__)
 DRAIN_SECONDS: Final = 3.0
 """Seconds in which what has been read is still written, once a run is held back."""
 
@@ -67,17 +71,29 @@ class Gate:
         only the words change. Called in the run's event loop."""
         known = self._holds.get(name)
         self._holds[name] = Hold(why, known.since if known else time.time())
+        if known is None:
+            log.warning("paused: %s", why)
         if len(self._holds) == 1 and not known:
             self._close()
         return known is None
 
     def release(self, name: str) -> bool:
         """Lift the reason `name`; False where it does not hold. Others stay."""
-        if self._holds.pop(name, None) is None:
+        gone = self._holds.pop(name, None)
+        if gone is None:
             return False
         if self.is_open:
             self._open()
+            log.info("going on: no longer paused, after %s in all", duration(self.seconds))
+        else:
+            log.info("no longer paused %s, but still: %s", gone.why, self.text)
         return True
+
+    def state(self, otherwise: str) -> str:
+        """ "pausing" or "paused" while the run is held back, else what it is `otherwise`."""
+        if self.is_open:
+            return otherwise
+        return "paused" if self.shut.is_set() else "pausing"
 
     @property
     def text(self) -> str:

@@ -138,7 +138,7 @@ class Migration:
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
-            state="stopping" if self._is_stopped else self._state,
+            state="stopping" if self._is_stopped else self._gate.state(self._state),
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
             items=items,
@@ -148,7 +148,7 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            paced=reasons(self._paces, self._retry, seen.paced),
+            paced=self._gate.text or reasons(self._paces, self._retry, seen.paced),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
         )

@@ -51,6 +51,11 @@ class ValidationRun:
         self._findings: FindingsFile | None = None
 
     @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there."""
+        return self._store.folder, self._store.migration
+
+    @property
     def savepoint(self) -> Path | None:
         """The savepoint that was written last, or is gone on from."""
         return self._store.latest

@@ -104,7 +104,7 @@ class Validation:
         seen = self._engine.live_stats()
         rechecks = self._details.rechecks
         is_stopped = self._stopping.is_set() and self._state != "done"
-        state = "stopping" if is_stopped else self._state
+        state = "stopping" if is_stopped else self._gate.state(self._state)
         read = sum(each.settled.read for each in ledgers) + seen.items.read
         return Progress(
             *self._names,
@@ -121,7 +121,7 @@ class Validation:
             backlog=sum(each.backlog for each in ledgers) + seen.backlog,
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            paced=reasons(self._paces.items(), self._retry, seen.paced),
+            paced=self._gate.text or reasons(self._paces.items(), self._retry, seen.paced),
             examined=earlier.examined + read,
             speed=self._meter.speed(earlier.examined + read),
             validated=self.validated,

@@ -18,7 +18,7 @@ LONGEST: Final = 350
 
 FLOORS: Final = (
     ("core",),
-    ("dynamodb", "snapshot", "follow", "engines"),
+    ("dynamodb", "snapshot", "follow", "engines", "monitor"),
     ("config",),
     ("connectors", "savepoints"),
     ("migration", "validate"),
@@ -35,7 +35,7 @@ DOORS: Final = {
     "aioboto3": ("dynamodb.session",),
     "aiobotocore": ("dynamodb.session",),
     "botocore": ("dynamodb.session", "dynamodb.botocore_errors"),
-    "aiohttp": ("dynamodb.http", "dynamodb.http_client"),
+    "aiohttp": ("dynamodb.http", "dynamodb.http_client", "monitor.judges"),
     "yarl": ("dynamodb.http",),
     "msgspec": ("dynamodb",),
     "yaml": ("config", "savepoints"),
