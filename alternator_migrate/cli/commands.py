@@ -9,6 +9,7 @@ from rich.console import Console
 
 from alternator_migrate import config
 from alternator_migrate.cli import logs
+from alternator_migrate.cli.asking import deletion_of
 from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.plan import plan_text
 from alternator_migrate.cli.report import check_destination, print_out
@@ -22,7 +23,7 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
 from alternator_migrate.monitor import Throttle, ask, control_name, socket_of
-from alternator_migrate.savepoints import holder
+from alternator_migrate.savepoints import check_alone, holder
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,10 @@ def run(
     (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
+    folder = Path(loaded.settings.savepoints.path)
+    check_alone(
+        folder, config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
+    )
     first: Run
     steering = Steering()
     if rejects:
@@ -110,6 +115,7 @@ def validate(
     delete_extra: bool,
     show_values: bool,
     fresh: bool,
+    yes: bool,
     engine_options: EngineOptions,
     progress: Mode,
     summary_json: str | None,
@@ -120,9 +126,17 @@ def validate(
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
+    check_alone(Path(loaded.settings.savepoints.path), config.validation_identity(loaded.settings))
+    table = loaded.settings.target.table
+    agree = deletion_of(table) if delete_extra and not yes else None
     steering = Steering()
     run = ValidationRun(
-        loaded, options, fresh=fresh, engine_options=engine_options, steering=steering
+        loaded,
+        options,
+        fresh=fresh,
+        engine_options=engine_options,
+        ask=agree,
+        steering=steering,
     )
     session = Session(console, progress, steering=steering, throttle=_throttle(loaded.settings))
     return session.to_the_end([run], summary_json)

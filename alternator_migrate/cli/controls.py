@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from alternator_migrate.cli import limits
+from alternator_migrate.core.progress import SettingInForce
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.monitor import Reply
 
 log = logging.getLogger(__name__)
-USER: Final = "user"
 HELP: Final = {
     "status": "how the run stands",
     "pause": "begin no more reads and writes; what has been read is written first",
@@ -55,15 +55,23 @@ class Controls:
         reply: Reply = doing(rest)
         return reply
 
+    @property
+    def settings(self) -> tuple[SettingInForce, ...]:
+        """The limits in force, as a snapshot of the run has them."""
+        return tuple(
+            SettingInForce(limit.key, self._limit(limit), *self.changes.get(limit.key, ("", 0.0)))
+            for limit in limits.LIMITS
+        )
+
     def _status(self, _: Sequence[str]) -> Reply:
         return self._told()
 
     def _pause(self, _: Sequence[str]) -> Reply:
-        new = self.steering.gate.hold(USER, "by you")
+        new = self.steering.gate.hold("user", "by you")
         return self._told("pausing" if new else "paused already")
 
     def _resume(self, _: Sequence[str]) -> Reply:
-        was, gate = self.steering.gate.release(USER), self.steering.gate
+        was, gate = self.steering.gate.release("user"), self.steering.gate
         if gate.is_open:
             return self._told("going on" if was else "not paused")
         return self._told(f"still paused: {gate.text}")

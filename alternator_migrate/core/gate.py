@@ -5,13 +5,24 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
+from alternator_migrate.core.progress import Reason, ReasonKind
 from alternator_migrate.core.texts import duration
 
 log = logging.getLogger(__name__)
 DRAIN_SECONDS: Final = 3.0
 """Seconds in which what has been read is still written, once a run is held back."""
+
+
+HoldName: TypeAlias = Literal["user", "file", "host file", "command", "url"]
+_KINDS: Final[Mapping[HoldName, ReasonKind]] = {
+    "user": "user",
+    "file": "file",
+    "host file": "file",
+    "command": "judge",
+    "url": "judge",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +48,13 @@ class Gate:
         self.reading.set()
         self.writing.set()
         self._now = clock
-        self._holds: dict[str, Hold] = {}
+        self._holds: dict[HoldName, Hold] = {}
         self._held_since = self._held_before = 0.0
         self._draining: asyncio.TimerHandle | None = None
         self._changed: list[Callable[[], None]] = []
 
     @property
-    def holds(self) -> Mapping[str, Hold]:
+    def holds(self) -> Mapping[HoldName, Hold]:
         """The reasons that hold now, by their names, oldest first."""
         return dict(self._holds)
 
@@ -66,7 +77,7 @@ class Gate:
         """Call `react` whenever the gate has been opened or closed."""
         self._changed.append(react)
 
-    def hold(self, name: str, why: str) -> bool:
+    def hold(self, name: HoldName, why: str) -> bool:
         """Hold the run back for the reason `name`; False where it holds already, in which case
         only the words change. Called in the run's event loop."""
         known = self._holds.get(name)
@@ -77,7 +88,7 @@ class Gate:
             self._close()
         return known is None
 
-    def release(self, name: str) -> bool:
+    def release(self, name: HoldName) -> bool:
         """Lift the reason `name`; False where it does not hold. Others stay."""
         gone = self._holds.pop(name, None)
         if gone is None:
@@ -88,6 +99,14 @@ class Gate:
         else:
             log.info("no longer paused %s, but still: %s", gone.why, self.text)
         return True
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The reasons as a snapshot of progress has them."""
+        return tuple(
+            Reason(_KINDS[name], each.why, pauses=True, since=each.since)
+            for name, each in self._holds.items()
+        )
 
     def state(self, otherwise: str) -> str:
         """ "pausing" or "paused" while the run is held back, else what it is `otherwise`."""

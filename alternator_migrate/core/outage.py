@@ -67,7 +67,7 @@ class Trouble:
         request.words = str(failure)
         request.what = f"{failure.side or 'server'} {failure.doing} since {request.since}"
         now = self._clock()
-        if self._is_news(_kind(failure), now):
+        if self._is_news(kind_of(failure), now):
             self._told_since = self._told_since or now
             left = duration(max(request.end - now, 0.0))
             log.warning("%s: %s; giving up in %s", request.what, request.words[:_WORDS], left)
@@ -109,7 +109,8 @@ class Trouble:
         return True
 
 
-def _kind(failure: Retryable) -> str:
+def kind_of(failure: Retryable) -> str:
+    """The kind of a failure: the server's words, figures and nodes aside."""
     words = str(failure)
     if failure.node:
         words = words.replace(failure.node, "")

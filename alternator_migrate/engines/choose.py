@@ -90,16 +90,28 @@ async def open_engine(
     cannot be had."""
     choice = choose(options, facts, usable_cores())
     if choice.engine == "local":
-        yield Local()
+        yield Local(choice.text)
     elif choice.engine == "processes":
         async with open_processes(choice.workers, job_of(True)) as pool:
-            yield Executor(pool, most=facts.most, shared=facts.shared, steering=steering)
+            yield Executor(
+                pool,
+                most=facts.most,
+                shared=facts.shared,
+                text=choice.text,
+                steering=steering,
+            )
     else:
         from alternator_migrate.engines import dask  # noqa: PLC0415 # slow to import
 
         opening = dask.open_cluster(options.scheduler, choice.workers, job_of(False))
         async with opening as cluster:
-            yield Executor(cluster, most=facts.most, shared=facts.shared, steering=steering)
+            yield Executor(
+                cluster,
+                most=facts.most,
+                shared=facts.shared,
+                text=choice.text,
+                steering=steering,
+            )
 
 
 def _why_local(facts: WorkFacts, workers: int) -> str:

@@ -1,7 +1,9 @@
 """The contract of a place where slices run."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import LiveStats, Slice, SliceResult
 
 
@@ -28,6 +30,10 @@ class Pool(Protocol):
 
     def recall(self) -> None:
         """The slices under way are to end soon, where they can be told; others will follow."""
+        ...
+
+    def workers(self) -> Sequence[WorkerProgress]:
+        """The workers that are known."""
         ...
 
     def hurry(self) -> None:

@@ -116,6 +116,7 @@ def build_migration(
         limiter=limits[0],
         state=state,
         beside=[service.watch for service in (pair.source, pair.target)],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
         follower=_follower(settings, pair, applier, retry, gate, state, until),
         hooks=hooks(settings),
@@ -136,7 +137,7 @@ def _follower(
     if pair.streams is None:
         return None
     stream = SourceStream(
-        pair.source.table,
+        pair.live.table,
         DynamoDBClient(pair.streams, retry.apart()),
         pair.inspection.source.spec,
         idle_seconds=settings.cutover.max_lag_seconds / 2,
@@ -201,5 +202,6 @@ def build_resend(
         limiter=limiter,
         state=CopyState(),
         beside=[pair.target.watch],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
     )

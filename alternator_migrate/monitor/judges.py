@@ -11,7 +11,7 @@ from typing import Final
 
 import aiohttp
 
-from alternator_migrate.core.gate import Gate
+from alternator_migrate.core.gate import Gate, HoldName
 
 log = logging.getLogger(__name__)
 _FILE_SECONDS: Final = 1.0
@@ -97,7 +97,7 @@ class Judges:
         if throttle.url:
             self._judge("url", await _of_url(throttle.url, throttle.seconds))
 
-    def _judge(self, name: str, why: str) -> None:
+    def _judge(self, name: HoldName, why: str) -> None:
         if why:
             self._gate.hold(name, why)
         else:

@@ -106,13 +106,8 @@ class ValidationSides:
     ) -> LookupPass:
         """A pass that looks items up one by one, and repairs the kinds of differences in
         `repairs`."""
-        comparer = ItemComparer(
-            Equality(self._settings.validation.floating_point_tolerance),
-            self.target_keys,
-            expired=self.expired,
-            skipping=self._settings.source.expired_items == "skip",
-        )
-        pair_lookup = PairLookup(self.lookup("source"), self.lookup("target"), comparer)
+        comparer = self._comparer()
+        pair_lookup = self._pair_lookup(comparer)
         repairer = Repair(pair_lookup, self._target, repairs) if repairs else None
         return LookupPass(
             comparer,
@@ -125,6 +120,21 @@ class ValidationSides:
             values=values,
             limiter=self._limiter,
         )
+
+    def deleting(self) -> Repair:
+        """A repair that does nothing but delete what is extra."""
+        return Repair(self._pair_lookup(self._comparer()), self._target, {"extra"})
+
+    def _comparer(self) -> ItemComparer:
+        return ItemComparer(
+            Equality(self._settings.validation.floating_point_tolerance),
+            self.target_keys,
+            expired=self.expired,
+            skipping=self._settings.source.expired_items == "skip",
+        )
+
+    def _pair_lookup(self, comparer: ItemComparer) -> PairLookup:
+        return PairLookup(self.lookup("source"), self.lookup("target"), comparer)
 
     def stage_sides(self, share: float) -> dict[Role, StageSide]:
         """The readers of each side; `share` of the items are expected."""
@@ -145,7 +155,7 @@ class ValidationSides:
         """Look-ups by the target's keys of items that bear the target's names."""
         is_source = role == "source"
         own = self.source_keys if is_source else self.target_keys
-        service = self._pair.source if is_source else self._pair.target
+        service = self._pair.live if is_source else self._pair.target
         return DynamoDBLookup(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
@@ -157,7 +167,7 @@ class ValidationSides:
 
     def _scan(self, role: Role, only: tuple[str, ...] = ()) -> Source:
         is_source = role == "source"
-        service = self._pair.source if is_source else self._pair.target
+        service = self._pair.live if is_source else self._pair.target
         state = self._pair.inspection.source if is_source else existing_target(self._pair)
         cap = self.paces[role].cap
         scan = DynamoDBSource(
@@ -227,6 +237,7 @@ def build_validation(
         keeper=keeper,
         gate=steering.gate,
         beside=[service.watch for service in (pair.source, pair.target)],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
     )
     return validation, findings
