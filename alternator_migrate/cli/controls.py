@@ -10,6 +10,7 @@ from typing import Any, Final
 from alternator_migrate.cli import limits
 from alternator_migrate.core.progress import SettingInForce
 from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.texts import clock_text
 from alternator_migrate.monitor import Reply
 
 log = logging.getLogger(__name__)
@@ -129,8 +130,7 @@ class Controls:
 
     def _since(self, limit: limits.Limit) -> str:
         was, at = self.changes.get(limit.key, ("", 0.0))
-        moment = time.strftime("%H:%M:%S", time.localtime(at))
-        return f"; changed at {moment}, was {was}" if was else ""
+        return f"; changed at {clock_text(at)}, was {was}" if was else ""
 
 
 def _normal(words: Sequence[str]) -> list[str]:

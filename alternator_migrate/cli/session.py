@@ -182,7 +182,8 @@ class Session:
         """Let a run be steered by a socket, until cancelled; one that cannot be is told."""
         try:
             with open_socket(folder, control_name(identity)) as (listening, path):
-                log.info("steer it with `alternator-migrate control`, or with nc -U %s", path)
+                if self._display.mode != "none":
+                    log.info("steer it with `alternator-migrate control`, or by nc -U %s", path)
                 await ControlServer(self._controls.do).serve(listening)
         except OSError as error:
             log.warning("warning: this run cannot be steered by a socket: %s", error)

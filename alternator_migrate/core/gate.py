@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from alternator_migrate.core.progress import Reason, ReasonKind
-from alternator_migrate.core.texts import duration
+from alternator_migrate.core.texts import clock_text, duration
 
 log = logging.getLogger(__name__)
 DRAIN_SECONDS: Final = 3.0
@@ -118,8 +118,7 @@ class Gate:
     def text(self) -> str:
         """The reasons for a person, with the time of day since when; "" where there is none."""
         return "; ".join(
-            f"{each.why} since {time.strftime('%H:%M:%S', time.localtime(each.since))}"
-            for each in self._holds.values()
+            f"{each.why} since {clock_text(each.since)}" for each in self._holds.values()
         )
 
     def _close(self) -> None:

@@ -199,6 +199,13 @@ class Follower:
             done.set()
             warning.cancel()
 
+    async def held(self, stop: asyncio.Event) -> None:
+        """Keep changes while the gate is closed, until `stop` is set; where they are written as
+        they come, `live` does."""
+        kept_back = self._phase in (FollowPhase.SPOOL, FollowPhase.REPLAY)
+        while kept_back and not (self._gate.is_open or stop.is_set()):
+            await self._keep_while_held(stop)
+
     async def replay(self, stop: asyncio.Event) -> bool:
         """Write what was kept, and what is kept meanwhile. False where `stop` ended it."""
         if self.copies:

@@ -172,11 +172,18 @@ class Migration:
             await self._follower.begin(self._save_running)
         await self._save_running()
         for phase in self._phases():
-            await self._gate.reading.wait()
+            await self._let_go_on(stop)
             if not await phase(stop):
                 return False
         self._state = "done"
         return True
+
+    async def _let_go_on(self, stop: asyncio.Event) -> None:
+        """Return when nothing holds the run back; changes are kept meanwhile."""
+        if self._follower:
+            await self._follower.held(stop)
+        else:
+            await self._gate.reading.wait()
 
     def _phases(self) -> Sequence[Phase]:
         """The phases that are left, in their order; where changes are followed, and how, is known

@@ -49,7 +49,8 @@ def socket_of(folder: Path, name: str) -> Path | None:
     try:
         if stat.S_ISSOCK(known.stat().st_mode):
             return known
-        return Path(known.read_text(encoding="utf-8").strip())
+        elsewhere = known.read_text(encoding="utf-8").strip()
+        return Path(elsewhere) if elsewhere else None
     except (OSError, UnicodeDecodeError):
         return None
 

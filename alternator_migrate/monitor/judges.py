@@ -119,13 +119,16 @@ def _of_file(key: str, path: str | None) -> str:
 
 async def _of_command(command: str, seconds: float) -> str:
     """Why a command holds a run back, or ""; with the last line that it printed."""
-    process = await asyncio.create_subprocess_shell(
-        command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_shell(
+            command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"throttle.command cannot be run: {error.strerror}"
     try:
         async with asyncio.timeout(seconds):
             said = await _last_line(process)

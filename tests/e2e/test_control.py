@@ -68,8 +68,7 @@ async def test_a_pause_holds_until_its_own_resume_and_nothing_is_lost(
         assert point.state.items.written >= 60
         before = asked(stage)
         os.kill(cli.pid, signal.SIGUSR1)
-        await until(lambda: bool(lines(cli, "State paused")))
-        assert "by you since" in lines(cli, "State paused")[0]
+        await until(lambda: bool(lines(cli, "State paused (by you since ")))
         await asyncio.sleep(2.5)  # longer than the retry budget
         assert asked(stage) == before
         assert (await steered(stage, "resume"))["text"] == "going on"
@@ -250,7 +249,7 @@ async def test_a_folder_too_deep_for_a_socket_says_where_it_is(stage: Stage) -> 
         elsewhere = await listening(deep)
         (pointer,) = deep.glob("control_*.sock")
         assert pointer.read_text() == str(elsewhere)
-        assert stat.S_IMODE(elsewhere.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(elsewhere.parent.stat().st_mode) == 0o700, elsewhere
         assert (await stage.ended("control", "config.yaml", "get")).code == 0
         await stage.ended("control", "config.yaml", "stop")
         assert (await cli.wait(10)).code == 143
