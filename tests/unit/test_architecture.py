@@ -40,6 +40,7 @@ DOORS: Final = {
         *("connectors.s3_export.bucket", "monitor.judges"),
     ),
     "yarl": ("dynamodb.http",),
+    "amazon": ("connectors.s3_export.ion",),
     "msgspec": ("dynamodb", "connectors.s3_export"),
     "yaml": ("config", "savepoints"),
     "moto": ("cli.demo",),
