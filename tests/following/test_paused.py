@@ -85,6 +85,11 @@ async def test_a_pause_in_the_copy_keeps_changes_and_outlives_the_copy_of_all_th
     async with running(table.folder, "run", "config.yaml", "--until-caught-up") as cli:
         await cli.wait_for("steer it with", 30)
         await steered(table, "pause")
+
+        async def placed() -> bool:
+            return bool((table.kept["stream"] or {}).get("shards"))
+
+        await until(placed)
         await change(table, 1)
 
         async def spooled() -> bool:
