@@ -1,6 +1,8 @@
 """The commands, once their options are read: each returns its exit code."""
 
+import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,8 +18,9 @@ from alternator_migrate.cli.status import status_lines
 from alternator_migrate.cli.tables_plan import tables_plan
 from alternator_migrate.cli.tables_status import tables_status
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.runtime import on_loop
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import (
     FinishRun,
@@ -27,7 +30,8 @@ from alternator_migrate.migration import (
     Selection,
     Until,
 )
-from alternator_migrate.savepoints import check_alone
+from alternator_migrate.monitor import Throttle, ask, control_name, socket_of
+from alternator_migrate.savepoints import check_alone, holder
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 log = logging.getLogger(__name__)
@@ -66,17 +70,18 @@ def run(
         part = shard.suffix if shard else ""
         check_alone(folder, config.migration_identity(loaded.settings) + part)
     first: Run
+    steering = Steering()
     if loaded.settings.tables:
         copy = tables.Copy(shard, into_existing, fresh, makes_table, until, engine_options)
         first = (
-            tables.resending(loaded, selection, rejects)
+            tables.resending(loaded, selection, rejects, steering)
             if rejects
-            else tables.copying(loaded, selection, copy)
+            else tables.copying(loaded, selection, copy, steering)
         )
     elif rejects:
-        first = ResendRun(loaded, rejects)
+        first = ResendRun(loaded, rejects, steering)
     elif shard and shard.index is None:
-        first = FinishRun(loaded, shard)
+        first = FinishRun(loaded, shard, steering)
     else:
         first = MigrationRun(
             loaded,
@@ -86,11 +91,19 @@ def run(
             fresh=fresh,
             makes_table=makes_table,
             until=until,
+            steering=steering,
         )
     runs: list[Run] = [first]
     if validate:
-        runs.append(_validation(loaded, selection, ValidateOptions(), engine_options))
-    return Session(console, progress).to_the_end(runs, summary_json)
+        runs.append(_validation(loaded, selection, ValidateOptions(), engine_options, steering))
+    session = Session(console, progress, steering=steering, throttle=_throttle(loaded.settings))
+    return session.to_the_end(runs, summary_json)
+
+
+def _throttle(settings: Settings) -> Throttle:
+    """What may hold a run back from outside."""
+    given = settings.throttle
+    return Throttle(given.file, given.host_file, given.command, given.url, given.seconds)
 
 
 def _validation(
@@ -98,15 +111,23 @@ def _validation(
     selection: Selection,
     options: ValidateOptions,
     engine_options: EngineOptions,
+    steering: Steering,
     *,
     asks: bool = False,
 ) -> Run:
     """The validation of the table or tables; `asks` before anything is deleted."""
     if loaded.settings.tables:
-        return tables.validating(loaded, selection, options, asks=asks)
-    ask = deletion_of(loaded.settings.target.table) if asks else None
-    fresh = selection.fresh
-    return ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options, ask=ask)
+        return tables.validating(loaded, selection, options, steering, asks=asks)
+    folder = Path(loaded.settings.savepoints.path)
+    check_alone(folder, config.validation_identity(loaded.settings))
+    return ValidationRun(
+        loaded,
+        options,
+        fresh=selection.fresh,
+        engine_options=engine_options,
+        ask=deletion_of(loaded.settings.target.table) if asks else None,
+        steering=steering,
+    )
 
 
 def _check_following(settings: Settings, *, validate: bool, until_caught_up: bool) -> None:
@@ -148,10 +169,12 @@ def validate(
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
-    selection = Selection(only, skip, fresh=fresh)
+    selection, steering = Selection(only, skip, fresh=fresh), Steering()
     tables.check_selection(loaded, selection)
-    run = _validation(loaded, selection, options, engine_options, asks=delete_extra and not yes)
-    return Session(console, progress).to_the_end([run], summary_json)
+    asks = delete_extra and not yes
+    run = _validation(loaded, selection, options, engine_options, steering, asks=asks)
+    session = Session(console, progress, steering=steering, throttle=_throttle(loaded.settings))
+    return session.to_the_end([run], summary_json)
 
 
 def plan(
@@ -214,6 +237,52 @@ def status(
         )
     print_out("\n".join(lines) + "\n")
     return 0
+
+
+def control(
+    loaded: Loaded,
+    words: Sequence[str],
+    *,
+    shard: Part | None,
+    validation: bool,
+    as_json: bool,
+) -> int:
+    """Have a running migration, or validation, do a command. Returns 0, or 1 where it did not do
+    it; raises `UsageError` where none runs that could be asked."""
+    folder = Path(loaded.settings.savepoints.path)
+    part = shard.suffix if shard else ""
+    if loaded.settings.tables:
+        own, validating = tables.identities(loaded.settings, part)
+    else:
+        own = config.migration_identity(loaded.settings) + part
+        validating = config.validation_identity(loaded.settings)
+    others = [] if shard else [validating]
+    answer = ask(_listening(folder, others if validation else [own, *others]), words)
+    text = json.dumps(answer) if as_json else str(answer.get("text", ""))
+    if answer.get("ok"):
+        print_out(f"{text}\n")
+        return 0
+    if as_json:
+        print_out(f"{text}\n")
+        return 1
+    raise MigrateError(text)
+
+
+def _listening(folder: Path, identities: Sequence[str]) -> Path:
+    """The socket of the first of these that runs. Raises `UsageError` where none does."""
+    running = [each for each in identities if holder(folder, each)]
+    for each in running:
+        if path := socket_of(folder, control_name(each)):
+            return path
+    if running:
+        raise UsageError(
+            f"process {holder(folder, running[0])} is at it, but does not listen",
+            "It is being prepared, or could open no socket, as it said when it started.",
+        )
+    raise UsageError(
+        f"this migration is not running, says {folder}",
+        "`alternator-migrate status` shows how it stands; --shard names one of several runs.",
+    )
 
 
 def _ready(

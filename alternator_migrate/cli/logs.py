@@ -41,7 +41,9 @@ def configure(console: Console, style: Format, level: str) -> None:
     else:
         handler = logging.StreamHandler(console.file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    handler.addFilter(OfTables())
+    of_tables = OfTables()
+    handler.addFilter(of_tables)
+    _RECENT.filters = [of_tables]
     logging.raiseExceptions = False
     _RECENT.kept.clear()
     logging.basicConfig(level=logging.WARNING, handlers=[handler, _RECENT], force=True)

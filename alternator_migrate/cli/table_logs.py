@@ -16,14 +16,13 @@ class OfTables(logging.Filter):
         self._said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is told; changes its words."""
-        table = TABLE.get()
-        if not table or hasattr(record, "of_table"):
-            return True
+        """Whether the record is told, the same for every handler; changes its words."""
+        table, told = TABLE.get(), getattr(record, "is_told", None)
+        if not table or told is not None:
+            return told is not False
         words = record.getMessage()
+        record.is_told = not (words.startswith(_ALIKE) and words in self._said)
         if words.startswith(_ALIKE):
-            if words in self._said:
-                return False
             self._said.add(words)
-        record.msg, record.args, record.of_table = f"{table}: {words}", (), table
-        return True
+        record.msg, record.args, record.table = f"{table}: {words}", (), table
+        return bool(record.is_told)

@@ -9,6 +9,7 @@ from alternator_migrate import config
 from alternator_migrate.cli.asking import deletion_of, one_at_a_time
 from alternator_migrate.config import Chosen, Loaded, Settings
 from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import (
     FinishRun,
@@ -21,10 +22,19 @@ from alternator_migrate.migration import (
     TablesRun,
     Turns,
     Until,
+    lock_name,
     run_file,
 )
 from alternator_migrate.savepoints import Store
 from alternator_migrate.validate import ValidateOptions, ValidationRun
+
+
+def identities(settings: Settings, part: str) -> tuple[str, str]:
+    """The identities, in the folder of savepoints, of a run of many tables (or of a part of each)
+    and of its validation."""
+    return lock_name("Migration", run_file(settings, part)), lock_name(
+        "Validation", run_file(settings)
+    )
 
 
 def check_selection(loaded: Loaded, selection: Selection) -> None:
@@ -62,21 +72,29 @@ class Copy:
         )
 
 
-def copying(loaded: Loaded, selection: Selection, copy: Copy) -> TablesRun:
+def copying(
+    loaded: Loaded, selection: Selection, copy: Copy, steering: Steering | None = None
+) -> TablesRun:
     """The migration of all tables, or of a part of each."""
     part = copy.part
 
     def make(own: Loaded, turns: Turns) -> OneRun:
         if part and part.index is None:
-            return FinishRun(own, part, turns)
+            return FinishRun(own, part, turns=turns)
         return copy.run(own, turns)
 
     suffix, parts = (part.suffix, part.count) if part else ("", 1)
-    return TablesRun(loaded, Kind("Migration", make, part=suffix, parts=parts), selection)
+    kind = Kind("Migration", make, part=suffix, parts=parts)
+    return TablesRun(loaded, kind, selection, steering)
 
 
 def validating(
-    loaded: Loaded, selection: Selection, options: ValidateOptions, *, asks: bool = False
+    loaded: Loaded,
+    selection: Selection,
+    options: ValidateOptions,
+    steering: Steering | None = None,
+    *,
+    asks: bool = False,
 ) -> TablesRun:
     """The validation of all tables, which `asks` before anything is deleted, of one at a time."""
     asking = asyncio.Lock()
@@ -91,13 +109,16 @@ def validating(
             engine_options=EngineOptions("local"),
             services=services,
             ask=ask,
+            steering=turns.steering,
         )
 
     kind = Kind("Validation", make, whole=True, records=False)
-    return TablesRun(loaded, kind, selection)
+    return TablesRun(loaded, kind, selection, steering)
 
 
-def resending(loaded: Loaded, selection: Selection, rejects: Path) -> TablesRun:
+def resending(
+    loaded: Loaded, selection: Selection, rejects: Path, steering: Steering | None = None
+) -> TablesRun:
     """Rejected items of tables sent again: those of the table whose file `rejects` is, or of all
     whose folders are in it. Raises `UsageError` where there are none."""
     files = _files_of_rejects(loaded, rejects)
@@ -108,10 +129,10 @@ def resending(loaded: Loaded, selection: Selection, rejects: Path) -> TablesRun:
         )
 
     def make(own: Loaded, turns: Turns) -> OneRun:
-        return ResendRun(own, files[own.settings.source.table], turns)
+        return ResendRun(own, files[own.settings.source.table], turns=turns)
 
     kind = Kind("Migration", make, whole=True)
-    return TablesRun(loaded, kind, replace(selection, only=(*files,)))
+    return TablesRun(loaded, kind, replace(selection, only=(*files,)), steering)
 
 
 def _files_of_rejects(loaded: Loaded, rejects: Path) -> Mapping[str, Path]:

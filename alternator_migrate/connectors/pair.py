@@ -1,5 +1,6 @@
 """The pair of source and target, opened from settings."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from alternator_migrate.connectors.source_state import state_of
 from alternator_migrate.connectors.target_table import TargetPlan, plan_target
 from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
 from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.model import Concurrency, Item, Role, Segment
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.requests import SideFigures, SideRequests
@@ -62,13 +64,19 @@ class Pair(PairFacts):
     shaping: Shaping | None = None
     shared: SharedCaps | None = None
 
-    def paces(self, left: Callable[[], float]) -> tuple[Pace, Pace]:
-        """The paces of reading the source and of writing; where tables share caps, they do so by
-        what is `left` to do in each (bytes)."""
-        if self.shared is None:
-            return Pace(self.read_cap), Pace(self.write_cap)
-        shared = self.shared
-        return shared.reading.pace(self.read_cap, left), shared.writing.pace(self.write_cap, left)
+    def paces(
+        self, gate: Gate, left: Callable[[], float], *, reads: asyncio.Event | None = None
+    ) -> tuple[Pace, Pace]:
+        """The paces of reading the source and of writing, as the gate allows (reading by the valve
+        `reads`, if given); where tables share caps, they do so by what is `left` to do in each
+        (bytes)."""
+        reads, shared = reads or gate.reading, self.shared
+        if shared is None:
+            return Pace(self.read_cap, valve=reads), Pace(self.write_cap, valve=gate.writing)
+        return (
+            shared.reading.pace(self.read_cap, left, reads),
+            shared.writing.pace(self.write_cap, left, gate.writing),
+        )
 
     @property
     def live(self) -> Service:

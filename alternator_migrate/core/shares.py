@@ -22,10 +22,12 @@ class SharedPace:
         self._numbers = count()
         self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
 
-    def pace(self, cap: float | None, left: Callable[[], float]) -> "TablePace":
-        """The pace of one table, with a `cap` of its own; `left` is what is left to do there, in
-        any unit that all tables share."""
-        return TablePace(self, cap, left)
+    def pace(
+        self, cap: float | None, left: Callable[[], float], valve: asyncio.Event | None = None
+    ) -> "TablePace":
+        """The pace of one table, with a `cap` and a `valve` of its own; `left` is what is left to
+        do there, in any unit that all tables share."""
+        return TablePace(self, cap, left, valve)
 
     async def take(self, start: float, units: float) -> None:
         """Return when `units` may be consumed by whoever is to be served at `start`."""
@@ -69,8 +71,14 @@ class SharedCaps:
 class TablePace(Pace):
     """The pace of one table among those that share one."""
 
-    def __init__(self, shared: SharedPace, cap: float | None, left: Callable[[], float]) -> None:
-        super().__init__(cap, shared.clock)
+    def __init__(
+        self,
+        shared: SharedPace,
+        cap: float | None,
+        left: Callable[[], float],
+        valve: asyncio.Event | None,
+    ) -> None:
+        super().__init__(cap, shared.clock, valve)
         self._shared, self._left = shared, left
         self._finish = 0.0
 

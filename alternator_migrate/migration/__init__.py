@@ -5,7 +5,7 @@ from alternator_migrate.migration.commons import Commons, Turns
 from alternator_migrate.migration.roster import Selection, roster, run_file, to_do
 from alternator_migrate.migration.run import FinishRun, MigrationRun, ResendRun
 from alternator_migrate.migration.shards import Part
-from alternator_migrate.migration.tables import Kind, OneRun, TablesRun
+from alternator_migrate.migration.tables import Kind, OneRun, TablesRun, lock_name
 
 __all__ = [
     "Commons",
@@ -19,6 +19,7 @@ __all__ = [
     "TablesRun",
     "Turns",
     "Until",
+    "lock_name",
     "roster",
     "run_file",
     "to_do",

@@ -6,9 +6,11 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 from alternator_migrate.connectors import Pair, Services
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Page, Position, Segment
 from alternator_migrate.core.ports import Source
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.work import Engine
 
 _CREATING: Final = {True: 4, False: 10}
@@ -74,11 +76,14 @@ class CopySlots:
 
 
 class Commons:
-    """What all tables of a run share; `tables` are copied at once."""
+    """What all tables of a run share; `tables` are copied at once, the `gate` holds all back."""
 
-    def __init__(self, services: Services, engine: Engine, tables: int) -> None:
-        self.services, self.engine = services, engine
-        self.limiter = Limiter(services.concurrency.writers)
+    def __init__(
+        self, services: Services, engine: Engine, tables: int, gate: Gate | None = None
+    ) -> None:
+        self.services, self.engine, self.gate = services, engine, gate or Gate()
+        writers = services.concurrency.writers
+        self.limiters = Limiter(writers), Limiter(writers)
         self.readers = asyncio.Semaphore(services.concurrency.readers)
         self.creating = asyncio.Semaphore(_CREATING[services.target.options is not None])
         self.copying = CopySlots(tables)
@@ -164,9 +169,14 @@ class Turns:
         """Whether the target has caught up: this table and all others of the run."""
         return self.commons.caught_up(self._table, mine) if self.commons else mine
 
-    def limiter(self, writers: int) -> Limiter:
-        """The limiter of batches written at once."""
-        return self.commons.limiter if self.commons else Limiter(writers)
+    def limiters(self, writers: int) -> tuple[Limiter, Limiter]:
+        """The limiters of batches written at once, by a copy and by following."""
+        return self.commons.limiters if self.commons else (Limiter(writers), Limiter(writers))
+
+    @property
+    def steering(self) -> Steering:
+        """What holds the table back: what holds back all of the run."""
+        return Steering(self.commons.gate) if self.commons else Steering()
 
     def beside(self, pair: Pair) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What goes on beside the copy: the nodes are watched, in a run of many tables once."""

@@ -28,6 +28,7 @@ from alternator_migrate.connectors import (
 )
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import CopyState, Status
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.absence import absent
@@ -68,10 +69,15 @@ class TableRun:
     work: Final = "Migration"
 
     def __init__(
-        self, loaded: Loaded, part: Part | None = None, turns: Turns | None = None
+        self,
+        loaded: Loaded,
+        part: Part | None = None,
+        steering: Steering | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._loaded, self._settings = loaded, loaded.settings
         self._turns = turns or Turns()
+        self._steering = steering or self._turns.steering
         commons = self._turns.commons
         self._services = commons.services if commons else None
         if part:
@@ -81,6 +87,11 @@ class TableRun:
         self._store = Store(Path(self._settings.savepoints.path), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there."""
+        return self._store.folder, self._store.migration
 
     @property
     def savepoint(self) -> Path | None:
@@ -133,8 +144,9 @@ class MigrationRun(TableRun):
         makes_table: bool = True,
         until: Until = FOR_EVER,
         turns: Turns | None = None,
+        steering: Steering | None = None,
     ) -> None:
-        super().__init__(loaded, part, turns)
+        super().__init__(loaded, part, steering, turns)
         self._engine_options, self._part = engine_options or EngineOptions(), part
         self._into_existing, self._fresh = into_existing, fresh
         self._makes_table, self._until = makes_table, until
@@ -247,7 +259,8 @@ class MigrationRun(TableRun):
             where = self._engine_options.scheduler
             return copy_job(travelling(self._loaded, where, here=here), pair, now)
 
-        async with open_engine(self._engine_options, work_facts(settings, pair), job_of) as engine:
+        facts = work_facts(settings, pair)
+        async with open_engine(self._engine_options, facts, job_of, self._steering) as engine:
             return await self._copy(pair, keeper, first, engine, stop, show)
 
     async def _copy(
@@ -267,7 +280,8 @@ class MigrationRun(TableRun):
             first.rejects,
             self._until,
             engine,
-            self._turns,
+            steering=self._steering,
+            turns=self._turns,
         )
         return await self._migrate(*built, stop, show)
 
@@ -275,8 +289,14 @@ class MigrationRun(TableRun):
 class FinishRun(TableRun):
     """Does what comes after the data of all parts."""
 
-    def __init__(self, loaded: Loaded, part: Part, turns: Turns | None = None) -> None:
-        super().__init__(loaded, part, turns)
+    def __init__(
+        self,
+        loaded: Loaded,
+        part: Part,
+        steering: Steering | None = None,
+        turns: Turns | None = None,
+    ) -> None:
+        super().__init__(loaded, part, steering, turns)
         self._part = part
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -294,7 +314,8 @@ class FinishRun(TableRun):
             check_ttl(found, copied=settings.target.copy_ttl)
             with lock(store.folder, store.migration):
                 pair = part_of(whole, self._part, self._whole)
-                built = build_migration(settings, pair, NoKeeper(), CopyState())
+                steering = self._steering
+                built = build_migration(settings, pair, NoKeeper(), CopyState(), steering=steering)
                 status = await self._migrate(*built, stop, show)
                 if status.is_final:
                     await table.untag(TAG)
@@ -304,8 +325,14 @@ class FinishRun(TableRun):
 class ResendRun(TableRun):
     """Sends the mended items of a rejects file again."""
 
-    def __init__(self, loaded: Loaded, file: Path, turns: Turns | None = None) -> None:
-        super().__init__(loaded, turns=turns)
+    def __init__(
+        self,
+        loaded: Loaded,
+        file: Path,
+        steering: Steering | None = None,
+        turns: Turns | None = None,
+    ) -> None:
+        super().__init__(loaded, steering=steering, turns=turns)
         self._file = file
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -313,7 +340,7 @@ class ResendRun(TableRun):
         settings, items = self._settings, RejectsSource(self._file)
         async with open_pair(settings, services=self._services) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
-            resend = Resend(settings, pair, items, self._whole)
+            resend = Resend(settings, pair, items, self._whole, self._steering)
             with lock(self._store.folder, self._store.migration), resend.alone():
                 self._migration = resend.migration
                 status = await resend.migration.run(stop, show)

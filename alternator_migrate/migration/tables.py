@@ -16,6 +16,7 @@ from alternator_migrate.core.pace import part_of
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.steering import Caps, Steering, within
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.totals import standing, total
 from alternator_migrate.engines import Local
@@ -32,6 +33,11 @@ from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry, check_
 
 log = logging.getLogger(__name__)
 _WRITE_SECONDS: Final = 1.0
+
+
+def lock_name(work: Literal["Migration", "Validation"], file: RunFile) -> str:
+    """The name under which a run of many tables holds its lock."""
+    return f"{work.lower()}s-{file.run}"
 
 
 class OneRun(Protocol):
@@ -114,8 +120,15 @@ class _Lane:
 class TablesRun:
     """One run of many tables."""
 
-    def __init__(self, loaded: Loaded, kind: Kind, selection: Selection) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        kind: Kind,
+        selection: Selection,
+        steering: Steering | None = None,
+    ) -> None:
         self._loaded, self._settings = loaded, loaded.settings
+        self._steering = steering or Steering()
         self._tables = tables_of(self._settings)
         self._kind, self._selection = kind, selection
         self.work = kind.work
@@ -124,6 +137,11 @@ class TablesRun:
         self._lanes: list[_Lane] = []
         self._changed = asyncio.Event()
         self._services: Services | None = None
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of the run file, and the run's identity there."""
+        return self._file.path.parent, lock_name(self.work, self._file)
 
     @property
     def rejects(self) -> str | None:
@@ -164,8 +182,7 @@ class TablesRun:
         """Do every table that is asked for. Raises `UsageError` before anything is written where
         the choice is wrong, `MigrateError` at the end where a table has failed."""
         settings, kind = self._settings, self._kind
-        folder, identity = self._file.path.parent, f"{kind.work.lower()}s-{self._file.run}"
-        check_alone(folder, identity)
+        check_alone(*self.home)
         follows = settings.target.stream_changes and kind.work == "Migration"
         shared = SharedCaps(
             part_of(settings.source.read_throughput, 1 / kind.parts),
@@ -176,14 +193,29 @@ class TablesRun:
             found = await roster(services, self._loaded, self._file, self._selection)
             record = found.record
             entries = to_do(record, self._selection)
-            with lock(folder, identity):
+            with lock(*self.home):
                 if self._file.read() != before:
                     raise UsageError("another run of these tables has just begun", "Run it again.")
                 lanes = await _sized(services, entries)
-                commons = Commons(services, Local(), self._tables.concurrency)
+                commons = Commons(services, Local(), self._tables.concurrency, self._steering.gate)
+                self._steer(commons, shared)
                 self._services = services
                 self._begin(record, lanes)
                 return await self._all(commons, stop, show)
+
+    def _steer(self, commons: Commons, shared: SharedCaps) -> None:
+        """Have all tables together keep to what is asked for besides the configuration."""
+        concurrency = commons.services.concurrency
+        read, write = shared.reading.all, shared.writing.all
+
+        def apply(asked: Caps) -> None:
+            read.ask(asked.read)
+            write.ask(asked.write)
+            for limiter in commons.limiters:
+                limiter.allow(within(concurrency, asked).writers)
+
+        allowed = Caps(read.cap, write.cap, concurrency.readers, concurrency.writers)
+        self._steering.begin(allowed, apply)
 
     def _begin(self, record: RunRecord, lanes: list[_Lane]) -> None:
         """Write the list down; from now on the run is stopped by its stop event."""
