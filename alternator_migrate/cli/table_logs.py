@@ -21,8 +21,9 @@ class OfTables(logging.Filter):
         if not table or told is not None:
             return told is not False
         words = record.getMessage()
-        record.is_told = not (words.startswith(_ALIKE) and words in self._said)
-        if words.startswith(_ALIKE):
+        alike = words.startswith(_ALIKE)
+        is_told = not (alike and words in self._said)
+        if alike:
             self._said.add(words)
-        record.msg, record.args, record.table = f"{table}: {words}", (), table
-        return bool(record.is_told)
+        record.__dict__.update(msg=f"{table}: {words}", args=(), table=table, is_told=is_told)
+        return is_told

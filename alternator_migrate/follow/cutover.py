@@ -44,7 +44,7 @@ class CaughtUpWatch:
     write waits."""
 
     def __init__(
-        self, waits: Callable[[], bool], *, ends: bool, others: Callable[[bool], bool] = bool
+        self, waits: Callable[[], bool], others: Callable[[bool], bool], *, ends: bool
     ) -> None:
         self._waits, self._ends, self._others = waits, ends, others
         self.caught_up = False

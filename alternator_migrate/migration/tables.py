@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 
 from alternator_migrate import config
 from alternator_migrate.config import Chosen, Loaded
@@ -21,6 +21,7 @@ from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.totals import standing, total
 from alternator_migrate.engines import Local
 from alternator_migrate.migration.commons import Commons, Turns
+from alternator_migrate.migration.lanes import Kind, Lane, lock_name
 from alternator_migrate.migration.roster import (
     Selection,
     named,
@@ -33,88 +34,6 @@ from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry, check_
 
 log = logging.getLogger(__name__)
 _WRITE_SECONDS: Final = 1.0
-
-
-def lock_name(work: Literal["Migration", "Validation"], file: RunFile) -> str:
-    """The name under which a run of many tables holds its lock."""
-    return f"{work.lower()}s-{file.run}"
-
-
-class OneRun(Protocol):
-    """The run of one table, as the run of many sees it."""
-
-    @property
-    def savepoint(self) -> Path | None:
-        """The savepoint that was written last, or is gone on from."""
-        ...
-
-    @property
-    def rejects(self) -> str | None:
-        """The file that holds refused items; None where there are none."""
-        ...
-
-    async def run(self, stop: asyncio.Event, show: Show) -> Status:
-        """Do the work, to its end or until `stop` is set. Raises `MigrateError`."""
-        ...
-
-    def progress(self) -> Progress | None:
-        """A snapshot of the run; None while it prepares."""
-        ...
-
-    def save_now(self) -> None:
-        """Write a savepoint as soon as possible."""
-        ...
-
-    def remarks(self) -> Iterator[str]:
-        """Lines that a person should read when the run is over."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What is done with each table: `make` makes the run of one. `work` is its name; of `parts` of
-    each table this is the one whose identity ends with `part`. Only what `records` writes the run
-    file. Where its runs take no turns of their own, each is one turn as a `whole`."""
-
-    work: Literal["Migration", "Validation"]
-    make: Callable[[Loaded, Turns], OneRun]
-    part: str = ""
-    parts: int = 1
-    records: bool = True
-    whole: bool = False
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One table of the run. `size` is in bytes; `ended` what it was when it ended."""
-
-    entry: TableEntry
-    items: int = 0
-    size: int = 0
-    run: OneRun | None = None
-    ended: Progress | None = None
-    failure: MigrateError | None = None
-    savepoint: Path | None = None
-    rejects: str | None = None
-    remarks: list[str] = field(default_factory=list)
-
-    def progress(self) -> Progress:
-        """A snapshot of the table, also while it waits."""
-        now = self.ended or (self.run.progress() if self.run else None)
-        entry = self.entry
-        if now is None:
-            waits = Progress(entry.source, entry.target, "waiting", segments_total=1)
-            now = replace(waits, expected=self.items)
-        return replace(now, status=entry.status, error=entry.reason)
-
-    def end(self, status: Status, reason: str = "") -> None:
-        """The table has ended, or will not be begun: only what is told of it is kept."""
-        self.entry = replace(self.entry, status=status, reason=reason)
-        self.ended = self.progress()
-        if self.run:
-            self.savepoint, self.rejects = self.run.savepoint, self.run.rejects
-            self.remarks = [*self.run.remarks()]
-            self.run = None
 
 
 class TablesRun:
@@ -134,7 +53,7 @@ class TablesRun:
         self.work = kind.work
         self._file: RunFile = run_file(self._settings, kind.part)
         self._record: RunRecord | None = None
-        self._lanes: list[_Lane] = []
+        self._lanes: list[Lane] = []
         self._changed = asyncio.Event()
         self._services: Services | None = None
 
@@ -217,7 +136,7 @@ class TablesRun:
         allowed = Caps(read.cap, write.cap, concurrency.readers, concurrency.writers)
         self._steering.begin(allowed, apply)
 
-    def _begin(self, record: RunRecord, lanes: list[_Lane]) -> None:
+    def _begin(self, record: RunRecord, lanes: list[Lane]) -> None:
         """Write the list down; from now on the run is stopped by its stop event."""
         log.info("%d tables: %s", len(lanes), named([lane.entry.source for lane in lanes]))
         self._record, self._lanes = record, lanes
@@ -245,7 +164,7 @@ class TablesRun:
     def _total(self) -> Progress:
         return total(self.tables())
 
-    async def _one(self, lane: _Lane, commons: Commons, stop: asyncio.Event) -> None:
+    async def _one(self, lane: Lane, commons: Commons, stop: asyncio.Event) -> None:
         """Do one table in its turn, and note how it ended."""
         TABLE.set(lane.entry.source)
         turns, own_stop = Turns(commons, lane.entry.source), asyncio.Event()
@@ -269,7 +188,7 @@ class TablesRun:
             commons.over(lane.entry.source)
             self._changed.set()
 
-    async def _done(self, lane: _Lane, turns: Turns, stop: asyncio.Event) -> Status:
+    async def _done(self, lane: Lane, turns: Turns, stop: asyncio.Event) -> Status:
         table = Chosen(lane.entry.source, lane.entry.target)
         lane.run = self._kind.make(config.of_table(self._loaded, table), turns)
         if not self._kind.whole:
@@ -277,7 +196,7 @@ class TablesRun:
         async with turns.copying(stop) as may:
             return await lane.run.run(stop, _unseen) if may else Status.STOPPED
 
-    def _note(self, lane: _Lane, status: Status) -> None:
+    def _note(self, lane: Lane, status: Status) -> None:
         lane.entry = replace(lane.entry, status=status, reason="")
         self._changed.set()
 
@@ -311,7 +230,7 @@ class TablesRun:
                 return status
         return Status.COMPLETED
 
-    def _failure(self, failed: Sequence[_Lane]) -> MigrateError:
+    def _failure(self, failed: Sequence[Lane]) -> MigrateError:
         reasons = "".join(f"\n  {each.entry.source}: {each.entry.reason}" for each in failed)
         is_refused = len(failed) == len(self._lanes) and all(
             isinstance(each.failure, UsageError) for each in failed
@@ -323,14 +242,14 @@ class TablesRun:
         )
 
 
-async def _sized(services: Services, entries: Sequence[TableEntry]) -> list[_Lane]:
+async def _sized(services: Services, entries: Sequence[TableEntry]) -> list[Lane]:
     """The tables with their sizes, the largest first."""
     source, names = services.live, [entry.source for entry in entries]
     sizes = await source.table.account.sizes(names) if source else {}
     lanes = []
     for entry in entries:
         items, size = sizes.get(entry.source, (0, 0))
-        lanes.append(_Lane(replace(entry, status=Status.WAITING, reason=""), items, size))
+        lanes.append(Lane(replace(entry, status=Status.WAITING, reason=""), items, size))
     return sorted(lanes, key=lambda lane: (-lane.size, -lane.items, lane.entry.source))
 
 
