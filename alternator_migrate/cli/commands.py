@@ -33,6 +33,7 @@ def run(
     shard: Part | None = None,
     validate: bool = False,
     makes_table: bool = True,
+    transform_changed: bool = False,
     until_caught_up: bool,
     disable_stream_after: bool,
     progress: Mode,
@@ -58,10 +59,11 @@ def run(
             fresh=fresh,
             makes_table=makes_table,
             until=Until(until_caught_up, disable_stream_after),
+            transform_changed=transform_changed,
         )
     runs: list[Run] = [first]
     if validate:
-        options = ValidateOptions()
+        options = ValidateOptions(transform_changed=transform_changed)
         runs.append(ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options))
     return Session(console, progress).to_the_end(runs, summary_json)
 
@@ -92,6 +94,7 @@ def validate(
     delete_extra: bool,
     show_values: bool,
     fresh: bool,
+    transform_changed: bool,
     engine_options: EngineOptions,
     progress: Mode,
     summary_json: str | None,
@@ -101,7 +104,7 @@ def validate(
     """Compare both sides. Returns 0, 3 (differences are left), 130 or 143; raises
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
-    options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
+    options = ValidateOptions(mode, sample, repair, delete_extra, show_values, transform_changed)
     run = ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options)
     return Session(console, progress).to_the_end([run], summary_json)
 

@@ -142,6 +142,7 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option("--yes", is_flag=True, help="do not ask before --delete-extra")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@common.transform_changed
 @common.engine
 @common.progress
 @common.logs

@@ -8,6 +8,7 @@ from alternator_migrate.config.identity import (
     skipped_segments,
     validation_identity,
 )
+from alternator_migrate.config.item_settings import TransformReference, transform_reference
 from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
@@ -32,6 +33,7 @@ __all__ = [
     "Settings",
     "SideSettings",
     "SourceEndpointSettings",
+    "TransformReference",
     "base_url",
     "fingerprint",
     "is_arn",
@@ -42,5 +44,6 @@ __all__ = [
     "migration_shape",
     "portable",
     "skipped_segments",
+    "transform_reference",
     "validation_identity",
 ]

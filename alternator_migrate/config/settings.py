@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.attributes import attribute_value
-from alternator_migrate.config.item_settings import AttributesSettings
+from alternator_migrate.config.item_settings import AttributesSettings, transform_name
 from alternator_migrate.config.kinds import (
     any_text,
     base_url,
@@ -296,6 +296,9 @@ class Settings:
     source: SourceSettings = section(SourceSettings, "the table to read", optional=False)
     target: TargetSettings = section(TargetSettings, "the table to write", optional=False)
     renames: tuple[RenameSettings, ...] = sections(RenameSettings, "attributes to rename")
+    transform: str | None = key(
+        transform_name, "a Python function for each item: ./file.py or package.module:function"
+    )
     savepoints: SavepointsSettings = section(SavepointsSettings, "savepoints", optional=False)
     skip_segments: tuple[int, ...] = key(
         list_of(integer(0)), "segments that are wholly written already", default=()

@@ -25,6 +25,7 @@ from alternator_migrate.connectors.remarks import (
     of_servers,
     skipped_text,
     stream_warnings,
+    transform_text,
     ttl_text,
     way_back,
 )
@@ -45,12 +46,19 @@ from alternator_migrate.connectors.target_table import (
     prepare_target,
     what_stays,
 )
-from alternator_migrate.connectors.transform import shaped
+from alternator_migrate.connectors.transform import (
+    NO_WAY_BACK,
+    Shaping,
+    TransformedLookup,
+    find_code,
+    shaped,
+)
 from alternator_migrate.connectors.writer import DynamoDBTarget
 
 __all__ = [
     "ALTERNATOR",
     "NO_STREAMS",
+    "NO_WAY_BACK",
     "STREAMS_FEATURE",
     "DynamoDBLookup",
     "DynamoDBSource",
@@ -61,14 +69,17 @@ __all__ = [
     "RejectsFile",
     "RejectsSource",
     "Service",
+    "Shaping",
     "SourceStream",
     "TableJob",
+    "TransformedLookup",
     "TravellingConfig",
     "backlog",
     "check_empty",
     "check_late",
     "check_ttl",
     "disable_stream",
+    "find_code",
     "find_stream",
     "first_items",
     "held",
@@ -88,6 +99,7 @@ __all__ = [
     "source_of",
     "stream_warnings",
     "target_of",
+    "transform_text",
     "travelling",
     "ttl_text",
     "wanted",

@@ -32,7 +32,7 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
         page_items=page_items(pace.cap, table.items, table.size),
         ask_capacity=pair.read_cap is not None and not pair.source.options,
     )
-    return shaped(source, pair.shaping)
+    return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
 
 
 def target_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace) -> DynamoDBTarget:

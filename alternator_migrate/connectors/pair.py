@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alternator_migrate.config import Settings, skipped_segments
@@ -12,7 +12,13 @@ from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.target_table import TargetPlan, check_internal, plan_target
-from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
+from alternator_migrate.connectors.transform import (
+    Shaping,
+    TransformCode,
+    check_attributes,
+    find_code,
+    shaping_of,
+)
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Concurrency, Item
 from alternator_migrate.core.retry import Retry
@@ -30,12 +36,13 @@ from alternator_migrate.engines import WorkFacts
 @dataclass(frozen=True, slots=True)
 class PairFacts:
     """Facts of both tables that the conductor finds out and workers are told: the inspection,
-    the caps in units a second (None: no cap) and the concurrency."""
+    the caps in units a second (None: no cap), the concurrency and the code of the transform."""
 
     inspection: Inspection
     read_cap: float | None
     write_cap: float | None
     concurrency: Concurrency
+    code: TransformCode | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,8 @@ async def open_pair(
     it has begun, and other errors of connecting are raised as they are.
     """
     concurrency = known.concurrency if known else _concurrency(settings)
+    code = known.code if known else find_code(settings.transform)
+    functions = code.functions() if code else None
     patience = settings.retry_budget_seconds
     async with AsyncExitStack() as stack:
         try:
@@ -91,7 +100,8 @@ async def open_pair(
             source,
             target,
             streams,
-            shaping_of(settings, facts.inspection.source.spec.key_names),
+            shaping_of(settings, facts.inspection.source.spec, functions),
+            code=code,
         )
 
 
@@ -115,7 +125,7 @@ async def _facts_of(
         _needs(settings),
     )
     inspection = await settled(inspection, target)
-    check_attributes(settings, inspection.source.spec.key_names)
+    check_attributes(settings, inspection.source.spec)
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, source)
     write_cap = _write_cap(settings, inspection, target)

@@ -15,6 +15,7 @@ from alternator_migrate.dynamodb.items import lacks
 from alternator_migrate.dynamodb.values import canonical, canonical_key
 
 _PREFIX: Final = "rejects_"
+SOURCE_KEY: Final = b"source"
 
 
 class RejectsFile:
@@ -22,7 +23,8 @@ class RejectsFile:
     comes.
 
     A line is `{"key": ..., "error": ..., "message": ..., "item": ...}`, key and item as
-    DynamoDB JSON; that of a followed change has `"change": "put"` or `"delete"`, too. What a
+    DynamoDB JSON; that of a followed change has `"change": "put"` or `"delete"`, too, and one that
+    a transform refused `"source": true`, the source's item, and the traceback. What a
     person made of a line of the file stands when its item is refused again; a change that is
     refused takes the place of what its key had before. What a killed run left half written is
     overwritten: it was not counted, and comes again. The file is readable by its owner only.
@@ -63,7 +65,7 @@ class RejectsFile:
         keeping them, and `MigrateError` where the file cannot be written."""
         lines, last = {}, None
         for reject in rejects:
-            key = canonical_key(reject.item, self._key_names)
+            key = identity(reject, self._key_names)
             self._unmet.discard(key)
             if reject.change or key not in self._open | self._settled:
                 lines[key] = self.line(reject)
@@ -72,9 +74,10 @@ class RejectsFile:
         if lines:
             self._telling(lambda: self._put(lines))
         if last and self.count > self._allowed:
-            key = items.key_of(last.item, self._key_names)
+            key = last.key or items.key_of(last.item, self._key_names)
             raise TooManyRejects(
-                f"the target refuses item {key.decode('utf-8', 'replace')}: {last.error}: "
+                f"the {'transform' if last.source else 'target'} refuses item "
+                f"{key.decode('utf-8', 'replace')}: {last.error}: "
                 f"{last.message}",
                 f"It is kept in {self.path}. Raise maxRejects to go on past such items.",
             )
@@ -103,9 +106,13 @@ class RejectsFile:
 
     def line(self, reject: Reject, key: bytes | None = None) -> bytes:
         """A reject as a line, under its own key unless another is given."""
-        facts = {"error": reject.error, "message": reject.message}
-        head = items.to_json(facts | ({"change": reject.change} if reject.change else {}))
-        key = items.one_line(key or items.key_of(reject.item, self._key_names))
+        facts: dict[str, object] = {"error": reject.error, "message": reject.message}
+        if reject.change:
+            facts["change"] = reject.change
+        if reject.source:
+            facts |= {"source": True, "traceback": reject.trace}
+        head = items.to_json(facts)
+        key = items.one_line(key or reject.key or items.key_of(reject.item, self._key_names))
         return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], items.one_line(reject.item))
 
     def _put(self, lines: dict[bytes, bytes]) -> None:
@@ -161,17 +168,25 @@ class RejectsFile:
         )
 
 
+def identity(reject: Reject, key_names: Sequence[str]) -> bytes:
+    """The canonical key of a reject. A source item that a transform refused has one of its own:
+    what another item becomes on the target may have the same key."""
+    if reject.source:
+        return SOURCE_KEY + canonical_key(reject.key, key_names)
+    return canonical_key(reject.item, key_names)
+
+
 def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
     """The canonical key that a line's item was refused with, whatever became of the item since; of
     a line that names no such key, that of its item, and of any other line the line itself."""
     try:
-        item, _, key = items.read_reject(line)
+        found = items.read_reject(line)
     except ValueError:
         return line
-    for each in (key, item):
+    for each in (found.key, found.item):
         with suppress(BadAnswer):
             if each is not None:
-                return canonical_key(each, key_names)
+                return (SOURCE_KEY if found.source else b"") + canonical_key(each, key_names)
     return line
 
 
@@ -254,17 +269,17 @@ class RejectsSource:
 
 def _item(path: Path, number: int, line: bytes) -> Item:
     try:
-        item, change, _ = items.read_reject(line)
+        found = items.read_reject(line)
     except ValueError as error:
         raise UsageError(
             f"{path}, line {number}: {error}", 'Each line must be like {"item": {...}}.'
         ) from error
-    if change:
+    if found.change:
         raise UsageError(
-            f"{path}, line {number}: this is a change ({change}), and what its key holds may have "
-            "changed since",
+            f"{path}, line {number}: this is a change ({found.change}), and what its key holds "
+            "may have changed since",
             "Mend the item on the source, or delete it there; `validate --repair --delete-extra` "
             "then brings the target in step. Delete the line then: what is not in the file any "
             "more is settled.",
         )
-    return item
+    return found.item

@@ -41,21 +41,32 @@ class ChangeCounts(Sum):
 
 @dataclass(frozen=True, slots=True)
 class Counts(Sum):
-    """Items of one table, since the start of the migration."""
+    """Items of one table, since the start of the migration: those of the source.
+
+    A transform `dropped` some; where it made several of one, `extra` are the items that the target
+    has beyond one for each that is `written`.
+    """
 
     read: int = 0
     written: int = 0
     skipped_expired: int = 0
     rejected: int = 0
+    dropped: int = 0
+    extra: int = 0
 
     @property
     def handled(self) -> int:
-        """Items that are done with: written + skipped_expired + rejected."""
-        return self.written + self.skipped_expired + self.rejected
+        """Items that are done with: written + skipped_expired + dropped + rejected."""
+        return self.written + self.skipped_expired + self.dropped + self.rejected
+
+    @property
+    def left_out(self) -> int:
+        """Items that were not to be written: skipped_expired + dropped."""
+        return self.skipped_expired + self.dropped
 
     @property
     def accounted(self) -> bool:
-        """Whether read = written + skipped_expired + rejected."""
+        """Whether read = written + skipped_expired + dropped + rejected."""
         return self.read == self.handled
 
     def settled(self, rejects: int) -> "Counts":

@@ -36,7 +36,9 @@ class Page:
     """One source response.
 
     `size` is the response's length in bytes, `read` the items it stands for, of which
-    `skipped` were expired and left out; `position` is None on the segment's last page.
+    `skipped` were expired and left out; `position` is None on the segment's last page. Of the
+    others a transform `dropped` some and refused the `rejects`; where it made several of one,
+    `origins` numbers the source items that `items` were made of.
     """
 
     items: Sequence[Item]
@@ -44,17 +46,27 @@ class Page:
     position: Position | None
     read: int
     skipped: int = 0
+    dropped: int = 0
+    rejects: Sequence["Reject"] = ()
+    origins: Sequence[int] = ()
+
+    @property
+    def sources(self) -> int:
+        """The number of source items that `items` were made of."""
+        return self.read - self.skipped - self.dropped - len(self.rejects)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Items of one page, packed for one BatchWriteItem; `page` is the page's number in its
-    segment, in the order of reading."""
+    segment, in the order of reading. `origins` are those of these items, where the page
+    tells them."""
 
     segment: int
     page: int
     items: Sequence[Item]
     size: int
+    origins: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +132,17 @@ class ChangeBatch:
 @dataclass(frozen=True, slots=True)
 class Reject:
     """An item that the target refuses, with the server's reason. As a `change` that puts or
-    deletes it, it was followed; a deletion has but the key as its item."""
+    deletes it, it was followed; a deletion has but the key as its item. With `source` a transform
+    refuses it, as the source has it; `key` is then its key in the target's names, and `trace` the
+    traceback."""
 
     item: Item
     error: str
     message: str
     change: Literal["", "put", "delete"] = ""
+    source: bool = False
+    key: bytes = b""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,8 @@ class MigrationRun(TableRun):
     """Copies a table and follows its changes, from an earlier savepoint or from the start.
 
     `into_existing` accepts a target that holds items, `makes_table` lets changes alone make the
-    target, `until` says when following ends.
+    target, `until` says when following ends, and the transform may have `transform_changed` since
+    an earlier savepoint.
     """
 
     def __init__(
@@ -113,8 +114,10 @@ class MigrationRun(TableRun):
         fresh: bool = False,
         makes_table: bool = True,
         until: Until = FOR_EVER,
+        transform_changed: bool = False,
     ) -> None:
         super().__init__(loaded, part)
+        self._transform_changed = transform_changed
         self._engine_options, self._part = engine_options or EngineOptions(), part
         self._into_existing, self._fresh = into_existing, fresh
         self._makes_table, self._until = makes_table, until
@@ -125,7 +128,7 @@ class MigrationRun(TableRun):
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Migrate until all is done or `stop` is set. Raises `MigrateError`; a `UsageError`
         before anything is written."""
-        resume = resume_of(self._loaded, self._store)
+        resume = resume_of(self._loaded, self._store, transform_changed=self._transform_changed)
         earlier = resume.earlier(fresh=self._fresh)
         segments = earlier[1].segments if earlier else None
         async with open_pair(self._settings, segments, self._engine_options.workers) as whole:

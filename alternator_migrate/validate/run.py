@@ -79,6 +79,8 @@ class ValidationRun:
             with lock(self._store.folder, self._store.migration):
                 self._resume.check_newest(earlier)
                 first = first_savepoint(self._resume, options, pair, target, earlier and earlier[1])
+                if pair.code:
+                    log.info(connectors.transform_text(pair.code))
                 for text in (*pair.inspection.unknown, *of_servers(pair)):
                     log.info("note: %s", text)
                 if pair.inspection.foreign_ttl:
