@@ -29,7 +29,13 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
-from alternator_migrate.connectors.samples import backlog, first_items, held, of_attributes
+from alternator_migrate.connectors.samples import (
+    backlog,
+    check_transform,
+    first_items,
+    held,
+    of_attributes,
+)
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.source_stream import (
@@ -77,6 +83,7 @@ __all__ = [
     "backlog",
     "check_empty",
     "check_late",
+    "check_transform",
     "check_ttl",
     "disable_stream",
     "find_code",

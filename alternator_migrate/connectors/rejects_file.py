@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from alternator_migrate.connectors.transform import Shaping
 from alternator_migrate.core.durable import replace_file
 from alternator_migrate.core.errors import BadAnswer, MigrateError, TooManyRejects, UsageError
 from alternator_migrate.core.jsonl_file import JsonlFile
@@ -112,6 +113,8 @@ class RejectsFile:
         if reject.source:
             facts |= {"source": True, "traceback": reject.trace}
         head = items.to_json(facts)
+        if key and key.startswith(SOURCE_KEY):
+            key = None  # what was made of the source item is refused now, under a key of its own
         key = items.one_line(key or reject.key or items.key_of(reject.item, self._key_names))
         return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], items.one_line(reject.item))
 
@@ -211,7 +214,8 @@ _PAGE_ITEMS: Final = 1000
 
 
 class RejectsSource:
-    """The items of a rejects file, in one segment. Raises `UsageError` for a line that is none."""
+    """The items of a rejects file, in one segment; what a transform refused is given to it again.
+    Raises `UsageError` for a line that is none."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -222,38 +226,62 @@ class RejectsSource:
             ) from error
         self._path = path
         self._lines = {number: line for number, line in enumerate(lines, 1) if line.strip()}
-        self._found = {number: _item(path, number, line) for number, line in self._lines.items()}
-        self._items = list(self._found.values())
+        rejects = {number: _reject(path, number, line) for number, line in self._lines.items()}
+        self._found = [(number, each.item) for number, each in rejects.items()]
+        self._sources = {number for number, each in rejects.items() if each.source}
+        self._items = [item for _, item in self._found]
 
     @property
     def count(self) -> int:
         """The number of items to send."""
         return len(self._items)
 
+    def shape(self, shaping: Shaping | None) -> None:
+        """Let source items become what the target is to have. Raises `UsageError` where the
+        transform still refuses one."""
+        found: list[tuple[int, Item]] = []
+        for number, item in self._found:
+            made: Sequence[Item] = [item]
+            if shaping and number in self._sources:
+                try:
+                    made = shaping.results(item)
+                except MigrateError as error:
+                    raise UsageError(
+                        f"{self._path}, line {number}: {error.args[0]}",
+                        "Nothing was sent: mend the transform, the item or, where it is not to "
+                        "arrive, delete the line.",
+                    ) from error
+            found += [(number, each) for each in made]
+        self._found, self._items = found, [item for _, item in found]
+
     def once_each(self, names: Sequence[str]) -> dict[bytes, set[bytes]]:
         """Send an item once that stands there twice. Returns the keys that each item was refused
-        with, by the key that it has now, all of them canonical.
+        with, by the key that it has now, all of them canonical; under b"" those of items that the
+        transform drops now.
 
         Raises `UsageError` for an item without one of its table's key attributes, and for two
         items of one key.
         """
-        numbers: dict[bytes, int] = {}
+        firsts: dict[bytes, tuple[int, Item]] = {}
         refused_with: dict[bytes, set[bytes]] = {}
-        for number, item in self._found.items():
+        gone = self._lines.keys() - {number for number, _ in self._found}
+        if gone:
+            refused_with[b""] = {key_of_line(self._lines[number], names) for number in gone}
+        for number, item in self._found:
             if missing := lacks(item, names):
                 raise UsageError(
                     f"{self._path}, line {number}: the item lacks the key attribute {missing[0]}",
                     "Every item needs all attributes of the target table's key.",
                 )
             key = canonical_key(item, names)
-            first = numbers.setdefault(key, number)
-            if canonical(self._found[first]) != canonical(item):
+            first, other = firsts.setdefault(key, (number, item))
+            if canonical(other) != canonical(item):
                 raise UsageError(
                     f"{self._path}, lines {first} and {number}: two items of one key",
                     "Only one of them can be on the target: delete the other line.",
                 )
             refused_with.setdefault(key, set()).add(key_of_line(self._lines[number], names))
-        self._items = [self._found[number] for number in numbers.values()]
+        self._items = [item for _, item in firsts.values()]
         return refused_with
 
     async def pages(
@@ -267,7 +295,7 @@ class RejectsSource:
             yield Page(items, size, None if is_last else b"{}", len(items))
 
 
-def _item(path: Path, number: int, line: bytes) -> Item:
+def _reject(path: Path, number: int, line: bytes) -> items.FoundReject:
     try:
         found = items.read_reject(line)
     except ValueError as error:
@@ -282,4 +310,4 @@ def _item(path: Path, number: int, line: bytes) -> Item:
             "then brings the target in step. Delete the line then: what is not in the file any "
             "more is settled.",
         )
-    return found.item
+    return found

@@ -11,7 +11,7 @@ from alternator_migrate.connectors.build import source_of
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.scan import expiry_now
 from alternator_migrate.connectors.service import Service
-from alternator_migrate.core.errors import ServerRefused
+from alternator_migrate.core.errors import MigrateError, ServerRefused, UsageError
 from alternator_migrate.core.model import Item
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry
@@ -22,6 +22,7 @@ from alternator_migrate.dynamodb.rights import is_denied
 _SAMPLE: Final = 1000
 _BACKLOG_SHARE: Final = 0.1
 _SEGMENTS: Final = 8
+_TRIED: Final = 100
 _REPLICATION: Final = "aws:rep:"
 
 
@@ -70,6 +71,19 @@ async def first_items(settings: Settings, pair: Pair) -> Sequence[Item]:
         if not is_denied(error):
             raise
     return ()
+
+
+async def check_transform(settings: Settings, pair: Pair) -> None:
+    """Try the transform on some items of the source. Raises `UsageError` where it makes something
+    else of an item each time."""
+    shaping = pair.shaping
+    if shaping is None or shaping.transform is None:
+        return
+    try:
+        for item in (await first_items(settings, pair))[:_TRIED]:
+            shaping.made_of(item)
+    except MigrateError as error:
+        raise UsageError(error.args[0], error.hint) from error
 
 
 def of_attributes(settings: Settings, pair: Pair, items: Sequence[Item]) -> Iterator[str]:

@@ -54,6 +54,13 @@ class Counts(Sum):
     dropped: int = 0
     extra: int = 0
 
+    def figures(self) -> dict[str, int]:
+        """The counts by their names; those that only a transform brings, where it did."""
+        counts = {name: getattr(self, name) for name in self.__slots__}
+        if not (self.dropped or self.extra):
+            del counts["dropped"], counts["extra"]
+        return counts
+
     @property
     def handled(self) -> int:
         """Items that are done with: written + skipped_expired + dropped + rejected."""

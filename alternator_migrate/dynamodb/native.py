@@ -52,6 +52,17 @@ def value_of(given: Any, depth: int = 1) -> dict[str, Any]:
     return _writer_of_subclass(given)(given)
 
 
+def same(a: Any, b: Any) -> bool:
+    """Whether two native values are the same, types counted, as deep as they go."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(each, b[name]) for name, each in a.items())
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)
+
+
 def checked(value: Any) -> Any:
     """A value in DynamoDB JSON that a user made, as it is. Raises `ValueRefusedError`."""
     value_of(native(value))

@@ -13,6 +13,7 @@ from alternator_migrate.dynamodb.native import (
     ValueRefusedError,
     checked,
     native,
+    same,
     size_of,
     value_of,
 )
@@ -86,7 +87,7 @@ class Opened:
         if not self._native:
             return bool(value == self._json[name])
         if isinstance(value, MUTABLE):
-            return bool(self._written(name, value) == value_of(native(self._json[name])))
+            return same(value, native(self._json[name]))
         return True
 
     def _written(self, name: Any, value: Any) -> Any:

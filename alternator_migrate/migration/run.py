@@ -17,6 +17,7 @@ from alternator_migrate.connectors import (
     RejectsSource,
     check_empty,
     check_late,
+    check_transform,
     check_ttl,
     open_pair,
     skipped_text,
@@ -144,6 +145,8 @@ class MigrationRun(TableRun):
             if self._settings.skip_segments and not self._alone:
                 log.info("note: %s", skipped_text(self._settings))
             await self._check_target(pair, earlier)
+            if not self._alone:
+                await check_transform(self._settings, pair)
             with lock(self._store.folder, self._store.migration):
                 resume.check_newest(earlier)
                 for line in connectors.notes(pair):
@@ -252,6 +255,7 @@ class ResendRun(TableRun):
         settings, items = self._settings, RejectsSource(self._file)
         async with open_pair(settings) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
+            items.shape(pair.shaping)
             resend = Resend(settings, pair, items, self._whole)
             with lock(self._store.folder, self._store.migration), resend.alone():
                 self._migration = resend.migration

@@ -9,6 +9,7 @@ from typing import Final
 from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
+from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
@@ -74,6 +75,8 @@ class ValidationRun:
                 raise await absent(pair.target.table, "target", remedy)
             if earlier:
                 savepoints.check_tables(*earlier, pair.inspection.source, target)
+            await connectors.check_transform(settings, pair)
+            self._check_way_back(pair)
             for line in self._resume.beginning(earlier):
                 log.info(line)
             with lock(self._store.folder, self._store.migration):
@@ -87,6 +90,16 @@ class ValidationRun:
                     log.warning("warning: %s", connectors.ttl_text(pair))
                 log.info("comparing by %s", mode.mode_text(settings, options, pair, begun))
                 return await self._compare(pair, first, stop, show)
+
+    def _check_way_back(self, pair: Pair) -> None:
+        """Raise `UsageError` where items would be deleted that a transform may have made."""
+        transform = pair.shaping.transform if pair.shaping else None
+        if transform and self._options.delete_extra and transform.functions.source_key is None:
+            raise UsageError(
+                f"--delete-extra: whether transform {transform.functions.name} has made an item of "
+                "the target cannot be known from its key",
+                f"{connectors.NO_WAY_BACK} Where keys stay as they are it returns `key`.",
+            )
 
     async def _compare(
         self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show

@@ -166,8 +166,6 @@ class Transform:
                 )
 
     def _reject(self, item: Item, error: BaseException) -> Reject:
-        own = error.__traceback__.tb_next if error.__traceback__ else None
-        trace = "".join(traceback.format_exception(type(error), error, own))
         words = f"{self.functions.name}: {_words(error)}"
         return Reject(
             bytes(item),
@@ -175,7 +173,7 @@ class Transform:
             words,
             source=True,
             key=key_of(item, tuple(self.keys)),
-            trace=trace[-_TRACE:],
+            trace=_trace(error),
         )
 
 
@@ -194,6 +192,16 @@ def _each(results: Any) -> Iterator[Any]:
     if isinstance(results, Iterable) and not isinstance(results, str | bytes):
         return iter(results)
     raise TypeError(f"it returned a {type(results).__name__}, not an item, None or a list of items")
+
+
+def _trace(error: BaseException) -> str:
+    """The traceback from the user's code on; none of what is no exception of theirs."""
+    own = error.__traceback__
+    while own and own.tb_frame.f_code.co_filename == __file__:
+        own = own.tb_next
+    if isinstance(error, ValueRefusedError):
+        return ""
+    return "".join(traceback.format_exception(type(error), error, own))[-_TRACE:]
 
 
 def _words(error: BaseException) -> str:

@@ -63,6 +63,15 @@ class Shaping:
                 str(error), "Change `renames` so that both attributes of such items keep a name."
             ) from error
 
+    def results(self, item: Item) -> Sequence[Item]:
+        """What becomes of one source item. Raises `MigrateError` where the function refuses it."""
+        if self.transform is None:
+            return [self.reshape(item)]
+        made = self.made_of(item)
+        if made.reject:
+            raise MigrateError(made.reject.message)
+        return [self.renamed(each.item) for each in made.items]
+
     def made_of(
         self,
         item: Item,
