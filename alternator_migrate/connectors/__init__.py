@@ -55,6 +55,7 @@ from alternator_migrate.connectors.target_table import (
 from alternator_migrate.connectors.transform import (
     NO_WAY_BACK,
     Shaping,
+    TransformedChanges,
     TransformedLookup,
     find_code,
     shaped,
@@ -78,6 +79,7 @@ __all__ = [
     "Shaping",
     "SourceStream",
     "TableJob",
+    "TransformedChanges",
     "TransformedLookup",
     "TravellingConfig",
     "backlog",

@@ -43,7 +43,14 @@ class TableJob:
     def between(cls, configuration: TravellingConfig, pair: Pair, *own: object) -> Self:
         """The job of an open `pair`, with fields of its `own`."""
         found = replace(pair.inspection, segments=())
-        known = PairFacts(found, pair.read_cap, pair.write_cap, pair.concurrency, code=pair.code)
+        known = PairFacts(
+            found,
+            pair.read_cap,
+            pair.write_cap,
+            pair.concurrency,
+            code=pair.code,
+            old_images=pair.old_images,
+        )
         return cls(configuration, known, *own)
 
     def check(self) -> None:

@@ -11,6 +11,7 @@ from alternator_migrate.connectors.late_indexes import settled
 from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service, open_service
+from alternator_migrate.connectors.source_stream import BOTH_IMAGES, find_stream
 from alternator_migrate.connectors.target_table import TargetPlan, check_internal, plan_target
 from alternator_migrate.connectors.transform import (
     Shaping,
@@ -36,13 +37,15 @@ from alternator_migrate.engines import WorkFacts
 @dataclass(frozen=True, slots=True)
 class PairFacts:
     """Facts of both tables that the conductor finds out and workers are told: the inspection,
-    the caps in units a second (None: no cap), the concurrency and the code of the transform."""
+    the caps in units a second (None: no cap), the concurrency, the code of the transform,
+    and whether that is told the old images of the source's stream."""
 
     inspection: Inspection
     read_cap: float | None
     write_cap: float | None
     concurrency: Concurrency
     code: TransformCode | None = field(default=None, kw_only=True)
+    old_images: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,9 @@ async def open_pair(
             )
             follows = settings.target.stream_changes and not known
             streams = await stack.enter_async_context(source.streams()) if follows else None
+            old_images = facts.old_images
+            if streams and functions and not functions.transform_key:
+                old_images = await _has_old_images(source)
         except MigrateError as error:
             if known or isinstance(error, UsageError):
                 raise
@@ -100,9 +106,16 @@ async def open_pair(
             source,
             target,
             streams,
-            shaping_of(settings, facts.inspection.source.spec, functions),
+            shaping_of(settings, facts.inspection.source.spec, functions, old_images=old_images),
+            old_images=old_images,
             code=code,
         )
+
+
+async def _has_old_images(source: Service) -> bool:
+    """Whether the source's stream has old images; one that is to be enabled will have them."""
+    stream = await find_stream(source.table)
+    return stream is None or stream.view == BOTH_IMAGES
 
 
 async def _facts_of(

@@ -90,6 +90,12 @@ class RejectsFile:
             again = {canonical_key(each.item, self._key_names) for each in refused}
             self.settle({canonical_key(each.key, self._key_names) for each in changes} - again)
 
+    def taken(self, keys: Sequence[bytes]) -> None:
+        """A transform has taken newer versions of these source items: those that it refused are
+        settled. Raises `MigrateError`."""
+        if self._open:
+            self.settle({SOURCE_KEY + canonical_key(key, self._key_names) for key in keys})
+
     def settle(self, keys: Collection[bytes]) -> None:
         """Move the rejects of these canonical `keys` to the file of the settled ones. Raises
         `MigrateError`."""

@@ -11,6 +11,7 @@ from alternator_migrate.connectors.build import source_of
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.scan import expiry_now
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.transform import Shaped
 from alternator_migrate.core.errors import MigrateError, ServerRefused, UsageError
 from alternator_migrate.core.model import Item
 from alternator_migrate.core.pace import Pace
@@ -80,8 +81,7 @@ async def check_transform(settings: Settings, pair: Pair) -> None:
     if shaping is None or shaping.transform is None:
         return
     try:
-        for item in (await first_items(settings, pair))[:_TRIED]:
-            shaping.made_of(item)
+        shaping.shape((await first_items(settings, pair))[:_TRIED], Shaped(), 0)
     except MigrateError as error:
         raise UsageError(error.args[0], error.hint) from error
 

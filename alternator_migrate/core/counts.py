@@ -19,7 +19,8 @@ class ChangeCounts(Sum):
     """Changes of one table, since following began.
 
     Of those `read`, the `superseded` ones were followed by a newer change of their key before
-    they were written; `expired` of the `applied` ones are deletions by TTL.
+    they were written; `expired` of the `applied` ones are deletions by TTL; a transform `dropped`
+    some that leave nothing to be written or deleted.
     """
 
     read: int = 0
@@ -27,6 +28,7 @@ class ChangeCounts(Sum):
     superseded: int = 0
     rejected: int = 0
     expired: int = 0
+    dropped: int = 0
 
     def settled(self, rejects: int) -> "ChangeCounts":
         """The same, when of the rejected ones `rejects` are left and others have come instead."""
@@ -35,8 +37,15 @@ class ChangeCounts(Sum):
 
     @property
     def accounted(self) -> bool:
-        """Whether read = applied + superseded + rejected."""
-        return self.read == self.applied + self.superseded + self.rejected
+        """Whether read = applied + superseded + dropped + rejected."""
+        return self.read == self.applied + self.superseded + self.dropped + self.rejected
+
+    def figures(self) -> dict[str, int]:
+        """The counts by their names; those that only a transform brings, where it did."""
+        counts = {name: getattr(self, name) for name in self.__slots__}
+        if not self.dropped:
+            del counts["dropped"]
+        return counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,8 @@ class Change:
     `key` is the raw JSON object of the key attributes, canonical (names in key-schema order,
     numbers normalised) so that equal keys are equal bytes; `image` is the new image as a raw
     item, None for a removal; `sequence` the SequenceNumber; `created` epoch seconds (whole
-    seconds, as the service gives it; 0 where it gives none); `by_service` marks deletions by TTL.
+    seconds, as the service gives it; 0 where it gives none); `by_service` marks deletions by TTL;
+    `old` is the old image, where that is asked for and there is one.
     """
 
     key: bytes
@@ -95,6 +96,7 @@ class Change:
     sequence: str
     created: float
     by_service: bool = False
+    old: Item | None = None
 
 
 @dataclass(frozen=True, slots=True)

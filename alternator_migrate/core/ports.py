@@ -176,6 +176,11 @@ class RejectBook(Protocol):
         """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
         ...
 
+    def taken(self, keys: Sequence[bytes]) -> None:
+        """Note that a transform has taken newer versions of the source items of these keys, in the
+        target's names. Raises `MigrateError`."""
+        ...
+
     def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:
         """Note that `changes` are on the target, save those `refused`. Raises `MigrateError`."""
         ...

@@ -12,6 +12,7 @@ from alternator_migrate.connectors import (
     RejectsFile,
     RejectsSource,
     SourceStream,
+    TransformedChanges,
     matcher_of,
     rejects_file,
     segments_to_copy,
@@ -128,16 +129,18 @@ def _follower(
         DynamoDBClient(pair.streams, retry.apart()),
         pair.inspection.source.spec,
         idle_seconds=settings.cutover.max_lag_seconds / 2,
+        old_images=pair.old_images,
     )
-    applier = Applier(
-        target,
-        rejects,
-        pair.concurrency.writers,
-        pair.shaping.reshape if pair.shaping else None,
-        matcher_of(settings),
-    )
+    shaping, wanted = pair.shaping, matcher_of(settings)
+    shape = reshape = None
+    if shaping and shaping.transform:
+        shape = TransformedChanges(shaping, rejects, wanted, old_images=pair.old_images)
+        wanted, reshape = None, shaping.renamed if shaping.rename else None
+    elif shaping:
+        reshape = shaping.reshape
+    applier = Applier(target, rejects, pair.concurrency.writers, reshape, wanted)
     follow_rules = rules(settings, until, target_is_new=pair.inspection.existing is None)
-    return Follower(stream, applier, retry, follow_rules, state.stream)
+    return Follower(stream, applier, retry, follow_rules, state.stream, shape)
 
 
 def build_resend(

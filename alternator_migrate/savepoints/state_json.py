@@ -88,7 +88,7 @@ def _stream(state: FollowState) -> dict[str, Any]:
         "placedAt": round(state.placed_at, 3),
         "freshAt": round(state.watermark, 3),
         "lagSeconds": state.lag,
-        "changes": asdict(state.counts),
+        "changes": state.counts.figures(),
         "spool": asdict(spool) if spool else None,
     }
 

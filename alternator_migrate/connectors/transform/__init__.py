@@ -1,8 +1,10 @@
 """What becomes of an item between source and target, in the one place where it does."""
 
+from alternator_migrate.connectors.transform.changes import TransformedChanges
 from alternator_migrate.connectors.transform.code import TransformCode, find_code
 from alternator_migrate.connectors.transform.lookup import NO_WAY_BACK, TransformedLookup
 from alternator_migrate.connectors.transform.shaping import (
+    Shaped,
     Shaping,
     check_attributes,
     shaping_of,
@@ -11,8 +13,10 @@ from alternator_migrate.connectors.transform.source import shaped
 
 __all__ = [
     "NO_WAY_BACK",
+    "Shaped",
     "Shaping",
     "TransformCode",
+    "TransformedChanges",
     "TransformedLookup",
     "check_attributes",
     "find_code",

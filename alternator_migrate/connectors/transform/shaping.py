@@ -7,7 +7,7 @@ then attributes are left out, the function is called, and what it made is rename
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.transform.function import (
@@ -23,7 +23,12 @@ from alternator_migrate.dynamodb.items import Reshape, key_of, renamer, without
 from alternator_migrate.dynamodb.table_schema import TableSpec
 from alternator_migrate.dynamodb.values import canonical_key
 
-_COLLISION = "it gives the key of another item of its page: one of the two would be lost"
+MOVED: Final = (
+    "Define `transform_key(key)` beside it: it gets the key of a source item and returns the key, "
+    "or keys, that this has on the target, so that deletions reach it. Where other attributes "
+    "decide the key, the source's stream must have the view type NEW_AND_OLD_IMAGES instead."
+)
+_COLLISION: Final = "it gives the key of another item of its page: one of the two would be lost"
 
 
 @dataclass(slots=True)
@@ -41,11 +46,13 @@ class Shaped:
 @dataclass(frozen=True, slots=True)
 class Shaping:
     """What becomes of every item of a source: `leave_out`, then `transform`, then `rename`, each
-    where it is asked for."""
+    where it is asked for. Where an item may not move to another key, as no deletion that is
+    followed would reach it there, that ends the run."""
 
     leave_out: Reshape | None
     rename: Reshape | None
     transform: Transform | None = None
+    may_move: bool = True
 
     def reshape(self, item: Item) -> Item:
         """An item, or a key, without the function. Raises `MigrateError` where two attributes would
@@ -99,6 +106,12 @@ class Shaping:
                 shaped.moved |= each.moved
                 shaped.items.append(self.renamed(each.item))
                 shaped.origins.append(number)
+        if shaped.moved and not self.may_move:
+            raise MigrateError(
+                f"transform {transform.functions.name} gives items other keys, and deletions that "
+                "are followed would not reach these",
+                MOVED,
+            )
 
     def refused(self, item: Item, why: str) -> Reject:
         """A refusal of a source item that the function took."""
@@ -144,9 +157,14 @@ def without_collisions(
 
 
 def shaping_of(
-    settings: Settings, table: TableSpec, functions: UserFunctions | None = None
+    settings: Settings,
+    table: TableSpec,
+    functions: UserFunctions | None = None,
+    *,
+    old_images: bool = False,
 ) -> Shaping | None:
-    """The shaping that settings ask for, of a source table; None where items go as they are."""
+    """The shaping that settings ask for, of a source table, of whose stream the `old_images` are
+    known or not; None where items go as they are."""
     renames = {rename.from_: rename.to for rename in settings.renames}
     attributes = settings.source.attributes
     leave_out = None
@@ -157,7 +175,9 @@ def shaping_of(
         return None
     keys: Mapping[str, str] = {name: table.attributes[name] for name in table.key_names}
     transform = Transform(functions, table.name, keys) if functions else None
-    return Shaping(leave_out, renamer(renames) if renames else None, transform)
+    reached = bool(functions and functions.transform_key) or old_images
+    may_move = reached or not settings.target.stream_changes
+    return Shaping(leave_out, renamer(renames) if renames else None, transform, may_move)
 
 
 def check_attributes(settings: Settings, table: TableSpec) -> None:
