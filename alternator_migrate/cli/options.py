@@ -14,6 +14,10 @@ FLAGS = {
     "table": ("source.table", "table to read (and to write, unless --target-table)"),
     "source_type": ("source.type", "dynamodb (default) or alternator"),
     "source_endpoint": ("source.endpoint.url", "http://host:port of the source, if not AWS"),
+    "source_export": (
+        "source.manifestKey",
+        "an export to read: s3://bucket/prefix/AWSDynamoDB/ID, or a folder",
+    ),
     "source_region": ("source.region", "AWS region of the source"),
     "source_profile": ("source.credentials.profile", "AWS profile for the source"),
     "target_type": ("target.type", "alternator (default) or dynamodb"),
@@ -196,6 +200,7 @@ def engine_options_of(options: dict[str, Any]) -> Any:
 def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
     """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
     from alternator_migrate.config import is_arn, load  # noqa: PLC0415 # keeps -h fast
+    from alternator_migrate.savepoints import where_they_are  # noqa: PLC0415 # keeps -h fast
 
     given = {name: options.pop(name) for name in FLAGS}
     flags = {
@@ -203,10 +208,12 @@ def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
         for name, value in given.items()
         if value is not None
     }
+    if given["source_export"]:
+        flags = {"source.type": ("--source-export", "dynamodb-s3-export"), **flags}
     if flags and config is None:
         kinds = {"source.type": "dynamodb", "target.type": "alternator"}
         flags = {**{path: ("--table", kind) for path, kind in kinds.items()}, **flags}
     table = given["table"]
     if table and not is_arn(table):
         flags = {"target.table": ("--table", table), **flags}
-    return load(config, flags, options.pop("assignments"))
+    return where_they_are(load(config, flags, options.pop("assignments")))

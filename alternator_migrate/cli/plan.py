@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-from alternator_migrate.cli.report import duration, size_text
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import (
     ALTERNATOR,
     NO_STREAMS,
     STREAMS_FEATURE,
+    ExportSide,
     Pair,
     Service,
     backlog,
@@ -29,11 +29,13 @@ from alternator_migrate.connectors import (
 from alternator_migrate.core import capacity
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.runtime import usable_cores
+from alternator_migrate.core.texts import duration, size_text
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Throughput
 from alternator_migrate.engines import EngineOptions, choose
 from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text
 
 _SKEW_SECONDS: Final = 300
+_NONE_READ: Final = "none: the table itself is not read"
 
 
 async def plan_text(settings: Settings, pair: Pair) -> str:
@@ -58,8 +60,12 @@ async def plan_text(settings: Settings, pair: Pair) -> str:
 
 def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
     found = pair.inspection
-    yield f"source  {settings.source.table} at {_address(pair.source)}"
-    yield f"        {_extent(found.source)}"
+    if isinstance(pair.source, ExportSide):
+        yield f"source  {found.source.spec.name}, exported to {pair.source.address}"
+        yield f"        {_exported(pair.source, found.source)}"
+    else:
+        yield f"source  {settings.source.table} at {_address(pair.source)}"
+        yield f"        {_extent(found.source)}"
     state = "exists and fits" if found.existing else "will be created"
     yield f"target  {found.plan.spec.name} at {_address(pair.target)}: {state}"
 
@@ -73,13 +79,20 @@ def _extent(state: TableState) -> str:
     return f"about {items}, {size_text(state.size)} (the server's own figures, up to 6 hours old)"
 
 
+def _exported(side: ExportSide, state: TableState) -> str:
+    """What exports hold, by their manifests."""
+    files = sum(len(export.files) for export in side.exports)
+    size = f", {size_text(state.size)} as billed" if state.size else ""
+    return f"{state.items:,} items in {files:,} data files{size}, {side.moment} (exact)"
+
+
 def _about(figure: float) -> str:
     """An estimate; 0 where it has nothing to go by."""
     return f"about {figure:,.0f}" if figure else "not known"
 
 
 def _address(service: Service) -> str:
-    return f"{service.http.nodes.contacts[0]} ({service.dialect.name})"
+    return f"{service.address} ({service.dialect.name})"
 
 
 def _schema(pair: Pair) -> Iterator[str]:
@@ -115,7 +128,8 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
     consistent = settings.source.consistent_read
     read_units = math.ceil(state.size / capacity.read_bytes(consistent=consistent))
     write_units = math.ceil(capacity.write_units(state.items, state.size))
-    options = pair.target.options
+    options, exported = pair.target.options, isinstance(pair.source, ExportSide)
+    read_units = 0 if exported else read_units
     batch = options.max_items_per_batch if options else 25
     segments = len(pair.inspection.segments)
     choice = choose(EngineOptions(), work_facts(settings, pair), usable_cores())
@@ -132,7 +146,7 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
         for word, names in (("left out", attributes.drop), ("kept", attributes.keep)):
             if names:
                 yield f"  attributes      {word}: {', '.join(names)} (bytes, nothing is decoded)"
-    yield f"  read units      {_about(read_units)}"
+    yield f"  read units      {_NONE_READ if exported else _about(read_units)}"
     yield f"  write requests  {_about(requests)} of up to {batch} items"
     yield f"  write units     {_about(write_units)}"
     times = []
@@ -143,7 +157,7 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
         if cap is not None:
             times.append(units / cap)
             yield f"  pace            {side} capped at {cap:g} units/s{_share(pair, side, cap)}"
-        else:
+        elif side == "target" or not exported:
             yield f"  pace            {side} not capped"
     if any(times):
         yield f"  time            at least {duration(max(times))} at that pace"
@@ -158,8 +172,10 @@ async def _items(settings: Settings, pair: Pair) -> list[str]:
     return [*of_attributes(settings, pair, await first_items(settings, pair))]
 
 
-def _filter(source: Service) -> str:
+def _filter(source: Service | ExportSide) -> str:
     """Where a filter is applied, and at what cost."""
+    if isinstance(source, ExportSide):
+        return "judged here: whole files are read"
     if source.dialect.filters_by_value:
         return "judged by the source; what it leaves out costs read units, too"
     name = source.dialect.name
@@ -171,7 +187,7 @@ async def _changes(settings: Settings, pair: Pair) -> list[str]:
     target = settings.target
     if not target.stream_changes:
         return []
-    stream = await find_stream(pair.source.table)
+    stream = await find_stream(pair.live.table)
     lines = ["changes"]
     if stream:
         lines.append(f"  stream          is there ({stream.view}); it is used and left alone")
@@ -182,7 +198,7 @@ async def _changes(settings: Settings, pair: Pair) -> list[str]:
     kept = settings.spool.max_bytes
     room = f"up to {size_text(kept)} beside the savepoints (spool.maxBytes)" if kept else "none"
     cut = settings.cutover
-    lag = cut.max_lag_seconds + (shown_late(stream.arn) if stream else _late_at(pair.source))
+    lag = cut.max_lag_seconds + (shown_late(stream.arn) if stream else _late_at(pair.live))
     return [
         *lines,
         f"  kept            {room} while the copy lasts",
@@ -196,9 +212,9 @@ async def _refusals(settings: Settings, pair: Pair) -> list[str]:
     """What will keep an Alternator's stream from being enabled, as far as that can be read."""
     if not settings.target.stream_changes or not pair.source.options:
         return []
-    if await find_stream(pair.source.table):
+    if await find_stream(pair.live.table):
         return []
-    features = await pair.source.table.features()
+    features = await pair.live.table.features()
     if not features or STREAMS_FEATURE in features:
         return []
     return [f"no stream can be enabled on the source, it seems: {NO_STREAMS}"]
@@ -251,6 +267,6 @@ async def _warnings(settings: Settings, pair: Pair) -> list[str]:
                 "signatures more than 15 minutes off are refused"
             )
     attribute = found.source.spec.ttl_attribute
-    if attribute:
+    if attribute and isinstance(pair.source, Service):
         warnings += await backlog(settings, pair.source, attribute)
     return warnings

@@ -10,14 +10,16 @@ from typing import Final, Literal, Protocol
 
 from rich.console import Console
 
-from alternator_migrate.cli import closing, report
+from alternator_migrate.cli import closing, logs, report
 from alternator_migrate.cli.display import Display, Mode
 from alternator_migrate.cli.signals import Signals
 from alternator_migrate.core.errors import MigrateError
-from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.progress import Progress, RunProgress
+from alternator_migrate.core.rates import Observer
 from alternator_migrate.core.runtime import on_loop, spare_the_collector
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
+from alternator_migrate.savepoints import written_at
 
 log = logging.getLogger(__name__)
 _SHOW_CURSOR: Final = "\x1b[?25h"
@@ -70,13 +72,17 @@ class Session:
         self._signals = Signals(self._show_cursor)
         self._run: Run | None = None
         self._before: Progress | None = None
+        self._runs: Sequence[Run] = ()
+        self._observer = Observer()
+        self._began, self._clock = time.time(), time.monotonic()
+        self._status, self._error = Status.RUNNING, ""
 
     def to_the_end(self, runs: Sequence[Run], summary_json: str | None) -> int:
         """Do `runs` while each comes to its end, tell how that ended, write the summary.
 
         Returns the exit code; raises `MigrateError` after all that has been told.
         """
-        began, clock = time.time(), time.monotonic()
+        self._runs, self._began, self._clock = runs, time.time(), time.monotonic()
         status = Status.FAILED
         failure: MigrateError | None = None
         try:
@@ -84,11 +90,12 @@ class Session:
         except MigrateError as error:
             failure = error
         self._signals.listen_no_more()
+        self._status, self._error = status, str(failure) if failure else ""
         ending = report.Ending(
             work=runs[0].work,
             status=status,
-            began=began,
-            seconds=time.monotonic() - clock,
+            began=self._began,
+            seconds=time.monotonic() - self._clock,
             progress=self._progress(),
             error=str(failure) if failure else None,
             savepoint=_newest(runs) if self._lasting else None,
@@ -100,6 +107,22 @@ class Session:
             raise failure
         code = status.exit_code
         return 128 + self._signals.received if code is None else code
+
+    def snapshot(self) -> RunProgress:
+        """How all that is done stands now."""
+        now, newest = self._progress(), _newest(self._runs)
+        return RunProgress(
+            work=self._runs[0].work,
+            began=self._began,
+            seconds=time.monotonic() - self._clock,
+            tables=self._observer.observed([now] if now else []),
+            status=self._status,
+            error=self._error,
+            savepoint=newest if self._lasting else None,
+            saved_at=written_at(newest) if newest else None,
+            rejects=self._runs[0].rejects,
+            messages=logs.recent(),
+        )
 
     async def _watched(self, runs: Sequence[Run]) -> Status:
         """Do `runs` while listening to signals."""

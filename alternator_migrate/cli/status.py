@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from alternator_migrate.cli.report import duration, size_text
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import FollowPhase, FollowState, Status
+from alternator_migrate.core.texts import duration, size_text
 from alternator_migrate.savepoints import Store, holder, progress_of
 
 _PHASES: Final = {

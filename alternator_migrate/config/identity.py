@@ -4,13 +4,14 @@ import hashlib
 import json
 from typing import Any
 
-from alternator_migrate.config.settings import Settings, SideSettings
+from alternator_migrate.config.settings import Settings, SideSettings, SourceSettings
 from alternator_migrate.core.state import CopyState
 
 
 def migration_identity(settings: Settings) -> str:
     """The identity of a migration: which table goes where."""
-    return fingerprint([_place(settings.source), _place(settings.target)])
+    source = settings.source
+    return fingerprint([_exports(source) or _place(source), _place(settings.target)])
 
 
 def validation_identity(settings: Settings) -> str:
@@ -43,6 +44,14 @@ def skipped_segments(settings: Settings, state: CopyState, segments: int) -> fro
 
 def _place(side: SideSettings) -> list[Any]:
     return [side.endpoint.contacts if side.endpoint else "aws", side.region, side.table]
+
+
+def _exports(source: SourceSettings) -> list[Any]:
+    """Where the exports of a source are; nothing for a table."""
+    export, endpoint = source.s3_export, source.endpoint
+    if export is None:
+        return []
+    return [endpoint.contacts if endpoint else "aws", [str(each) for each in export.manifests]]
 
 
 def fingerprint(value: object) -> str:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.attributes import attribute_value
+from alternator_migrate.config.exports import S3ExportSettings
 from alternator_migrate.config.item_settings import AttributesSettings, transform_name
 from alternator_migrate.config.kinds import (
     any_text,
@@ -181,6 +182,9 @@ class SourceSettings(SideSettings):
     consistent_read: bool = key(flag, "strongly consistent reads, at twice the cost", default=False)
     expired_items: Literal["skip", "copy"] = key(
         one_of("skip", "copy"), "items whose TTL has passed", default="skip"
+    )
+    s3_export: S3ExportSettings | None = section(
+        S3ExportSettings, "keys of type dynamodb-s3-export, which may stand beside type as well"
     )
 
 

@@ -29,6 +29,7 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
+from alternator_migrate.connectors.s3_export import ExportSide
 from alternator_migrate.connectors.samples import (
     backlog,
     check_transform,
@@ -38,6 +39,7 @@ from alternator_migrate.connectors.samples import (
 )
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.source_state import check_readable
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
     STREAMS_FEATURE,
@@ -71,6 +73,7 @@ __all__ = [
     "DynamoDBSource",
     "DynamoDBTarget",
     "Expiry",
+    "ExportSide",
     "Inspection",
     "Pair",
     "RejectsFile",
@@ -85,6 +88,7 @@ __all__ = [
     "backlog",
     "check_empty",
     "check_late",
+    "check_readable",
     "check_transform",
     "check_ttl",
     "disable_stream",

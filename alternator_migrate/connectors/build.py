@@ -5,6 +5,7 @@ from typing import Final
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.pair import Pair, item_filter, wanted
+from alternator_migrate.connectors.s3_export import ExportSide, ExportSource
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.transform import shaped
 from alternator_migrate.connectors.writer import DynamoDBTarget
@@ -21,18 +22,32 @@ _DYNAMODB_BATCH: Final = 25
 def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: float) -> Source:
     """The source of a migration, read at this pace, with items as the target is to have them;
     `now` (epoch seconds) decides which items have expired."""
-    table = pair.inspection.source
+    table, side = pair.inspection.source, pair.source
+    expiry = _expiry(settings, pair.inspection, now)
+    if isinstance(side, ExportSide):
+        exported = export_source(settings, side, expiry)
+        return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
     source = DynamoDBSource(
-        DynamoDBClient(pair.source.http, retry, pace),
+        DynamoDBClient(side.http, retry, pace),
         settings.source.table,
-        item_filter=item_filter(settings, pair.source),
-        wanted=wanted(settings, pair.source),
-        expiry=_expiry(settings, pair.inspection, now),
+        item_filter=item_filter(settings, side),
+        wanted=wanted(settings, side),
+        expiry=expiry,
         consistent=settings.source.consistent_read,
         page_items=page_items(pace.cap, table.items, table.size),
-        ask_capacity=pair.read_cap is not None and not pair.source.options,
+        ask_capacity=pair.read_cap is not None and not side.options,
     )
     return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
+
+
+def export_source(settings: Settings, side: ExportSide, expiry: Expiry | None) -> Source:
+    """The items of exports; those that are not wanted or have expired are left out here."""
+    return ExportSource(
+        side.exports,
+        side.objects,
+        wanted=wanted(settings, side),
+        is_expired=expiry.test if expiry else None,
+    )
 
 
 def target_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace) -> DynamoDBTarget:

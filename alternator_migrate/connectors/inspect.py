@@ -10,7 +10,6 @@ from alternator_migrate.connectors.target_table import TargetPlan
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.model import Segment
 from alternator_migrate.dynamodb import rights, table_schema
-from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableState
 
@@ -46,20 +45,17 @@ def choose_segments(size: int, cores: int, wanted: int | None) -> tuple[Segment,
 
 
 async def look(
-    source: Table,
+    state: TableState,
     target: Table,
     planned: Callable[[TableState], TargetPlan],
     chosen: Callable[[TableState], tuple[Segment, ...]],
     needs: rights.Needs,
 ) -> Inspection:
-    """Inspect both tables; writes nothing.
+    """Inspect the target of a source in this state; writes nothing.
 
-    Raises `UsageError` where the source is absent, where an existing target does not fit or is
-    the source itself, or where the right to know what `needs` says is lacking.
+    Raises `UsageError` where an existing target does not fit or is the source itself, or where
+    the right to know what `needs` says is lacking.
     """
-    state = await source.inspect()
-    if state is None:
-        raise await absent(source, "source")
     rights.check_source(state, needs)
     plan = planned(state)
     existing = await target.inspect()

@@ -50,6 +50,7 @@ class TableJob:
             pair.concurrency,
             code=pair.code,
             old_images=pair.old_images,
+            exports=pair.exports,
         )
         return cls(configuration, known, *own)
 

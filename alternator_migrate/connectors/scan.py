@@ -54,6 +54,11 @@ class Expiry:
         return cls(attribute, int(now) - FIVE_YEARS, int(now))
 
     @property
+    def test(self) -> Callable[[Item], bool]:
+        """The rule as a test of items."""
+        return expired(self.attribute, after=self.after, before=self.before)
+
+    @property
     def matching(self) -> Filter:
         """The server-side form: items that are expired."""
         return Filter(
@@ -117,7 +122,7 @@ class DynamoDBSource:
         self._server_skips = expiry is not None and not filtered
         self._is_expired: Callable[[Item], bool] | None = None
         if expiry and filtered:
-            self._is_expired = expired(expiry.attribute, after=expiry.after, before=expiry.before)
+            self._is_expired = expiry.test
         elif expiry:
             item_filter = expiry.sparing
         self._request = _request(table, item_filter, consistent, page_items, ask_capacity)

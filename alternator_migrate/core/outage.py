@@ -63,7 +63,7 @@ class Trouble:
         """It failed, and is to be repeated."""
         request.words = str(failure)
         now = self._clock()
-        if self._is_news(_kind(failure), now):
+        if self._is_news(kind_of(failure), now):
             self._told_since = self._told_since or now
             left = max(request.end - now, 0.0)
             log.warning("%s; retrying for up to %.0f s more", request.words[:_WORDS], left)
@@ -105,7 +105,8 @@ class Trouble:
         return True
 
 
-def _kind(failure: Retryable) -> str:
+def kind_of(failure: Retryable) -> str:
+    """The kind of a failure: the server's words, figures and nodes aside."""
     words = str(failure)
     if failure.node:
         words = words.replace(failure.node, "")

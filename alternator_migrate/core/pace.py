@@ -2,9 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
+from alternator_migrate.core.model import Role
+from alternator_migrate.core.progress import Reason, joined
+from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry
 
 # Four rounds after a cut the rate is what it was: 0.7 * 1.1**4 = 1.02.
@@ -49,11 +52,13 @@ class Pace:
         """Whether the server's throttling keeps the rate below what is allowed."""
         return self._rate is not None and self._rate != self.cap
 
-    def reason(self, side: str) -> str:
-        """Why requests to `side` wait, or "" if they do not."""
+    def reason(self, side: str) -> Reason | None:
+        """Why requests to `side` wait; None if they do not."""
         if self.throttled or self._clock() - self._refused_at < _TOLD_SECONDS:
-            return f"{side} throttles"
-        return f"{side} capped at {self.cap:g} units/s" if self._turn.locked() else ""
+            return Reason("throttled", f"{side} throttles")
+        if self._turn.locked():
+            return Reason("cap", f"{side} capped at {self.cap:g} units/s")
+        return None
 
     def allow(self, cap: float | None) -> None:
         """Let `cap` units a second be the limit from now on; the debt and a cut stay."""
@@ -132,10 +137,24 @@ class Pace:
         return -self._tokens / self._rate
 
 
-def reasons(paces: Iterable[tuple[str, Pace]], retry: "Retry", elsewhere: str = "") -> str:
-    """Why requests wait, here by side or to be repeated, and `elsewhere`; "" if they do not."""
-    here = (*(pace.reason(side) for side, pace in paces), retry.reason)
-    return ", ".join(filter(None, (*here, elsewhere)))
+def reasons(
+    paces: Iterable[tuple[str, Pace]], retry: Retry, elsewhere: Iterable[Reason] = ()
+) -> tuple[Reason, ...]:
+    """Why requests wait, here by side or to be repeated, and `elsewhere`."""
+    repeated = (Reason("retry", retry.reason),) if retry.reason else ()
+    here = (pace.reason(side) for side, pace in paces)
+    return joined((*filter(None, here), *repeated, *elsewhere))
+
+
+def sides_of(
+    here: Mapping[Role, SideFigures], elsewhere: SideRequests, paces: Iterable[tuple[Role, Pace]]
+) -> tuple[tuple[Role, SideFigures], ...]:
+    """Both sides as they are seen `here`, with the requests that workers sent and the caps."""
+    caps = {role: pace.cap for role, pace in paces}
+    return tuple(
+        (role, seen + SideFigures(elsewhere.of(role), cap=caps.get(role)))
+        for role, seen in here.items()
+    )
 
 
 def part_of(cap: float | None, share: float) -> float | None:

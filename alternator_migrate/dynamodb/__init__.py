@@ -3,6 +3,7 @@
 __all__ = [
     "absence",
     "attribute_names",
+    "botocore_errors",
     "client",
     "control_plane",
     "decimals",

@@ -18,6 +18,7 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 
 from alternator_migrate.core import errors
+from alternator_migrate.core.requests import Requests
 from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.failures import failure, is_server_error
 from alternator_migrate.dynamodb.http import (
@@ -45,7 +46,8 @@ class HttpClient:
     compressed as long as it `packs`, which ends with the first node that cannot read them.
 
     Requests are written and answers read on connections of aiohttp's pool directly: its client
-    session costs more processor time a request than all the rest of a copy.
+    session costs more processor time a request than all the rest of a copy. Whoever repeats them
+    counts them in `requests`.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class HttpClient:
         self._opened: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()
         self._signer = signer
         self._credentials = credentials
+        self.requests = Requests()
 
     async def call(self, operation: str, body: bytes, avoid: str = "", at: str = "") -> bytes:
         """The body of a successful answer to `operation`, from the node `at`, else from any node

@@ -85,16 +85,16 @@ async def open_engine(
     or of a cluster's. Raises `UsageError` where they cannot be had."""
     choice = choose(options, facts, usable_cores())
     if choice.engine == "local":
-        yield Local()
+        yield Local(choice.text)
     elif choice.engine == "processes":
         async with open_processes(choice.workers, job_of(True)) as pool:
-            yield Executor(pool, most=facts.most, shared=facts.shared)
+            yield Executor(pool, most=facts.most, shared=facts.shared, text=choice.text)
     else:
         from alternator_migrate.engines import dask  # noqa: PLC0415 # slow to import
 
         opening = dask.open_cluster(options.scheduler, choice.workers, job_of(False))
         async with opening as cluster:
-            yield Executor(cluster, most=facts.most, shared=facts.shared)
+            yield Executor(cluster, most=facts.most, shared=facts.shared, text=choice.text)
 
 
 def _why_local(facts: WorkFacts, workers: int) -> str:

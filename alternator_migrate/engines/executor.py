@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, WorkerLost
 from alternator_migrate.core.model import Segment
+from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import LiveStats, Slice, SliceResult, Work
 from alternator_migrate.engines.pool import Pool
 from alternator_migrate.engines.slicer import Slicer
@@ -22,10 +23,13 @@ class Executor:
 
     Only what comes back with a report counts: the slice of a lost worker is run again. `most` is
     how many slices may run at once, None for as many as there are workers; `shared` says that
-    the run has limits, of which each slice under way holds a share.
+    the run has limits, of which each slice under way holds a share; `text` is for a person.
     """
 
-    def __init__(self, pool: Pool, *, most: int | None, shared: bool) -> None:
+    def __init__(
+        self, pool: Pool, *, most: int | None, shared: bool, text: str = "workers"
+    ) -> None:
+        self.text = text
         self._pool = pool
         self._most = most
         self._shared = shared
@@ -33,10 +37,18 @@ class Executor:
         self._past = LiveStats()
 
     def live_stats(self) -> LiveStats:
-        """The figures of slices under way, and the retries of those before."""
+        """The figures of slices under way, and the retries and requests of those before."""
         if not self._under_way:
-            return replace(self._past, paced="")
+            return replace(self._past, reasons=())
         return self._past + self._pool.live_stats()
+
+    def workers(self) -> Sequence[WorkerProgress]:
+        """The workers of the pool."""
+        return self._pool.workers()
+
+    def segments_out(self) -> Collection[int]:
+        """The segments of the slices under way."""
+        return [index for piece in self._under_way.values() for index in piece.places]
 
     async def run(
         self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
@@ -120,7 +132,8 @@ class Executor:
             self._past,
             retries=self._past.retries + report.retries,
             throttled=self._past.throttled + report.throttled,
-            paced=report.paced,
+            reasons=report.reasons,
+            requests=self._past.requests + report.requests,
         )
         work.take(report)
         slicer.came_back(piece, report)

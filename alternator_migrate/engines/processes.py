@@ -5,13 +5,14 @@ import logging
 import multiprocessing
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final
 
 from alternator_migrate.core.errors import WorkerLost
+from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
 from alternator_migrate.engines.pipe import Pipe
 from alternator_migrate.engines.worker_process import live
@@ -65,6 +66,18 @@ class Processes:
     def live_stats(self) -> LiveStats:
         """The figures of the slices under way."""
         return sum((worker.seen for worker in self._all), LiveStats())
+
+    def workers(self) -> Sequence[WorkerProgress]:
+        """The processes."""
+        return [
+            WorkerProgress(
+                f"process {worker.process.pid}",
+                worker not in self._idle,
+                worker.seen.items.read,
+                worker.seen.segments_done,
+            )
+            for worker in self._all
+        ]
 
     def hurry(self) -> None:
         """No slice will follow those under way."""

@@ -105,6 +105,7 @@ def build_migration(
         keeper=keeper,
         state=state,
         beside=[service.watch for service in (pair.source, pair.target)],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
         follower=_follower(settings, pair, target, rejects, retry, state, until),
         hooks=hooks(settings),
@@ -125,7 +126,7 @@ def _follower(
     if pair.streams is None:
         return None
     stream = SourceStream(
-        pair.source.table,
+        pair.live.table,
         DynamoDBClient(pair.streams, retry.apart()),
         pair.inspection.source.spec,
         idle_seconds=settings.cutover.max_lag_seconds / 2,
@@ -173,5 +174,6 @@ def build_resend(
         keeper=NoKeeper(),
         state=CopyState(),
         beside=[pair.target.watch],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -11,11 +11,13 @@ from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import Concurrency, settled
-from alternator_migrate.core.pace import Pace, reasons
+from alternator_migrate.core.model import Concurrency, Role, settled
+from alternator_migrate.core.pace import Pace, reasons, sides_of
 from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
 from alternator_migrate.core.progress import Meter, Progress
+from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.segments import SegmentBoard
 from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.core.work import Engine
@@ -50,6 +52,7 @@ class Migration:
         keeper: SavepointKeeper,
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        figures: Callable[[], Mapping[Role, SideFigures]],
         interval: float,
         follower: Follower | None = None,
         hooks: Hooks | None = None,
@@ -57,14 +60,17 @@ class Migration:
         self._inspection = inspection
         self._table, self._engine = table, engine
         self._rejects, self._retry = rejects, retry
-        self._paces = (("source", reading), ("target", writing))
+        self._paces: Sequence[tuple[Role, Pace]] = (("source", reading), ("target", writing))
+        self._figures = figures
         self._keeper = keeper
         self._supervisor = Supervisor(self._save, beside, interval)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
         self._meter, self._saving = Meter(), asyncio.Lock()
         own = frozenset(segment.index for segment in inspection.segments)
         state = replace(state, done=state.done & own)
-        self._ledger = Ledger(len(own), state)
+        total = max((segment.total for segment in inspection.segments), default=0)
+        self._board = SegmentBoard(total, own, state.done)
+        self._ledger = Ledger(len(own), state, self._board)
         self._copying = Copying(
             source, target, self._ledger, rejects, concurrency, Limiter(concurrency.writers)
         )
@@ -146,9 +152,13 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            paced=reasons(self._paces, self._retry, seen.paced),
+            reasons=reasons(self._paces, self._retry, seen.reasons),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
+            segments=self._board.figures(self._engine.segments_out()),
+            sides=sides_of(self._figures(), seen.requests, self._paces),
+            engine=self._engine.text,
+            workers=tuple(self._engine.workers()),
         )
 
     @property

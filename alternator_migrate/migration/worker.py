@@ -1,7 +1,7 @@
 """The copy on an engine's worker: its slices, batches and counts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -61,7 +61,7 @@ class CopySession:
         ledger = Ledger(0, CopyState(positions=piece.positions))
         copying = Copying(source, self._target, ledger, rejects, concurrency, self._limiter)
         work = _CopySlice(copying, ledger, rejects)
-        return SliceRun(piece, work, self._retry, paces)
+        return SliceRun(piece, work, self._retry, paces, self._sides.requests)
 
     def concurrency(self, share: float) -> Concurrency:
         """The part of the connections that a slice has of those that the configuration allows;
@@ -97,6 +97,10 @@ class _CopySlice:
     def kept(self) -> tuple[Reject, ...]:
         """The items that were rejected."""
         return tuple(self.rejects.kept)
+
+    def times(self) -> Mapping[int, float]:
+        """The seconds that each segment took."""
+        return self.ledger.clock.times()
 
     def live_stats(self) -> LiveStats:
         """What is done by now."""

@@ -105,4 +105,5 @@ class Copying:
         """Keep a worker's rejects, then count what it did. Raises `MigrateError`."""
         if result.kept:
             self._rejects.keep(result.kept)
+        self._ledger.clock.spent_elsewhere(result.times)
         self._ledger.absorb(result.state)

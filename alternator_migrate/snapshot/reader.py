@@ -29,6 +29,7 @@ async def read_segments(
         async with free:
             if stop.is_set():
                 return
+            ledger.clock.begins(segment.index)
             pages = source.pages(segment, ledger.position(segment.index))
             async with aclosing(pages):
                 async for page in pages:

@@ -97,13 +97,8 @@ class ValidationSides:
     ) -> LookupPass:
         """A pass that looks items up one by one, and repairs the kinds of differences in
         `repairs`."""
-        comparer = ItemComparer(
-            Equality(self._settings.validation.floating_point_tolerance),
-            self.target_keys,
-            expired=self.expired,
-            skipping=self._settings.source.expired_items == "skip",
-        )
-        pair_lookup = PairLookup(self.lookup("source"), self.lookup("target"), comparer)
+        comparer = self._comparer()
+        pair_lookup = self._pair_lookup(comparer)
         repairer = Repair(pair_lookup, self._target, repairs) if repairs else None
         return LookupPass(
             comparer,
@@ -116,6 +111,21 @@ class ValidationSides:
             values=values,
             limiter=self._limiter,
         )
+
+    def deleting(self) -> Repair:
+        """A repair that does nothing but delete what is extra."""
+        return Repair(self._pair_lookup(self._comparer()), self._target, {"extra"})
+
+    def _comparer(self) -> ItemComparer:
+        return ItemComparer(
+            Equality(self._settings.validation.floating_point_tolerance),
+            self.target_keys,
+            expired=self.expired,
+            skipping=self._settings.source.expired_items == "skip",
+        )
+
+    def _pair_lookup(self, comparer: ItemComparer) -> PairLookup:
+        return PairLookup(self.lookup("source"), self.lookup("target"), comparer)
 
     def stage_sides(self, share: float) -> dict[Role, StageSide]:
         """The readers of each side; `share` of the items are expected."""
@@ -137,7 +147,7 @@ class ValidationSides:
         all of an item, whatever is asked for."""
         is_source = role == "source"
         own = self.source_keys if is_source else self.target_keys
-        service = self._pair.source if is_source else self._pair.target
+        service = self._pair.live if is_source else self._pair.target
         names = dict(zip(self.target_keys, own, strict=True))
         shaping = self._pair.shaping if is_source else None
         transforms = shaping is not None and shaping.transform is not None
@@ -153,7 +163,7 @@ class ValidationSides:
 
     def _scan(self, role: Role, only: tuple[str, ...] = ()) -> Source:
         is_source = role == "source"
-        service = self._pair.source if is_source else self._pair.target
+        service = self._pair.live if is_source else self._pair.target
         state = self._pair.inspection.source if is_source else existing_target(self._pair)
         cap = self.paces[role].cap
         scan = DynamoDBSource(
@@ -220,6 +230,7 @@ def build_validation(
         readers=readers(pair),
         keeper=keeper,
         beside=[service.watch for service in (pair.source, pair.target)],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
     )
     return validation, findings
