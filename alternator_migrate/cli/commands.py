@@ -9,12 +9,11 @@ from alternator_migrate import config
 from alternator_migrate.cli import logs
 from alternator_migrate.cli.asking import deletion_of
 from alternator_migrate.cli.display import Mode
-from alternator_migrate.cli.plan import plan_text
+from alternator_migrate.cli.planned import planned
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
 from alternator_migrate.cli.status import status_lines
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.connectors import open_pair
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.engines import EngineOptions
@@ -119,16 +118,37 @@ def validate(
     return Session(console, progress).to_the_end([run], summary_json)
 
 
-def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
-    """Print what a run would do. Returns 0; raises `MigrateError`."""
+def plan(
+    loaded: Loaded,
+    *,
+    into_existing: bool,
+    fresh: bool,
+    validate: bool,
+    until_caught_up: bool,
+    disable_stream_after: bool,
+    engine_options: EngineOptions,
+    shard: Part | None,
+    log_format: logs.Format,
+    log_level: str,
+) -> int:
+    """Print what a run with the same options would do. Returns 0; raises `MigrateError`: that of
+    the run, where it would refuse to begin."""
     logs.configure(Console(stderr=True), log_format, log_level)
     settings = _with_warnings(loaded)
 
-    async def look() -> str:
-        async with open_pair(settings) as pair:
-            return await plan_text(settings, pair)
-
-    print_out(on_loop(look))
+    _check_following(settings, validate=validate, until_caught_up=until_caught_up)
+    migration = MigrationRun(
+        loaded,
+        engine_options,
+        shard,
+        into_existing=into_existing,
+        fresh=fresh,
+        until=Until(until_caught_up, disable_stream_after),
+    )
+    text, refusal = on_loop(lambda: planned(settings, migration, engine_options))
+    print_out(text)
+    if refusal:
+        raise refusal
     return 0
 
 

@@ -76,9 +76,7 @@ def cli() -> None:
 
 @cli.command(short_help="Create the table, copy the data, follow its changes.")
 @common.configuration
-@click.option(
-    "--into-existing", is_flag=True, help="accept a target table that already holds items"
-)
+@common.beginning
 @common.following
 @click.option(
     "--rejects",
@@ -86,11 +84,6 @@ def cli() -> None:
     callback=common.local,
     metavar="FILE",
     help="send only the items of a rejects file, mended by you, again",
-)
-@click.option(
-    "--validate",
-    is_flag=True,
-    help="compare both sides when all is copied, and with streamChanges when caught up",
 )
 @common.engine
 @common.shard
@@ -202,20 +195,32 @@ def follow(config: Path | None, **options: Any) -> None:
 
 @cli.command(short_help="Say what run would do, and what it costs; write nothing.")
 @common.configuration
+@common.beginning
+@common.following
+@common.engine
+@common.shard
 @common.logs
 def plan(config: Path | None, **options: Any) -> None:
     """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
 
+    Takes the options of run that decide what is done. Beside a savepoint it says whether run goes
+    on, has nothing to do, or refuses: then it ends with exit code 2, as run would.
+
     \b
     Examples:
       alternator-migrate plan config.yaml
+      alternator-migrate plan config.yaml --into-existing --engine processes --workers 8
       alternator-migrate plan --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
     """
+    common.check(options)
+    if (shard := options["shard"]) and shard.index is None:
+        raise click.UsageError("--shard finish/N copies nothing that could be planned")
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.plan(settings, **options))
+    engine_options = common.engine_options_of(options)
+    sys.exit(commands.plan(settings, engine_options=engine_options, **options))
 
 
 @cli.command(short_help="Where a migration stands.")

@@ -151,6 +151,18 @@ def transform_changed(command: F) -> F:
     )(command)
 
 
+def beginning(command: F) -> F:
+    """Add --into-existing and --validate."""
+    command = click.option(
+        "--validate",
+        is_flag=True,
+        help="compare both sides when all is copied, and with streamChanges when caught up",
+    )(command)
+    return click.option(
+        "--into-existing", is_flag=True, help="accept a target table that already holds items"
+    )(command)
+
+
 def following(command: F) -> F:
     """Add --fresh, --transform-changed, --until-caught-up and --disable-stream-after."""
     command = transform_changed(command)

@@ -34,7 +34,6 @@ from alternator_migrate.connectors.samples import (
     backlog,
     check_transform,
     first_items,
-    held,
     of_attributes,
 )
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
@@ -56,6 +55,7 @@ from alternator_migrate.connectors.target_table import (
 )
 from alternator_migrate.connectors.transform import (
     NO_WAY_BACK,
+    ChangeMaker,
     Shaping,
     TransformedChanges,
     TransformedLookup,
@@ -69,6 +69,7 @@ __all__ = [
     "NO_STREAMS",
     "NO_WAY_BACK",
     "STREAMS_FEATURE",
+    "ChangeMaker",
     "DynamoDBLookup",
     "DynamoDBSource",
     "DynamoDBTarget",
@@ -95,7 +96,6 @@ __all__ = [
     "find_code",
     "find_stream",
     "first_items",
-    "held",
     "item_filter",
     "lacking",
     "matcher_of",

@@ -25,7 +25,7 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     table, side = pair.inspection.source, pair.source
     expiry = _expiry(settings, pair.inspection, now)
     if isinstance(side, ExportSide):
-        exported = export_source(settings, side, expiry)
+        exported = export_source(settings, pair, side, expiry)
         return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
     source = DynamoDBSource(
         DynamoDBClient(side.http, retry, pace),
@@ -40,13 +40,16 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
 
 
-def export_source(settings: Settings, side: ExportSide, expiry: Expiry | None) -> Source:
-    """The items of exports; those that are not wanted or have expired are left out here."""
+def export_source(
+    settings: Settings, pair: Pair, side: ExportSide, expiry: Expiry | None
+) -> Source:
+    """The items of exports, and their changes as the target is to have them."""
     return ExportSource(
         side.exports,
         side.objects,
         wanted=wanted(settings, side),
         is_expired=expiry.test if expiry else None,
+        shaping=pair.shaping,
     )
 
 

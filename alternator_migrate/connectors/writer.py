@@ -55,6 +55,9 @@ class DynamoDBTarget:
 
     async def write(self, batch: Batch) -> Sequence[Reject]:
         """Store the batch; returns the items that the target refuses as invalid."""
+        if batch.requests:
+            rejects = await self._write(batch.items, batch.size, self._client, self._send)
+            return [_of_change(each) for each in rejects]
         return await self._write(batch.items, batch.size, self._client, self._put)
 
     async def delete(self, keys: Sequence[bytes]) -> None:
@@ -64,8 +67,11 @@ class DynamoDBTarget:
             while rest:
                 rest = await self._send(self._client, rest, size)
 
-    def key_of(self, item: Item) -> bytes:
-        """The item's key attributes as a JSON object."""
+    def key_of(self, item: Item, *, request: bool = False) -> bytes:
+        """The key attributes, as a JSON object, of an item, or of what a WriteRequest puts or
+        deletes."""
+        if request:
+            item, _ = wire.item_of_request(item)
         return dynamodb_items.key_of(item, self._key_names)
 
     def batches(self, changes: Sequence[Change]) -> list[ChangeBatch]:

@@ -38,7 +38,8 @@ class Page:
     `size` is the response's length in bytes, `read` the items it stands for, of which
     `skipped` were expired and left out; `position` is None on the segment's last page. Of the
     others a transform `dropped` some and refused the `rejects`; where it made several of one,
-    `origins` numbers the source items that `items` were made of.
+    `origins` numbers the source items that `items` were made of. As
+    `requests` its items are WriteRequests, which put or delete.
     """
 
     items: Sequence[Item]
@@ -46,6 +47,7 @@ class Page:
     position: Position | None
     read: int
     skipped: int = 0
+    requests: bool = False
     dropped: int = 0
     rejects: Sequence["Reject"] = ()
     origins: Sequence[int] = ()
@@ -59,14 +61,15 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Items of one page, packed for one BatchWriteItem; `page` is the page's number in its
-    segment, in the order of reading. `origins` are those of these items, where the page
-    tells them."""
+    segment, in the order of reading. As `requests` they are WriteRequests already; `origins` are
+    those of these items, where the page tells them."""
 
     segment: int
     page: int
     items: Sequence[Item]
     size: int
     origins: Sequence[int] = ()
+    requests: bool = False
 
 
 @dataclass(frozen=True, slots=True)

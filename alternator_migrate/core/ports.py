@@ -99,8 +99,8 @@ class Target(Protocol):
         """
         ...
 
-    def key_of(self, item: Item) -> bytes:
-        """The item's key, as a JSON object, to name it in messages."""
+    def key_of(self, item: Item, *, request: bool = False) -> bytes:
+        """The key, as a JSON object, of an item, or of what a WriteRequest puts or deletes."""
         ...
 
     def batches(self, changes: Sequence[Change]) -> Sequence[ChangeBatch]:

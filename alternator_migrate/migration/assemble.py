@@ -7,6 +7,7 @@ from typing import Final
 
 from alternator_migrate.config import Settings, migration_identity
 from alternator_migrate.connectors import (
+    ChangeMaker,
     DynamoDBTarget,
     Pair,
     RejectsFile,
@@ -135,7 +136,8 @@ def _follower(
     shaping, wanted = pair.shaping, matcher_of(settings)
     shape = reshape = None
     if shaping and shaping.transform:
-        shape = TransformedChanges(shaping, rejects, wanted, old_images=pair.old_images)
+        maker = ChangeMaker(shaping, wanted, old_images=pair.old_images)
+        shape = TransformedChanges(shaping, maker, rejects)
         wanted, reshape = None, shaping.renamed if shaping.rename else None
     elif shaping:
         reshape = shaping.reshape

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
@@ -28,6 +28,8 @@ from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.snapshot import Copying, Ledger
 
 log = logging.getLogger(__name__)
+_CLOCKS_SECONDS: Final = 2.0
+"""By how much the clocks of two nodes may differ, and the later write lose."""
 Phase: TypeAlias = Callable[[asyncio.Event], Awaitable[bool]]
 """One phase of a migration; False where the stop event ended it early."""
 
@@ -214,18 +216,42 @@ class Migration:
     async def _copy(self, stop: asyncio.Event) -> bool:
         """Copy what is left, while changes are kept."""
         self._state = "copying"
-        left = [s for s in self._inspection.segments if not self._ledger.is_done(s.index)]
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
         async with beside:
             self._meter.begin(self._ledger.counts.handled)
             try:
-                await self._engine.run(self._copying, left, stop)
+                await self._copy_left(stop)
             finally:
                 self._meter.end()
             if not stop.is_set():
                 self._ledger.check()
         return not stop.is_set()
+
+    async def _copy_left(self, stop: asyncio.Event) -> None:
+        """Copy the segments that are left, those before a barrier before those after it."""
+        ledger, found = self._ledger, self._inspection
+        for turn, wave in enumerate(found.waves()):
+            left = [each for each in wave if not ledger.is_done(each.index)]
+            if not left or stop.is_set():
+                continue
+            if turn:
+                begun = len(left) < len(wave) or any(ledger.position(s.index) for s in left)
+                await self._pass_barrier(stop, begun=begun)
+            await self._engine.run(self._copying, left, stop)
+
+    async def _pass_barrier(self, stop: asyncio.Event, *, begun: bool) -> None:
+        """Wait until whatever is written from now on is the later one by the clock of every node.
+        Raises `MigrateError` where a refused item might be sent again over what comes now."""
+        if self._rejects.count and not begun:
+            raise MigrateError(
+                f"{self._rejects.count:,} items were refused, and a later export may hold newer "
+                f"ones of their keys: see {self._rejects.path}",
+                "Mend them and send them with `run --retry-failed FILE`, then run again.",
+            )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOCKS_SECONDS):
+                await stop.wait()
 
     async def _build_indexes(self, _: asyncio.Event) -> bool:
         """Build the indexes that come after the data."""

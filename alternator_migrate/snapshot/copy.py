@@ -37,7 +37,7 @@ async def copy(
         number, first = ledger.page(segment.index, page, len(runs)), 0
         for items, size in runs:
             origins = page.origins[first : first + len(items)]
-            await queue.put(Batch(segment.index, number, items, size, origins))
+            await queue.put(Batch(segment.index, number, items, size, origins, page.requests))
             first += len(items)
 
     async def write() -> None:
@@ -59,7 +59,8 @@ def _origins(batch: Batch, refused: Sequence[Reject], target: Target) -> Collect
     """The numbers of the source items that refused ones were made of, where a page tells them."""
     if not refused or not batch.origins:
         return ()
-    of = dict(zip(map(target.key_of, batch.items), batch.origins, strict=True))
+    keys = (target.key_of(item, request=batch.requests) for item in batch.items)
+    of = dict(zip(keys, batch.origins, strict=True))
     return {of.get(target.key_of(reject.item), -1) for reject in refused}
 
 

@@ -37,6 +37,7 @@ DOORS: Final = {
     "botocore": ("dynamodb.session", "dynamodb.botocore_errors"),
     "aiohttp": ("dynamodb.http", "dynamodb.http_client", "connectors.s3_export.bucket"),
     "yarl": ("dynamodb.http",),
+    "amazon": ("connectors.s3_export.ion",),
     "msgspec": ("dynamodb", "connectors.s3_export"),
     "yaml": ("config", "savepoints"),
     "moto": ("cli.demo",),

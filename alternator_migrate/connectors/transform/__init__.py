@@ -1,6 +1,6 @@
 """What becomes of an item between source and target, in the one place where it does."""
 
-from alternator_migrate.connectors.transform.changes import TransformedChanges
+from alternator_migrate.connectors.transform.changes import ChangeMaker, TransformedChanges
 from alternator_migrate.connectors.transform.code import TransformCode, find_code
 from alternator_migrate.connectors.transform.lookup import NO_WAY_BACK, TransformedLookup
 from alternator_migrate.connectors.transform.shaping import (
@@ -13,6 +13,7 @@ from alternator_migrate.connectors.transform.source import shaped
 
 __all__ = [
     "NO_WAY_BACK",
+    "ChangeMaker",
     "Shaped",
     "Shaping",
     "TransformCode",

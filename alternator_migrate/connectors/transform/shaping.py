@@ -17,7 +17,7 @@ from alternator_migrate.connectors.transform.function import (
     UserFunctions,
 )
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.model import Item, Reject
+from alternator_migrate.core.model import Item, Page, Reject
 from alternator_migrate.dynamodb.attribute_names import is_glob, left_out
 from alternator_migrate.dynamodb.items import Reshape, key_of, renamer, without
 from alternator_migrate.dynamodb.table_schema import TableSpec
@@ -41,6 +41,12 @@ class Shaped:
     dropped: int = 0
     rejects: list[Reject] = field(default_factory=list)
     moved: bool = False
+
+    def in_page(self, page: Page) -> Page:
+        """The page with these in the place of its items."""
+        rejects = tuple(self.rejects)
+        made = replace(page, items=self.items, dropped=self.dropped, rejects=rejects)
+        return replace(made, origins=self.origins) if len(made.items) != made.sources else made
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""A source whose pages hold the items as the target is to have them."""
+"""A source whose pages hold the items as the target is to have them; pages of requests, which an
+export makes of its changes, do so already."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -35,7 +36,10 @@ class _ReshapedSource:
         """The pages of a segment from `position` on. Raises `MigrateError`."""
         async with aclosing(self._source.pages(segment, position)) as pages:
             async for page in pages:
-                yield replace(page, items=[*map(self._reshape, page.items)])
+                yield page if page.requests else self._reshaped(page)
+
+    def _reshaped(self, page: Page) -> Page:
+        return replace(page, items=[*map(self._reshape, page.items)])
 
 
 class _TransformedSource:
@@ -50,7 +54,7 @@ class _TransformedSource:
         """The pages of a segment from `position` on. Raises `MigrateError`."""
         async with aclosing(self._source.pages(segment, position)) as pages:
             async for page in pages:
-                yield await self._transformed(page)
+                yield page if page.requests else await self._transformed(page)
 
     async def _transformed(self, page: Page) -> Page:
         shaped, items = Shaped(), page.items
@@ -59,7 +63,4 @@ class _TransformedSource:
             await asyncio.sleep(0)
         if shaped.moved:
             shaped = without_collisions(self._shaping, shaped, items, self._keys)
-        made = replace(
-            page, items=shaped.items, dropped=shaped.dropped, rejects=tuple(shaped.rejects)
-        )
-        return replace(made, origins=shaped.origins) if len(made.items) != made.sources else made
+        return shaped.in_page(page)

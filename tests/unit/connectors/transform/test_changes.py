@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from alternator_migrate.connectors.rejects_file import RejectsFile
-from alternator_migrate.connectors.transform.changes import TransformedChanges
+from alternator_migrate.connectors.transform.changes import ChangeMaker, TransformedChanges
 from alternator_migrate.connectors.transform.function import Transform, UserFunctions
 from alternator_migrate.connectors.transform.shaping import Shaping
 from alternator_migrate.core.counts import ChangeCounts
@@ -56,7 +56,8 @@ def shaper(
     shaping = Shaping(None, renamer(names), Transform(functions, "Example", {"pk": "S"}))
     rejects = RejectsFile(folder, ("id",), allowed)
     wanted = more.get("wanted")
-    return TransformedChanges(shaping, rejects, wanted, old_images=old_images), rejects
+    maker = ChangeMaker(shaping, wanted, old_images=old_images)
+    return TransformedChanges(shaping, maker, rejects), rejects
 
 
 def kept(rejects: RejectsFile) -> Values:
