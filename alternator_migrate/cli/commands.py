@@ -126,6 +126,7 @@ def plan(
     validate: bool,
     until_caught_up: bool,
     disable_stream_after: bool,
+    transform_changed: bool,
     engine_options: EngineOptions,
     shard: Part | None,
     log_format: logs.Format,
@@ -144,6 +145,7 @@ def plan(
         into_existing=into_existing,
         fresh=fresh,
         until=Until(until_caught_up, disable_stream_after),
+        transform_changed=transform_changed,
     )
     text, refusal = on_loop(lambda: planned(settings, migration, engine_options))
     print_out(text)

@@ -54,7 +54,7 @@ async def first_items(settings: Settings, pair: Pair) -> Sequence[Item]:
         for segment in pair.inspection.segments[:_SEGMENTS]:
             async with aclosing(source.pages(segment, None)) as pages:
                 page = await anext(pages, None)
-                if page and page.items:
+                if page and page.items and not page.requests:
                     return page.items
     except ServerRefused as error:
         if not is_denied(error):
