@@ -18,7 +18,7 @@ LONGEST: Final = 350
 
 FLOORS: Final = (
     ("core",),
-    ("dynamodb", "snapshot", "follow", "engines"),
+    ("dynamodb", "snapshot", "follow", "engines", "monitor"),
     ("config",),
     ("connectors", "savepoints"),
     ("migration", "validate"),
@@ -42,6 +42,7 @@ DOORS: Final = {
     "moto": ("cli.demo",),
     "uvloop": ("core.runtime",),
     "distributed": ("engines.dask",),
+    "prometheus_client": ("monitor.metrics",),
 }
 # Tested without any disk or network: what they need of these is handed to them.
 PURE: Final = (
