@@ -7,6 +7,7 @@ from rich.console import Console
 
 from alternator_migrate import config
 from alternator_migrate.cli import logs
+from alternator_migrate.cli.asking import deletion_of
 from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.plan import plan_text
 from alternator_migrate.cli.report import check_destination, print_out
@@ -18,6 +19,7 @@ from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
+from alternator_migrate.savepoints import check_alone
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,10 @@ def run(
     (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
+    folder = Path(loaded.settings.savepoints.path)
+    check_alone(
+        folder, config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
+    )
     first: Run
     if rejects:
         first = ResendRun(loaded, rejects)
@@ -92,6 +98,7 @@ def validate(
     delete_extra: bool,
     show_values: bool,
     fresh: bool,
+    yes: bool,
     engine_options: EngineOptions,
     progress: Mode,
     summary_json: str | None,
@@ -102,7 +109,10 @@ def validate(
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
-    run = ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options)
+    check_alone(Path(loaded.settings.savepoints.path), config.validation_identity(loaded.settings))
+    table = loaded.settings.target.table
+    ask = deletion_of(table) if delete_extra and not yes else None
+    run = ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options, ask=ask)
     return Session(console, progress).to_the_end([run], summary_json)
 
 

@@ -13,7 +13,7 @@ import click
 from alternator_migrate import __version__
 from alternator_migrate.cli import json_log, standard_streams, topics
 from alternator_migrate.cli import options as common
-from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.errors import MigrateError
 
 _NOT_BEGUN: Final = "stopped before anything was begun"
 
@@ -139,7 +139,7 @@ def run(config: Path | None, **options: Any) -> None:
 )
 @click.option("--repair", is_flag=True, help="write what is missing or different from the source")
 @click.option("--delete-extra", is_flag=True, help="delete from the target what the source lacks")
-@click.option("--yes", is_flag=True, help="do not ask before --delete-extra")
+@click.option("--yes", is_flag=True, help="do not ask before --delete-extra deletes")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
 @common.engine
@@ -158,21 +158,13 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
       alternator-migrate validate config.yaml --repair --delete-extra --yes
     """
     common.check({**options, "yes": yes})
+    if options["delete_extra"] and not yes and not sys.stdin.isatty():
+        raise click.UsageError("--delete-extra needs --yes where nobody can be asked")
     loaded = common.settings_of(config, options)
-    if options["delete_extra"] and not yes:
-        _ask_to_delete(loaded.settings.target.table)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.validate(loaded, engine_options=common.engine_options_of(options), **options))
-
-
-def _ask_to_delete(table: str) -> None:
-    """Go on only if a person at a terminal agrees."""
-    if not sys.stdin.isatty():
-        raise click.UsageError("--delete-extra needs --yes where nobody can be asked")
-    question = f"Delete every item of the target table {table} that the source does not have?"
-    if not click.confirm(question, err=True):
-        raise UsageError("nothing was compared, and nothing was deleted")
+    engine_options = common.engine_options_of(options)
+    sys.exit(commands.validate(loaded, yes=yes, engine_options=engine_options, **options))
 
 
 @cli.command()

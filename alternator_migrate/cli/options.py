@@ -190,6 +190,7 @@ def engine_options_of(options: dict[str, Any]) -> Any:
 def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
     """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
     from alternator_migrate.config import is_arn, load  # noqa: PLC0415 # keeps -h fast
+    from alternator_migrate.savepoints import where_they_are  # noqa: PLC0415 # keeps -h fast
 
     given = {name: options.pop(name) for name in FLAGS}
     flags = {
@@ -205,4 +206,4 @@ def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
     table = given["table"]
     if table and not is_arn(table):
         flags = {"target.table": ("--table", table), **flags}
-    return load(config, flags, options.pop("assignments"))
+    return where_they_are(load(config, flags, options.pop("assignments")))

@@ -13,6 +13,7 @@ from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
     PortableConfig,
+    at,
     literal_secrets,
     load,
     portable,
@@ -37,6 +38,7 @@ __all__ = [
     "SideSettings",
     "SourceEndpointSettings",
     "SourceSettings",
+    "at",
     "base_url",
     "fingerprint",
     "is_arn",

@@ -32,6 +32,7 @@ from alternator_migrate.connectors.s3_export import ExportSide
 from alternator_migrate.connectors.samples import backlog, first_items, held, of_attributes
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.source_state import check_readable
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
     STREAMS_FEATURE,
@@ -69,6 +70,7 @@ __all__ = [
     "backlog",
     "check_empty",
     "check_late",
+    "check_readable",
     "check_ttl",
     "disable_stream",
     "find_stream",

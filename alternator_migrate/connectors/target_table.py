@@ -287,15 +287,16 @@ def _missing_tags(plan: TargetPlan, existing: TableState) -> Iterable[tuple[str,
     return plan.spec.tags.items() - existing.spec.tags.items()
 
 
-async def check_empty(table: Table, existing: TableState | None) -> None:
-    """Raise `UsageError` for a target table that holds items, or may hold some."""
+async def check_empty(table: Table, existing: TableState | None, earlier: str) -> None:
+    """Raise `UsageError` for a target table that holds items, or may hold some. `earlier` is a
+    sentence on the savepoints of the run that may have filled it."""
     with rights.needing(_UNSEEN):
         holds_items = existing is not None and await table.holds_items()
     if holds_items:
         raise UsageError(
             f"the target table {table.name} already holds items",
-            "Choose another target.table, empty it, or pass --into-existing to write into it: what "
-            "only the target has then stays there.",
+            f"{earlier} Else choose another target.table, empty it, or pass --into-existing to "
+            "write into it: what only the target has then stays there.",
         )
 
 

@@ -14,6 +14,8 @@ Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
 """A display: shows snapshots until it is cancelled."""
 Save = Callable[[Status], Coroutine[Any, Any, None]]
 """Writes a savepoint with a status. Raises `MigrateError`."""
+Work = Callable[[asyncio.Event], Coroutine[Any, Any, bool]]
+"""Work that ends early once the event is set; returns whether it got to its end."""
 GRACE_SECONDS: Final = 4.0
 """Seconds for the work under way once a run is to stop; slices have less, to report in time."""
 
@@ -38,7 +40,7 @@ class Supervisor:
 
     async def run(
         self,
-        work: Callable[[asyncio.Event], Coroutine[Any, Any, bool]],
+        work: Work,
         stop: asyncio.Event,
         show: Callable[[], Coroutine[Any, Any, None]],
         ending: Callable[[], Status],
@@ -63,7 +65,7 @@ class Supervisor:
 
     async def _run(
         self,
-        work: Callable[[asyncio.Event], Coroutine[Any, Any, bool]],
+        work: Work,
         stop: asyncio.Event,
         show: Callable[[], Coroutine[Any, Any, None]],
     ) -> bool:

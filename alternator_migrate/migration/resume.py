@@ -48,6 +48,17 @@ def first_savepoint(
     return replace(first, state=state, skipped=skipped_segments(settings, state, segments))
 
 
+def none_used(store: Store, *, fresh: bool) -> str:
+    """A sentence for a run that has no savepoint to go on from, on those that there may be."""
+    newest = next(store.readable(), None) if fresh else None
+    if newest:
+        return f"Without --fresh the run goes on from {newest[0]}."
+    return (
+        "If an earlier run filled it, go on from its savepoints: there are none of this migration "
+        f"in {store.folder.absolute()}, so name their folder with savepoints.path."
+    )
+
+
 def left(settings: Settings, savepoint: Savepoint) -> frozenset[int]:
     """The segments that are to be copied still."""
     state, segments = savepoint.state, savepoint.segments

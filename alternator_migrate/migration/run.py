@@ -17,6 +17,7 @@ from alternator_migrate.connectors import (
     RejectsSource,
     check_empty,
     check_late,
+    check_readable,
     check_ttl,
     open_pair,
     skipped_text,
@@ -34,7 +35,13 @@ from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.resend import Resend
-from alternator_migrate.migration.resume import first_savepoint, is_over, resume_of, what_lacks
+from alternator_migrate.migration.resume import (
+    first_savepoint,
+    is_over,
+    none_used,
+    resume_of,
+    what_lacks,
+)
 from alternator_migrate.migration.shards import (
     TAG,
     Part,
@@ -140,7 +147,7 @@ class MigrationRun(TableRun):
                 log.info(line)
             if self._settings.skip_segments and not self._alone:
                 log.info("note: %s", skipped_text(self._settings))
-            await self._check_target(pair, earlier)
+            await self._check_tables(pair, earlier)
             with lock(self._store.folder, self._store.migration):
                 resume.check_newest(earlier)
                 for line in connectors.notes(pair):
@@ -175,22 +182,28 @@ class MigrationRun(TableRun):
         self.rejects = savepoint.rejects
         return Status.REJECTS if self._done.rejected else Status.COMPLETED
 
-    async def _check_target(self, pair: Pair, earlier: Earlier | None) -> None:
-        """Raise `UsageError` for a target that cannot be written to, or holds items of others."""
+    async def _check_tables(self, pair: Pair, earlier: Earlier | None) -> None:
+        """Raise `UsageError` for a source that cannot be read, and for a target that cannot be
+        written to or holds items of others."""
         existing, table = pair.inspection.existing, pair.target.table
         await check_late(pair.inspection, pair.target)
         if self._alone:
             if existing is None and not self._makes_table:
                 remedy = "`follow` makes none: copy the table first, with `run`."
                 raise await absent(table, "target", remedy)
-        elif earlier and earlier[1].target_id:
             return
-        elif self._into_existing:
+        if earlier and earlier[1].target_id:
+            return
+        await check_readable(pair.source)
+        if self._into_existing:
             self._staying = await what_stays(table, existing)
         elif self._part:
-            await check_target(table, self._part, pair, self._whole)
+            await check_target(table, self._part, pair, self._whole, self._none_used())
         else:
-            await check_empty(table, existing)
+            await check_empty(table, existing, self._none_used())
+
+    def _none_used(self) -> str:
+        return none_used(self._store, fresh=self._fresh)
 
     async def _on_engine(
         self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show

@@ -116,8 +116,11 @@ def part_of(pair: Pair, part: Part, migration: str) -> Pair:
     )
 
 
-async def check_target(table: Table, part: Part, pair: Pair, migration: str) -> None:
-    """Raise `UsageError` for a table that holds items of somebody else's.
+async def check_target(
+    table: Table, part: Part, pair: Pair, migration: str, earlier: str = ""
+) -> None:
+    """Raise `UsageError` for a table that holds items of somebody else's; `earlier` as for
+    `check_empty`.
 
     A part tags the table before it writes, so that where items are, their tag is too.
     """
@@ -139,7 +142,7 @@ async def check_target(table: Table, part: Part, pair: Pair, migration: str) -> 
     if TAG not in tags and await table.holds_items():
         tags = (await table.inspect() or existing).spec.tags
     if TAG not in tags:
-        await check_empty(table, existing)
+        await check_empty(table, existing, earlier)
     elif tags[TAG] != mark:
         raise UsageError(
             f"the target table {table.name} is being filled by other shards ({tags[TAG]}, and "

@@ -96,13 +96,8 @@ class ValidationSides:
     ) -> LookupPass:
         """A pass that looks items up one by one, and repairs the kinds of differences in
         `repairs`."""
-        comparer = ItemComparer(
-            Equality(self._settings.validation.floating_point_tolerance),
-            self.target_keys,
-            expired=self.expired,
-            skipping=self._settings.source.expired_items == "skip",
-        )
-        pair_lookup = PairLookup(self.lookup("source"), self.lookup("target"), comparer)
+        comparer = self._comparer()
+        pair_lookup = self._pair_lookup(comparer)
         repairer = Repair(pair_lookup, self._target, repairs) if repairs else None
         return LookupPass(
             comparer,
@@ -115,6 +110,21 @@ class ValidationSides:
             values=values,
             limiter=self._limiter,
         )
+
+    def deleting(self) -> Repair:
+        """A repair that does nothing but delete what is extra."""
+        return Repair(self._pair_lookup(self._comparer()), self._target, {"extra"})
+
+    def _comparer(self) -> ItemComparer:
+        return ItemComparer(
+            Equality(self._settings.validation.floating_point_tolerance),
+            self.target_keys,
+            expired=self.expired,
+            skipping=self._settings.source.expired_items == "skip",
+        )
+
+    def _pair_lookup(self, comparer: ItemComparer) -> PairLookup:
+        return PairLookup(self.lookup("source"), self.lookup("target"), comparer)
 
     def stage_sides(self, share: float) -> dict[Role, StageSide]:
         """The readers of each side; `share` of the items are expected."""

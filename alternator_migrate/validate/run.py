@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,14 @@ from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
-from alternator_migrate.core.state import Status
+from alternator_migrate.core.state import Status, ValidationState
+from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
 from alternator_migrate.savepoints import Keeper, Savepoint, lock
 from alternator_migrate.validate import assemble, mode, sample
+from alternator_migrate.validate.deletion import Ask, Deletion
 from alternator_migrate.validate.findings_file import FindingsFile
 from alternator_migrate.validate.mode import ValidateOptions
 from alternator_migrate.validate.resume import first_savepoint, resume_of
@@ -28,7 +31,7 @@ log = logging.getLogger(__name__)
 
 class ValidationRun:
     """Compares the tables of a configuration as `options` say, from where an earlier validation
-    stopped or from the start."""
+    stopped or from the start. With `ask`, nothing is deleted before it has agreed."""
 
     work: Final = "Validation"
     rejects: Final = None
@@ -40,8 +43,10 @@ class ValidationRun:
         *,
         fresh: bool = False,
         engine_options: EngineOptions | None = None,
+        ask: Ask | None = None,
     ) -> None:
-        self._loaded, self._options, self._fresh = loaded, options, fresh
+        self._loaded, self._fresh, self._ask = loaded, fresh, ask
+        self._options = replace(options, delete_extra=False) if ask else options
         self._engine_options = engine_options or EngineOptions()
         self._resume = resume_of(loaded, options)
         self._store = self._resume.store
@@ -105,7 +110,28 @@ class ValidationRun:
             self._validation, self._findings = assemble.build_validation(
                 settings, pair, options, begun, Keeper(self._store, first), engine
             )
-            return await self._validation.run(stop, show)
+            status = await self._validation.run(stop, show)
+        if self._ask is None or status != Status.DIFFERENCES:
+            return status
+        return await self._delete(self._ask, self._validation, pair, begun, stop, show)
+
+    async def _delete(
+        self,
+        ask: Ask,
+        validation: Validation,
+        pair: Pair,
+        begun: ValidationState,
+        stop: asyncio.Event,
+        show: Show,
+    ) -> Status:
+        """Delete what is extra, if there is any and that is agreed to."""
+        assert self._findings  # noqa: S101 # made with the validation
+        sides = assemble.ValidationSides(self._loaded.settings, pair, begun.now)
+        deletion = Deletion(self._findings, sides.deleting())
+        keys = deletion.first_keys()
+        if not keys or not await stopped_by(stop, ask(validation.validated.extra, keys), 0):
+            return Status.DIFFERENCES
+        return await validation.delete(deletion, stop, show)
 
     def remarks(self) -> Iterator[str]:
         """The first differences (`validation.failuresToFetch`), and what a sample says."""

@@ -15,9 +15,10 @@ from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.segments import SegmentBoard, SegmentFigures
 from alternator_migrate.core.state import CopyState, Status, ValidationState
-from alternator_migrate.core.supervisor import Show, Supervisor
+from alternator_migrate.core.supervisor import Show, Supervisor, Work
 from alternator_migrate.core.work import Engine
 from alternator_migrate.snapshot import Ledger
+from alternator_migrate.validate.deletion import Deletion
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.findings_file import FindingsFile
 from alternator_migrate.validate.lookups import LookupPass
@@ -91,12 +92,18 @@ class Validation:
         set. Raises `MigrateError`; a last savepoint is written whatever the ending.
         """
         self._stopping = stop
-        return await self._supervisor.run(
-            self._stages,
-            stop,
-            lambda: show(self.progress),
-            lambda: Status.DIFFERENCES if self.validated.left else Status.COMPLETED,
-        )
+        return await self._supervised(self._stages, stop, show)
+
+    async def delete(self, deletion: Deletion, stop: asyncio.Event, show: Show) -> Status:
+        """Delete what was found to be extra. Returns and raises as `run` does."""
+        self._stopping, self._state = stop, "deleting what the source does not have"
+
+        async def work(stop: asyncio.Event) -> bool:
+            done = await deletion.run(stop, self._settle)
+            self._state = "done"
+            return done
+
+        return await self._supervised(work, stop, show)
 
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
@@ -134,6 +141,17 @@ class Validation:
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
         )
+
+    async def _supervised(self, work: Work, stop: asyncio.Event, show: Show) -> Status:
+        return await self._supervisor.run(
+            work,
+            stop,
+            lambda: show(self.progress),
+            lambda: Status.DIFFERENCES if self.validated.left else Status.COMPLETED,
+        )
+
+    def _settle(self, change: ValidationCounts) -> None:
+        self._details.validated += change
 
     async def _stages(self, stop: asyncio.Event) -> bool:
         differing: frozenset[int] | None = None

@@ -151,6 +151,9 @@ async def test_a_completed_migration_says_so_and_fresh_begins_anew(
     assert {name for name, _ in standin.log} <= READS
     code, _, err = await run_cli("run", "config.yaml", "--fresh")
     assert (code, "already holds items" in err) == (2, True)
+    assert f"Without --fresh the run goes on from {newest(tmp_path)}" in err
+    code, _, err = await run_cli("run", "config.yaml", "--set", "savepoints.path=elsewhere")
+    assert (code, f"in {tmp_path / 'elsewhere'}, so name their folder" in err) == (2, True)
     assert (await run_cli("run", "config.yaml", "--fresh", "--into-existing")).code == 0
 
 
@@ -162,6 +165,7 @@ async def test_a_second_run_beside_a_running_one_is_refused(
         await writes(standin, 5)
         code, _, err = await run_cli("run", "config.yaml")
         assert (code, f"process {cli.pid}" in err) == (2, True), err
+        assert err.count("\n") == 1, "one line, before anybody is asked"
         standin.faults.clear()
         assert (await cli.wait(30)).code == 0
 

@@ -179,9 +179,8 @@ async def test_a_source_that_may_not_be_scanned(ends: Ends, command: Command) ->
     ends.source.always("Scan", denied("Scan"))
     plan = await command(ends.job(), word="plan")
     assert f"dynamodb:Scan on table {ends.table}" in plan.out
-    report = await command(ends.job())
-    assert report.code == 1
-    assert "dynamodb:Scan" in report.err
+    refused(await command(ends.job()), f"lack the right dynamodb:Scan on table {ends.table}")
+    assert "CreateTable" not in ends.there.requests
 
 
 async def test_a_stream_that_may_not_be_enabled(ends: Ends, command: Command) -> None:

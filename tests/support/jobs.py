@@ -125,7 +125,7 @@ async def migrate(folder: Path, content: Job, *, into_existing: bool = False) ->
         async with open_pair(loaded.settings) as sides:
             found = sides.inspection
             if not into_existing:
-                await check_empty(sides.target.table, found.existing)
+                await check_empty(sides.target.table, found.existing, "")
             folder = Path(loaded.settings.savepoints.path)
             store = Store(folder, migration_identity(loaded.settings))
             resume = resume_of(loaded, store)
