@@ -1,7 +1,10 @@
 """The commands, once their options are read: each returns its exit code."""
 
+import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -12,15 +15,19 @@ from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.plan import plan_text
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
-from alternator_migrate.cli.status import status_lines
+from alternator_migrate.cli.status import standing, status_lines
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.connectors import open_pair
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
+from alternator_migrate.core.summary import live_summary
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
 from alternator_migrate.savepoints import check_alone
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
+
+if TYPE_CHECKING:
+    from alternator_migrate.cli.watching import Showing
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +37,7 @@ def run(
     *,
     into_existing: bool,
     fresh: bool,
+    watch: Mapping[str, Any],
     rejects: Path | None = None,
     engine_options: EngineOptions = EngineOptions(),  # noqa: B008 # frozen
     shard: Part | None = None,
@@ -45,6 +53,7 @@ def run(
     """Copy the table, follow its changes, compare the two then if that is asked for. Returns 0, 3
     (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
+    showing = _showing(loaded, watch)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
     folder = Path(loaded.settings.savepoints.path)
     check_alone(
@@ -69,7 +78,7 @@ def run(
     if validate:
         options = ValidateOptions()
         runs.append(ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options))
-    return Session(console, progress).to_the_end(runs, summary_json)
+    return Session(console, progress, showing=showing).to_the_end(runs, summary_json)
 
 
 def _check_following(settings: Settings, *, validate: bool, until_caught_up: bool) -> None:
@@ -99,6 +108,7 @@ def validate(
     show_values: bool,
     fresh: bool,
     yes: bool,
+    watch: Mapping[str, Any],
     engine_options: EngineOptions,
     progress: Mode,
     summary_json: str | None,
@@ -108,12 +118,13 @@ def validate(
     """Compare both sides. Returns 0, 3 (differences are left), 130 or 143; raises
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
+    showing = _showing(loaded, watch)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
     check_alone(Path(loaded.settings.savepoints.path), config.validation_identity(loaded.settings))
     table = loaded.settings.target.table
     ask = deletion_of(table) if delete_extra and not yes else None
     run = ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options, ask=ask)
-    return Session(console, progress).to_the_end([run], summary_json)
+    return Session(console, progress, showing=showing).to_the_end([run], summary_json)
 
 
 def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
@@ -129,19 +140,39 @@ def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
     return 0
 
 
-def status(loaded: Loaded, *, shard: Part | None) -> int:
-    """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
+def status(
+    loaded: Loaded, *, shard: Part | None, as_json: bool = False, report: Path | None = None
+) -> int:
+    """Print where the migrations of a savepoints folder stand, and write a report where one is
+    asked for. Returns 0; raises `UsageError` without a savepoint."""
     folder = Path(loaded.settings.savepoints.path)
     copied = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
     identities = copied, config.validation_identity(loaded.settings)
-    lines = [line for each in identities for line in status_lines(folder, each)]
-    if not lines:
+    stood = standing(folder, *identities)
+    if stood is None:
         raise UsageError(
             f"there is no savepoint of this migration in {folder}",
             "It has not begun yet, or savepoints.path was another.",
         )
-    print_out("\n".join(lines) + "\n")
+    if report:
+        from alternator_migrate.cli.watching import report_of  # noqa: PLC0415 # only if asked for
+
+        report_of(loaded, stood, (folder, copied), report)
+    if as_json:
+        print_out(json.dumps(live_summary(stood)) + "\n")
+    else:
+        lines = [line for each in identities for line in status_lines(folder, each)]
+        print_out("\n".join(lines) + "\n")
     return 0
+
+
+def _showing(loaded: Loaded, options: Mapping[str, Any]) -> "Showing | None":
+    """What is to be shown to those who look from outside; None for nothing."""
+    if not (loaded.settings.status.listen or any(options.values())):
+        return None
+    from alternator_migrate.cli.watching import showing_of  # noqa: PLC0415 # only where asked for
+
+    return showing_of(loaded, options)
 
 
 def _ready(

@@ -4,9 +4,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from rich.console import Console
 
@@ -21,6 +23,10 @@ from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.savepoints import written_at
 
+if TYPE_CHECKING:
+    from alternator_migrate.cli.watching import Showing
+    from alternator_migrate.monitor.watch import Watch
+
 log = logging.getLogger(__name__)
 _SHOW_CURSOR: Final = "\x1b[?25h"
 
@@ -31,6 +37,16 @@ class Run(Protocol):
     @property
     def work(self) -> Literal["Migration", "Validation"]:
         """The work that is done."""
+        ...
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there."""
+        ...
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on with what an earlier one did; known when it has begun."""
         ...
 
     @property
@@ -59,14 +75,26 @@ class Run(Protocol):
         """Lines that a person should read when the run is over."""
         ...
 
+    def verdict(self) -> Iterable[str]:
+        """What is to be said of the outcome, without any item."""
+        ...
+
 
 class Session:
     """Does runs one after another: reacts to signals, shows progress, tells the ending.
 
-    Without `lasting`, savepoints are gone when it is over, and not told.
+    Without `lasting`, savepoints are gone when it is over, and not told; `showing` is what those
+    see of it who look from outside.
     """
 
-    def __init__(self, console: Console, mode: Mode, *, lasting: bool = True) -> None:
+    def __init__(
+        self,
+        console: Console,
+        mode: Mode,
+        *,
+        lasting: bool = True,
+        showing: "Showing | None" = None,
+    ) -> None:
         self._console, self._lasting = console, lasting
         self._display = Display(console, mode)
         self._signals = Signals(self._show_cursor)
@@ -76,6 +104,8 @@ class Session:
         self._observer = Observer()
         self._began, self._clock = time.time(), time.monotonic()
         self._status, self._error = Status.RUNNING, ""
+        self._showing = showing
+        self._watch: Watch | None = None
 
     def to_the_end(self, runs: Sequence[Run], summary_json: str | None) -> int:
         """Do `runs` while each comes to its end, tell how that ended, write the summary.
@@ -83,6 +113,9 @@ class Session:
         Returns the exit code; raises `MigrateError` after all that has been told.
         """
         self._runs, self._began, self._clock = runs, time.time(), time.monotonic()
+        if self._showing:
+            first = runs[0]
+            self._watch = self._showing.watch(self.snapshot, first.home, lambda: first.goes_on)
         status = Status.FAILED
         failure: MigrateError | None = None
         try:
@@ -102,7 +135,7 @@ class Session:
             rejects=runs[0].rejects,
         )
         closing.tell(ending, runs[-1].remarks(), self._console, self._display.mode)
-        failure = _summarized(summary_json, ending, failure)
+        failure = self._reported(_summarized(summary_json, ending, failure))
         if failure:
             raise failure
         code = status.exit_code
@@ -121,10 +154,16 @@ class Session:
             savepoint=newest if self._lasting else None,
             saved_at=written_at(newest) if newest else None,
             rejects=self._runs[0].rejects,
+            types=self._showing.types if self._showing else (),
             messages=logs.recent(),
         )
 
     async def _watched(self, runs: Sequence[Run]) -> Status:
+        """Do `runs` while those who look from outside see them."""
+        async with self._watch.watching() if self._watch else nullcontext():
+            return await self._all(runs)
+
+    async def _all(self, runs: Sequence[Run]) -> Status:
         """Do `runs` while listening to signals."""
         stop, status = asyncio.Event(), Status.COMPLETED
         self._signals.listen(stop, self._save, self._tell, lambda: self._is_at_work)
@@ -156,6 +195,14 @@ class Session:
         now, before = self._run.progress() if self._run else None, self._before
         return replace(before, validated=now.validated) if before and now else now or before
 
+    def _reported(self, failure: MigrateError | None) -> MigrateError | None:
+        """Write the report that is asked for; the failure to end with."""
+        if self._showing is None or self._watch is None:
+            return failure
+        verdict = [line for run in self._runs for line in run.verdict()]
+        write = partial(self._showing.write_report, self.snapshot(), self._watch.history.whole)
+        return _written(lambda: write(verdict), failure)
+
     def _save(self) -> None:
         if self._run:
             self._run.save_now()
@@ -180,10 +227,16 @@ def _newest(runs: Sequence[Run]) -> str | None:
 def _summarized(
     path: str | None, ending: report.Ending, failure: MigrateError | None
 ) -> MigrateError | None:
-    """Write the summary that is asked for; the failure to end with. A second one is told."""
+    """Write the summary that is asked for; the failure to end with."""
+    if path is None:
+        return failure
+    return _written(lambda: report.write_summary(path, ending), failure)
+
+
+def _written(write: Callable[[], None], failure: MigrateError | None) -> MigrateError | None:
+    """Write what is asked for; the failure to end with. A second one is told."""
     try:
-        if path:
-            report.write_summary(path, ending)
+        write()
     except MigrateError as error:
         if failure is None:
             return error

@@ -59,7 +59,8 @@ log = logging.getLogger(__name__)
 class TableRun:
     """One run of the migration of a table, or of a `part` of it.
 
-    `rejects` is the file of refused items, None while there are none. Raises `UsageError` for
+    `rejects` is the file of refused items, None while there are none; `goes_on` says whether it
+    belongs to what an earlier run did. Raises `UsageError` for
     settings that do not go with parts.
     """
 
@@ -74,6 +75,12 @@ class TableRun:
         self._store = Store(Path(self._settings.savepoints.path), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
+        self.goes_on = True
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there."""
+        return self._store.folder, self._store.migration
 
     @property
     def savepoint(self) -> Path | None:
@@ -91,6 +98,10 @@ class TableRun:
 
     def remarks(self) -> Iterator[str]:
         """Lines that a person should read when the run is over."""
+        yield from ()
+
+    def verdict(self) -> Iterator[str]:
+        """What is to be said of the outcome: what its counts say, and nothing else."""
         yield from ()
 
     async def _migrate(
@@ -134,6 +145,7 @@ class MigrationRun(TableRun):
         before anything is written."""
         resume = resume_of(self._loaded, self._store)
         earlier = resume.earlier(fresh=self._fresh)
+        self.goes_on = earlier is not None
         segments = earlier[1].segments if earlier else None
         async with open_pair(self._settings, segments, self._engine_options.workers) as whole:
             pair = part_of(whole, self._part, self._whole) if self._part else whole

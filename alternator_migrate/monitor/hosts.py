@@ -23,7 +23,7 @@ class Listen:
         """From [HOST:]PORT, an address of IPv6 in brackets. Raises `ValueError`."""
         host, _, port = text.strip().rpartition(":")
         if not port.isdecimal() or int(port) > 65_535 or (":" in host and not _bracketed(host)):
-            raise ValueError("is not [HOST:]PORT, such as 8080 or 0.0.0.0:8080")
+            raise ValueError(f"must be [HOST:]PORT, such as 8080 or 0.0.0.0:8080, not {text!r}")
         return cls(bare(host) or _HERE, int(port))
 
     @property

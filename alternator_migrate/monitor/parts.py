@@ -1,6 +1,6 @@
 """The parts that page and report have in common, each made of one snapshot."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from alternator_migrate.core.durations import Durations
@@ -15,15 +15,17 @@ from alternator_migrate.monitor.html import without_items as shown
 from alternator_migrate.monitor.plots import Series, plot, segments_picture, skew_text
 
 _MOST_MESSAGES: Final = 20
-_PICTURES: Final = 4
+_PICTURES: Final = 2
 _PLOTS: Final[Sequence[tuple[str, str, Sequence[Series]]]] = (
     (
         "Throughput",
         "items",
-        (
-            Series("items/s", lambda s: s.items / s.seconds, lambda v: f"{v:,.0f}/s"),
-            Series("changes/s", lambda s: s.changes / s.seconds or None, lambda v: f"{v:,.0f}/s"),
-        ),
+        (Series("items/s", lambda s: s.items / s.seconds, lambda v: f"{v:,.0f}/s"),),
+    ),
+    (
+        "Changes",
+        "changes",
+        (Series("changes/s", lambda s: s.changes / s.seconds or None, lambda v: f"{v:,.0f}/s"),),
     ),
     (
         "Latency of requests",
@@ -80,8 +82,10 @@ def overview(run: RunProgress) -> Html:
     expected = f" of {run.expected:,}" if run.expected > run.handled else ""
     changes = any(table.changes for table in run.tables)
     limits = ", ".join(dict.fromkeys(table.limit for table in run.tables if table.limit))
+    percent = f"{run.fraction:.1%}"
+    done = f"{run.handled:,}{expected}, {percent}"
     pairs = [
-        ("Items done", f"{run.handled:,}{expected}"),
+        ("Items done", done),
         ("Now", "" if ended else f"{rates.items:,.0f} items/s, {size_text(rates.size)}/s"),
         ("On average", f"{sum(table.speed for table in run.tables):,.0f} items/s"),
         ("Time left", "" if ended or run.fraction == 1 else left),
@@ -95,7 +99,6 @@ def overview(run: RunProgress) -> Html:
         ("Rejected", f"{sum(table.rejected for table in run.tables):,}"),
         ("Switch clients now?", switch_text(run)),
     ]
-    percent = f"{run.fraction:.1%}"
     bar = element(
         "progress", percent, max="1", value=f"{run.fraction:.4f}", aria_label=f"{percent} done"
     )
@@ -106,7 +109,8 @@ def state_line(run: RunProgress) -> Html:
     """The state, and why it is what it is."""
     words = run.state if run.tables or run.status != Status.RUNNING else "preparing"
     lines = [element("p", words, class_=f"state {_mood(run)}")]
-    lines += [element("p", _reason_text(each), class_="warn") for each in run.all_reasons]
+    if run.status == Status.RUNNING:
+        lines += [element("p", _reason_text(each), class_="warn") for each in run.all_reasons]
     lines += [element("p", shown(run.error), class_="bad words")] if run.error else []
     return joined(lines)
 
@@ -234,7 +238,8 @@ def messages(run: RunProgress) -> Html:
 
 
 def _row(each: Progress) -> Sequence[str]:
-    left, changes = each.now.seconds_left, each.changes
+    changes = each.changes
+    left = each.now.seconds_left if each.status == Status.RUNNING else None
     name = each.source if each.source == each.target else f"{each.source} → {each.target}"
     state = each.state if each.status == Status.RUNNING else str(each.status)
     words = ": ".join(filter(None, (state, shown(each.error) or each.paced)))
@@ -276,8 +281,3 @@ def _mood(run: RunProgress) -> str:
 
 def _severity(level: str) -> str | None:
     return {"warning": "warn", "error": "bad", "critical": "bad"}.get(level)
-
-
-def in_order(parts: Iterable[Html]) -> Html:
-    """The parts that have content."""
-    return joined(part for part in parts if part)

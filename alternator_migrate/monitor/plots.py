@@ -14,6 +14,8 @@ from alternator_migrate.monitor.html import Html, element, joined
 _WIDTH: Final = 1000.0
 _HEIGHT: Final = 200.0
 _POINTS: Final = 300
+_FEW: Final = 80
+_GAP: Final = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,12 @@ class Series:
 def plot(title: str, samples: Sequence[Sample], series: Sequence[Series], key: str) -> Html:
     """A plot of some series over the time of the samples; nothing where no series has a value."""
     points = _thinned(samples)
-    columns = [[each.value(sample) for sample in points] for each in series]
-    tops = [value for column in columns for value in column if value is not None]
-    if not points or not tops:
+    drawn = [(each, [each.value(sample) for sample in points]) for each in series]
+    drawn = [(each, column) for each, column in drawn if any(v is not None for v in column)]
+    if not drawn:
         return Html()
+    series, columns = zip(*drawn, strict=True)
+    tops = [value for column in columns for value in column if value is not None]
     top = max(*tops, 0.0) or 1.0
     first, last = points[0].at - points[0].seconds, points[-1].at
     words = "; ".join(_told(each, column) for each, column in zip(series, columns, strict=True))
@@ -67,20 +71,9 @@ def segments_picture(segments: SegmentFigures) -> Html:
         aria_label=f"The hash range from its beginning to its end: {words}",
         class_="cells",
     )
-    legend = element(
-        "p",
-        *(
-            joined((element("span", class_=f"swatch {kind}"), f" {name} "))
-            for kind, name in (
-                ("done", "done"),
-                ("running", "running"),
-                ("throttled", "throttled"),
-                ("waiting", "waiting"),
-            )
-        ),
-        class_="legend",
-    )
-    caption = element("figcaption", element("b", "Segments"), f" over the hash range: {words}")
+    names = [_name(kind, kind) for kind in ("done", "running", "throttled", "waiting")]
+    legend = element("p", *names, class_="legend")
+    caption = element("figcaption", f"The hash range: {words}")
     return element("figure", caption, drawing, legend, class_="segments")
 
 
@@ -97,22 +90,24 @@ def skew_text(segments: SegmentFigures) -> str:
 
 def _bands(cells: Sequence[Cell]) -> Iterator[Html]:
     """Rectangles: from below what is done, above it what runs or is throttled; neighbours that
-    look alike are one."""
-    place = 0
-    for (done, mark), group in groupby(cells, _look):
+    look alike are one where there are many."""
+    place, gap = 0, _GAP if len(cells) <= _FEW else 0.0
+    for (_, done, mark), group in groupby(_looks(cells, apart=bool(gap))):
         width = len(list(group))
         if done:
-            yield _rect(place, 10 * (1 - done), width, 10 * done, "done")
+            yield _rect(place, 10 * (1 - done), width - gap, 10 * done, "done")
         if mark:
-            yield _rect(place, 0, width, max(10 * (1 - done), 2), mark)
+            yield _rect(place, 0, width - gap, max(10 * (1 - done), 2), mark)
         place += width
 
 
-def _look(cell: Cell) -> tuple[float, str]:
-    done = round(cell.done / cell.total, 2) if cell.total else 0.0
-    if cell.throttled:
-        return done, "throttled"
-    return done, "running" if cell.running else ""
+def _looks(cells: Sequence[Cell], *, apart: bool) -> Iterator[tuple[int, float, str]]:
+    """What each cell is drawn by: the share that is done, and a mark; a number tells those that
+    stay `apart` from their neighbours."""
+    for index, cell in enumerate(cells):
+        done = round(cell.done / cell.total, 2) if cell.total else 0.0
+        mark = "throttled" if cell.throttled else "running" if cell.running else ""
+        yield (index if apart else 0), done, mark
 
 
 def _rect(x: float, y: float, width: float, height: float, kind: str) -> Html:
@@ -132,11 +127,8 @@ def _figure(
     key: str,
 ) -> Html:
     text, clock = series[0].text, _clock(first, last)
-    names = [
-        joined((element("span", class_=f"swatch s{number}"), f" {each.name} "))
-        for number, each in enumerate(series, 1)
-    ]
-    scale = (text(top), text(top / 2), text(0))
+    names = [_name(f"s{number}", each.name) for number, each in enumerate(series, 1)]
+    scale = (text(top), text(top / 2), "0")
     return element(
         "figure",
         element("figcaption", element("b", title), " ", *names),
@@ -152,6 +144,12 @@ def _figure(
         class_="plot",
         id=f"plot-{key}",
     )
+
+
+def _name(kind: str, name: str) -> Html:
+    """An entry of a legend."""
+    entry = element("span", element("span", class_=f"swatch {kind}"), name, class_="entry")
+    return joined((entry, " "))
 
 
 def _line(
@@ -181,8 +179,6 @@ def _grid(share: float) -> Html:
 
 def _told(series: Series, column: Sequence[float | None]) -> str:
     values = [value for value in column if value is not None]
-    if not values:
-        return f"{series.name}: none"
     now, most = series.text(values[-1]), series.text(max(values))
     return f"{series.name}: {now} at the end, {most} at most"
 

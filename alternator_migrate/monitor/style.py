@@ -29,7 +29,8 @@ dt{font-size:.8rem}dd{margin:0;font-weight:600}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:20px}
 figure{margin:0;min-width:0}
 figcaption{margin-bottom:4px}
-.plot{display:grid;grid-template-columns:auto 1fr;column-gap:6px}
+.plot{display:grid;grid-template-columns:4.2rem 1fr;column-gap:6px;align-content:start}
+.entry{white-space:nowrap}
 .plot figcaption,.plot .told{grid-column:1/-1}
 .plot svg{width:100%;height:150px;background:var(--card);border:1px solid var(--line)}
 .y,.x{display:flex;justify-content:space-between;font-size:.75rem;color:var(--dim)}
@@ -61,7 +62,7 @@ tbody th{font-weight:600;min-width:9rem;overflow-wrap:anywhere}
 .n{text-align:right;white-space:nowrap}
 ul{margin:4px 0;padding-left:20px}
 li{overflow-wrap:anywhere}
-.words{white-space:pre-wrap;overflow-wrap:anywhere;min-width:16rem}
+.words{font-weight:400;white-space:pre-wrap;overflow-wrap:anywhere;min-width:16rem}
 footer{margin:24px auto;font-size:.85rem;color:var(--dim);overflow-wrap:anywhere}
 .skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--bg)}
 @media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--card:#fff}

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.errors import UsageError, first_of
 from alternator_migrate.core.progress import RunProgress
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.monitor.history import History, Sampler
@@ -82,11 +82,20 @@ class Watch:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Watch while the block lasts. Raises `UsageError` where the page cannot be served."""
+        """Watch while the block lasts. Raises `UsageError` where the page cannot be served, and
+        what the block raises."""
+        try:
+            async with self._watching():
+                yield
+        except BaseExceptionGroup as failure:
+            raise first_of(failure) from failure
+
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if self._wanted.listen:
                 url = await stack.enter_async_context(
-                    serving(self._wanted.listen, self._wanted.allowed, self._routes())
+                    serving(self._wanted.listen, self._wanted.allowed, self.routes())
                 )
                 log.info("status page: %s", url)
             group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -145,7 +154,8 @@ class Watch:
                 log.warning("warning: the %s cannot be written: %s", what, error)
             self._failed.add(what)
 
-    def _routes(self) -> dict[tuple[str, str], Handler]:
+    def routes(self) -> dict[tuple[str, str], Handler]:
+        """The handlers of the page's port."""
         whole, recent = (Kept(partial(self._page, whole=each)) for each in (True, False))
         status, metrics = Kept(self._status), Kept(self._metrics)
 

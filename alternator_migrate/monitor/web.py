@@ -195,7 +195,7 @@ class _Server(web.Server):
     async def accept_all(self, listener: socket.socket) -> None:
         """Accept connections until cancelled."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = loop.time() - 1.0
         while True:
             await self._free.acquire()
             try:

@@ -35,7 +35,12 @@ DOORS: Final = {
     "aioboto3": ("dynamodb.session",),
     "aiobotocore": ("dynamodb.session",),
     "botocore": ("dynamodb.session", "dynamodb.botocore_errors"),
-    "aiohttp": ("dynamodb.http", "dynamodb.http_client", "connectors.s3_export.bucket"),
+    "aiohttp": (
+        "dynamodb.http",
+        "dynamodb.http_client",
+        "connectors.s3_export.bucket",
+        "monitor.web",
+    ),
     "yarl": ("dynamodb.http",),
     "msgspec": ("dynamodb", "connectors.s3_export"),
     "yaml": ("config", "savepoints"),
