@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +12,19 @@ from alternator_migrate import config
 from alternator_migrate.cli import logs
 from alternator_migrate.cli.asking import deletion_of
 from alternator_migrate.cli.display import Mode
-from alternator_migrate.cli.plan import plan_text
+from alternator_migrate.cli.planned import planned
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
 from alternator_migrate.cli.status import standing, status_lines
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.connectors import open_pair
-from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.runtime import on_loop
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
-from alternator_migrate.savepoints import check_alone
+from alternator_migrate.monitor import Throttle, ask, control_name, socket_of
+from alternator_migrate.savepoints import check_alone, holder
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 if TYPE_CHECKING:
@@ -60,10 +61,11 @@ def run(
         folder, config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
     )
     first: Run
+    steering = Steering()
     if rejects:
-        first = ResendRun(loaded, rejects)
+        first = ResendRun(loaded, rejects, steering)
     elif shard and shard.index is None:
-        first = FinishRun(loaded, shard)
+        first = FinishRun(loaded, shard, steering)
     else:
         first = MigrationRun(
             loaded,
@@ -73,12 +75,30 @@ def run(
             fresh=fresh,
             makes_table=makes_table,
             until=Until(until_caught_up, disable_stream_after),
+            steering=steering,
         )
     runs: list[Run] = [first]
     if validate:
         options = ValidateOptions()
-        runs.append(ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options))
-    return Session(console, progress, showing=showing).to_the_end(runs, summary_json)
+        runs.append(
+            ValidationRun(
+                loaded, options, fresh=fresh, engine_options=engine_options, steering=steering
+            )
+        )
+    return _session(loaded, console, progress, steering, showing).to_the_end(runs, summary_json)
+
+
+def _session(
+    loaded: Loaded, console: Console, progress: Mode, steering: Steering, showing: "Showing | None"
+) -> Session:
+    throttle = _throttle(loaded.settings)
+    return Session(console, progress, steering=steering, throttle=throttle, showing=showing)
+
+
+def _throttle(settings: Settings) -> Throttle:
+    """What may hold a run back from outside."""
+    given = settings.throttle
+    return Throttle(given.file, given.host_file, given.command, given.url, given.seconds)
 
 
 def _check_following(settings: Settings, *, validate: bool, until_caught_up: bool) -> None:
@@ -122,21 +142,50 @@ def validate(
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
     check_alone(Path(loaded.settings.savepoints.path), config.validation_identity(loaded.settings))
     table = loaded.settings.target.table
-    ask = deletion_of(table) if delete_extra and not yes else None
-    run = ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options, ask=ask)
-    return Session(console, progress, showing=showing).to_the_end([run], summary_json)
+    agree = deletion_of(table) if delete_extra and not yes else None
+    steering = Steering()
+    run = ValidationRun(
+        loaded,
+        options,
+        fresh=fresh,
+        engine_options=engine_options,
+        ask=agree,
+        steering=steering,
+    )
+    return _session(loaded, console, progress, steering, showing).to_the_end([run], summary_json)
 
 
-def plan(loaded: Loaded, *, log_format: logs.Format, log_level: str) -> int:
-    """Print what a run would do. Returns 0; raises `MigrateError`."""
+def plan(
+    loaded: Loaded,
+    *,
+    into_existing: bool,
+    fresh: bool,
+    validate: bool,
+    until_caught_up: bool,
+    disable_stream_after: bool,
+    engine_options: EngineOptions,
+    shard: Part | None,
+    log_format: logs.Format,
+    log_level: str,
+) -> int:
+    """Print what a run with the same options would do. Returns 0; raises `MigrateError`: that of
+    the run, where it would refuse to begin."""
     logs.configure(Console(stderr=True), log_format, log_level)
     settings = _with_warnings(loaded)
 
-    async def look() -> str:
-        async with open_pair(settings) as pair:
-            return await plan_text(settings, pair)
-
-    print_out(on_loop(look))
+    _check_following(settings, validate=validate, until_caught_up=until_caught_up)
+    migration = MigrationRun(
+        loaded,
+        engine_options,
+        shard,
+        into_existing=into_existing,
+        fresh=fresh,
+        until=Until(until_caught_up, disable_stream_after),
+    )
+    text, refusal = on_loop(lambda: planned(settings, migration, engine_options))
+    print_out(text)
+    if refusal:
+        raise refusal
     return 0
 
 
@@ -173,6 +222,47 @@ def _showing(loaded: Loaded, options: Mapping[str, Any]) -> "Showing | None":
     from alternator_migrate.cli.watching import showing_of  # noqa: PLC0415 # only where asked for
 
     return showing_of(loaded, options)
+
+
+def control(
+    loaded: Loaded,
+    words: Sequence[str],
+    *,
+    shard: Part | None,
+    validation: bool,
+    as_json: bool,
+) -> int:
+    """Have a running migration, or validation, do a command. Returns 0, or 1 where it did not do
+    it; raises `UsageError` where none runs that could be asked."""
+    folder = Path(loaded.settings.savepoints.path)
+    own = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
+    others = [] if shard else [config.validation_identity(loaded.settings)]
+    answer = ask(_listening(folder, others if validation else [own, *others]), words)
+    text = json.dumps(answer) if as_json else str(answer.get("text", ""))
+    if answer.get("ok"):
+        print_out(f"{text}\n")
+        return 0
+    if as_json:
+        print_out(f"{text}\n")
+        return 1
+    raise MigrateError(text)
+
+
+def _listening(folder: Path, identities: Sequence[str]) -> Path:
+    """The socket of the first of these that runs. Raises `UsageError` where none does."""
+    running = [each for each in identities if holder(folder, each)]
+    for each in running:
+        if path := socket_of(folder, control_name(each)):
+            return path
+    if running:
+        raise UsageError(
+            f"process {holder(folder, running[0])} is at it, but does not listen",
+            "It is being prepared, or could open no socket, as it said when it started.",
+        )
+    raise UsageError(
+        f"this migration is not running, says {folder}",
+        "`alternator-migrate status` shows how it stands; --shard names one of several runs.",
+    )
 
 
 def _ready(

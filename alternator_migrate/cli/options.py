@@ -142,6 +142,18 @@ def progress(command: F) -> F:
     )(command)
 
 
+def beginning(command: F) -> F:
+    """Add --into-existing and --validate."""
+    command = click.option(
+        "--validate",
+        is_flag=True,
+        help="compare both sides when all is copied, and with streamChanges when caught up",
+    )(command)
+    return click.option(
+        "--into-existing", is_flag=True, help="accept a target table that already holds items"
+    )(command)
+
+
 def following(command: F) -> F:
     """Add --fresh, --until-caught-up and --disable-stream-after."""
     command = click.option(
@@ -194,7 +206,7 @@ def _listen(ctx: click.Context, param: click.Parameter, value: str | None) -> An
     """Where to listen."""
     if value is None:
         return None
-    from alternator_migrate.monitor.hosts import Listen  # noqa: PLC0415 # keeps -h fast
+    from alternator_migrate.core.listen import Listen  # noqa: PLC0415 # keeps -h fast
 
     try:
         return Listen.written(value)

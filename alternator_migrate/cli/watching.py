@@ -10,10 +10,10 @@ from alternator_migrate.cli import logs
 from alternator_migrate.cli.report import check_destination
 from alternator_migrate.config import Loaded
 from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.listen import Listen
 from alternator_migrate.core.progress import RunProgress
 from alternator_migrate.monitor.history import Sample
 from alternator_migrate.monitor.history_file import HistoryFile
-from alternator_migrate.monitor.hosts import Listen
 from alternator_migrate.monitor.report import Context, report, write_report
 from alternator_migrate.monitor.watch import Wanted, Watch
 

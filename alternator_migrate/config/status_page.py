@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alternator_migrate.config.kinds import any_text, key, list_of, text
-from alternator_migrate.monitor.hosts import Listen
+from alternator_migrate.core.listen import Listen
 
 
 def listen_at(value: Any) -> Listen:

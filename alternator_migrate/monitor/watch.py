@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from alternator_migrate.core.errors import UsageError, first_of
+from alternator_migrate.core.listen import Listen
 from alternator_migrate.core.progress import RunProgress
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.monitor.history import History, Sampler
 from alternator_migrate.monitor.history_file import HistoryFile
-from alternator_migrate.monitor.hosts import Listen
 from alternator_migrate.monitor.html import Html
 from alternator_migrate.monitor.page import page
 from alternator_migrate.monitor.style import POLICY

@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from alternator_migrate.core.errors import UsageError
-from alternator_migrate.monitor.hosts import Listen, is_answered
+from alternator_migrate.core.listen import Listen, is_answered
 
 log = logging.getLogger(__name__)
 _MOST_OPEN: Final = 32

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.listen import Listen
 from alternator_migrate.core.progress import RunProgress
 from alternator_migrate.monitor.history_file import HistoryFile
-from alternator_migrate.monitor.hosts import Listen
 from alternator_migrate.monitor.style import POLICY
 from alternator_migrate.monitor.watch import Wanted, Watch
 from alternator_migrate.monitor.web import Answer, Asked, Kept, serving

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alternator_migrate.monitor.hosts import Listen, is_answered
+from alternator_migrate.core.listen import Listen, is_answered
 
 
 @pytest.mark.parametrize(
