@@ -196,15 +196,15 @@ def summary(ending: Ending) -> dict[str, Any]:
     }
 
 
-def check_destination(path: str | None) -> None:
-    """Raise `UsageError` where a summary could not be written to `path`."""
+def check_destination(path: str | None, option: str = "--summary-json") -> None:
+    """Raise `UsageError` where a file that `option` asks for could not be written to `path`."""
     if path is None or path == "-":
         return
     file = Path(path)
     if not file.parent.is_dir():
-        raise UsageError(f"--summary-json: there is no folder {file.parent}")
+        raise UsageError(f"{option}: there is no folder {file.parent}")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise UsageError(f"--summary-json: {path} cannot be written")
+        raise UsageError(f"{option}: {path} cannot be written")
 
 
 def write_summary(path: str, ending: Ending) -> None:

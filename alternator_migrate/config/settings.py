@@ -34,6 +34,7 @@ from alternator_migrate.config.kinds import (
     table_name,
     text,
 )
+from alternator_migrate.config.status_page import StatusSettings
 from alternator_migrate.dynamodb.endpoints import aws_host
 
 DEFAULT_FOLDER: Final = "./savepoints"
@@ -338,6 +339,7 @@ class Settings:
         CutoverSettings, "when the target has caught up", optional=False
     )
     hooks: HooksSettings = section(HooksSettings, "commands to run", optional=False)
+    status: StatusSettings = section(StatusSettings, "the status page", optional=False)
     throttle: ThrottleSettings = section(
         ThrottleSettings, "what pauses a run from outside", optional=False
     )

@@ -61,7 +61,8 @@ log = logging.getLogger(__name__)
 class TableRun:
     """One run of the migration of a table, or of a `part` of it.
 
-    `rejects` is the file of refused items, None while there are none. Raises `UsageError` for
+    `rejects` is the file of refused items, None while there are none; `goes_on` says whether it
+    belongs to what an earlier run did. Raises `UsageError` for
     settings that do not go with parts.
     """
 
@@ -79,6 +80,7 @@ class TableRun:
         self._store = Store(Path(self._settings.savepoints.path), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
+        self.goes_on = True
 
     @property
     def home(self) -> tuple[Path, str]:
@@ -101,6 +103,10 @@ class TableRun:
 
     def remarks(self) -> Iterator[str]:
         """Lines that a person should read when the run is over."""
+        yield from ()
+
+    def verdict(self) -> Iterator[str]:
+        """What is to be said of the outcome: what its counts say, and nothing else."""
         yield from ()
 
     async def _migrate(
@@ -149,6 +155,7 @@ class MigrationRun(TableRun):
         """Migrate until all is done or `stop` is set. Raises `MigrateError`; a `UsageError`
         before anything is written."""
         async with self.opened() as (pair, earlier):
+            self.goes_on = earlier is not None
             self.check_tables(pair, earlier)
             if earlier and self.is_done(pair, earlier):
                 return self._already_done(*earlier)

@@ -37,7 +37,7 @@ DOORS: Final = {
     "botocore": ("dynamodb.session", "dynamodb.botocore_errors"),
     "aiohttp": (
         *("dynamodb.http", "dynamodb.http_client"),
-        *("connectors.s3_export.bucket", "monitor.judges"),
+        *("connectors.s3_export.bucket", "monitor.judges", "monitor.web"),
     ),
     "yarl": ("dynamodb.http",),
     "amazon": ("connectors.s3_export.ion",),
@@ -46,6 +46,7 @@ DOORS: Final = {
     "moto": ("cli.demo",),
     "uvloop": ("core.runtime",),
     "distributed": ("engines.dask",),
+    "prometheus_client": ("monitor.metrics",),
 }
 # Tested without any disk or network: what they need of these is handed to them.
 PURE: Final = (
