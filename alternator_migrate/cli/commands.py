@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -14,13 +15,14 @@ from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.planned import planned
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
-from alternator_migrate.cli.status import status_lines
+from alternator_migrate.cli.status import standing, status_lines
 from alternator_migrate.cli.tables_plan import tables_plan
-from alternator_migrate.cli.tables_status import tables_status
+from alternator_migrate.cli.tables_status import tables_lines, tables_standing
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.summary import live_summary
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import (
     FinishRun,
@@ -34,6 +36,9 @@ from alternator_migrate.monitor import Throttle, ask, control_name, socket_of
 from alternator_migrate.savepoints import check_alone, holder
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
+if TYPE_CHECKING:
+    from alternator_migrate.cli.watching import Showing
+
 log = logging.getLogger(__name__)
 
 
@@ -42,6 +47,7 @@ def run(
     *,
     into_existing: bool,
     fresh: bool,
+    watch: Mapping[str, Any],
     rejects: Path | None = None,
     engine_options: EngineOptions = EngineOptions(),  # noqa: B008 # frozen
     shard: Part | None = None,
@@ -51,6 +57,7 @@ def run(
     skip: tuple[str, ...] = (),
     retry_failed: bool = False,
     add: bool = False,
+    transform_changed: bool = False,
     until_caught_up: bool,
     disable_stream_after: bool,
     progress: Mode,
@@ -61,6 +68,7 @@ def run(
     """Copy the table or tables, follow their changes, compare both sides then if that is asked for.
     Returns 0, 3 (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
+    showing = _showing(loaded, watch)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
     selection = Selection(only, skip, retry_failed, add, fresh)
     tables.check_selection(loaded, selection)
@@ -91,13 +99,21 @@ def run(
             fresh=fresh,
             makes_table=makes_table,
             until=until,
+            transform_changed=transform_changed,
             steering=steering,
         )
     runs: list[Run] = [first]
     if validate:
-        runs.append(_validation(loaded, selection, ValidateOptions(), engine_options, steering))
-    session = Session(console, progress, steering=steering, throttle=_throttle(loaded.settings))
-    return session.to_the_end(runs, summary_json)
+        options = ValidateOptions(transform_changed=transform_changed)
+        runs.append(_validation(loaded, selection, options, engine_options, steering))
+    return _session(loaded, console, progress, steering, showing).to_the_end(runs, summary_json)
+
+
+def _session(
+    loaded: Loaded, console: Console, progress: Mode, steering: Steering, showing: "Showing | None"
+) -> Session:
+    throttle = _throttle(loaded.settings)
+    return Session(console, progress, steering=steering, throttle=throttle, showing=showing)
 
 
 def _throttle(settings: Settings) -> Throttle:
@@ -158,7 +174,9 @@ def validate(
     fresh: bool,
     only: tuple[str, ...],
     skip: tuple[str, ...],
+    transform_changed: bool,
     yes: bool,
+    watch: Mapping[str, Any],
     engine_options: EngineOptions,
     progress: Mode,
     summary_json: str | None,
@@ -168,13 +186,13 @@ def validate(
     """Compare both sides. Returns 0, 3 (differences are left), 130 or 143; raises
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
-    options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
+    showing = _showing(loaded, watch)
+    options = ValidateOptions(mode, sample, repair, delete_extra, show_values, transform_changed)
     selection, steering = Selection(only, skip, fresh=fresh), Steering()
     tables.check_selection(loaded, selection)
     asks = delete_extra and not yes
     run = _validation(loaded, selection, options, engine_options, steering, asks=asks)
-    session = Session(console, progress, steering=steering, throttle=_throttle(loaded.settings))
-    return session.to_the_end([run], summary_json)
+    return _session(loaded, console, progress, steering, showing).to_the_end([run], summary_json)
 
 
 def plan(
@@ -185,6 +203,7 @@ def plan(
     validate: bool,
     until_caught_up: bool,
     disable_stream_after: bool,
+    transform_changed: bool,
     engine_options: EngineOptions,
     shard: Part | None,
     only: tuple[str, ...],
@@ -209,7 +228,13 @@ def plan(
         found.check()
         return 0
     migration = MigrationRun(
-        loaded, engine_options, shard, into_existing=into_existing, fresh=fresh, until=until
+        loaded,
+        engine_options,
+        shard,
+        into_existing=into_existing,
+        fresh=fresh,
+        until=until,
+        transform_changed=transform_changed,
     )
     text, refusal = on_loop(lambda: planned(settings, migration, engine_options))
     print_out(text)
@@ -219,24 +244,51 @@ def plan(
 
 
 def status(
-    loaded: Loaded, *, shard: Part | None, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
+    loaded: Loaded,
+    *,
+    shard: Part | None,
+    as_json: bool = False,
+    report: Path | None = None,
+    only: tuple[str, ...] = (),
+    skip: tuple[str, ...] = (),
 ) -> int:
-    """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
+    """Print where the migrations of a savepoints folder stand, and write a report where one is
+    asked for. Returns 0; raises `UsageError` without a savepoint."""
     tables.check_selection(loaded, Selection(only, skip))
-    folder = Path(loaded.settings.savepoints.path)
-    if loaded.settings.tables:
-        lines = tables_status(loaded, shard, only, skip)
-    else:
-        copied = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
-        identities = copied, config.validation_identity(loaded.settings)
-        lines = [line for each in identities for line in status_lines(folder, each)]
-    if not lines:
+    folder, part = Path(loaded.settings.savepoints.path), shard.suffix if shard else ""
+    copied = config.migration_identity(loaded.settings) + part
+    identities = copied, config.validation_identity(loaded.settings)
+    many = loaded.settings.tables is not None
+    stood = tables_standing(loaded, part, only, skip) if many else standing(folder, *identities)
+    if stood is None:
         raise UsageError(
             f"there is no savepoint of this migration in {folder}",
             "It has not begun yet, or savepoints.path was another.",
         )
-    print_out("\n".join(lines) + "\n")
+    if report:
+        from alternator_migrate.cli.watching import report_of  # noqa: PLC0415 # only if asked for
+
+        home = tables.identities(loaded.settings, part)[0] if many else copied
+        report_of(loaded, stood, (folder, home), report)
+    if as_json:
+        print_out(json.dumps(live_summary(stood)) + "\n")
+    else:
+        lines = (
+            tables_lines(loaded, part, only, skip)
+            if many
+            else [line for each in identities for line in status_lines(folder, each)]
+        )
+        print_out("\n".join(lines) + "\n")
     return 0
+
+
+def _showing(loaded: Loaded, options: Mapping[str, Any]) -> "Showing | None":
+    """What is to be shown to those who look from outside; None for nothing."""
+    if not (loaded.settings.status.listen or any(options.values())):
+        return None
+    from alternator_migrate.cli.watching import showing_of  # noqa: PLC0415 # only where asked for
+
+    return showing_of(loaded, options)
 
 
 def control(

@@ -20,6 +20,7 @@ from alternator_migrate.config.identity import (
     skipped_segments,
     validation_identity,
 )
+from alternator_migrate.config.item_settings import TransformReference, transform_reference
 from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
@@ -56,6 +57,7 @@ __all__ = [
     "SourceEndpointSettings",
     "SourceSettings",
     "TablesSettings",
+    "TransformReference",
     "at",
     "base_url",
     "candidates",
@@ -75,5 +77,6 @@ __all__ = [
     "run_identity",
     "selection",
     "skipped_segments",
+    "transform_reference",
     "validation_identity",
 ]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from alternator_migrate.config.choice import Chosen, override_of
 from alternator_migrate.config.document import Document, yaml_text
+from alternator_migrate.config.item_settings import transform_reference
 from alternator_migrate.config.reader import read_settings
 from alternator_migrate.config.settings import Settings
 from alternator_migrate.core.errors import UsageError
@@ -118,11 +119,23 @@ def load(
         document.set(assignment)
     settings, warnings = read_settings(document)
     plain, many = _without_secrets(document.unexpanded), document if settings.tables else None
+    home = path.parent.absolute() if path else Path.cwd()
+    settings, plain = _at_home(settings, plain, home)
     file = file and file.absolute()
     loaded = Loaded(settings, tuple(warnings), plain, file, savepoint, document=many)
     if many:
         check_overrides(loaded)
     return loaded if path is None else _placed(loaded, path)
+
+
+def _at_home(
+    settings: Settings, plain: dict[str, Any], home: Path
+) -> tuple[Settings, dict[str, Any]]:
+    """Settings and plain values whose transform counts from the configuration's folder."""
+    if not settings.transform:
+        return settings, plain
+    place = str(transform_reference(settings.transform).counted_from(home))
+    return replace(settings, transform=place), {**plain, "transform": place}
 
 
 def _placed(loaded: Loaded, file: Path) -> Loaded:
@@ -178,11 +191,14 @@ def _of_table(loaded: Loaded, key: str, own: Mapping[str, str]) -> Loaded:
             section.pop("target", None)
     for path, name in own.items():
         document.override(path, name, f"{_TABLES} of {whole.name}")
-    settings, _ = read_settings(document)
+    home = loaded.file.parent if loaded.file else Path.cwd()
+    settings, plain_values = _at_home(
+        read_settings(document)[0], _without_secrets(document.unexpanded), home
+    )
     return replace(
         loaded,
         settings=settings,
-        plain=_without_secrets(document.unexpanded),
+        plain=plain_values,
         warnings=(),
         document=None,
     )

@@ -20,8 +20,15 @@ from alternator_migrate.connectors.services import (
     refusing_to_begin,
 )
 from alternator_migrate.connectors.source_state import state_of
+from alternator_migrate.connectors.source_stream import BOTH_IMAGES, find_stream
 from alternator_migrate.connectors.target_table import TargetPlan, plan_target
-from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
+from alternator_migrate.connectors.transform import (
+    Shaping,
+    TransformCode,
+    check_attributes,
+    find_code,
+    shaping_of,
+)
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.model import Concurrency, Item, Role, Segment
@@ -43,13 +50,16 @@ from alternator_migrate.engines import WorkFacts
 @dataclass(frozen=True, slots=True)
 class PairFacts:
     """Facts of both tables that the conductor finds out and workers are told: the inspection,
-    the caps in units a second (None: no cap), the concurrency, and the exports where the source is
-    read from such."""
+    the caps in units a second (None: no cap), the concurrency, the exports where the source is read
+    from such, the code of the transform, and whether that is told the old images of the source's
+    stream."""
 
     inspection: Inspection
     read_cap: float | None
     write_cap: float | None
     concurrency: Concurrency
+    code: TransformCode | None = field(default=None, kw_only=True)
+    old_images: bool = field(default=False, kw_only=True)
     exports: tuple[Export, ...] = field(default=(), kw_only=True)
 
 
@@ -116,11 +126,19 @@ async def open_pair(
     Raises `UsageError` for whatever keeps a migration from beginning; where the tables are known
     it has begun, and other errors of connecting are raised as they are.
     """
+    code = known.code if known else find_code(settings.transform)
+    functions = code.functions() if code else None
+
+    def shaping(facts: PairFacts) -> Shaping | None:
+        spec = facts.inspection.source.spec
+        return shaping_of(settings, spec, functions, old_images=facts.old_images)
+
     async with AsyncExitStack() as stack:
         if known:
             concurrency = known.concurrency
             source, target = await open_both(stack, settings, concurrency, known.exports)
-            yield _pair(settings, known, source, Services(settings, concurrency, source, target))
+            services = Services(settings, concurrency, source, target)
+            yield _pair(known, source, services, shaping(known))
             return
         if services:
             services = services.of(settings)
@@ -131,11 +149,17 @@ async def open_pair(
         with refusing_to_begin():
             opened = await services.open_source(settings, stack)
             facts = await _facts_of(settings, services, opened, segments, workers)
-        yield _pair(settings, facts, opened, services)
+            if services.streams and functions and not functions.transform_key:
+                assert isinstance(opened, Service)  # noqa: S101 # it has streams
+                facts = replace(facts, old_images=await _has_old_images(opened))
+        yield _pair(replace(facts, code=code), opened, services, shaping(facts))
 
 
 def _pair(
-    settings: Settings, facts: PairFacts, source: Service | ExportSide, services: Services
+    facts: PairFacts,
+    source: Service | ExportSide,
+    services: Services,
+    shaping: Shaping | None,
 ) -> Pair:
     return Pair(
         facts.inspection,
@@ -145,10 +169,18 @@ def _pair(
         source,
         services.target,
         services.streams,
-        shaping_of(settings, facts.inspection.source.spec.key_names),
+        shaping,
         services.shared,
+        old_images=facts.old_images,
+        code=facts.code,
         exports=facts.exports,
     )
+
+
+async def _has_old_images(source: Service) -> bool:
+    """Whether the source's stream has old images; one that is to be enabled will have them."""
+    stream = await find_stream(source.table)
+    return stream is None or stream.view == BOTH_IMAGES
 
 
 async def _facts_of(
@@ -170,7 +202,7 @@ async def _facts_of(
     inspection = await settled(inspection, target)
     if isinstance(source, ExportSide):
         inspection = replace(inspection, barriers=source.barriers)
-    check_attributes(settings, inspection.source.spec.key_names)
+    check_attributes(settings, inspection.source.spec)
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, services, own=source.own)
     write_cap = _write_cap(settings, inspection, services)

@@ -11,6 +11,7 @@ __all__ = [
     "gate",
     "jsonl_file",
     "limiter",
+    "listen",
     "model",
     "outage",
     "pace",

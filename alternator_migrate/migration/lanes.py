@@ -1,7 +1,7 @@
 """One table in a run of many: what is done with it, and what is kept of it when it has ended."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -49,6 +49,10 @@ class OneRun(Protocol):
         """Lines that a person should read when the run is over."""
         ...
 
+    def verdict(self) -> Iterable[str]:
+        """What the run has to say for certain."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -77,6 +81,7 @@ class Lane:
     savepoint: Path | None = None
     rejects: str | None = None
     remarks: list[str] = field(default_factory=list)
+    verdict: list[str] = field(default_factory=list)
 
     def progress(self) -> Progress:
         """A snapshot of the table, also while it waits."""
@@ -93,5 +98,5 @@ class Lane:
         self.ended = self.progress()
         if self.run:
             self.savepoint, self.rejects = self.run.savepoint, self.run.rejects
-            self.remarks = [*self.run.remarks()]
+            self.remarks, self.verdict = [*self.run.remarks()], [*self.run.verdict()]
             self.run = None

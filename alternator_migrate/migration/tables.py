@@ -56,6 +56,7 @@ class TablesRun:
         self._lanes: list[Lane] = []
         self._changed = asyncio.Event()
         self._services: Services | None = None
+        self.goes_on = False
 
     @property
     def home(self) -> tuple[Path, str]:
@@ -97,6 +98,12 @@ class TablesRun:
             for remark in lane.remarks:
                 yield f"{lane.entry.source}: {remark}"
 
+    def verdict(self) -> Iterator[str]:
+        """Of each table what its run has to say for certain."""
+        for lane in self._lanes:
+            for line in lane.verdict:
+                yield f"{lane.entry.source}: {line}"
+
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Do every table that is asked for. Raises `UsageError` before anything is written where
         the choice is wrong, `MigrateError` at the end where a table has failed."""
@@ -118,7 +125,7 @@ class TablesRun:
                 lanes = await _sized(services, entries)
                 commons = Commons(services, Local(), self._tables.concurrency, self._steering.gate)
                 self._steer(commons, shared)
-                self._services = services
+                self._services, self.goes_on = services, before is not None
                 self._begin(record, lanes)
                 return await self._all(commons, stop, show)
 
