@@ -9,7 +9,10 @@ from alternator_migrate.connectors import (
     DynamoDBLookup,
     DynamoDBSource,
     Expiry,
+    ExportSide,
+    FinalExport,
     Pair,
+    final_export,
     item_filter,
     shaped,
     target_of,
@@ -21,7 +24,7 @@ from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import DifferenceKind, Item, Role
 from alternator_migrate.core.pace import Pace, part_of
-from alternator_migrate.core.ports import FindingSink, Source, ValidationKeeper
+from alternator_migrate.core.ports import FindingSink, Lookup, Source, ValidationKeeper
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.core.work import Engine
@@ -58,8 +61,11 @@ def readers(pair: Pair) -> int:
 class ValidationSides:
     """Both sides as a validation reads them."""
 
-    def __init__(self, settings: Settings, pair: Pair, now: int) -> None:
+    def __init__(
+        self, settings: Settings, pair: Pair, now: int, exported: FinalExport | None = None
+    ) -> None:
         self._settings, self._pair, self._now = settings, pair, now
+        self._exported = exported
         found = pair.inspection
         self.source_keys = found.source.spec.key_names
         self.target_keys = found.plan.spec.key_names
@@ -124,19 +130,22 @@ class ValidationSides:
         )
 
     def _pair_lookup(self, comparer: ItemComparer) -> PairLookup:
-        return PairLookup(self.lookup("source"), self.lookup("target"), comparer)
+        return PairLookup(self._source_lookup(), self.lookup("target"), comparer)
+
+    def _source_lookup(self, only: tuple[str, ...] = ()) -> Lookup:
+        return self._exported or self.lookup("source", only)
 
     def stage_sides(self, share: float) -> dict[Role, StageSide]:
         """The readers of each side; `share` of the items are expected."""
         count = self._pair.inspection.source.items
         there = existing_target(self._pair).items or count
-        source = self._scan("source")
+        source = self._exported or self._scan("source")
         return {
             "source": StageSide(source, source, self.lookup("target"), int(count * share)),
             "target": StageSide(
                 self._scan("target"),
                 self._scan("target", only=self.target_keys),
-                self.lookup("source", only=self.source_keys),
+                self._source_lookup(only=self.source_keys),
                 int(there * share),
             ),
         }
@@ -197,10 +206,11 @@ def build_validation(
     begun: ValidationState,
     keeper: ValidationKeeper,
     engine: Engine,
+    exported: FinalExport | None = None,
 ) -> tuple[Validation, FindingsFile]:
     """A validation that goes on from `begun` on an engine, and the file that will hold its
-    findings."""
-    sides = ValidationSides(settings, pair, begun.now)
+    findings; the source is `exported` where it is read from exports."""
+    sides = ValidationSides(settings, pair, begun.now, exported)
     findings = FindingsFile(Path(begun.findings), begun.findings_size)
     details = sides.details(
         findings,
@@ -226,8 +236,20 @@ def build_validation(
         beside=[service.watch for service in (pair.source, pair.target)],
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
+        prepare=exported.prepare if exported else None,
     )
     return validation, findings
+
+
+def exported_source(settings: Settings, pair: Pair, now: int) -> FinalExport | None:
+    """The source where it is read from exports, None where it is a table. Raises `UsageError` for
+    exports that are no whole table."""
+    if not isinstance(pair.source, ExportSide):
+        return None
+    attribute = pair.inspection.source.spec.ttl_attribute
+    skips = settings.source.expired_items == "skip"
+    expiry = Expiry.at(attribute, now) if attribute and skips else None
+    return final_export(settings, pair, pair.source, expiry)
 
 
 def _digests(begun: ValidationState, key_names: tuple[str, ...]) -> Digests | None:

@@ -10,9 +10,8 @@ from typing import Final
 from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
-from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
-from alternator_migrate.core.state import Status, ValidationState
+from alternator_migrate.core.state import Status
 from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
@@ -74,9 +73,6 @@ class ValidationRun:
         begun = earlier[1].comparison if earlier else None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_pair(settings, segments, self._engine_options.workers) as pair:
-            if pair.exports:
-                words = "comparing with an export is not in this version"
-                raise UsageError(words, "Compare with the live table: source.type: dynamodb.")
             target = pair.inspection.existing
             if target is None:
                 remedy = "Run the migration first: `alternator-migrate run`."
@@ -106,27 +102,28 @@ class ValidationRun:
             where = self._engine_options.scheduler
             return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
 
-        async with open_engine(self._engine_options, facts, job_of) as engine:
+        exported = assemble.exported_source(settings, pair, begun.now)
+        engine_options = EngineOptions("local") if exported else self._engine_options
+        async with open_engine(engine_options, facts, job_of) as engine:
             self._validation, self._findings = assemble.build_validation(
-                settings, pair, options, begun, Keeper(self._store, first), engine
+                settings, pair, options, begun, Keeper(self._store, first), engine, exported
             )
             status = await self._validation.run(stop, show)
         if self._ask is None or status != Status.DIFFERENCES:
             return status
-        return await self._delete(self._ask, self._validation, pair, begun, stop, show)
+        sides = assemble.ValidationSides(settings, pair, begun.now, exported)
+        return await self._delete(self._ask, self._validation, sides, stop, show)
 
     async def _delete(
         self,
         ask: Ask,
         validation: Validation,
-        pair: Pair,
-        begun: ValidationState,
+        sides: assemble.ValidationSides,
         stop: asyncio.Event,
         show: Show,
     ) -> Status:
         """Delete what is extra, if there is any and that is agreed to."""
         assert self._findings  # noqa: S101 # made with the validation
-        sides = assemble.ValidationSides(self._loaded.settings, pair, begun.now)
         deletion = Deletion(self._findings, sides.deleting())
         keys = deletion.first_keys()
         if not keys or not await stopped_by(stop, ask(validation.validated.extra, keys), 0):

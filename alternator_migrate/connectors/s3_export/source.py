@@ -35,26 +35,55 @@ class Export:
         return sum(file.items or 0 for file in self.files)
 
 
-class ExportSource:
-    """Pages of the data files of `exports`, which are numbered through in their order.
+@dataclass(frozen=True, slots=True)
+class ItemRules:
+    """What becomes of records on their way, in this order: those that are not `wanted` do not
+    count, those that have expired are skipped, and `shape` makes of items and of keys what the
+    target is to have."""
 
-    Items of a full export that are not `wanted` count as never read, those that have expired as
-    skipped. Changes become WriteRequests: what is not wanted any more, or has expired, is deleted.
-    `shape` makes of items and keys what the target is to have.
-    """
+    wanted: Callable[[Item], bool] | None = None
+    is_expired: Callable[[Item], bool] | None = None
+    shape: Callable[[Sequence[Item]], Sequence[Item]] | None = None
+
+    def page(self, items: Sequence[Item], size: int, position: Position | None) -> Page:
+        """The page of some items."""
+        if self.wanted:
+            items = [item for item in items if self.wanted(item)]
+        read = len(items)
+        if self.is_expired:
+            items = [item for item in items if not self.is_expired(item)]
+        skipped = read - len(items)
+        if self.shape:
+            items = self.shape(items)
+        return Page(items, size, position, read, skipped)
+
+    def request(self, change: Change) -> Item:
+        """A change as a WriteRequest: what is not wanted any more, or has expired, is deleted."""
+        image = change.image
+        if image is not None and self._stays(image):
+            (item,) = self.shape([image]) if self.shape else (image,)
+            return wire.put(item)
+        (key,) = self.shape([change.key]) if self.shape else (change.key,)
+        return wire.deletion(bytes(key))
+
+    def _stays(self, item: Item) -> bool:
+        if self.wanted and not self.wanted(item):
+            return False
+        return not (self.is_expired and self.is_expired(item))
+
+
+class ExportSource:
+    """Pages of the data files of `exports`, which are numbered through in their order: items of a
+    full export, WriteRequests of an incremental one."""
 
     def __init__(
         self,
         exports: Sequence[Export],
         objects: Callable[[str | None], Objects],
-        *,
-        wanted: Callable[[Item], bool] | None = None,
-        is_expired: Callable[[Item], bool] | None = None,
-        shape: Callable[[Sequence[Item]], Sequence[Item]] | None = None,
+        rules: ItemRules,
     ) -> None:
         self._files = [(export, file) for export in exports for file in export.files]
-        self._objects = objects
-        self._wanted, self._is_expired, self._shape = wanted, is_expired, shape
+        self._objects, self._rules = objects, rules
 
     async def pages(
         self, segment: Segment, position: Position | None
@@ -64,48 +93,42 @@ class ExportSource:
             yield Page((), 0, None, 0)
             return
         export, file = self._files[segment.index]
-        objects, start = self._objects(export.bucket), Place.at(position)
         if export.summary.incremental:
-            changes = FileReading(objects, file, _CHANGES[export.summary.format], start)
+            changes = changes_of(export, file, self._objects, position)
             async with aclosing(changes.blocks()) as change_blocks:
                 async for change_block in change_blocks:
                     yield self._page_of_changes(change_block)
             return
-        items = FileReading(objects, file, _ITEMS[export.summary.format], start)
+        items = items_of(export, file, self._objects, position)
         async with aclosing(items.blocks()) as blocks:
             async for block in blocks:
-                yield self._page_of_items(block)
-
-    def _page_of_items(self, block: Block[Item]) -> Page:
-        items, read = block.records, len(block.records)
-        if self._wanted:
-            items = [item for item in items if self._wanted(item)]
-            read = len(items)
-        if self._is_expired:
-            items = [item for item in items if not self._is_expired(item)]
-        skipped = read - len(items)
-        if self._shape:
-            items = self._shape(items)
-        return Page(items, block.size, block.position, read, skipped)
+                yield self._rules.page(block.records, block.size, block.position)
 
     def _page_of_changes(self, block: Block[Change]) -> Page:
-        requests = [self._request(change) for change in block.records]
+        requests = [self._rules.request(change) for change in block.records]
         return Page(requests, block.size, block.position, len(requests), requests=True)
 
-    def _request(self, change: Change) -> Item:
-        image = change.image
-        if image is not None and not self._stays(image):
-            image = None
-        if image is None:
-            (key,) = self._shape([change.key]) if self._shape else (change.key,)
-            return wire.deletion(bytes(key))
-        (item,) = self._shape([image]) if self._shape else (image,)
-        return wire.put(item)
 
-    def _stays(self, item: Item) -> bool:
-        if self._wanted and not self._wanted(item):
-            return False
-        return not (self._is_expired and self._is_expired(item))
+def items_of(
+    export: Export,
+    file: DataFile,
+    objects: Callable[[str | None], Objects],
+    position: Position | None = None,
+) -> FileReading[Item]:
+    """The reading of a data file of a full export."""
+    cut = _ITEMS[export.summary.format]
+    return FileReading(objects(export.bucket), file, cut, Place.at(position))
+
+
+def changes_of(
+    export: Export,
+    file: DataFile,
+    objects: Callable[[str | None], Objects],
+    position: Position | None = None,
+) -> FileReading[Change]:
+    """The reading of a data file of an incremental export."""
+    cut = _CHANGES[export.summary.format]
+    return FileReading(objects(export.bucket), file, cut, Place.at(position))
 
 
 _ITEMS: Final[Mapping[Format, Records[Item]]] = {"DYNAMODB_JSON": json_items, "ION": ion_items}
