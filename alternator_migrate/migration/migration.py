@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
 from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Concurrency, Role, settled
 from alternator_migrate.core.pace import Pace, reasons, sides_of
@@ -52,6 +53,8 @@ class Migration:
         writing: Pace,
         concurrency: Concurrency,
         keeper: SavepointKeeper,
+        gate: Gate,
+        limiter: Limiter,
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         figures: Callable[[], Mapping[Role, SideFigures]],
@@ -65,17 +68,16 @@ class Migration:
         self._paces: Sequence[tuple[Role, Pace]] = (("source", reading), ("target", writing))
         self._figures = figures
         self._keeper = keeper
-        self._supervisor = Supervisor(self._save, beside, interval)
+        self._supervisor = Supervisor(self._save, beside, interval, gate)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
-        self._meter, self._saving = Meter(), asyncio.Lock()
+        self._meter, self._saving = Meter(gate.clock), asyncio.Lock()
+        self._gate = gate
         own = frozenset(segment.index for segment in inspection.segments)
         state = replace(state, done=state.done & own)
         total = max((segment.total for segment in inspection.segments), default=0)
         self._board = SegmentBoard(total, own, state.done)
         self._ledger = Ledger(len(own), state, self._board)
-        self._copying = Copying(
-            source, target, self._ledger, rejects, concurrency, Limiter(concurrency.writers)
-        )
+        self._copying = Copying(source, target, self._ledger, rejects, concurrency, limiter)
         self._state, self._stopping = "preparing", asyncio.Event()
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -144,7 +146,7 @@ class Migration:
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
-            state="stopping" if self._is_stopped else self._state,
+            state="stopping" if self._is_stopped else self._gate.state(self._state),
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
             items=items,
@@ -154,7 +156,7 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            reasons=reasons(self._paces, self._retry, seen.reasons),
+            reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
             segments=self._board.figures(self._engine.segments_out()),
@@ -172,10 +174,18 @@ class Migration:
             await self._follower.begin(self._save_running)
         await self._save_running()
         for phase in self._phases():
+            await self._let_go_on(stop)
             if not await phase(stop):
                 return False
         self._state = "done"
         return True
+
+    async def _let_go_on(self, stop: asyncio.Event) -> None:
+        """Return when nothing holds the run back; changes are kept meanwhile."""
+        if self._follower:
+            await self._follower.held(stop)
+        else:
+            await self._gate.reading.wait()
 
     def _phases(self) -> Sequence[Phase]:
         """The phases that are left, in their order; where changes are followed, and how, is known
@@ -267,7 +277,7 @@ class Migration:
 
     async def _replay(self, stop: asyncio.Event) -> bool:
         self._state = "replaying"
-        return await self._following.replay(self._save_running, stop)
+        return await self._following.replay(stop)
 
     async def _enable_ttl(self, _: asyncio.Event) -> bool:
         attribute = self._inspection.plan.spec.ttl_attribute

@@ -12,6 +12,7 @@ from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
@@ -42,15 +43,22 @@ class ValidationRun:
         *,
         fresh: bool = False,
         engine_options: EngineOptions | None = None,
+        steering: Steering | None = None,
         ask: Ask | None = None,
     ) -> None:
         self._loaded, self._fresh, self._ask = loaded, fresh, ask
         self._options = replace(options, delete_extra=False) if ask else options
         self._engine_options = engine_options or EngineOptions()
+        self._steering = steering or Steering()
         self._resume = resume_of(loaded, options)
         self._store = self._resume.store
         self._validation: Validation | None = None
         self._findings: FindingsFile | None = None
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there."""
+        return self._store.folder, self._store.migration
 
     @property
     def savepoint(self) -> Path | None:
@@ -102,16 +110,18 @@ class ValidationRun:
             where = self._engine_options.scheduler
             return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
 
+        steering = self._steering
         exported = assemble.exported_source(settings, pair, begun.now)
-        engine_options = EngineOptions("local") if exported else self._engine_options
-        async with open_engine(engine_options, facts, job_of) as engine:
+        options_of_engine = EngineOptions("local") if exported else self._engine_options
+        async with open_engine(options_of_engine, facts, job_of, steering) as engine:
+            keeper = Keeper(self._store, first)
             self._validation, self._findings = assemble.build_validation(
-                settings, pair, options, begun, Keeper(self._store, first), engine, exported
+                settings, pair, options, begun, keeper, engine, steering, exported
             )
             status = await self._validation.run(stop, show)
         if self._ask is None or status != Status.DIFFERENCES:
             return status
-        sides = assemble.ValidationSides(settings, pair, begun.now, exported)
+        sides = assemble.ValidationSides(settings, pair, begun.now, steering.gate, exported)
         return await self._delete(self._ask, self._validation, sides, stop, show)
 
     async def _delete(
@@ -126,7 +136,9 @@ class ValidationRun:
         assert self._findings  # noqa: S101 # made with the validation
         deletion = Deletion(self._findings, sides.deleting())
         keys = deletion.first_keys()
-        if not keys or not await stopped_by(stop, ask(validation.validated.extra, keys), 0):
+        if not keys or not await stopped_by(
+            stop, ask(validation.validated.extra, keys), lambda: 0.0
+        ):
             return Status.DIFFERENCES
         return await validation.delete(deletion, stop, show)
 
