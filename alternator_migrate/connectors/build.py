@@ -5,7 +5,13 @@ from typing import Final
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.pair import Pair, item_filter, wanted
-from alternator_migrate.connectors.s3_export import ExportSide, ExportSource, FinalExport, ItemRules
+from alternator_migrate.connectors.s3_export import (
+    ExportSide,
+    ExportSource,
+    FinalExport,
+    FinalPages,
+    ItemRules,
+)
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.transform import shaped
 from alternator_migrate.connectors.writer import DynamoDBTarget
@@ -26,8 +32,10 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     table, side = pair.inspection.source, pair.source
     expiry = _expiry(settings, pair.inspection, now)
     if isinstance(side, ExportSide):
-        rules = _item_rules(settings, pair, side, expiry)
-        return ExportSource(side.exports, side.objects, rules)
+        exported = ExportSource(
+            side.exports, side.objects, _item_rules(settings, pair, side, expiry)
+        )
+        return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
     source = DynamoDBSource(
         DynamoDBClient(side.http, retry, pace),
         settings.source.table,
@@ -38,7 +46,7 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
         page_items=page_items(pace.cap, table.items, table.size),
         ask_capacity=pair.read_cap is not None and not side.options,
     )
-    return shaped(source, pair.shaping)
+    return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
 
 
 def final_export(
@@ -51,13 +59,10 @@ def final_export(
             f"{side.exports[0].name} is incremental: what it was based on is not known",
             "Name the full export first, and then those that follow, in source.manifestKeys.",
         )
-    return FinalExport(
-        side.exports,
-        side.objects,
-        _item_rules(settings, pair, side, expiry),
-        keys=pair.inspection.source.spec.key_names,
-        target_keys=pair.inspection.plan.spec.key_names,
-    )
+    rules, found = _item_rules(settings, pair, side, expiry), pair.inspection
+    pages = FinalPages(side.exports, side.objects, rules, found.source.spec.key_names)
+    target_keys = found.plan.spec.key_names
+    return FinalExport(shaped(pages, pair.shaping, target_keys), side.segments, target_keys)
 
 
 def _item_rules(
@@ -66,7 +71,7 @@ def _item_rules(
     return ItemRules(
         wanted=wanted(settings, side),
         is_expired=expiry.test if expiry else None,
-        shape=pair.shaping.items if pair.shaping else None,
+        shaping=pair.shaping,
     )
 
 

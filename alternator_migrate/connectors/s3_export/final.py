@@ -22,6 +22,7 @@ from alternator_migrate.connectors.s3_export.source import (
 )
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.model import Item, Page, Position, Segment
+from alternator_migrate.core.ports import Source
 from alternator_migrate.dynamodb.values import canonical_key
 
 _TABLE: Final = "CREATE TABLE items (key BLOB PRIMARY KEY, item BLOB) WITHOUT ROWID"
@@ -30,12 +31,10 @@ _GET: Final = "SELECT item FROM items WHERE key = ?"
 _NO_ROOM: Final = "Set SQLITE_TMPDIR to a folder with room for the items that are compared."
 
 
-class FinalExport:
-    """The items that are there at the end of the last of `exports`, of which the first is a full
-    one: a source, and once it is prepared a look-up.
-
-    `keys` are the names of the key attributes in the exports, `target_keys` on the target. Of the
-    keys that incremental exports hold, 16 bytes each are kept in memory.
+class FinalPages:
+    """Pages of the items that are there at the end of the last of `exports`, of which the first is
+    a full one; they are not shaped. `keys` are the names of the key attributes. Of the keys that
+    incremental exports hold, 16 bytes each are kept in memory.
     """
 
     def __init__(
@@ -43,18 +42,14 @@ class FinalExport:
         exports: Sequence[Export],
         objects: Callable[[str | None], Objects],
         rules: ItemRules,
-        *,
         keys: Sequence[str],
-        target_keys: Sequence[str],
     ) -> None:
-        self._exports, self._objects, self._rules = exports, objects, rules
-        self._keys, self._target_keys = keys, target_keys
+        self._exports, self._objects, self._rules, self._keys = exports, objects, rules, keys
         self._files = [
             (number, file) for number, export in enumerate(exports) for file in export.files
         ]
         self._last: dict[bytes, int] | None = None
         self._filling = asyncio.Lock()
-        self._index = _Index()
 
     async def pages(
         self, segment: Segment, position: Position | None
@@ -73,23 +68,6 @@ class FinalExport:
                 if last or parts > 1:
                     items = [i for i in items if self._is_here(i, number, last, turn, parts)]  # noqa: PLW2901 # narrowed
                 yield self._rules.page(items, size, after)
-
-    async def prepare(self, wanted: Callable[[Item], bool] | None, stop: asyncio.Event) -> None:
-        """Make the items that are `wanted` (None: all) ready to be looked up, until `stop`.
-        Raises `MigrateError`."""
-        total = len(self._files)
-        for place in range(total):
-            async with aclosing(self.pages(Segment(place, total), None)) as pages:
-                async for page in pages:
-                    found = filter(wanted, page.items) if wanted else page.items
-                    rows = [(canonical_key(i, self._target_keys), bytes(i)) for i in found]
-                    await asyncio.to_thread(self._index.put, rows)
-                    if stop.is_set():
-                        return
-
-    async def get(self, keys: Sequence[bytes]) -> Sequence[Item]:
-        """The items of those `keys`, JSON objects with the names of the target, that are there."""
-        return self._index.get([canonical_key(key, self._target_keys) for key in keys])
 
     async def _blocks(
         self, place: int, position: Position | None
@@ -135,6 +113,32 @@ class FinalExport:
             async for block in blocks:
                 for change in block.records:
                     last[_short(canonical_key(change.key, self._keys))] = number
+
+
+class FinalExport:
+    """A table as the target is to have it, of `pages` in so many segments: a source, and once it is
+    prepared a look-up by the target's `keys`."""
+
+    def __init__(self, pages: Source, segments: int, keys: Sequence[str]) -> None:
+        self.pages = pages.pages
+        self._segments, self._keys = segments, keys
+        self._index = _Index()
+
+    async def prepare(self, wanted: Callable[[Item], bool] | None, stop: asyncio.Event) -> None:
+        """Make the items that are `wanted` (None: all) ready to be looked up, until `stop`.
+        Raises `MigrateError`."""
+        for place in range(self._segments):
+            async with aclosing(self.pages(Segment(place, self._segments), None)) as pages:
+                async for page in pages:
+                    found = filter(wanted, page.items) if wanted else page.items
+                    rows = [(canonical_key(item, self._keys), bytes(item)) for item in found]
+                    await asyncio.to_thread(self._index.put, rows)
+                    if stop.is_set():
+                        return
+
+    async def get(self, keys: Sequence[bytes]) -> Sequence[Item]:
+        """The items of those `keys`, JSON objects with the names of the target, that are there."""
+        return self._index.get([canonical_key(key, self._keys) for key in keys])
 
 
 class _Index:

@@ -15,6 +15,7 @@ from alternator_migrate.connectors.s3_export.records import (
     json_changes,
     json_items,
 )
+from alternator_migrate.connectors.transform import ChangeMaker, Shaping
 from alternator_migrate.core.model import Item, Page, Position, Segment
 from alternator_migrate.dynamodb import wire
 
@@ -37,34 +38,39 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class ItemRules:
-    """What becomes of records on their way, in this order: those that are not `wanted` do not
-    count, those that have expired are skipped, and `shape` makes of items and of keys what the
-    target is to have."""
+    """Which items are read: those that are not `wanted` do not count, those that have expired are
+    skipped. `shaping` makes of changes what the target is to have."""
 
     wanted: Callable[[Item], bool] | None = None
     is_expired: Callable[[Item], bool] | None = None
-    shape: Callable[[Sequence[Item]], Sequence[Item]] | None = None
+    shaping: Shaping | None = None
 
     def page(self, items: Sequence[Item], size: int, position: Position | None) -> Page:
-        """The page of some items."""
+        """The page of some items, which are not shaped."""
         if self.wanted:
             items = [item for item in items if self.wanted(item)]
         read = len(items)
         if self.is_expired:
             items = [item for item in items if not self.is_expired(item)]
-        skipped = read - len(items)
-        if self.shape:
-            items = self.shape(items)
-        return Page(items, size, position, read, skipped)
+        return Page(items, size, position, read, read - len(items))
 
-    def request(self, change: Change) -> Item:
-        """A change as a WriteRequest: what is not wanted any more, or has expired, is deleted."""
-        image = change.image
+    def page_of_changes(self, block: Block[Change], *, old_images: bool) -> Page:
+        """The page of some changes, as WriteRequests: what is not wanted any more, or has expired,
+        is deleted."""
+        read = len(block.records)
+        if self.shaping and self.shaping.transform:
+            maker = ChangeMaker(self.shaping, self._stays, old_images=old_images)
+            shaped = maker.requests_of(block.records)
+            page = Page(shaped.items, block.size, block.position, read, requests=True)
+            return shaped.in_page(page)
+        requests = [self._request(change) for change in block.records]
+        return Page(requests, block.size, block.position, read, requests=True)
+
+    def _request(self, change: Change) -> Item:
+        image, reshape = change.image, self.shaping.reshape if self.shaping else bytes
         if image is not None and self._stays(image):
-            (item,) = self.shape([image]) if self.shape else (image,)
-            return wire.put(item)
-        (key,) = self.shape([change.key]) if self.shape else (change.key,)
-        return wire.deletion(bytes(key))
+            return wire.put(reshape(image))
+        return wire.deletion(bytes(reshape(change.key)))
 
     def _stays(self, item: Item) -> bool:
         if self.wanted and not self.wanted(item):
@@ -74,7 +80,7 @@ class ItemRules:
 
 class ExportSource:
     """Pages of the data files of `exports`, which are numbered through in their order: items of a
-    full export, WriteRequests of an incremental one."""
+    full export, which are not shaped yet, WriteRequests of an incremental one."""
 
     def __init__(
         self,
@@ -94,19 +100,18 @@ class ExportSource:
             return
         export, file = self._files[segment.index]
         if export.summary.incremental:
-            changes = changes_of(export, file, self._objects, position)
+            changes, old = (
+                changes_of(export, file, self._objects, position),
+                export.summary.old_images,
+            )
             async with aclosing(changes.blocks()) as change_blocks:
-                async for change_block in change_blocks:
-                    yield self._page_of_changes(change_block)
+                async for found in change_blocks:
+                    yield self._rules.page_of_changes(found, old_images=old)
             return
         items = items_of(export, file, self._objects, position)
         async with aclosing(items.blocks()) as blocks:
             async for block in blocks:
                 yield self._rules.page(block.records, block.size, block.position)
-
-    def _page_of_changes(self, block: Block[Change]) -> Page:
-        requests = [self._rules.request(change) for change in block.records]
-        return Page(requests, block.size, block.position, len(requests), requests=True)
 
 
 def items_of(
