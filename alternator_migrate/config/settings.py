@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
-from alternator_migrate.config.attributes import attribute_value
 from alternator_migrate.config.exports import S3ExportSettings
-from alternator_migrate.config.item_settings import AttributesSettings, transform_name
+from alternator_migrate.config.item_settings import (
+    AttributesSettings,
+    FilterSettings,
+    RenameSettings,
+    transform_name,
+)
 from alternator_migrate.config.kinds import (
     any_text,
     base_url,
@@ -99,17 +103,6 @@ class CredentialsSettings:
     session_token: str | None = key(text, "session token of temporary keys", secret=True)
     profile: str | None = key(text, "a profile of the AWS files")
     assume_role: AssumeRoleSettings | None = section(AssumeRoleSettings, "a role to assume")
-
-
-@dataclass(frozen=True, slots=True)
-class FilterSettings:
-    """A filter of items, applied by the server, and of changes, applied here."""
-
-    expression: str = key(text, "FilterExpression", required=True)
-    names: Mapping[str, str] = key(mapping(text), "ExpressionAttributeNames", default={})
-    values: Mapping[str, object] = key(
-        mapping(attribute_value), "ExpressionAttributeValues", default={}
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,14 +202,6 @@ class TargetSettings(SideSettings):
     indexes: Literal["before", "after", "skip"] = key(
         one_of("before", "after", "skip"), "when global indexes are created", default="before"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RenameSettings:
-    """One attribute to rename."""
-
-    from_: str = key(text, "name in the source", required=True)
-    to: str = key(text, "name in the target", required=True)
 
 
 @dataclass(frozen=True, slots=True)
