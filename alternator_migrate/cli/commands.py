@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from alternator_migrate.cli.status import standing, status_lines
 from alternator_migrate.cli.tables_plan import tables_plan
 from alternator_migrate.cli.tables_status import tables_lines, tables_standing
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
@@ -32,8 +32,8 @@ from alternator_migrate.migration import (
     Selection,
     Until,
 )
-from alternator_migrate.monitor import Throttle, ask, control_name, socket_of
-from alternator_migrate.savepoints import check_alone, holder
+from alternator_migrate.monitor import Throttle
+from alternator_migrate.savepoints import check_alone
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 if TYPE_CHECKING:
@@ -289,52 +289,6 @@ def _showing(loaded: Loaded, options: Mapping[str, Any]) -> "Showing | None":
     from alternator_migrate.cli.watching import showing_of  # noqa: PLC0415 # only where asked for
 
     return showing_of(loaded, options)
-
-
-def control(
-    loaded: Loaded,
-    words: Sequence[str],
-    *,
-    shard: Part | None,
-    validation: bool,
-    as_json: bool,
-) -> int:
-    """Have a running migration, or validation, do a command. Returns 0, or 1 where it did not do
-    it; raises `UsageError` where none runs that could be asked."""
-    folder = Path(loaded.settings.savepoints.path)
-    part = shard.suffix if shard else ""
-    if loaded.settings.tables:
-        own, validating = tables.identities(loaded.settings, part)
-    else:
-        own = config.migration_identity(loaded.settings) + part
-        validating = config.validation_identity(loaded.settings)
-    others = [] if shard else [validating]
-    answer = ask(_listening(folder, others if validation else [own, *others]), words)
-    text = json.dumps(answer) if as_json else str(answer.get("text", ""))
-    if answer.get("ok"):
-        print_out(f"{text}\n")
-        return 0
-    if as_json:
-        print_out(f"{text}\n")
-        return 1
-    raise MigrateError(text)
-
-
-def _listening(folder: Path, identities: Sequence[str]) -> Path:
-    """The socket of the first of these that runs. Raises `UsageError` where none does."""
-    running = [each for each in identities if holder(folder, each)]
-    for each in running:
-        if path := socket_of(folder, control_name(each)):
-            return path
-    if running:
-        raise UsageError(
-            f"process {holder(folder, running[0])} is at it, but does not listen",
-            "It is being prepared, or could open no socket, as it said when it started.",
-        )
-    raise UsageError(
-        f"this migration is not running, says {folder}",
-        "`alternator-migrate status` shows how it stands; --shard names one of several runs.",
-    )
 
 
 def _ready(

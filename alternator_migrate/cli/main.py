@@ -282,9 +282,9 @@ def control(config: Path, words: tuple[str, ...], shard: Any, **options: Any) ->
     from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
 
     loaded = load(config, {}, ())
-    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+    from alternator_migrate.cli import controlling  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.control(loaded, words, shard=shard, **options))
+    sys.exit(controlling.control(loaded, words, shard=shard, **options))
 
 
 @cli.command(short_help="A sample table moved between two embedded servers.")

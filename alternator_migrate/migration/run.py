@@ -1,5 +1,4 @@
-"""The runs of a migration: the copy of a table or of a part of it, the end of all parts, rejects
-again."""
+"""The run of the migration of a table, or of a part of it."""
 
 import asyncio
 import logging
@@ -14,7 +13,6 @@ from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import (
     Pair,
     RejectsFile,
-    RejectsSource,
     check_empty,
     check_late,
     check_readable,
@@ -28,7 +26,7 @@ from alternator_migrate.connectors import (
     work_facts,
 )
 from alternator_migrate.core.progress import Progress
-from alternator_migrate.core.state import CopyState, Status
+from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.work import Engine
@@ -38,7 +36,6 @@ from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.migration import Migration
-from alternator_migrate.migration.resend import Resend
 from alternator_migrate.migration.resume import (
     first_savepoint,
     is_over,
@@ -47,15 +44,13 @@ from alternator_migrate.migration.resume import (
     what_lacks,
 )
 from alternator_migrate.migration.shards import (
-    TAG,
     Part,
-    check_others,
     check_settings,
     check_target,
     part_of,
 )
 from alternator_migrate.migration.worker import CopyJob, copy_job
-from alternator_migrate.savepoints import Earlier, Keeper, NoKeeper, Savepoint, Store, lock
+from alternator_migrate.savepoints import Earlier, Keeper, Savepoint, Store, lock
 
 log = logging.getLogger(__name__)
 
@@ -296,68 +291,3 @@ class MigrationRun(TableRun):
             turns=self._turns,
         )
         return await self._migrate(*built, stop, show)
-
-
-class FinishRun(TableRun):
-    """Does what comes after the data of all parts."""
-
-    def __init__(
-        self,
-        loaded: Loaded,
-        part: Part,
-        steering: Steering | None = None,
-        turns: Turns | None = None,
-    ) -> None:
-        super().__init__(loaded, part, steering, turns)
-        self._part = part
-
-    async def run(self, stop: asyncio.Event, show: Show) -> Status:
-        """Build indexes, enable TTL, take the parts' tag away. Raises `UsageError` where a part
-        is not done."""
-        settings, store = self._settings, self._store
-        known = check_others(self._part, self._loaded, store.folder, self._whole)
-        segments, services = settings.source.scan_segments, self._services
-        async with open_pair(settings, segments, services=services) as whole:
-            found, table = whole.inspection, whole.target.table
-            for path, savepoint in known:
-                savepoints.check_tables(path, savepoint, found.source, found.existing)
-            await check_target(table, self._part, whole, self._whole)
-            await check_late(found, whole.target)
-            check_ttl(found, copied=settings.target.copy_ttl)
-            with lock(store.folder, store.migration):
-                pair = part_of(whole, self._part, self._whole)
-                steering = self._steering
-                built = build_migration(settings, pair, NoKeeper(), CopyState(), steering=steering)
-                status = await self._migrate(*built, stop, show)
-                if status.is_final:
-                    await table.untag(TAG)
-                return status
-
-
-class ResendRun(TableRun):
-    """Sends the mended items of a rejects file again."""
-
-    def __init__(
-        self,
-        loaded: Loaded,
-        file: Path,
-        steering: Steering | None = None,
-        turns: Turns | None = None,
-    ) -> None:
-        super().__init__(loaded, steering=steering, turns=turns)
-        self._file = file
-
-    async def run(self, stop: asyncio.Event, show: Show) -> Status:
-        """Send them, and settle what was stored. Raises `MigrateError`."""
-        settings, items = self._settings, RejectsSource(self._file)
-        async with open_pair(settings, services=self._services) as pair:
-            check_ttl(pair.inspection, copied=settings.target.copy_ttl)
-            items.shape(pair.shaping)
-            resend = Resend(settings, pair, items, self._whole, self._steering)
-            with lock(self._store.folder, self._store.migration), resend.alone():
-                self._migration = resend.migration
-                status = await resend.migration.run(stop, show)
-                if status.is_final:
-                    self._store.latest = resend.settle()
-                    self.rejects = resend.path or None
-                return Status.REJECTS if resend.left else status
