@@ -84,7 +84,8 @@ def copying(
         return copy.run(own, turns)
 
     suffix, parts = (part.suffix, part.count) if part else ("", 1)
-    kind = Kind("Migration", make, part=suffix, parts=parts)
+    ends = copy.until.caught_up
+    kind = Kind("Migration", make, part=suffix, parts=parts, ends_caught_up=ends)
     return TablesRun(loaded, kind, selection, steering)
 
 
@@ -131,7 +132,7 @@ def resending(
     def make(own: Loaded, turns: Turns) -> OneRun:
         return ResendRun(own, files[own.settings.source.table], turns=turns)
 
-    kind = Kind("Migration", make, whole=True)
+    kind = Kind("Migration", make, whole=True, records=False)
     return TablesRun(loaded, kind, replace(selection, only=(*files,)), steering)
 
 
