@@ -33,9 +33,10 @@ async def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 @pytest.fixture
-def followed(many: Many, dynamodb_local: str) -> Many:
-    """The same with a DynamoDB Local as the source, whose stream shows changes at once."""
-    return Many(many.folder, SimpleNamespace(url=dynamodb_local), many.target)
+def followed(many: Many, moto_server: str) -> Many:
+    """The same with moto as the source, whose streams show changes at once; DynamoDB Local counts
+    the changes of all tables together, and takes those of one for lost where others have some."""
+    return Many(many.folder, SimpleNamespace(url=moto_server), many.target)
 
 
 def follow(many: Many, section: Mapping[str, object], **more: Any) -> None:
