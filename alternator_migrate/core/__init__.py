@@ -15,6 +15,7 @@ __all__ = [
     "progress",
     "retry",
     "runtime",
+    "spread",
     "state",
     "stopping",
     "supervisor",

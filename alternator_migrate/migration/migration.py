@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
+from alternator_migrate.core.capacity import stretches
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import Concurrency, settled
+from alternator_migrate.core.model import FIRST_READERS, Concurrency, settled
 from alternator_migrate.core.pace import Pace, reasons
 from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
 from alternator_migrate.core.progress import Meter, Progress
@@ -23,7 +24,7 @@ from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
 from alternator_migrate.migration.hooks import Hooks
-from alternator_migrate.snapshot import Copying, Ledger
+from alternator_migrate.snapshot import Copying, Ledger, Readers
 
 log = logging.getLogger(__name__)
 Phase: TypeAlias = Callable[[asyncio.Event], Awaitable[bool]]
@@ -66,7 +67,15 @@ class Migration:
         state = replace(state, done=state.done & own)
         self._ledger = Ledger(len(own), state)
         self._copying = Copying(
-            source, target, self._ledger, rejects, concurrency, Limiter(concurrency.writers)
+            source,
+            target,
+            self._ledger,
+            rejects,
+            concurrency,
+            Readers(
+                Limiter(concurrency.readers, start=FIRST_READERS), stretches(inspection.source.size)
+            ),
+            Limiter(concurrency.writers),
         )
         self._state, self._stopping = "preparing", asyncio.Event()
 

@@ -15,11 +15,11 @@ from alternator_migrate.connectors import (
     target_of,
     wanted,
 )
-from alternator_migrate.core.capacity import page_items
+from alternator_migrate.core.capacity import page_items, stretches
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import DifferenceKind, Item, Role
+from alternator_migrate.core.model import FIRST_READERS, DifferenceKind, Item, Role
 from alternator_migrate.core.pace import Pace, part_of
 from alternator_migrate.core.ports import FindingSink, ValidationKeeper
 from alternator_migrate.core.retry import Retry
@@ -28,6 +28,7 @@ from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableState
+from alternator_migrate.snapshot import Readers
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.equality import Equality
@@ -48,11 +49,6 @@ def existing_target(pair: Pair) -> TableState:
             "Run the migration first: `alternator-migrate run`.",
         )
     return pair.inspection.existing
-
-
-def readers(pair: Pair) -> int:
-    """The number of segments of each side read at once."""
-    return max(1, pair.concurrency.readers // 2)
 
 
 class ValidationSides:
@@ -79,6 +75,15 @@ class ValidationSides:
         self.writing = Pace(pair.write_cap)
         self._caps = {role: pace.cap for role, pace in self.paces.items()}
         self._limiter = Limiter(LOOKUPS)
+        most = max(1, pair.concurrency.readers // 2)
+        sizes: dict[Role, int] = {
+            "source": found.source.size,
+            "target": existing_target(pair).size,
+        }
+        self.readers: dict[Role, Readers] = {
+            role: Readers(Limiter(most, start=FIRST_READERS // 2), stretches(size))
+            for role, size in sizes.items()
+        }
         self._target = target_of(settings, pair, self.retry, self.writing)
 
     def allow(self, share: float) -> None:
@@ -212,7 +217,7 @@ def build_validation(
         engine=engine,
         retry=sides.retry,
         paces=sides.paces,
-        readers=readers(pair),
+        readers=sides.readers,
         keeper=keeper,
         beside=[service.watch for service in (pair.source, pair.target)],
         interval=settings.savepoints.interval_seconds,

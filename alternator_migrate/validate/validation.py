@@ -15,7 +15,7 @@ from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import Status, ValidationState
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.core.work import Engine
-from alternator_migrate.snapshot import Ledger
+from alternator_migrate.snapshot import Ledger, Readers
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.findings_file import FindingsFile
 from alternator_migrate.validate.lookups import LookupPass
@@ -26,7 +26,7 @@ class Validation:
     """Compares two tables, going on from `begun`; `progress()` is a snapshot of how it stands.
 
     With `digests` both sides are read once, and looked at in detail only where the sums differ.
-    `readers` segments of each side are read at once.
+    `readers` find how many segments of each side are read at once.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Validation:
         engine: Engine,
         retry: Retry,
         paces: Mapping[Role, Pace],
-        readers: int,
+        readers: Mapping[Role, Readers],
         keeper: ValidationKeeper,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         interval: float,

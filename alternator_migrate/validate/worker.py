@@ -12,7 +12,7 @@ from alternator_migrate.core.model import Difference, Role, Segment
 from alternator_migrate.core.state import CopyState, ValidationState
 from alternator_migrate.core.work import LiveStats, Slice, SliceRun
 from alternator_migrate.snapshot import Ledger
-from alternator_migrate.validate.assemble import ValidationSides, readers
+from alternator_migrate.validate.assemble import ValidationSides
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.mode import ValidateOptions, mode_of, repairs
 from alternator_migrate.validate.stage import StageFindings, StageParams, StageWork, begun
@@ -53,7 +53,6 @@ class ValidationSession:
         self._settings, self._options = settings, options
         self._comparison = comparison
         self._sides = ValidationSides(settings, sides, comparison.now)
-        self._readers = readers(sides)
 
     def begin(self, piece: Slice[StageParams]) -> SliceRun[StageParams, StageFindings]:
         """Take up a slice."""
@@ -80,7 +79,7 @@ class ValidationSession:
             details,
             findings,
             total=piece.total,
-            readers=self._readers,
+            readers=self._sides.readers,
         )
         work = _StageSlice(stage, ledgers, findings)
         return SliceRun(piece, work, self._sides.retry, self._sides.paces.items())

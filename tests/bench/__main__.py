@@ -15,6 +15,7 @@ from tests.bench import (
     figure_follow,
     figure_local,
     figure_memory,
+    figure_partitions,
     figure_savepoints,
     figure_startup,
     figure_validate,
@@ -31,6 +32,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "savepoints": figure_savepoints.figure,
     "follow": figure_follow.figure,
     "writers": figure_writers.figure,
+    "partitions": figure_partitions.figure,
     "engines": figure_engines.figure,
     "validate": figure_validate.figure,
 }

@@ -4,13 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Literal, cast
 
 import pytest
 
 from alternator_migrate.core.errors import MigrateError, OutOfTime, Throttled, Unavailable
 from alternator_migrate.core.pace import Pace
-from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.retry import Retry, Turn
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.http_client import HttpClient
 from alternator_migrate.dynamodb.nodes import Nodes
@@ -58,9 +58,11 @@ class NotedPace(Pace):
         self.told.append(("settle", consumed))
         super().settle(taken, consumed)
 
-    def slow_down(self) -> None:
+    def slow_down(
+        self, turn: Turn | None = None, scope: Literal["", "range", "table"] = ""
+    ) -> None:
         self.told.append(("slow down", 0.0))
-        super().slow_down()
+        super().slow_down(turn, scope)
 
 
 def client_of(server: Server, pace: Pace | None = None, budget: float = FOREVER) -> DynamoDBClient:
