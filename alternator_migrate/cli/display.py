@@ -14,8 +14,10 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from alternator_migrate.cli.report import Rates, changes_parts, duration, size_text, status_line
+from alternator_migrate.cli.report import changes_parts, status_line
 from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.rates import Rates
+from alternator_migrate.core.texts import duration, size_text
 
 log = logging.getLogger(__name__)
 Mode = Literal["auto", "bar", "lines", "none"]
@@ -71,12 +73,17 @@ class Display:
 
     def tell(self, progress: Progress) -> None:
         """Log the status line."""
+        log.info(self.line(progress), extra={"progress": progress})
+
+    def line(self, progress: Progress) -> str:
+        """The status line."""
         self._rates.note(progress, time.monotonic())
-        log.info(status_line(progress, self._rates), extra={"progress": progress})
+        return status_line(progress, self._rates.now)
 
     def _draw(self, progress: Progress) -> RenderableType:
         self._rates.note(progress, time.monotonic())
-        left = self._rates.seconds_left
+        rates = self._rates.now
+        left = rates.seconds_left
         bar = Table.grid(padding=(0, 1), expand=True)
         bar.add_column(no_wrap=True)
         bar.add_column(ratio=1)
@@ -89,8 +96,8 @@ class Display:
         items, validated = progress.items, progress.validated
         figures = [
             f"{progress.examined if progress.phase == 'Validate' else items.written:,} items",
-            f"{self._rates.items:,.0f}/s",
-            f"{size_text(progress.bytes_read)} at {size_text(self._rates.size)}/s",
+            f"{rates.items:,.0f}/s",
+            f"{size_text(progress.bytes_read)} at {size_text(rates.size)}/s",
             f"segments {progress.segments_done}/{progress.segments_total}",
             f"backlog {progress.backlog}",
             f"retries {progress.retries}",
@@ -99,7 +106,7 @@ class Display:
         figures += [f"skipped {items.skipped_expired:,}"] if items.skipped_expired else []
         figures += [f"rejected {items.rejected:,}"] if items.rejected else []
         figures += [f"differences {validated.found:,}"] if validated else []
-        state = Text("  ".join([progress.state, *changes_parts(progress, self._rates)]))
+        state = Text("  ".join([progress.state, *changes_parts(progress, rates)]))
         if progress.changes and progress.changes.caught_up:
             state.append(
                 "  caught up: to switch, stop the writers, then drain with --until-caught-up",

@@ -1,15 +1,16 @@
 """Log output on standard error, as text or as one JSON object a line."""
 
 import logging
+from collections import deque
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Final, Literal
 
 from rich.console import Console
 from rich.logging import RichHandler
 
 from alternator_migrate.cli import json_log
-from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.progress import Message, Progress
+from alternator_migrate.core.summary import live_table
 
 Format = Literal["text", "json"]
 _TOLD_BY_US: Final = tuple(
@@ -18,6 +19,9 @@ _TOLD_BY_US: Final = tuple(
     for part in ("credentials", "tokens")
 )
 """Loggers that print a traceback for what ends in an error of this tool anyway."""
+_KEPT: Final = 50
+_NOTED: Final = 200
+_OF_ITEMS: Final = "alternator_migrate.cli.closing"
 
 
 def configure(console: Console, style: Format, level: str) -> None:
@@ -38,7 +42,9 @@ def configure(console: Console, style: Format, level: str) -> None:
         handler = logging.StreamHandler(console.file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     logging.raiseExceptions = False
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    _RECENT.kept.clear()
+    _RECENT.noted.clear()
+    logging.basicConfig(level=logging.WARNING, handlers=[handler, _RECENT], force=True)
     logging.getLogger("alternator_migrate").setLevel(level.upper())
     logging.captureWarnings(capture=True)
     for noisy in _TOLD_BY_US:
@@ -52,9 +58,40 @@ def tell_savepoint(console: Console, path: str) -> None:
     console.print(path, soft_wrap=True, markup=False, highlight=False, emoji=False)
 
 
+def recent() -> tuple[Message, ...]:
+    """The last lines that were logged, the oldest first; status lines, and what a run says of
+    single items at its end, are not among them."""
+    return tuple(_RECENT.kept)
+
+
+def noted() -> tuple[Message, ...]:
+    """The last warnings and notes, the oldest first."""
+    return tuple(_RECENT.noted)
+
+
 def tells_json() -> bool:
     """Whether log lines are JSON."""
     return any(isinstance(each.formatter, _JsonFormatter) for each in logging.getLogger().handlers)
+
+
+class _Recent(logging.Handler):
+    """Keeps the last lines."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.kept: deque[Message] = deque(maxlen=_KEPT)
+        self.noted: deque[Message] = deque(maxlen=_NOTED)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line, unless it says what is shown otherwise."""
+        if not hasattr(record, "progress") and record.name != _OF_ITEMS:
+            level, words = record.levelname.lower(), record.getMessage()
+            self.kept.append(Message(record.created, level, words))
+            if record.levelno >= logging.WARNING or words.startswith("note: "):
+                self.noted.append(self.kept[-1])
+
+
+_RECENT: Final = _Recent()
 
 
 class _Above(logging.Handler):
@@ -77,7 +114,7 @@ class _JsonFormatter(logging.Formatter):
         more: dict[str, object] = {}
         progress = getattr(record, "progress", None)
         if isinstance(progress, Progress):
-            more["progress"] = asdict(progress)
+            more["progress"] = live_table(progress)
         if record.exc_info:
             more["error"] = self.formatException(record.exc_info)
         level, message = record.levelname.lower(), record.getMessage()

@@ -11,15 +11,19 @@ from typing import Any, Final
 import click
 
 from alternator_migrate import __version__
-from alternator_migrate.cli import json_log, standard_streams
+from alternator_migrate.cli import json_log, standard_streams, topics
 from alternator_migrate.cli import options as common
-from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.errors import MigrateError
 
 _NOT_BEGUN: Final = "stopped before anything was begun"
 
 
 class _Group(click.Group):
-    """Tells an expected failure as one message and its exit code, without a traceback."""
+    """Tells an expected failure as one message and its exit code, without a traceback; its help
+    ends with the topics."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(f"\nTopics of `alternator-migrate help TOPIC`:\n{topics.names()}\n")
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _telling_mistakes():
@@ -70,11 +74,9 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Create the table, copy the data, follow its changes.")
 @common.configuration
-@click.option(
-    "--into-existing", is_flag=True, help="accept a target table that already holds items"
-)
+@common.beginning
 @common.following
 @click.option(
     "--rejects",
@@ -83,13 +85,9 @@ def cli() -> None:
     metavar="FILE",
     help="send only the items of a rejects file, mended by you, again",
 )
-@click.option(
-    "--validate",
-    is_flag=True,
-    help="compare both sides when all is copied, and with streamChanges when caught up",
-)
 @common.engine
 @common.shard
+@common.watched
 @common.progress
 @common.logs
 def run(config: Path | None, **options: Any) -> None:
@@ -115,10 +113,12 @@ def run(config: Path | None, **options: Any) -> None:
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, engine_options=common.engine_options_of(options), **options))
+    watch = common.watch_options_of(options)
+    engine = common.engine_options_of(options)
+    sys.exit(commands.run(settings, watch=watch, engine_options=engine, **options))
 
 
-@cli.command()
+@cli.command(short_help="Compare source and target, both ways; repair.")
 @common.configuration
 @click.option(
     "--mode",
@@ -135,10 +135,11 @@ def run(config: Path | None, **options: Any) -> None:
 )
 @click.option("--repair", is_flag=True, help="write what is missing or different from the source")
 @click.option("--delete-extra", is_flag=True, help="delete from the target what the source lacks")
-@click.option("--yes", is_flag=True, help="do not ask before --delete-extra")
+@click.option("--yes", is_flag=True, help="do not ask before --delete-extra deletes")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
 @common.engine
+@common.watched
 @common.progress
 @common.logs
 def validate(config: Path | None, yes: bool, **options: Any) -> None:
@@ -154,26 +155,22 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
       alternator-migrate validate config.yaml --repair --delete-extra --yes
     """
     common.check({**options, "yes": yes})
+    if options["delete_extra"] and not yes and not sys.stdin.isatty():
+        raise click.UsageError("--delete-extra needs --yes where nobody can be asked")
     loaded = common.settings_of(config, options)
-    if options["delete_extra"] and not yes:
-        _ask_to_delete(loaded.settings.target.table)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.validate(loaded, engine_options=common.engine_options_of(options), **options))
-
-
-def _ask_to_delete(table: str) -> None:
-    """Go on only if a person at a terminal agrees."""
-    if not sys.stdin.isatty():
-        raise click.UsageError("--delete-extra needs --yes where nobody can be asked")
-    question = f"Delete every item of the target table {table} that the source does not have?"
-    if not click.confirm(question, err=True):
-        raise UsageError("nothing was compared, and nothing was deleted")
+    engine_options = common.engine_options_of(options)
+    watch = common.watch_options_of(options)
+    sys.exit(
+        commands.validate(loaded, yes=yes, watch=watch, engine_options=engine_options, **options)
+    )
 
 
 @cli.command()
 @common.configuration
 @common.following
+@common.watched
 @common.progress
 @common.logs
 def follow(config: Path | None, **options: Any) -> None:
@@ -200,30 +197,45 @@ def follow(config: Path | None, **options: Any) -> None:
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, into_existing=True, makes_table=False, **options))
+    watch = common.watch_options_of(options)
+    sys.exit(commands.run(settings, watch=watch, into_existing=True, makes_table=False, **options))
 
 
-@cli.command()
+@cli.command(short_help="Say what run would do, and what it costs; write nothing.")
 @common.configuration
+@common.beginning
+@common.following
+@common.engine
+@common.shard
 @common.logs
 def plan(config: Path | None, **options: Any) -> None:
     """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
 
+    Takes the options of run that decide what is done. Beside a savepoint it says whether run goes
+    on, has nothing to do, or refuses: then it ends with exit code 2, as run would.
+
     \b
     Examples:
       alternator-migrate plan config.yaml
+      alternator-migrate plan config.yaml --into-existing --engine processes --workers 8
       alternator-migrate plan --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
     """
+    common.check(options)
+    if (shard := options["shard"]) and shard.index is None:
+        raise click.UsageError("--shard finish/N copies nothing that could be planned")
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.plan(settings, **options))
+    engine_options = common.engine_options_of(options)
+    sys.exit(commands.plan(settings, engine_options=engine_options, **options))
 
 
-@cli.command()
+@cli.command(short_help="Where a migration stands.")
 @common.configuration
 @common.shard
+@common.report
+@click.option("--json", "as_json", is_flag=True, help="print it as one JSON object")
 def status(config: Path | None, **options: Any) -> None:
     """Where a migration stands, read from its savepoints; works beside a running one.
 
@@ -239,7 +251,36 @@ def status(config: Path | None, **options: Any) -> None:
     sys.exit(commands.status(settings, **options))
 
 
-@cli.command()
+@cli.command(short_help="Steer a running migration: pause, resume, limits, stop.")
+@click.argument("config", type=click.Path(path_type=Path), callback=common.local)
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@click.option("--validation", is_flag=True, help="steer the validation, where both run")
+@click.option("--json", "as_json", is_flag=True, help="print the whole answer as JSON")
+@common.shard
+def control(config: Path, words: tuple[str, ...], shard: Any, **options: Any) -> None:
+    """Steer a running migration: status, pause, resume, set, get, savepoint, stop, help.
+
+    A pause begins no more reads and writes, and keeps following the changes into the spool; only
+    `resume` ends it. `set` lowers limits within two seconds, never beyond the configuration.
+
+    \b
+    Examples:
+      alternator-migrate control config.yaml pause
+      alternator-migrate control config.yaml resume
+      alternator-migrate control config.yaml set readThroughput=2000 writeThroughput=500
+      alternator-migrate control config.yaml set readThroughput=none
+      alternator-migrate control config.yaml get
+      alternator-migrate control config.yaml stop
+    """
+    from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
+
+    loaded = load(config, {}, ())
+    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.control(loaded, words, shard=shard, **options))
+
+
+@cli.command(short_help="A sample table moved between two embedded servers.")
 @click.option(
     "--items",
     type=click.IntRange(1, 100_000),
@@ -260,6 +301,26 @@ def demo(**options: Any) -> None:
     from alternator_migrate.cli.demo import run as show  # noqa: PLC0415 # keeps -h fast
 
     sys.exit(show(**options))
+
+
+@cli.command("help")
+@click.argument("topic", required=False)
+def help_(topic: str | None) -> None:
+    """The documentation: a topic, or the list of topics.
+
+    \b
+    Examples:
+      alternator-migrate help
+      alternator-migrate help resume
+    """
+    if topic is None:
+        click.echo(topics.index())
+    elif topic in cli.commands and topic not in topics.topics():
+        command = cli.commands[topic]
+        parent = click.Context(cli, info_name="alternator-migrate")
+        click.echo(command.get_help(click.Context(command, parent, topic)))
+    else:
+        topics.show(topic)
 
 
 def main() -> None:

@@ -14,6 +14,10 @@ FLAGS = {
     "table": ("source.table", "table to read (and to write, unless --target-table)"),
     "source_type": ("source.type", "dynamodb (default) or alternator"),
     "source_endpoint": ("source.endpoint.url", "http://host:port of the source, if not AWS"),
+    "source_export": (
+        "source.manifestKey",
+        "an export to read: s3://bucket/prefix/AWSDynamoDB/ID, or a folder",
+    ),
     "source_region": ("source.region", "AWS region of the source"),
     "source_profile": ("source.credentials.profile", "AWS profile for the source"),
     "target_type": ("target.type", "alternator (default) or dynamodb"),
@@ -138,6 +142,18 @@ def progress(command: F) -> F:
     )(command)
 
 
+def beginning(command: F) -> F:
+    """Add --into-existing and --validate."""
+    command = click.option(
+        "--validate",
+        is_flag=True,
+        help="compare both sides when all is copied, and with streamChanges when caught up",
+    )(command)
+    return click.option(
+        "--into-existing", is_flag=True, help="accept a target table that already holds items"
+    )(command)
+
+
 def following(command: F) -> F:
     """Add --fresh, --until-caught-up and --disable-stream-after."""
     command = click.option(
@@ -153,6 +169,54 @@ def following(command: F) -> F:
     return click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")(
         command
     )
+
+
+def watched(command: F) -> F:
+    """Add --status, --metrics-file and --report."""
+    command = report(command)
+    command = click.option(
+        "--metrics-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=local,
+        metavar="PATH.prom",
+        help="write metrics for Prometheus there every 15 s, for the node exporter",
+    )(command)
+    return click.option(
+        "--status",
+        "status_page",
+        metavar="[HOST:]PORT",
+        callback=_listen,
+        help="serve a status page there, on this machine alone unless a HOST is given; 0 is any "
+        "free port  [status.listen]",
+    )(command)
+
+
+def report(command: F) -> F:
+    """Add --report."""
+    return click.option(
+        "--report",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=local,
+        metavar="PATH.html",
+        help="write a report there at the end, whatever that is: one file, to be attached",
+    )(command)
+
+
+def _listen(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """Where to listen."""
+    if value is None:
+        return None
+    from alternator_migrate.core.listen import Listen  # noqa: PLC0415 # keeps -h fast
+
+    try:
+        return Listen.written(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def watch_options_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Where the run is to be shown, among `options`, which are taken out of them."""
+    return {name: options.pop(name) for name in ("status_page", "metrics_file", "report")}
 
 
 def check(options: Mapping[str, Any]) -> None:
@@ -186,6 +250,7 @@ def engine_options_of(options: dict[str, Any]) -> Any:
 def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
     """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
     from alternator_migrate.config import is_arn, load  # noqa: PLC0415 # keeps -h fast
+    from alternator_migrate.savepoints import where_they_are  # noqa: PLC0415 # keeps -h fast
 
     given = {name: options.pop(name) for name in FLAGS}
     flags = {
@@ -193,10 +258,12 @@ def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
         for name, value in given.items()
         if value is not None
     }
+    if given["source_export"]:
+        flags = {"source.type": ("--source-export", "dynamodb-s3-export"), **flags}
     if flags and config is None:
         kinds = {"source.type": "dynamodb", "target.type": "alternator"}
         flags = {**{path: ("--table", kind) for path, kind in kinds.items()}, **flags}
     table = given["table"]
     if table and not is_arn(table):
         flags = {"target.table": ("--table", table), **flags}
-    return load(config, flags, options.pop("assignments"))
+    return where_they_are(load(config, flags, options.pop("assignments")))

@@ -1,21 +1,21 @@
 """The text of `plan`: tables, schema, estimates, warnings."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from alternator_migrate.cli.report import duration, size_text
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import (
     ALTERNATOR,
     NO_STREAMS,
     STREAMS_FEATURE,
+    ExportSide,
     Pair,
     Service,
     backlog,
-    check_late,
     find_stream,
-    held,
+    first_items,
+    of_attributes,
     of_servers,
     shown_late,
     skipped_text,
@@ -27,24 +27,29 @@ from alternator_migrate.connectors import (
 from alternator_migrate.core import capacity
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.runtime import usable_cores
+from alternator_migrate.core.texts import duration, size_text
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Throughput
 from alternator_migrate.engines import EngineOptions, choose
 from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text
 
 _SKEW_SECONDS: Final = 300
+_NONE_READ: Final = "none: the table itself is not read"
 
 
-async def plan_text(settings: Settings, pair: Pair) -> str:
-    """The whole text of `plan`. Reads at most one page of the source; writes nothing. Raises
-    `UsageError` where `run` would refuse an existing target."""
-    await check_late(pair.inspection, pair.target)
+async def plan_text(
+    settings: Settings, pair: Pair, engine_options: EngineOptions, beginning: Iterable[str]
+) -> str:
+    """The whole text of `plan`; `beginning` tells where the run begins. Reads at most one page of
+    the source; writes nothing."""
     lines = [
         *_tables(settings, pair),
+        *beginning,
         *_schema(pair),
-        *_estimates(settings, pair),
+        *_estimates(settings, pair, engine_options),
         *await _changes(settings, pair),
         *_validation(settings, pair),
         *[f"note: {text}" for text in way_back(pair)],
+        *[f"note: {text}" for text in await _items(settings, pair)],
         *[f"warning: {text}" for text in await stream_warnings(settings, pair)],
         *[f"warning: {text}" for text in await _refusals(settings, pair)],
         *[f"warning: {text}" for text in await _warnings(settings, pair)],
@@ -55,8 +60,12 @@ async def plan_text(settings: Settings, pair: Pair) -> str:
 
 def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
     found = pair.inspection
-    yield f"source  {settings.source.table} at {_address(pair.source)}"
-    yield f"        {_extent(found.source)}"
+    if isinstance(pair.source, ExportSide):
+        yield f"source  {found.source.spec.name}, exported to {pair.source.address}"
+        yield f"        {_exported(pair.source, found.source)}"
+    else:
+        yield f"source  {settings.source.table} at {_address(pair.source)}"
+        yield f"        {_extent(found.source)}"
     state = "exists and fits" if found.existing else "will be created"
     yield f"target  {found.plan.spec.name} at {_address(pair.target)}: {state}"
 
@@ -70,13 +79,20 @@ def _extent(state: TableState) -> str:
     return f"about {items}, {size_text(state.size)} (the server's own figures, up to 6 hours old)"
 
 
+def _exported(side: ExportSide, state: TableState) -> str:
+    """What exports hold, by their manifests."""
+    files = sum(len(export.files) for export in side.exports)
+    size = f", {size_text(state.size)} as billed" if state.size else ""
+    return f"{state.items:,} items in {files:,} data files{size}, {side.moment} (exact)"
+
+
 def _about(figure: float) -> str:
     """An estimate; 0 where it has nothing to go by."""
     return f"about {figure:,.0f}" if figure else "not known"
 
 
 def _address(service: Service) -> str:
-    return f"{service.http.nodes.contacts[0]} ({service.dialect.name})"
+    return f"{service.address} ({service.dialect.name})"
 
 
 def _schema(pair: Pair) -> Iterator[str]:
@@ -96,8 +112,18 @@ def _schema(pair: Pair) -> Iterator[str]:
         yield f"  TTL      {spec.ttl_attribute}, enabled after the data"
     for key, value in sorted(spec.tags.items()):
         yield f"  tag      {key}={value}"
+    for name in _only_there(pair):
+        yield f"  note     index {name}: only the target has it; it is kept, and written to"
     for note in (*plan.notes, *pair.inspection.unknown):
         yield f"  note     {note}"
+
+
+def _only_there(pair: Pair) -> list[str]:
+    """The indexes of an existing target that the source's table does not have."""
+    found = pair.inspection
+    wanted = {index.name for index in found.source.spec.indexes}
+    there = found.existing.spec.indexes if found.existing else ()
+    return [index.name for index in there if index.name not in wanted]
 
 
 def _billing(spec: TableSpec) -> str:
@@ -107,15 +133,16 @@ def _billing(spec: TableSpec) -> str:
     return f"PROVISIONED, {units.read} read and {units.write} write units"
 
 
-def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
+def _estimates(settings: Settings, pair: Pair, engine_options: EngineOptions) -> Iterator[str]:
     state = pair.inspection.source
     consistent = settings.source.consistent_read
     read_units = math.ceil(state.size / capacity.read_bytes(consistent=consistent))
     write_units = math.ceil(capacity.write_units(state.items, state.size))
-    options = pair.target.options
+    options, exported = pair.target.options, isinstance(pair.source, ExportSide)
+    read_units = 0 if exported else read_units
     batch = options.max_items_per_batch if options else 25
     segments = len(pair.inspection.segments)
-    choice = choose(EngineOptions(), work_facts(settings, pair), usable_cores())
+    choice = choose(engine_options, work_facts(settings, pair), usable_cores())
     readers = pair.concurrency.readers * (1 if settings.source.max_map_tasks else choice.workers)
     yield "work"
     yield f"  engine          {choice.text}"
@@ -125,9 +152,13 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
     requests = max(math.ceil(state.items / batch), math.ceil(state.size / Limits(batch).size))
     if settings.source.filter:
         yield f"  filter          {_filter(pair.source)}"
-    yield f"  read units      {_about(read_units)}"
+    if attributes := settings.source.attributes:
+        for word, names in (("left out", attributes.drop), ("kept", attributes.keep)):
+            if names:
+                yield f"  attributes      {word}: {', '.join(names)} (bytes, nothing is decoded)"
+    yield f"  read units      {_NONE_READ if exported else _about(read_units)}"
     yield f"  write requests  {_about(requests)} of up to {batch} items"
-    yield f"  write units     {_about(write_units)}"
+    yield f"  write units     {_about(write_units)}{_for_indexes(pair)}"
     times = []
     for side, cap, units in (
         ("source", pair.read_cap, read_units),
@@ -136,7 +167,7 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
         if cap is not None:
             times.append(units / cap)
             yield f"  pace            {side} capped at {cap:g} units/s{_share(pair, side, cap)}"
-        else:
+        elif side == "target" or not exported:
             yield f"  pace            {side} not capped"
     if any(times):
         yield f"  time            at least {duration(max(times))} at that pace"
@@ -146,8 +177,23 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
         yield "  time            as fast as both sides and this machine allow"
 
 
-def _filter(source: Service) -> str:
+def _for_indexes(pair: Pair) -> str:
+    """The words on what indexes of a DynamoDB table add to its write units."""
+    count = len(pair.inspection.plan.spec.indexes)
+    if pair.target.options or not count:
+        return ""
+    return f", and up to as many again for each of {count} indexes"
+
+
+async def _items(settings: Settings, pair: Pair) -> list[str]:
+    """Notes on the items of a page of the source."""
+    return [*of_attributes(settings, pair, await first_items(settings, pair))]
+
+
+def _filter(source: Service | ExportSide) -> str:
     """Where a filter is applied, and at what cost."""
+    if isinstance(source, ExportSide):
+        return "judged here: whole files are read"
     if source.dialect.filters_by_value:
         return "judged by the source; what it leaves out costs read units, too"
     name = source.dialect.name
@@ -159,7 +205,7 @@ async def _changes(settings: Settings, pair: Pair) -> list[str]:
     target = settings.target
     if not target.stream_changes:
         return []
-    stream = await find_stream(pair.source.table)
+    stream = await find_stream(pair.live.table)
     lines = ["changes"]
     if stream:
         lines.append(f"  stream          is there ({stream.view}); it is used and left alone")
@@ -170,7 +216,7 @@ async def _changes(settings: Settings, pair: Pair) -> list[str]:
     kept = settings.spool.max_bytes
     room = f"up to {size_text(kept)} beside the savepoints (spool.maxBytes)" if kept else "none"
     cut = settings.cutover
-    lag = cut.max_lag_seconds + (shown_late(stream.arn) if stream else _late_at(pair.source))
+    lag = cut.max_lag_seconds + (shown_late(stream.arn) if stream else _late_at(pair.live))
     return [
         *lines,
         f"  kept            {room} while the copy lasts",
@@ -184,9 +230,9 @@ async def _refusals(settings: Settings, pair: Pair) -> list[str]:
     """What will keep an Alternator's stream from being enabled, as far as that can be read."""
     if not settings.target.stream_changes or not pair.source.options:
         return []
-    if await find_stream(pair.source.table):
+    if await find_stream(pair.live.table):
         return []
-    features = await pair.source.table.features()
+    features = await pair.live.table.features()
     if not features or STREAMS_FEATURE in features:
         return []
     return [f"no stream can be enabled on the source, it seems: {NO_STREAMS}"]
@@ -227,10 +273,8 @@ async def _warnings(settings: Settings, pair: Pair) -> list[str]:
     warnings = [*of_servers(pair)]
     if found.existing:
         warnings.append("the target table exists")
-        warnings += await held(pair.target)
     if found.foreign_ttl:
-        refused = "; run refuses it unless target.copyTtl is false" * settings.target.copy_ttl
-        warnings.append(f"{ttl_text(pair)}{refused}")
+        warnings.append(ttl_text(pair))
     for name, service in (("source", pair.source), ("target", pair.target)):
         if service.skew is not None and abs(service.skew) > _SKEW_SECONDS:
             warnings.append(
@@ -239,6 +283,6 @@ async def _warnings(settings: Settings, pair: Pair) -> list[str]:
                 "signatures more than 15 minutes off are refused"
             )
     attribute = found.source.spec.ttl_attribute
-    if attribute:
+    if attribute and isinstance(pair.source, Service):
         warnings += await backlog(settings, pair.source, attribute)
     return warnings

@@ -1,67 +1,22 @@
 """The texts of a run: rates, the status line, the closing table, the JSON summary."""
 
 import json
-import math
 import os
 import sys
-import time
-from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from rich.table import Table
 
 from alternator_migrate import __version__
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.progress import FollowProgress, Progress
+from alternator_migrate.core.progress import FollowProgress, Progress, RatesNow, Reason
 from alternator_migrate.core.state import Status
-
-_WINDOW_SECONDS: Final = 30.0
-_UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
-
-
-@dataclass(slots=True)
-class Rates:
-    """Speed over the last 30 seconds of snapshots, and the time left at that speed."""
-
-    _seen: deque[tuple[float, int, int, float, int]] = field(default_factory=deque)
-
-    def note(self, progress: Progress, now: float) -> None:
-        """Take a snapshot into account; `now` is a monotonic clock in seconds."""
-        changes = progress.changes.counts.read if progress.changes else 0
-        self._seen.append((now, progress.handled, progress.bytes_read, progress.fraction, changes))
-        while now - self._seen[0][0] > _WINDOW_SECONDS:
-            self._seen.popleft()
-
-    @property
-    def items(self) -> float:
-        """Items per second."""
-        return self._slope(1)
-
-    @property
-    def size(self) -> float:
-        """Bytes read per second."""
-        return self._slope(2)
-
-    @property
-    def changes(self) -> float:
-        """Changes handled per second."""
-        return self._slope(4)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Time until all is copied; None while it cannot be told."""
-        speed = self._slope(3)
-        return (1 - self._seen[-1][3]) / speed if speed > 0 else None
-
-    def _slope(self, column: Literal[1, 2, 3, 4]) -> float:
-        if len(self._seen) < 2 or self._seen[-1][0] == self._seen[0][0]:
-            return 0.0
-        first, last = self._seen[0], self._seen[-1]
-        return (last[column] - first[column]) / (last[0] - first[0])
+from alternator_migrate.core.summary import table_summary
+from alternator_migrate.core.texts import clock_text, duration, lag_text, moment, size_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +33,10 @@ class Ending:
     rejects: str | None = None
 
 
-def status_line(progress: Progress, rates: Rates) -> str:
+def status_line(progress: Progress, rates: RatesNow) -> str:
     """One line that tells how a migration stands."""
     caught_up = ", caught up" if progress.changes and progress.changes.caught_up else ""
-    state = progress.state + caught_up + (f" (paced: {progress.paced})" if progress.paced else "")
+    state = progress.state + caught_up + why_text(progress.reasons)
     read = max(progress.items.read, progress.examined)
     expected = f"/{progress.expected:,}" if progress.expected >= read else ""
     left = rates.seconds_left
@@ -98,7 +53,15 @@ def status_line(progress: Progress, rates: Rates) -> str:
     return parts[0] + "; " + "; ".join(parts[1:])
 
 
-def changes_parts(progress: Progress, rates: Rates) -> list[str]:
+def why_text(reasons: Sequence[Reason]) -> str:
+    """Why a run is held back, with the time of day since when, or slower than it could be."""
+    held = [f"{each.text} since {clock_text(each.since)}" for each in reasons if each.pauses]
+    if held:
+        return f" ({'; '.join(held)})"
+    return f" (paced: {', '.join(each.text for each in reasons)})" if reasons else ""
+
+
+def changes_parts(progress: Progress, rates: RatesNow) -> list[str]:
     """The parts of a line that are about changes; none where none are followed."""
     changes = progress.changes
     if changes is None:
@@ -108,11 +71,6 @@ def changes_parts(progress: Progress, rates: Rates) -> list[str]:
         f"Waiting {changes.waiting:,}",
     ]
     return [*parts, f"Lag {lag_text(changes.lag)}"] if progress.state == "following" else parts
-
-
-def lag_text(lag: float | None) -> str:
-    """A lag for a person."""
-    return "unknown" if lag is None else duration(lag)
 
 
 def closing_table(ending: Ending) -> Table:
@@ -213,81 +171,27 @@ def _changes_text(changes: FollowProgress | None) -> str:
 
 def summary(ending: Ending) -> dict[str, Any]:
     """The JSON summary of a run."""
-    began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ending.began))
     return {
         "version": __version__,
         "status": ending.status,
         "error": ending.error,
-        "started": began,
+        "started": moment(ending.began),
         "seconds": round(ending.seconds, 3),
-        "tables": [_table_summary(ending.progress)] if ending.progress else [],
+        "tables": [table_summary(ending.progress)] if ending.progress else [],
         "savepoint": ending.savepoint,
         "rejects": ending.rejects,
     }
 
 
-def size_text(size: float) -> str:
-    """A number of bytes for a person: 11.9 MB."""
-    if size < 1000:
-        return f"{size:.0f} B"
-    power = min(int(math.log10(size) / 3), len(_UNITS))
-    return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"
-
-
-def duration(seconds: float) -> str:
-    """A time for a person: 4m18s."""
-    if round(seconds) < 60:
-        return f"{seconds:.1f}s" if seconds < 9.95 else f"{seconds:.0f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d{hours}h"
-    return f"{hours}h{minutes}m" if hours else f"{minutes}m{rest}s"
-
-
-def _table_summary(progress: Progress) -> Mapping[str, Any]:
-    """The counts of a table. What an early end left under way does not count as read: it is to be
-    read again."""
-    return {
-        "source": progress.source,
-        "target": progress.target,
-        "segments": {"total": progress.segments_total, "done": progress.segments_done},
-        "items": asdict(replace(progress.items, read=progress.items.handled)),
-        "bytes_read": progress.bytes_read,
-        "batches": progress.batches,
-        "retries": progress.retries,
-        "throttled": progress.throttled,
-        "changes": _changes_summary(progress.changes),
-        "validation": asdict(progress.validated) if progress.validated else None,
-    }
-
-
-def _changes_summary(changes: FollowProgress | None) -> Mapping[str, Any] | None:
-    """Of all changes `read`, those neither applied, superseded nor rejected are `waiting`."""
-    if changes is None:
-        return None
-    counts = changes.counts
-    return {
-        "read": counts.read + changes.waiting,
-        "applied": counts.applied,
-        "superseded": counts.superseded,
-        "rejected": counts.rejected,
-        "expired": counts.expired,
-        "waiting": changes.waiting,
-        "lag_seconds": None if changes.lag is None else round(changes.lag, 3),
-    }
-
-
-def check_destination(path: str | None) -> None:
-    """Raise `UsageError` where a summary could not be written to `path`."""
+def check_destination(path: str | None, option: str = "--summary-json") -> None:
+    """Raise `UsageError` where a file that `option` asks for could not be written to `path`."""
     if path is None or path == "-":
         return
     file = Path(path)
     if not file.parent.is_dir():
-        raise UsageError(f"--summary-json: there is no folder {file.parent}")
+        raise UsageError(f"{option}: there is no folder {file.parent}")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise UsageError(f"--summary-json: {path} cannot be written")
+        raise UsageError(f"{option}: {path} cannot be written")
 
 
 def write_summary(path: str, ending: Ending) -> None:

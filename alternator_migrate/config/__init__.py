@@ -1,6 +1,7 @@
 """YAML, flags and `--set` to frozen settings, all mistakes at once."""
 
 from alternator_migrate.config.arns import is_arn
+from alternator_migrate.config.exports import Location, S3ExportSettings
 from alternator_migrate.config.identity import (
     fingerprint,
     migration_identity,
@@ -12,6 +13,7 @@ from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
     PortableConfig,
+    at,
     literal_secrets,
     load,
     portable,
@@ -22,16 +24,21 @@ from alternator_migrate.config.settings import (
     Settings,
     SideSettings,
     SourceEndpointSettings,
+    SourceSettings,
 )
 
 __all__ = [
     "AlternatorSettings",
     "EndpointSettings",
     "Loaded",
+    "Location",
     "PortableConfig",
+    "S3ExportSettings",
     "Settings",
     "SideSettings",
     "SourceEndpointSettings",
+    "SourceSettings",
+    "at",
     "base_url",
     "fingerprint",
     "is_arn",

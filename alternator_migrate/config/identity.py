@@ -4,13 +4,14 @@ import hashlib
 import json
 from typing import Any
 
-from alternator_migrate.config.settings import Settings, SideSettings
+from alternator_migrate.config.settings import Settings, SideSettings, SourceSettings
 from alternator_migrate.core.state import CopyState
 
 
 def migration_identity(settings: Settings) -> str:
     """The identity of a migration: which table goes where."""
-    return fingerprint([_place(settings.source), _place(settings.target)])
+    source = settings.source
+    return fingerprint([_exports(source) or _place(source), _place(settings.target)])
 
 
 def validation_identity(settings: Settings) -> str:
@@ -21,16 +22,17 @@ def validation_identity(settings: Settings) -> str:
 def migration_shape(settings: Settings) -> str:
     """A digest of all settings that decide which items arrive, and what they look like."""
     source = settings.source
-    item_filter = source.filter
-    return fingerprint(
-        [
-            sorted((rename.from_, rename.to) for rename in settings.renames),
-            [item_filter.expression, dict(item_filter.names), dict(item_filter.values)]
-            if item_filter
-            else None,
-            source.expired_items,
-        ]
-    )
+    item_filter, attributes = source.filter, source.attributes
+    shape: list[object] = [
+        sorted((rename.from_, rename.to) for rename in settings.renames),
+        [item_filter.expression, dict(item_filter.names), dict(item_filter.values)]
+        if item_filter
+        else None,
+        source.expired_items,
+    ]
+    if attributes:  # a shape without them is that of versions that did not know them
+        shape.append([sorted(set(attributes.drop)), sorted(set(attributes.keep))])
+    return fingerprint(shape)
 
 
 def skipped_segments(settings: Settings, state: CopyState, segments: int) -> frozenset[int]:
@@ -42,6 +44,14 @@ def skipped_segments(settings: Settings, state: CopyState, segments: int) -> fro
 
 def _place(side: SideSettings) -> list[Any]:
     return [side.endpoint.contacts if side.endpoint else "aws", side.region, side.table]
+
+
+def _exports(source: SourceSettings) -> list[Any]:
+    """Where the exports of a source are; nothing for a table."""
+    export, endpoint = source.s3_export, source.endpoint
+    if export is None:
+        return []
+    return [endpoint.contacts if endpoint else "aws", [str(each) for each in export.manifests]]
 
 
 def fingerprint(value: object) -> str:

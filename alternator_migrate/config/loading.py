@@ -1,9 +1,10 @@
 """The configuration: YAML, flags and `--set` to frozen settings; all mistakes at once."""
 
 import copy
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from alternator_migrate.core.errors import UsageError
 
 _SECRETS: Final = ("secretKey", "sessionToken")
 _PROGRESS: Final = "progress"
+_SAVEPOINT: Final = "savepoint_"
 _SKIPPED: Final = "skipSegments"
 _ONLY_A_NAME = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
@@ -23,7 +25,9 @@ class Loaded:
     """A configuration that was read: its settings, a warning for each key without meaning, and
     the plain values as they were written, `${VAR}` unexpanded and literal secrets left out.
 
-    `file` is where it came from; `savepoint` that file, if it is a savepoint.
+    `file` is where it came from; `savepoint` that file, if it is a savepoint. A relative folder of
+    savepoints counts from the folder of `file`; `beside` is the same one counted from the working
+    directory, where that is another.
     """
 
     settings: Settings
@@ -31,6 +35,7 @@ class Loaded:
     plain: Mapping[str, Any]
     file: Path | None = None
     savepoint: Path | None = None
+    beside: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,25 @@ def load(
         document.set(assignment)
     settings, warnings = read_settings(document)
     plain = _without_secrets(document.unexpanded)
-    return Loaded(settings, tuple(warnings), plain, file and file.absolute(), savepoint)
+    loaded = Loaded(settings, tuple(warnings), plain, file and file.absolute(), savepoint)
+    return loaded if path is None else _placed(loaded, path)
+
+
+def _placed(loaded: Loaded, file: Path) -> Loaded:
+    """A configuration whose relative folder of savepoints counts from the folder of its file; that
+    of a savepoint, be it one of ScyllaDB Migrator's, from the working directory."""
+    folder = Path(loaded.settings.savepoints.path)
+    home = file.parent
+    if folder.is_absolute() or file.name.startswith(_SAVEPOINT) or home.samefile(os.curdir):
+        return loaded
+    return replace(at(loaded, home / folder), beside=folder)
+
+
+def at(loaded: Loaded, folder: Path) -> Loaded:
+    """The same configuration with another folder of savepoints."""
+    settings = loaded.settings
+    savepoints = replace(settings.savepoints, path=str(folder))
+    return replace(loaded, settings=replace(settings, savepoints=savepoints))
 
 
 def _skip_as_configured(document: Document, progress: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from alternator_migrate.config.arns import implied
 from alternator_migrate.config.document import Document
+from alternator_migrate.config.exports import EXPORT, S3ExportSettings
 from alternator_migrate.config.kinds import wrong_parts
 from alternator_migrate.config.rules import contradictions
 from alternator_migrate.config.settings import (
@@ -20,10 +21,11 @@ from alternator_migrate.config.variables import Filled
 from alternator_migrate.core.errors import ConfigError, Mistake
 
 _ALIASES: Final = {"dynamo": "dynamodb"}
-_TYPES: Final = {"source": ("dynamodb", "alternator"), "target": ("alternator", "dynamodb")}
-_EXPORT_KEYS: Final = (
-    *("bucket", "manifestKey", "tableDescription", "usePathStyleAccess", "path", "streamSource"),
-)
+_TYPES: Final = {
+    "source": ("dynamodb", "alternator", EXPORT),
+    "target": ("alternator", "dynamodb"),
+}
+_EXPORT_KEYS: Final = ("bucket", "path", "prefix", "usePathStyleAccess")
 _MIGRATORS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": ("scanSegments", "readThroughput", "throughputReadPercent", "maxMapTasks"),
     "target": (
@@ -40,7 +42,6 @@ _OF_CQL: Final = (
 _NO_TABLE: Final = "none"
 _FOLLOWING: Final = "target.streamChanges"
 _LATER: Final = {
-    "source.dynamodb-s3-export": "reading exports from S3 is not in this version",
     "target.dynamodb-s3-export": "writing exports to S3 is not in this version",
 }
 
@@ -56,6 +57,11 @@ def _names(settings: type) -> tuple[str, ...]:
 
 
 _OPTIONS: Final = _names(AlternatorSettings)
+_SECTIONS: Final = {"alternator": _OPTIONS, EXPORT: _names(S3ExportSettings)}
+"""Keys that each type has beside those of every side, which are kept in a section of its own."""
+_SECTION_OF: Final = {"alternator": "alternator", EXPORT: "s3Export"}
+_UNITS: Final = ("consistentRead", "readThroughput", "throughputReadPercent")
+"""Keys of the source that are about read units, which an export costs none of."""
 
 
 def read_settings(document: Document) -> tuple[Settings, list[str]]:
@@ -174,22 +180,29 @@ class _SettingsReader:
                 return None
             kind = near[0]
         value = {**value, "type": kind} if kind else value
-        if kind in (None, "alternator"):
-            value = self._nested(value, path)
+        value = self._nested(value, path, kind or "alternator")
+        if kind == EXPORT:
+            value = {"table": _NO_TABLE, **value}
+            for name in _UNITS:
+                if value.pop(name, None) is not None:
+                    self._ignore(_join(path, name), "; reading an export costs no read units")
         return self._fields(settings, value, path)
 
-    def _nested(self, value: dict[str, Any], path: str) -> dict[str, Any]:
-        """Bring the flat options of `type: alternator` into their own section."""
-        nested = value.get("alternator") or {}
+    def _nested(self, value: dict[str, Any], path: str, kind: str) -> dict[str, Any]:
+        """Bring the flat options of a type that has some into their own section."""
+        section, flat = _SECTION_OF.get(kind), _SECTIONS.get(kind, ())
+        if section is None:
+            return value
+        nested = value.get(section) or {}
         if not isinstance(nested, dict):
             return value
         options = dict(nested)
-        options |= {name: each for name, each in value.items() if name in _OPTIONS}
+        options |= {name: each for name, each in value.items() if name in flat}
         for name in options:
             if name not in nested:
-                self._written_as[f"{path}.alternator.{name}"] = f"{path}.{name}"
-        rest = {name: each for name, each in value.items() if name not in _OPTIONS}
-        return {**rest, "alternator": options}
+                self._written_as[f"{path}.{section}.{name}"] = f"{path}.{name}"
+        rest = {name: each for name, each in value.items() if name not in flat}
+        return {**rest, section: options}
 
     def _field(self, field: Any, name: str, value: Mapping[str, Any], path: str) -> Any:
         metadata, inner = field.metadata, _join(path, name)
@@ -230,10 +243,11 @@ class _SettingsReader:
 
     def _unknown(self, path: str, name: str, known: list[str], settings: type) -> None:
         if issubclass(settings, SideSettings):
-            if name in _OPTIONS:
-                side = path.partition(".")[0]
-                self._mistake(path, "is only for type: alternator", (f"{side}.type",))
-                return
+            side = path.partition(".")[0]
+            for kind, names in _SECTIONS.items():
+                if name in names and kind in _TYPES[side]:
+                    self._mistake(path, f"is only for type: {kind}", (f"{side}.type",))
+                    return
             other = "source" if settings is TargetSettings else "target"
             if name in _names(SourceSettings if settings is TargetSettings else TargetSettings):
                 self._mistake(path, f"is a key of {other}")

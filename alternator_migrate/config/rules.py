@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
+from alternator_migrate.config.exports import S3ExportSettings
 from alternator_migrate.config.settings import (
     DEFAULT_FOLDER,
     CredentialsSettings,
@@ -45,13 +46,15 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     for name, side in (("source", source), ("target", target)):
         if side:
             yield from _of_side(name, side)
-    if source and target:
+    if source and source.s3_export:
+        yield from _of_exports(settings, source.s3_export)
+    elif source and target:
         yield from _of_tables(source, target)
     if source:
         yield from _of_segments(settings)
         if source.filter:
             follows = bool(target and target.stream_changes)
-            evaluated = follows or source.type == "alternator"
+            evaluated = follows or source.type != "dynamodb"
             yield from _of_filter(source.filter, evaluated=evaluated)
     if settings.savepoints:
         yield from _of_folder(settings.savepoints)
@@ -172,6 +175,19 @@ def _of_tables(source: SourceSettings, target: SideSettings) -> Iterator[Contrad
         keys = ("type", "table", "region", "endpoint", "credentials")
         about = tuple(f"{side}.{key}" for side in ("source", "target") for key in keys)
         yield Contradiction("target.table", "source and target are the same table", about)
+
+
+def _of_exports(settings: Settings, export: S3ExportSettings) -> Iterator[Contradiction]:
+    single, several = "source.manifestKey", "source.manifestKeys"
+    if bool(export.manifest_key) == bool(export.manifest_keys):
+        words = "is missing: where is manifest-summary.json?"
+        if export.manifest_key:
+            words = "stands beside manifestKeys: give one of the two"
+        yield Contradiction(single, words, (single, several))
+    target = settings.target
+    if target and target.stream_changes:
+        words = "an export has no changes to follow; leave it out, or read the live table"
+        yield Contradiction("target.streamChanges", words, ("target.streamChanges", "source.type"))
 
 
 def _of_folder(savepoints: SavepointsSettings) -> Iterator[Contradiction]:

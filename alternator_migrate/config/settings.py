@@ -10,12 +10,15 @@ from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.attributes import attribute_value
+from alternator_migrate.config.exports import S3ExportSettings
+from alternator_migrate.config.item_settings import AttributesSettings
 from alternator_migrate.config.kinds import (
     any_text,
     base_url,
     flag,
     follows,
     host_name,
+    http_url,
     ignored,
     integer,
     key,
@@ -31,6 +34,7 @@ from alternator_migrate.config.kinds import (
     table_name,
     text,
 )
+from alternator_migrate.config.status_page import StatusSettings
 from alternator_migrate.dynamodb.endpoints import aws_host
 
 DEFAULT_FOLDER: Final = "./savepoints"
@@ -174,9 +178,15 @@ class SourceSettings(SideSettings):
     )
     max_map_tasks: int | None = key(integer(1), "most segments read at once")
     filter: FilterSettings | None = section(FilterSettings, "read only items that match")
+    attributes: AttributesSettings | None = section(
+        AttributesSettings, "attributes to copy, where not all are"
+    )
     consistent_read: bool = key(flag, "strongly consistent reads, at twice the cost", default=False)
     expired_items: Literal["skip", "copy"] = key(
         one_of("skip", "copy"), "items whose TTL has passed", default="skip"
+    )
+    s3_export: S3ExportSettings | None = section(
+        S3ExportSettings, "keys of type dynamodb-s3-export, which may stand beside type as well"
     )
 
 
@@ -286,6 +296,26 @@ class HooksSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ThrottleSettings:
+    """What holds a run back from outside."""
+
+    file: str | None = key(local_path, "while this file exists, the run is paused")
+    host_file: str = key(
+        local_path,
+        "while this file exists, all runs of this machine are paused; it counts if it is of this "
+        "user, or of root",
+        default="/tmp/alternator-migrate.throttle",  # noqa: S108 # its owner is looked at
+    )
+    command: str | None = key(text, "the run is paused unless this command's exit code is 0")
+    url: str | None = key(http_url, "the run is paused unless a GET of this is answered with 200")
+    seconds: float = key(
+        number(0.1),
+        "how often the command and the URL are asked, and how long each may take",
+        default=10.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration."""
 
@@ -306,6 +336,10 @@ class Settings:
         CutoverSettings, "when the target has caught up", optional=False
     )
     hooks: HooksSettings = section(HooksSettings, "commands to run", optional=False)
+    status: StatusSettings = section(StatusSettings, "the status page", optional=False)
+    throttle: ThrottleSettings = section(
+        ThrottleSettings, "what pauses a run from outside", optional=False
+    )
     max_rejects: int = key(integer(0), "items the target may refuse", default=0)
     retry_budget_seconds: float = key(
         number(1), "how long one request is repeated before the run fails", default=300.0

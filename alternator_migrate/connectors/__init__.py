@@ -1,6 +1,6 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
-from alternator_migrate.connectors.build import renamer_of, source_of, target_of
+from alternator_migrate.connectors.build import source_of, target_of
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -28,9 +28,11 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
-from alternator_migrate.connectors.samples import backlog, held
+from alternator_migrate.connectors.s3_export import ExportSide
+from alternator_migrate.connectors.samples import backlog, first_items, of_attributes
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.source_state import check_readable
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
     STREAMS_FEATURE,
@@ -45,6 +47,7 @@ from alternator_migrate.connectors.target_table import (
     prepare_target,
     what_stays,
 )
+from alternator_migrate.connectors.transform import shaped
 from alternator_migrate.connectors.writer import DynamoDBTarget
 
 __all__ = [
@@ -55,6 +58,7 @@ __all__ = [
     "DynamoDBSource",
     "DynamoDBTarget",
     "Expiry",
+    "ExportSide",
     "Inspection",
     "Pair",
     "RejectsFile",
@@ -66,20 +70,22 @@ __all__ = [
     "backlog",
     "check_empty",
     "check_late",
+    "check_readable",
     "check_ttl",
     "disable_stream",
     "find_stream",
-    "held",
+    "first_items",
     "item_filter",
     "lacking",
     "matcher_of",
     "notes",
+    "of_attributes",
     "of_servers",
     "open_pair",
     "prepare_target",
     "rejects_file",
-    "renamer_of",
     "segments_to_copy",
+    "shaped",
     "shown_late",
     "skipped_text",
     "source_of",

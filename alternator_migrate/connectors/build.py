@@ -5,40 +5,50 @@ from typing import Final
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.pair import Pair, item_filter, wanted
+from alternator_migrate.connectors.s3_export import ExportSide, ExportSource
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
+from alternator_migrate.connectors.transform import shaped
 from alternator_migrate.connectors.writer import DynamoDBTarget
 from alternator_migrate.core.capacity import page_items
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.pace import Pace
+from alternator_migrate.core.ports import Source
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.client import DynamoDBClient
-from alternator_migrate.dynamodb.items import Reshape, renamer
 
 _DYNAMODB_BATCH: Final = 25
 
 
-def renamer_of(settings: Settings) -> Reshape | None:
-    """The renaming of attributes by `renames`; None where the settings have none."""
-    renames = {rename.from_: rename.to for rename in settings.renames}
-    return renamer(renames) if renames else None
-
-
-def source_of(
-    settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: float
-) -> DynamoDBSource:
-    """The source of a migration, read at this pace; `now` (epoch seconds) decides which items
-    have expired."""
-    table = pair.inspection.source
-    return DynamoDBSource(
-        DynamoDBClient(pair.source.http, retry, pace),
+def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: float) -> Source:
+    """The source of a migration, read at this pace, with items as the target is to have them;
+    `now` (epoch seconds) decides which items have expired."""
+    table, side = pair.inspection.source, pair.source
+    expiry = _expiry(settings, pair.inspection, now)
+    if isinstance(side, ExportSide):
+        return export_source(settings, pair, side, expiry)
+    source = DynamoDBSource(
+        DynamoDBClient(side.http, retry, pace),
         settings.source.table,
-        item_filter=item_filter(settings, pair.source),
-        wanted=wanted(settings, pair.source),
-        expiry=_expiry(settings, pair.inspection, now),
+        item_filter=item_filter(settings, side),
+        wanted=wanted(settings, side),
+        expiry=expiry,
         consistent=settings.source.consistent_read,
         page_items=page_items(pace.cap, table.items, table.size),
-        ask_capacity=pair.read_cap is not None and not pair.source.options,
-        rename=renamer_of(settings),
+        ask_capacity=pair.read_cap is not None and not side.options,
+    )
+    return shaped(source, pair.shaping)
+
+
+def export_source(
+    settings: Settings, pair: Pair, side: ExportSide, expiry: Expiry | None
+) -> Source:
+    """The items and changes of exports as the target is to have them."""
+    return ExportSource(
+        side.exports,
+        side.objects,
+        wanted=wanted(settings, side),
+        is_expired=expiry.test if expiry else None,
+        shape=pair.shaping.items if pair.shaping else None,
     )
 
 

@@ -1,7 +1,7 @@
 """Looks at both tables before anything is written, and chooses the segments."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,6 @@ from alternator_migrate.connectors.target_table import TargetPlan
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.model import Segment
 from alternator_migrate.dynamodb import rights, table_schema
-from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableState
 
@@ -22,13 +21,23 @@ _UNKNOWN_SIZE_SEGMENTS: Final = 64
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """Both tables before anything is written: the source, the target's plan, the target table if it
-    exists, the segments to read, and notes on what could not be read (`unknown`)."""
+    exists, the segments to read, and notes on what could not be read (`unknown`). `barriers` are
+    segments that are begun, as those after them, when all before them are written."""
 
     source: TableState
     plan: TargetPlan
     existing: TableState | None
     segments: tuple[Segment, ...]
     unknown: tuple[str, ...] = ()
+    barriers: tuple[int, ...] = ()
+
+    def waves(self) -> Iterator[Sequence[Segment]]:
+        """The segments in groups, of which each is to be written before the next is read."""
+        first: float = 0
+        for end in (*self.barriers, math.inf):
+            if wave := [each for each in self.segments if first <= each.index < end]:
+                yield wave
+            first = end
 
     @property
     def foreign_ttl(self) -> str | None:
@@ -46,20 +55,17 @@ def choose_segments(size: int, cores: int, wanted: int | None) -> tuple[Segment,
 
 
 async def look(
-    source: Table,
+    state: TableState,
     target: Table,
     planned: Callable[[TableState], TargetPlan],
     chosen: Callable[[TableState], tuple[Segment, ...]],
     needs: rights.Needs,
 ) -> Inspection:
-    """Inspect both tables; writes nothing.
+    """Inspect the target of a source in this state; writes nothing.
 
-    Raises `UsageError` where the source is absent, where an existing target does not fit or is
-    the source itself, or where the right to know what `needs` says is lacking.
+    Raises `UsageError` where an existing target does not fit or is the source itself, or where
+    the right to know what `needs` says is lacking.
     """
-    state = await source.inspect()
-    if state is None:
-        raise await absent(source, "source")
     rights.check_source(state, needs)
     plan = planned(state)
     existing = await target.inspect()

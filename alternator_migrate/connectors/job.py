@@ -43,7 +43,9 @@ class TableJob:
     def between(cls, configuration: TravellingConfig, pair: Pair, *own: object) -> Self:
         """The job of an open `pair`, with fields of its `own`."""
         found = replace(pair.inspection, segments=())
-        known = PairFacts(found, pair.read_cap, pair.write_cap, pair.concurrency)
+        known = PairFacts(
+            found, pair.read_cap, pair.write_cap, pair.concurrency, exports=pair.exports
+        )
         return cls(configuration, known, *own)
 
     def check(self) -> None:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from alternator_migrate.connectors.transform import Shaping
 from alternator_migrate.core.errors import ItemsRefused
 from alternator_migrate.core.model import Item
 from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.client import DynamoDBClient
-from alternator_migrate.dynamodb.items import Reshape, rekeyed
+from alternator_migrate.dynamodb.items import rekeyed
 
 _MOST_KEYS: Final = 100
 _TOO_LARGE_A_KEY = re.compile(r"key size too large|size of (hash|range)key", re.IGNORECASE)
@@ -17,8 +18,8 @@ _TOO_LARGE_A_KEY = re.compile(r"key size too large|size of (hash|range)key", re.
 class DynamoDBLookup:
     """Looks items up at the run's pace, strongly consistent.
 
-    `names` maps the names of key attributes as asked for to those of this table, and `rename`
-    turns an item of this table into one as it is compared. `only` are attributes of this table
+    `names` maps the names of key attributes as asked for to those of this table, and `shaping`
+    turns items of this table into those that are compared. `only` are attributes of this table
     that are read; none means all.
     """
 
@@ -28,13 +29,13 @@ class DynamoDBLookup:
         table: str,
         *,
         names: Mapping[str, str],
-        rename: Reshape | None = None,
+        shaping: Shaping | None = None,
         only: Sequence[str] = (),
         ask_capacity: bool = False,
     ) -> None:
         self._client, self._table = client, table
         self._names = names if any(name != own for name, own in names.items()) else None
-        self._rename = rename
+        self._shaping = shaping
         self._request: dict[str, object] = {"ConsistentRead": True}
         if only:
             self._request |= wire.projection(only, self._request)
@@ -50,7 +51,7 @@ class DynamoDBLookup:
         found: list[Item] = []
         for start in range(0, len(keys), _MOST_KEYS):
             found += await self._get_some(keys[start : start + _MOST_KEYS])
-        return [self._rename(item) for item in found] if self._rename else found
+        return self._shaping.items(found) if self._shaping else found
 
     async def _get_some(self, keys: Sequence[bytes]) -> list[Item]:
         found: list[Item] = []

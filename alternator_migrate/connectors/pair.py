@@ -1,19 +1,23 @@
 """The pair of source and target, opened from settings."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from alternator_migrate.config import Settings, skipped_segments
+from alternator_migrate.config import Settings, SourceSettings, skipped_segments
 from alternator_migrate.connectors.inspect import Inspection, choose_segments, look
 from alternator_migrate.connectors.late_indexes import settled
 from alternator_migrate.connectors.rejects_file import RejectsFile
+from alternator_migrate.connectors.s3_export import Export, ExportSide, open_export
 from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service, open_service
-from alternator_migrate.connectors.target_table import TargetPlan, check_internal, plan_target
+from alternator_migrate.connectors.source_state import state_of
+from alternator_migrate.connectors.target_table import TargetPlan, plan_target
+from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.model import Concurrency, Item
+from alternator_migrate.core.model import Concurrency, Item, Role, Segment
+from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.state import CopyState
@@ -29,22 +33,43 @@ from alternator_migrate.engines import WorkFacts
 @dataclass(frozen=True, slots=True)
 class PairFacts:
     """Facts of both tables that the conductor finds out and workers are told: the inspection,
-    the caps in units a second (None: no cap) and the concurrency."""
+    the caps in units a second (None: no cap), the concurrency, and the exports where the source is
+    read from such."""
 
     inspection: Inspection
     read_cap: float | None
     write_cap: float | None
     concurrency: Concurrency
+    exports: tuple[Export, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair(PairFacts):
     """Both services, open; `streams` leads to the source's streams where changes are to be
-    followed from here."""
+    followed from here; `shaping` is what becomes of items on their way."""
 
-    source: Service
+    source: Service | ExportSide
     target: Service
     streams: HttpClient | None = None
+    shaping: Shaping | None = None
+
+    @property
+    def live(self) -> Service:
+        """The source where it is a table, as it is wherever changes are followed."""
+        assert isinstance(self.source, Service)  # noqa: S101 # no export is followed, see `rules`
+        return self.source
+
+    def figures(self) -> dict[Role, SideFigures]:
+        """Both sides as they are seen from here by now."""
+        source = self.source.figures
+        if self.streams:
+            source += SideFigures(self.streams.requests.figures)
+        return {"source": source, "target": self.target.figures}
+
+    def requests(self) -> SideRequests:
+        """The requests sent to both sides from here by now."""
+        figures = self.figures()
+        return SideRequests(figures["source"].requests, figures["target"].requests)
 
 
 @asynccontextmanager
@@ -67,7 +92,7 @@ async def open_pair(
     async with AsyncExitStack() as stack:
         try:
             source = await stack.enter_async_context(
-                open_service("source", settings.source, concurrency.readers, patience)
+                _open_source(settings.source, concurrency.readers, patience, known)
             )
             target = await stack.enter_async_context(
                 open_service("target", settings.target, concurrency.writers, patience)
@@ -76,40 +101,82 @@ async def open_pair(
                 settings, source, target, concurrency, segments, workers
             )
             follows = settings.target.stream_changes and not known
-            streams = await stack.enter_async_context(source.streams()) if follows else None
+            streams = None
+            if follows and isinstance(source, Service):
+                streams = await stack.enter_async_context(source.streams())
         except MigrateError as error:
             if known or isinstance(error, UsageError):
                 raise
             raise UsageError(error.args[0], error.hint) from error
         yield Pair(
-            facts.inspection, facts.read_cap, facts.write_cap, concurrency, source, target, streams
+            facts.inspection,
+            facts.read_cap,
+            facts.write_cap,
+            concurrency,
+            source,
+            target,
+            streams,
+            shaping_of(settings, facts.inspection.source.spec.key_names),
+            exports=facts.exports,
         )
+
+
+def _open_source(
+    source: SourceSettings, connections: int, patience: float, known: PairFacts | None
+) -> AbstractAsyncContextManager[Service | ExportSide]:
+    """Connect to the source, a table or exports."""
+    if source.s3_export:
+        return open_export(source, connections, patience, known.exports if known else None)
+    return open_service("source", source, connections, patience)
 
 
 async def _facts_of(
     settings: Settings,
-    source: Service,
+    source: Service | ExportSide,
     target: Service,
     concurrency: Concurrency,
     segments: int | None,
     workers: int | None,
 ) -> PairFacts:
     """The facts by a look at both tables; the source checks the filter. Raises `MigrateError`."""
-    check_internal("source", settings.source.table, source.dialect)
     inspection = await look(
-        source.table,
+        await state_of(settings, source, target),
         target.table,
         lambda state: _plan(settings, state, target.dialect),
-        lambda state: choose_segments(
-            state.size, workers or usable_cores(), segments or settings.source.scan_segments
-        ),
+        lambda state: _segments(settings, source, state.size, segments, workers),
         _needs(settings),
     )
     inspection = await settled(inspection, target)
+    if isinstance(source, ExportSide):
+        inspection = replace(inspection, barriers=source.barriers)
+    check_attributes(settings, inspection.source.spec.key_names)
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, source)
     write_cap = _write_cap(settings, inspection, target)
-    return PairFacts(inspection, read_cap, write_cap, concurrency)
+    exports = source.exports if isinstance(source, ExportSide) else ()
+    return PairFacts(inspection, read_cap, write_cap, concurrency, exports=exports)
+
+
+def _segments(
+    settings: Settings,
+    source: Service | ExportSide,
+    size: int,
+    known: int | None,
+    workers: int | None,
+) -> tuple[Segment, ...]:
+    """The segments of the source: of a table of so many bytes as many as are `known` of an earlier
+    run, wanted or chosen; of exports one a data file. Raises `UsageError` where others are
+    wanted."""
+    wanted = settings.source.scan_segments
+    if not isinstance(source, ExportSide):
+        return choose_segments(size, workers or usable_cores(), known or wanted)
+    total = source.segments
+    if wanted not in (None, total):
+        raise UsageError(
+            f"source.scanSegments is {wanted}, and the export has {total} data files",
+            "Leave scanSegments out: a segment of an export is a data file.",
+        )
+    return choose_segments(size, 1, total)
 
 
 def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) -> Inspection:
@@ -164,18 +231,18 @@ def _plan(settings: Settings, state: TableState, dialect: Dialect) -> TargetPlan
     )
 
 
-def item_filter(settings: Settings, source: Service) -> Filter | None:
+def item_filter(settings: Settings, source: Service | ExportSide) -> Filter | None:
     """The user's filter where the source applies it, else None."""
     given = settings.source.filter
-    if not given or not source.dialect.filters_by_value:
+    if not given or not source.filters:
         return None
     return Filter(given.expression, given.names, given.values)
 
 
-def wanted(settings: Settings, source: Service) -> Callable[[Item], bool] | None:
+def wanted(settings: Settings, source: Service | ExportSide) -> Callable[[Item], bool] | None:
     """The user's filter where it is applied here, else None: a source that compares numbers by
-    their notation would leave out items that match."""
-    return None if source.dialect.filters_by_value else matcher_of(settings)
+    their notation would leave out items that match, and an export filters nothing."""
+    return None if source.filters else matcher_of(settings)
 
 
 def matcher_of(settings: Settings) -> Callable[[Item], bool] | None:
@@ -188,16 +255,17 @@ def matcher_of(settings: Settings) -> Callable[[Item], bool] | None:
         raise UsageError(f"source.filter cannot be applied: {error}") from error
 
 
-async def _check_filter(settings: Settings, source: Service) -> None:
+async def _check_filter(settings: Settings, source: Service | ExportSide) -> None:
     wanted(settings, source)
     given = item_filter(settings, source)
     # following alone scans nothing, and need not be allowed to
-    if given and not settings.target.skip_initial_snapshot_transfer:
+    alone = settings.target.skip_initial_snapshot_transfer
+    if given and isinstance(source, Service) and not alone:
         client = DynamoDBClient(source.http, Retry(settings.retry_budget_seconds))
         await check_filter(client, settings.source.table, given)
 
 
-def _read_cap(settings: Settings, found: Inspection, service: Service) -> float | None:
+def _read_cap(settings: Settings, found: Inspection, service: Service | ExportSide) -> float | None:
     if settings.source.read_throughput:
         return settings.source.read_throughput
     provisioned = found.source.spec.throughput

@@ -66,7 +66,7 @@ async def stream_warnings(settings: Settings, pair: Pair) -> list[str]:
     for a stream that does not serve."""
     if not settings.target.stream_changes or not pair.source.options:
         return []
-    stream = await find_stream(pair.source.table)
+    stream = await find_stream(pair.live.table)
     isolation = pair.inspection.source.spec.tags.get(WRITE_ISOLATION)
     warning = squash_warning(isolation, stream.arn if stream else "")
     return [warning] if warning else []

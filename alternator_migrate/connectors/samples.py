@@ -1,27 +1,28 @@
 """Samples of the tables before a run: a page of each at most."""
 
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from alternator_migrate.config import Settings
+from alternator_migrate.connectors.build import source_of
+from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.scan import expiry_now
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.core.errors import ServerRefused
+from alternator_migrate.core.model import Item
+from alternator_migrate.core.pace import Pace
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb.attribute_names import left_out
+from alternator_migrate.dynamodb.items import names_in
 from alternator_migrate.dynamodb.rights import is_denied
 
 _SAMPLE: Final = 1000
 _BACKLOG_SHARE: Final = 0.1
-
-
-async def held(target: Service) -> list[str]:
-    """The warning of an existing target that holds items, or may hold some."""
-    try:
-        holds_items = await target.table.holds_items()
-    except ServerRefused as error:
-        if not is_denied(error):
-            raise
-        return [f"whether the target holds items is not known; run refuses it: {error.hint}"]
-    refused = "the target holds items: run refuses it without --into-existing"
-    return [refused] if holds_items else []
+_SEGMENTS: Final = 8
+_REPLICATION: Final = "aws:rep:"
 
 
 async def backlog(settings: Settings, source: Service, attribute: str) -> list[str]:
@@ -40,3 +41,40 @@ async def backlog(settings: Settings, source: Service, attribute: str) -> list[s
         f"{expired} of {seen} sampled items have expired and are not deleted yet: "
         f"such items are {fate}, so the counts of both sides will differ"
     ]
+
+
+async def first_items(settings: Settings, pair: Pair) -> Sequence[Item]:
+    """The items of one page of the source, as they are there; none where the first segments hold
+    none, or where reading is not allowed."""
+    retry, bare = Retry(settings.retry_budget_seconds), replace(pair, shaping=None)
+    source = source_of(settings, bare, retry, Pace(pair.read_cap), now=time.time())
+    try:
+        for segment in pair.inspection.segments[:_SEGMENTS]:
+            async with aclosing(source.pages(segment, None)) as pages:
+                page = await anext(pages, None)
+                if page and page.items:
+                    return page.items
+    except ServerRefused as error:
+        if not is_denied(error):
+            raise
+    return ()
+
+
+def of_attributes(settings: Settings, pair: Pair, items: Sequence[Item]) -> Iterator[str]:
+    """Remarks on attributes that are left out, or might be, as these items of the source show."""
+    found, given = pair.inspection.source.spec, settings.source.attributes
+    is_left_out = left_out(*((given.drop, given.keep) if given else ((), ())), found.key_names)
+    names = sorted({name for item in items for name in names_in(item)})
+    if replicas := [name for name in names if name.startswith(_REPLICATION)]:
+        left = [name for name in replicas if not is_left_out(name)]
+        fate = (
+            "which source.attributes leaves out"
+            if not left
+            else ("copied as they are; source.attributes {drop: [aws:rep:*]} leaves them out")
+        )
+        yield f"items bear attributes of an old global table ({', '.join(replicas)}), {fate}"
+    if found.ttl_attribute and is_left_out(found.ttl_attribute):
+        yield f"source.attributes leaves out {found.ttl_attribute!r}, by which items expire"
+    for index in found.indexes:
+        if lost := [each.name for each in index.keys if is_left_out(each.name)]:
+            yield f"index {index.name} will be empty: source.attributes leaves out {lost[0]!r}"

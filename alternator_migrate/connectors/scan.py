@@ -16,7 +16,7 @@ from alternator_migrate.core.model import Item, Page, Position, Segment
 from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.client import DynamoDBClient
-from alternator_migrate.dynamodb.items import Reshape, expired
+from alternator_migrate.dynamodb.items import expired
 from alternator_migrate.dynamodb.paging import LoopGuard
 
 FIVE_YEARS: Final = 5 * 365 * 86_400
@@ -53,6 +53,11 @@ class Expiry:
     def at(cls, attribute: str, now: float) -> "Expiry":
         """In the past at `now`, but not more than five years: older values never expire."""
         return cls(attribute, int(now) - FIVE_YEARS, int(now))
+
+    @property
+    def test(self) -> Callable[[Item], bool]:
+        """The rule as a test of items."""
+        return expired(self.attribute, after=self.after, before=self.before)
 
     @property
     def matching(self) -> Filter:
@@ -106,7 +111,6 @@ class DynamoDBSource:
         consistent: bool = False,
         page_items: int | None = None,
         ask_capacity: bool = False,
-        rename: Reshape | None = None,
         only: Sequence[str] = (),
     ) -> None:
         self._client, cap = client, client.pace.cap
@@ -114,12 +118,12 @@ class DynamoDBSource:
         if cap:
             full = capacity.PAGE_BYTES / capacity.read_bytes(consistent=consistent)
             self._expected_units = min(full, cap) if page_items else full
-        self._rename, self._wanted = rename, wanted
+        self._wanted = wanted
         filtered = item_filter is not None or wanted is not None
         self._server_skips = expiry is not None and not filtered
         self._is_expired: Callable[[Item], bool] | None = None
         if expiry and filtered:
-            self._is_expired = expired(expiry.attribute, after=expiry.after, before=expiry.before)
+            self._is_expired = expiry.test
         elif expiry:
             item_filter = expiry.sparing
         self._request = _request(table, item_filter, consistent, page_items, ask_capacity)
@@ -148,29 +152,18 @@ class DynamoDBSource:
                     f"source answers a LastEvaluatedKey again ({position.decode()})",
                     WRONG_SERVER,
                 )
-            yield self._shaped(page)
+            yield self._chosen(page)
             if position is None:
                 return
 
-    def _shaped(self, page: Page) -> Page:
+    def _chosen(self, page: Page) -> Page:
         if self._wanted:
             matching = [item for item in page.items if self._wanted(item)]
             page = replace(page, items=matching, read=len(matching))
         if self._is_expired:
             kept = [item for item in page.items if not self._is_expired(item)]
             page = replace(page, items=kept, skipped=len(page.items) - len(kept))
-        if self._rename:
-            page = replace(page, items=_renamed(page.items, self._rename))
         return page
-
-
-def _renamed(items: Sequence[Item], rename: Reshape) -> list[Item]:
-    try:
-        return [rename(item) for item in items]
-    except ValueError as error:
-        raise MigrateError(
-            str(error), "Change `renames` so that both attributes of such items keep a name."
-        ) from error
 
 
 def expiry_now(attribute: str) -> Expiry:

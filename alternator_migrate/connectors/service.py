@@ -21,6 +21,7 @@ from alternator_migrate.core.errors import (
     Unavailable,
     UsageError,
 )
+from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.control_plane import RepeatingClient
@@ -60,6 +61,21 @@ class Service:
         """The dialect of this server."""
         return ALTERNATOR if self.options else DYNAMODB
 
+    @property
+    def filters(self) -> bool:
+        """Whether the server applies filters, and finds numbers in any notation by them."""
+        return self.dialect.filters_by_value
+
+    @property
+    def address(self) -> str:
+        """The server's URL."""
+        return self.http.nodes.contacts[0]
+
+    @property
+    def figures(self) -> SideFigures:
+        """The requests that were sent there from here by now, and the nodes."""
+        return SideFigures(self.http.requests.figures, self.http.nodes.states)
+
     async def watch(self) -> None:
         """Keep the list of live nodes up to date, until cancelled; nothing for DynamoDB."""
         if self.options:
@@ -75,10 +91,10 @@ async def open_service(
     fails."""
     endpoint = side.endpoint
     account = await sign_in(
-        _login(side), side.region, endpoint=endpoint.contacts[0] if endpoint else None
+        login_of(side), side.region, endpoint=endpoint.contacts[0] if endpoint else None
     )
-    _check_files(role, endpoint)
-    transport = _transport(side, account, connections + _SPARE_CONNECTIONS)
+    check_files(role, endpoint)
+    transport = transport_of(side, account.ca_bundle, connections + _SPARE_CONNECTIONS)
     transport = replace(transport, read_timeout=min(transport.read_timeout, patience))
     named = (account.url,) if account.url else ()
     contacts = endpoint.contacts if endpoint else named
@@ -121,6 +137,7 @@ async def _open_streams(
         region=account.region,
         credentials=account.credentials,
         api=STREAMS_API,
+        side="source's stream",
     ) as http:
         yield http
 
@@ -153,7 +170,7 @@ async def _open_http(
 ) -> AsyncIterator[tuple[HttpClient, bool, float | None]]:
     """An open client, whether an Alternator answers there, and the clock skew."""
     async with open_http_client(
-        nodes, transport, region=account.region, credentials=account.credentials
+        nodes, transport, region=account.region, credentials=account.credentials, side=role
     ) as http:
         status, body, skew = await _first_answer(role, http)
         if 300 <= status < 400:
@@ -228,7 +245,8 @@ def _is_list(body: bytes) -> bool:
         return False
 
 
-def _login(side: SideSettings) -> Login | None:
+def login_of(side: SideSettings) -> Login | None:
+    """The credentials of a side; None for requests that are not signed."""
     given = side.credentials
     if given is None:
         return None if side.type == "alternator" else Login()
@@ -254,13 +272,14 @@ def _nodes(side: SideSettings, contacts: tuple[str, ...]) -> Nodes:
     )
 
 
-def _transport(side: SideSettings, account: Account, connections: int) -> Transport:
+def transport_of(side: SideSettings, ca_bundle: str | None, connections: int) -> Transport:
+    """The options of a side's connections; `ca_bundle` is the CA that AWS's settings name."""
     options, endpoint = side.alternator or AlternatorSettings(), side.endpoint
     transport = Transport(
         connections=connections,
         acquire_timeout=_seconds(options.connection_acquisition_timeout_ms),
         live_seconds=_seconds(options.connection_time_to_live_ms),
-        ca_bundle=(endpoint and endpoint.ca_bundle) or account.ca_bundle,
+        ca_bundle=(endpoint and endpoint.ca_bundle) or ca_bundle,
         insecure=bool(endpoint and endpoint.insecure_skip_verify),
         certificate=endpoint.client_certificate if endpoint else None,
         key=endpoint.client_key if endpoint else None,
@@ -274,7 +293,7 @@ def _transport(side: SideSettings, account: Account, connections: int) -> Transp
     return transport
 
 
-def _check_files(role: str, endpoint: EndpointSettings | None) -> None:
+def check_files(role: str, endpoint: EndpointSettings | None) -> None:
     """Raise `UsageError` for a client's file that cannot be read."""
     certificate = endpoint and endpoint.client_certificate
     key = endpoint and endpoint.client_key

@@ -49,7 +49,7 @@ def plan_target(
     Raises `UsageError` where the target cannot have the table at all.
     """
     notes = [f"not copied: {what}" for what in source.left_out]
-    spec = replace(_renamed(source.spec, renames), name=name)
+    spec = replace(renamed(source.spec, renames), name=name)
     _check_name_and_keys(spec, dialect)
     kept, index_notes = _indexes_for(spec, dialect)
     notes += index_notes
@@ -91,7 +91,9 @@ def before_data(plan: TargetPlan) -> TargetPlan:
     return replace(plan, late=(), notes=(*plan.notes, note))
 
 
-def _renamed(spec: TableSpec, renames: Mapping[str, str]) -> TableSpec:
+def renamed(spec: TableSpec, renames: Mapping[str, str]) -> TableSpec:
+    """A table whose attributes have other names. Raises `UsageError` where a key would get the
+    name of another one."""
     if not renames:
         return spec
     for old, new in renames.items():
@@ -285,15 +287,16 @@ def _missing_tags(plan: TargetPlan, existing: TableState) -> Iterable[tuple[str,
     return plan.spec.tags.items() - existing.spec.tags.items()
 
 
-async def check_empty(table: Table, existing: TableState | None) -> None:
-    """Raise `UsageError` for a target table that holds items, or may hold some."""
+async def check_empty(table: Table, existing: TableState | None, earlier: str) -> None:
+    """Raise `UsageError` for a target table that holds items, or may hold some. `earlier` is a
+    sentence on the savepoints of the run that may have filled it."""
     with rights.needing(_UNSEEN):
         holds_items = existing is not None and await table.holds_items()
     if holds_items:
         raise UsageError(
             f"the target table {table.name} already holds items",
-            "Choose another target.table, empty it, or pass --into-existing to write into it: what "
-            "only the target has then stays there.",
+            f"{earlier} Else choose another target.table, empty it, or pass --into-existing to "
+            "write into it: what only the target has then stays there.",
         )
 
 

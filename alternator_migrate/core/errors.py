@@ -142,11 +142,14 @@ class ItemsRefused(ServerRefused):
 
 
 class Retryable(MigrateError):
-    """A failed attempt that may succeed when repeated, better at another node than `node`."""
+    """A failed attempt that may succeed when repeated, better at another node than `node`; `side`
+    is who failed, as "target"."""
+
+    doing = "not answering"
 
     def __init__(self, message: str, node: str = "", hint: str = "") -> None:
         super().__init__(message, hint)
-        self.node = node
+        self.node, self.side = node, ""
 
 
 class Throttled(Retryable):
@@ -155,6 +158,8 @@ class Throttled(Retryable):
 
     scope: Literal["", "range", "table"] = ""
 
+    doing = "throttling"
+
 
 class Unavailable(Retryable):
     """No usable answer this time: server error, timeout, reset, damaged body."""
@@ -162,6 +167,8 @@ class Unavailable(Retryable):
 
 class ServerFault(Unavailable):
     """The server answered with an error of its own, which one item may be the cause of."""
+
+    doing = "failing"
 
 
 class OutOfTime(MigrateError):

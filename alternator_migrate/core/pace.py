@@ -3,10 +3,13 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Literal
 
+from alternator_migrate.core.model import Role
+from alternator_migrate.core.progress import Reason, joined
+from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry, Turn
 
 # Four rounds after a cut the rate is what it was: 0.7 * 1.1**4 = 1.02.
@@ -32,7 +35,7 @@ class Pace:
     want of what the whole table may give, the rate falls to 70 % of what was achieved, at most
     once a second. It recovers by a tenth a second, after four seconds in larger and larger steps
     (as CUBIC does, RFC 9438), up to the cap, or is lifted at twice the achieved rate. It never
-    falls below 70 % of one request a second.
+    falls below 70 % of one request a second. Nothing is taken while the `valve` is not set.
 
     Where the server says what it limits, that counts: DynamoDB names in `ThrottlingReasons`
     (API reference, ThrottlingReason) a range of keys, which is no reason to slow down elsewhere,
@@ -42,10 +45,14 @@ class Pace:
     """
 
     def __init__(
-        self, cap: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        cap: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        valve: asyncio.Event | None = None,
     ) -> None:
-        self.cap = cap
-        self._clock = clock
+        self.cap = self._allowed = cap
+        self._asked: float | None = None
+        self._clock, self._valve = clock, valve
         self._rate = cap
         self._tokens = cap or 0.0
         self._filled = clock()
@@ -64,14 +71,29 @@ class Pace:
         """Whether the server's throttling keeps the rate below what is allowed."""
         return self._rate is not None and self._rate != self.cap
 
-    def reason(self, side: str) -> str:
-        """Why requests to `side` wait, or "" if they do not."""
+    def reason(self, side: str) -> Reason | None:
+        """Why requests to `side` wait; None if they do not, or all of them do."""
+        if self._valve and not self._valve.is_set():
+            return None
         if self.throttled or self._clock() - self._refused_at < _TOLD_SECONDS:
-            return f"{side} throttles"
-        return f"{side} capped at {self.cap:g} units/s" if self._turn.locked() else ""
+            return Reason("throttled", f"{side} throttles")
+        if self._turn.locked():
+            return Reason("cap", f"{side} capped at {self.cap:g} units/s")
+        return None
 
     def allow(self, cap: float | None) -> None:
         """Let `cap` units a second be the limit from now on; the debt and a cut stay."""
+        self._allowed = cap
+        self._limit()
+
+    def ask(self, cap: float | None) -> None:
+        """Let `cap` be a limit besides the one that is allowed; None lifts it again."""
+        self._asked = cap
+        self._limit()
+
+    def _limit(self) -> None:
+        caps = [cap for cap in (self._allowed, self._asked) if cap is not None]
+        cap = min(caps, default=None)
         if cap == self.cap:
             return
         was_throttled, self.cap = self.throttled, cap
@@ -89,7 +111,14 @@ class Pace:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(min(delay, _ROUND_SECONDS)):
                             await self._refunded.wait()
+                await self._let_through()
                 self._tokens -= units
+        else:
+            await self._let_through()
+
+    async def _let_through(self) -> None:
+        if self._valve and not self._valve.is_set():
+            await self._valve.wait()
 
     def settle(self, taken: float, consumed: float) -> None:
         """A request for which `taken` was taken succeeded and consumed `consumed` units."""
@@ -169,10 +198,24 @@ def _recovered(seconds: float) -> float:
     return float(_RECOVERY_PER_SECOND ** (slow + (2 ** min(seconds - slow, _FASTEST) - 1) * 2))
 
 
-def reasons(paces: Iterable[tuple[str, Pace]], retry: "Retry", elsewhere: str = "") -> str:
-    """Why requests wait, here by side or to be repeated, and `elsewhere`; "" if they do not."""
-    here = (*(pace.reason(side) for side, pace in paces), retry.reason)
-    return ", ".join(filter(None, (*here, elsewhere)))
+def reasons(
+    paces: Iterable[tuple[str, Pace]], retry: Retry, elsewhere: Iterable[Reason] = ()
+) -> tuple[Reason, ...]:
+    """Why requests wait, here by side or to be repeated, and `elsewhere`."""
+    repeated = (Reason("retry", retry.reason),) if retry.reason else ()
+    here = (pace.reason(side) for side, pace in paces)
+    return joined((*filter(None, here), *repeated, *elsewhere))
+
+
+def sides_of(
+    here: Mapping[Role, SideFigures], elsewhere: SideRequests, paces: Iterable[tuple[Role, Pace]]
+) -> tuple[tuple[Role, SideFigures], ...]:
+    """Both sides as they are seen `here`, with the requests that workers sent and the caps."""
+    caps = {role: pace.cap for role, pace in paces}
+    return tuple(
+        (role, seen + SideFigures(elsewhere.of(role), cap=caps.get(role)))
+        for role, seen in here.items()
+    )
 
 
 def part_of(cap: float | None, share: float) -> float | None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.stopping import stopped_by
@@ -14,22 +15,26 @@ Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
 """A display: shows snapshots until it is cancelled."""
 Save = Callable[[Status], Coroutine[Any, Any, None]]
 """Writes a savepoint with a status. Raises `MigrateError`."""
+Work = Callable[[asyncio.Event], Coroutine[Any, Any, bool]]
+"""Work that ends early once the event is set; returns whether it got to its end."""
 GRACE_SECONDS: Final = 4.0
 """Seconds for the work under way once a run is to stop; slices have less, to report in time."""
 
 
 class Supervisor:
-    """Does work while savepoints are written every `interval` seconds and on demand, and what is
-    `beside` goes on."""
+    """Does work while savepoints are written every `interval` seconds, on demand and when the work
+    is held back, and what is `beside` goes on."""
 
     def __init__(
         self,
         save: Save,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         interval: float,
+        gate: Gate,
     ) -> None:
         self._save, self._beside, self._interval = save, beside, interval
-        self._save_now = asyncio.Event()
+        self._save_now, self._gate = asyncio.Event(), gate
+        gate.on_change(self._save_if_shut)
         self._unsaved: MigrateError | None = None
 
     def save_now(self) -> None:
@@ -38,7 +43,7 @@ class Supervisor:
 
     async def run(
         self,
-        work: Callable[[asyncio.Event], Coroutine[Any, Any, bool]],
+        work: Work,
         stop: asyncio.Event,
         show: Callable[[], Coroutine[Any, Any, None]],
         ending: Callable[[], Status],
@@ -63,7 +68,7 @@ class Supervisor:
 
     async def _run(
         self,
-        work: Callable[[asyncio.Event], Coroutine[Any, Any, bool]],
+        work: Work,
         stop: asyncio.Event,
         show: Callable[[], Coroutine[Any, Any, None]],
     ) -> bool:
@@ -73,7 +78,7 @@ class Supervisor:
                 group.create_task(self._keep_saving(stop)),
                 *[group.create_task(each()) for each in self._beside],
             ]
-            result = await stopped_by(stop, work(stop), GRACE_SECONDS)
+            result = await stopped_by(stop, work(stop), self._grace)
             for task in beside:
                 task.cancel()
         if self._unsaved:
@@ -81,6 +86,14 @@ class Supervisor:
         if isinstance(result, MigrateError):
             raise result
         return result or False
+
+    def _grace(self) -> float:
+        """Seconds for the work under way: none of it is, where it is held back."""
+        return 0.0 if self._gate.shut.is_set() else GRACE_SECONDS
+
+    def _save_if_shut(self) -> None:
+        if self._gate.shut.is_set():
+            self.save_now()
 
     async def _keep_saving(self, stop: asyncio.Event) -> None:
         """Save by the clock and on demand; a disk that does not take it stops the run."""

@@ -1,7 +1,7 @@
 """Work as engines do it: slices of segments, what a worker reports, and the engines' port."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
@@ -10,8 +10,11 @@ from alternator_migrate.core.counts import Counts, Sum
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Position, Segment
 from alternator_migrate.core.pace import Pace, reasons
+from alternator_migrate.core.progress import Reason, WorkerProgress, joined
+from alternator_migrate.core.requests import SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.steering import NO_CAPS, Caps
 
 P = TypeVar("P")
 K = TypeVar("K")
@@ -25,7 +28,8 @@ class Slice(Generic[P]):
 
     `places` maps the index of each segment, of `total`, to where to go on in it. Reading ends
     after `seconds`. `params` is what else its work has to know, and `share` the part of the run's
-    limits (rates, connections) that this slice may use.
+    limits (rates, connections) that this slice may use; `asked` are limits besides those of the
+    configuration.
     """
 
     total: int
@@ -33,6 +37,7 @@ class Slice(Generic[P]):
     seconds: float
     params: P
     share: float = 1.0
+    asked: Caps = NO_CAPS
 
     @property
     def segments(self) -> list[Segment]:
@@ -56,11 +61,11 @@ class LiveStats(Sum):
     backlog: int = 0
     retries: int = 0
     throttled: int = 0
-    paced: str = ""
+    reasons: tuple[Reason, ...] = ()
+    requests: SideRequests = field(default_factory=SideRequests)
 
     def __add__(self, other: "LiveStats") -> "LiveStats":
-        reasons = dict.fromkeys((*self.paced.split(", "), *other.paced.split(", ")))
-        return replace(Sum.__add__(self, other), paced=", ".join(filter(None, reasons)))
+        return replace(Sum.__add__(self, other), reasons=joined((*self.reasons, *other.reasons)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class SliceResult(Generic[K]):
 
     `state` says how far its segments are settled, and counts only what this slice added;
     `kept` is what its work found on the way (rejected items, ...), None where it did not begin;
+    `times` are the seconds that its segments took;
     `error` is what ended it early.
     """
 
@@ -76,7 +82,9 @@ class SliceResult(Generic[K]):
     kept: K | None = None
     retries: int = 0
     throttled: int = 0
-    paced: str = ""
+    reasons: tuple[Reason, ...] = ()
+    requests: SideRequests = field(default_factory=SideRequests)
+    times: Mapping[int, float] = field(default_factory=dict)
     error: MigrateError | None = None
 
 
@@ -125,12 +133,17 @@ class SliceWork(Protocol[K_co]):
         ...
 
     def live_stats(self) -> LiveStats:
-        """The figures by now, without the retries and the reason of the pace."""
+        """The figures by now, without the requests and the reasons of the pace."""
+        ...
+
+    def times(self) -> Mapping[int, float]:
+        """The seconds that each segment took by now."""
         ...
 
 
 class SliceRun(Generic[P, K]):
-    """One slice under way on a worker. Of the worker's retries those count that come with it."""
+    """One slice under way on a worker. Of the worker's retries and `requests()` those count that
+    come with it."""
 
     def __init__(
         self,
@@ -138,10 +151,12 @@ class SliceRun(Generic[P, K]):
         work: SliceWork[K],
         retry: Retry,
         paces: Iterable[tuple[str, Pace]],
+        requests: Callable[[], SideRequests] = SideRequests,
     ) -> None:
         self._piece, self._work = piece, work
         self._retry, self._before = retry, (retry.retries, retry.throttled)
         self._paces = tuple(paces)
+        self._requests, self._requests_before = requests, requests()
 
     async def work(self, stop: asyncio.Event) -> None:
         """Do the slice to its end; once `stop` is set, the pages under way only. Raises an
@@ -155,14 +170,22 @@ class SliceRun(Generic[P, K]):
             self._work.live_stats(),
             retries=retries,
             throttled=throttled,
-            paced=reasons(self._paces, self._retry),
+            reasons=reasons(self._paces, self._retry),
+            requests=self._requests() - self._requests_before,
         )
 
     def result(self) -> SliceResult[K]:
         """The settled part by now, also after a failure or a cancellation."""
         retries, throttled = self._repeated()
-        state, kept = self._work.state(), self._work.kept()
-        return SliceResult(state, kept, retries, throttled, reasons(self._paces, self._retry))
+        return SliceResult(
+            self._work.state(),
+            self._work.kept(),
+            retries,
+            throttled,
+            reasons(self._paces, self._retry),
+            self._requests() - self._requests_before,
+            self._work.times(),
+        )
 
     def _repeated(self) -> tuple[int, int]:
         retries, throttled = self._before
@@ -195,7 +218,9 @@ class Job(Protocol):
 
 
 class Engine(Protocol):
-    """Gets work done, on one core or many."""
+    """Gets work done, on one core or many; `text` tells a person where."""
+
+    text: str
 
     async def run(
         self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
@@ -207,5 +232,14 @@ class Engine(Protocol):
         ...
 
     def live_stats(self) -> LiveStats:
-        """Figures of the workers that `work` does not have yet, and the retries of all."""
+        """Figures of the workers that `work` does not have yet, and the retries and requests of
+        all."""
+        ...
+
+    def workers(self) -> Sequence[WorkerProgress]:
+        """The workers that are known; none where work is done here."""
+        ...
+
+    def segments_out(self) -> Collection[int]:
+        """The segments that workers have now."""
         ...

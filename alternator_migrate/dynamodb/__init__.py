@@ -2,6 +2,8 @@
 
 __all__ = [
     "absence",
+    "attribute_names",
+    "botocore_errors",
     "client",
     "control_plane",
     "decimals",

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from time import perf_counter
 from typing import Final, TypeAlias, TypeVar
 
 from alternator_migrate.core.capacity import CONSISTENT_READ_BYTES, read_bytes, write_units
-from alternator_migrate.core.errors import MigrateError, Throttled
+from alternator_migrate.core.errors import MigrateError, Retryable, Throttled
 from alternator_migrate.core.model import Item, Page, Position
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry, Turn
@@ -181,18 +182,28 @@ class DynamoDBClient:
         await self.pace.take(estimate)
         try:
             if at is None:
-                answer = await self._http.call(operation, body(), avoid)
+                answer = await self._timed(operation, body(), avoid)
             else:
                 async with at() as node:
-                    answer = await self._http.call(operation, body(), at=node)
-        except Throttled as refusal:
-            self.pace.slow_down(turn, refusal.scope)
-            raise
-        value, consumed, back = read(answer)
-        self.pace.settle(estimate, consumed)
-        if back:
-            self.pace.slow_down()
+                    answer = await self._timed(operation, body(), at=node)
+            value, consumed, back = read(answer)
+            self.pace.settle(estimate, consumed)
             if back >= count:
                 raise Throttled(f"{operation}: none of {back} items was processed")
+        except Retryable as failure:
+            failure.side = self._http.side
+            self._http.requests.failed(operation, failure)
+            if isinstance(failure, Throttled):
+                self.pace.slow_down(turn, failure.scope)
+            raise
+        if back:
+            self._http.requests.partly(operation)
+            self.pace.slow_down()
             self.retry.note_throttled()
         return value
+
+    async def _timed(self, operation: str, body: bytes, avoid: str = "", at: str = "") -> bytes:
+        began = perf_counter()
+        answer = await self._http.call(operation, body, avoid, at)
+        self._http.requests.answered(operation, perf_counter() - began)
+        return answer

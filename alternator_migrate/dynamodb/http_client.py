@@ -18,6 +18,7 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 
 from alternator_migrate.core import errors
+from alternator_migrate.core.requests import Requests
 from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.failures import failure, is_server_error
 from alternator_migrate.dynamodb.http import (
@@ -42,10 +43,12 @@ _READ_BUFFER: Final = 2**21
 
 class HttpClient:
     """`call(operation, body)` against one service, at one or several nodes in turn; bodies are
-    compressed as long as it `packs`, which ends with the first node that cannot read them.
+    compressed as long as it `packs`, which ends with the first node that cannot read them. `side`
+    is what messages call the service.
 
     Requests are written and answers read on connections of aiohttp's pool directly: its client
-    session costs more processor time a request than all the rest of a copy.
+    session costs more processor time a request than all the rest of a copy. Whoever repeats them
+    counts them in `requests`.
     """
 
     def __init__(
@@ -57,8 +60,9 @@ class HttpClient:
         signer: Signer | None,
         credentials: CredentialSource | None,
         api: str = API,
+        side: str = "",
     ) -> None:
-        self.nodes = nodes
+        self.nodes, self.side = nodes, side
         self._api = api
         self._connector = connector
         self._transport = transport
@@ -67,6 +71,7 @@ class HttpClient:
         self._opened: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()
         self._signer = signer
         self._credentials = credentials
+        self.requests = Requests()
 
     async def call(self, operation: str, body: bytes, avoid: str = "", at: str = "") -> bytes:
         """The body of a successful answer to `operation`, from the node `at`, else from any node
@@ -226,9 +231,10 @@ async def open_http_client(
     region: str,
     credentials: CredentialSource | None = None,
     api: str = API,
+    side: str = "",
 ) -> AsyncIterator[HttpClient]:
     """A client of `nodes` with its own connections, for the operations of `api`; unsigned where
-    `credentials` is None.
+    `credentials` is None. `side` is what messages call the service.
 
     Raises `UsageError` for a CA bundle that cannot be read.
     """
@@ -236,7 +242,13 @@ async def open_http_client(
     signer = Signer(region, with_type=not transport.few_headers) if credentials else None
     async with connector:
         yield HttpClient(
-            connector, nodes, transport, signer=signer, credentials=credentials, api=api
+            connector,
+            nodes,
+            transport,
+            signer=signer,
+            credentials=credentials,
+            api=api,
+            side=side,
         )
 
 

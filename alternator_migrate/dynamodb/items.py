@@ -44,6 +44,11 @@ def key_of(item: Item, names: Sequence[str]) -> bytes:
     return to_json({name: attributes[name] for name in names if name in attributes})
 
 
+def names_in(item: Item) -> Sequence[str]:
+    """The names of the item's attributes."""
+    return [*parsed_attributes.decode(item)]
+
+
 def lacks(item: Item, names: Sequence[str]) -> list[str]:
     """Those of `names` that are no attributes of the item."""
     attributes = parsed_attributes.decode(item)
@@ -80,6 +85,18 @@ def renamer(renames: Mapping[str, str]) -> Reshape:
         return msgspec.json.encode(renamed)
 
     return rename
+
+
+def without(is_left_out: Callable[[str], bool]) -> Reshape:
+    """A function that leaves attributes of one item out by their names, values untouched. An item
+    that has none of them stays as it is."""
+
+    def leave_out(item: Item) -> Item:
+        attributes = parsed_attributes.decode(item)
+        kept = {name: value for name, value in attributes.items() if not is_left_out(name)}
+        return item if len(kept) == len(attributes) else msgspec.json.encode(kept)
+
+    return leave_out
 
 
 def expired(attribute: str, *, after: int, before: int) -> Callable[[Item], bool]:

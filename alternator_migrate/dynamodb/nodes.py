@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.requests import NodeState
 
 Ask = Callable[[str, str], Awaitable[bytes]]
 """`ask(url, path)`: the body of a GET at a node. Raises `MigrateError` where it does not answer."""
@@ -62,6 +63,12 @@ class Nodes:
         return self._listed
 
     @property
+    def states(self) -> tuple[tuple[str, NodeState], ...]:
+        """Each node that is known, and what it is used for."""
+        known = dict.fromkeys((*self._rotation, *self._listed, *self.contacts))
+        return tuple((url, self._state(url)) for url in known)
+
+    @property
     def reached(self) -> bool:
         """Whether a node of the rotation answered when it was last asked."""
         return not self._answering.isdisjoint(self._rotation)
@@ -110,6 +117,11 @@ class Nodes:
                 await asyncio.sleep(min(0.1, self._active_seconds))
             self._trouble.clear()
             await self.refresh(ask)
+
+    def _state(self, url: str) -> NodeState:
+        if url not in self._answering:
+            return "not answering"
+        return "in use" if url in self._rotation else "spare"
 
     async def _probe(self, url: str, ask: Ask) -> list[str] | None:
         """The nodes that `url` lists, as URLs; None where it does not answer."""

@@ -40,7 +40,7 @@ def right(operation: str, table: str, words: str) -> str:
 
 
 @contextmanager
-def needing(remedy: str, about: str = "") -> Iterator[None]:
+def needing(remedy: str = "", about: str = "") -> Iterator[None]:
     """Around what nothing is begun without: a right that is lacking is a `UsageError`, with
     `remedy` for what else can be done where it is `about` that."""
     try:
@@ -48,7 +48,7 @@ def needing(remedy: str, about: str = "") -> Iterator[None]:
     except ServerRefused as error:
         if not is_denied(error):
             raise
-        hint = f"{error.hint} {remedy}" if about in str(error.args[0]) else error.hint
+        hint = f"{error.hint} {remedy}".rstrip() if about in str(error.args[0]) else error.hint
         raise UsageError(str(error.args[0]), hint) from error
 
 

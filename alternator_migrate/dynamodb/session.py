@@ -117,8 +117,36 @@ async def open_control(
         if route:
             request.url = f"{route()}/"
 
+    async with _at(account, "dynamodb", tls, url, {}) as client:
+        # before the signer: what it signs has to be what is sent
+        client.meta.events.register_first("request-created.dynamodb", to_node)
+        yield client
+
+
+@asynccontextmanager
+async def open_s3(
+    account: Account, *, url: str | None, transport: Transport, path_style: bool
+) -> AsyncIterator[Any]:
+    """An S3 client, at `url` or at AWS, which repeats nothing and checks no checksum of a part;
+    with `path_style` buckets stand in the path. Raises `UsageError` where AWS's settings are
+    wrong."""
+    options = {
+        "max_pool_connections": transport.connections,
+        "s3": {"addressing_style": "path" if path_style else "virtual"},
+        "response_checksum_validation": "when_required",
+        "request_checksum_calculation": "when_required",
+    }
+    async with _at(account, "s3", transport, url, options) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _at(
+    account: Account, service: str, tls: Transport, url: str | None, more: Mapping[str, Any]
+) -> AsyncIterator[Any]:
+    """A client of a service at `url` or at AWS, with `more` options, by the TLS of a transport."""
     # what is to be repeated is decided elsewhere, see `failures`
-    options: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
+    options: dict[str, Any] = {"retries": {"total_max_attempts": 1}, **more}
     if not account.credentials:
         options["signature_version"] = UNSIGNED
     if tls.certificate:
@@ -127,9 +155,7 @@ async def open_control(
         options["http_session_cls"] = _Lenient
     plain = url is not None and url.startswith("http:")
     verify = False if plain else tls.insecure or tls.ca_bundle
-    async with _client(account, "dynamodb", options, url=url, verify=verify) as client:
-        # before the signer: what it signs has to be what is sent
-        client.meta.events.register_first("request-created.dynamodb", to_node)
+    async with _client(account, service, options, url=url, verify=verify) as client:
         yield client
 
 

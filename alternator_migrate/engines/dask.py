@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, UsageError, WorkerLost
+from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
 from alternator_migrate.engines import dask_worker
 from alternator_migrate.engines.processes import signals_held_back
@@ -101,6 +102,13 @@ class Cluster:
     def live_stats(self) -> LiveStats:
         """Nothing: a cluster tells what a slice has done when it is over."""
         return LiveStats()
+
+    def recall(self) -> None:
+        """Nothing: slices under way end by themselves."""
+
+    def workers(self) -> Sequence[WorkerProgress]:
+        """The workers that fit; which of them has a slice is the scheduler's affair."""
+        return [WorkerProgress(address) for address in self._fit]
 
     def hurry(self) -> None:
         """Nothing: slices under way end by themselves."""

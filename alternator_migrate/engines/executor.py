@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from alternator_migrate.core.errors import MigrateError, WorkerLost
+from alternator_migrate.core.errors import MigrateError, OutOfTime, WorkerLost
 from alternator_migrate.core.model import Segment
+from alternator_migrate.core.progress import WorkerProgress
+from alternator_migrate.core.steering import Steering, lower
 from alternator_migrate.core.work import LiveStats, Slice, SliceResult, Work
 from alternator_migrate.engines.pool import Pool
 from alternator_migrate.engines.slicer import Slicer
@@ -22,21 +24,40 @@ class Executor:
 
     Only what comes back with a report counts: the slice of a lost worker is run again. `most` is
     how many slices may run at once, None for as many as there are workers; `shared` says that
-    the run has limits, of which each slice under way holds a share.
+    the run has limits, of which each slice under way holds a share; `text` is for a person. Slices
+    that `steering` makes out of date are called back, and none is sent while it holds the run
+    back.
     """
 
-    def __init__(self, pool: Pool, *, most: int | None, shared: bool) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        most: int | None,
+        shared: bool,
+        text: str = "workers",
+        steering: Steering | None = None,
+    ) -> None:
+        self.text = text
         self._pool = pool
-        self._most = most
-        self._shared = shared
+        self._most, self._shared = most, shared
+        self._steering = steering or Steering()
         self._under_way: dict[asyncio.Task[SliceResult[Any] | WorkerLost], Slice[Any]] = {}
         self._past = LiveStats()
 
     def live_stats(self) -> LiveStats:
-        """The figures of slices under way, and the retries of those before."""
+        """The figures of slices under way, and the retries and requests of those before."""
         if not self._under_way:
-            return replace(self._past, paced="")
+            return replace(self._past, reasons=())
         return self._past + self._pool.live_stats()
+
+    def workers(self) -> Sequence[WorkerProgress]:
+        """The workers of the pool."""
+        return self._pool.workers()
+
+    def segments_out(self) -> Collection[int]:
+        """The segments of the slices under way."""
+        return [index for piece in self._under_way.values() for index in piece.places]
 
     async def run(
         self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
@@ -64,10 +85,17 @@ class Executor:
         """Send slices and take reports until nothing is left; after a failure or a stop only
         those under way are waited for."""
         failure: MigrateError | None = None
+        steered = group.create_task(self._steering.change())
         while not (failure or stopping.done()) and (slicer or self._under_way):
-            await self._send(work, slicer, group)
-            await asyncio.wait({stopping, *self._under_way}, return_when=asyncio.FIRST_COMPLETED)
+            if self._steering.gate.is_open:
+                await self._send(work, slicer, group)
+            awaited = {stopping, steered, *self._under_way}
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             failure = self._take_all(work, slicer)
+            if steered.done():
+                steered = group.create_task(self._steering.change())
+                self._pool.recall()
+        steered.cancel()
         if self._under_way:
             self._pool.hurry()
         while self._under_way:
@@ -79,15 +107,17 @@ class Executor:
     async def _send(self, work: Work[Any, Any], slicer: Slicer, group: asyncio.TaskGroup) -> None:
         busy = len(self._under_way)
         vacant = await self._pool.vacant(busy) if slicer else 0
-        if self._most is not None:
-            vacant = min(vacant, self._most - busy)
+        asked = self._steering.asked
+        most = lower(self._most, asked.at_once)
+        if most is not None:
+            vacant = min(vacant, most - busy)
         vacant = min(vacant, len(slicer))
         free = 1.0 - sum(piece.share for piece in self._under_way.values())
         while vacant > 0 and slicer:
             share = min(1 / (len(self._under_way) + vacant), free / vacant)
-            if self._shared and share < _LEAST_SHARE:
+            if (self._shared or asked.limited) and share < _LEAST_SHARE:
                 return
-            piece = slicer.cut(vacant, share, work.params)
+            piece = slicer.cut(vacant, share, work.params, asked)
             self._under_way[group.create_task(self._outcome(piece))] = piece
             vacant, free = vacant - 1, free - share
 
@@ -120,9 +150,11 @@ class Executor:
             self._past,
             retries=self._past.retries + report.retries,
             throttled=self._past.throttled + report.throttled,
-            paced=report.paced,
+            reasons=report.reasons,
+            requests=self._past.requests + report.requests,
         )
         work.take(report)
         slicer.came_back(piece, report)
-        if report.error:
+        given_up = isinstance(report.error, OutOfTime)
+        if report.error and not (given_up and not self._steering.gate.is_open):
             raise report.error

@@ -1,15 +1,19 @@
 """The engine that does all work in this event loop."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from alternator_migrate.core.model import Segment
+from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import LiveStats, Work
 
 
 class Local:
-    """Does work here; its account is up to date at every moment."""
+    """Does work here; its account is up to date at every moment. `text` is for a person."""
+
+    def __init__(self, text: str = "local") -> None:
+        self.text = text
 
     async def run(
         self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
@@ -20,3 +24,11 @@ class Local:
     def live_stats(self) -> LiveStats:
         """Nothing: there are no workers."""
         return LiveStats()
+
+    def workers(self) -> Sequence[WorkerProgress]:
+        """None."""
+        return ()
+
+    def segments_out(self) -> Collection[int]:
+        """None."""
+        return ()

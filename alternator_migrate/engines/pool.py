@@ -1,7 +1,9 @@
 """The contract of a place where slices run."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import LiveStats, Slice, SliceResult
 
 
@@ -24,6 +26,14 @@ class Pool(Protocol):
 
     def live_stats(self) -> LiveStats:
         """The figures of the slices under way."""
+        ...
+
+    def recall(self) -> None:
+        """The slices under way are to end soon, where they can be told; others will follow."""
+        ...
+
+    def workers(self) -> Sequence[WorkerProgress]:
+        """The workers that are known."""
         ...
 
     def hurry(self) -> None:

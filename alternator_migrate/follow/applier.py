@@ -40,21 +40,22 @@ class Applier:
     """Writes changes to the target: of each key the last one, all keys at once.
 
     A change whose image is not `wanted` (in the source's names) is written as the deletion of
-    its key: the item left the filter, or never was in it. `rename` renames the attributes of an
-    image or a key.
+    its key: the item left the filter, or never was in it. At most so many batches are written at
+    once as the `limiter` lets in. `reshape` leaves out and renames the attributes of an image or a
+    key.
     """
 
     def __init__(
         self,
         target: Target,
         rejects: RejectBook,
-        writers: int,
-        rename: Callable[[Item], Item] | None = None,
+        limiter: Limiter,
+        reshape: Callable[[Item], Item] | None = None,
         wanted: Callable[[Item], bool] | None = None,
     ) -> None:
         self._target, self._rejects = target, rejects
-        self._limiter = Limiter(writers)
-        self._rename, self._wanted = rename, wanted
+        self._limiter = limiter
+        self._reshape, self._wanted = reshape, wanted
         self.backlog = 0
 
     async def __call__(self, changes: Sequence[Change]) -> ChangeCounts:
@@ -95,7 +96,7 @@ class Applier:
         return refused
 
     def _shaped(self, changes: Sequence[Change]) -> Sequence[Change]:
-        wanted, rename = self._wanted, self._rename
+        wanted, reshape = self._wanted, self._reshape
         if wanted is not None:
             changes = [
                 change
@@ -103,14 +104,14 @@ class Applier:
                 else replace(change, image=None)
                 for change in changes
             ]
-        if rename is None:
+        if reshape is None:
             return changes
         try:
             return [
                 replace(
                     change,
-                    key=bytes(rename(change.key)),
-                    image=change.image and rename(change.image),
+                    key=bytes(reshape(change.key)),
+                    image=change.image and reshape(change.image),
                 )
                 for change in changes
             ]

@@ -30,7 +30,7 @@ def resume_of(loaded: Loaded, store: Store) -> Resume:
         "migration",
         migration_shape(settings),
         other_place="source, target or --shard are others now",
-        other_shape="renames, source.filter or source.expiredItems have changed",
+        other_shape="renames, source.filter, source.attributes or source.expiredItems have changed",
         check_own=check,
     )
 
@@ -46,6 +46,17 @@ def first_savepoint(
         first = replace(first, state=CopyState(stream=stream))
     state = _state(settings, first)
     return replace(first, state=state, skipped=skipped_segments(settings, state, segments))
+
+
+def none_used(store: Store, *, fresh: bool) -> str:
+    """A sentence for a run that has no savepoint to go on from, on those that there may be."""
+    newest = next(store.readable(), None) if fresh else None
+    if newest:
+        return f"Without --fresh the run goes on from {newest[0]}."
+    return (
+        "If an earlier run filled it, go on from its savepoints: there are none of this migration "
+        f"in {store.folder.absolute()}, so name their folder with savepoints.path."
+    )
 
 
 def left(settings: Settings, savepoint: Savepoint) -> frozenset[int]:

@@ -4,19 +4,20 @@ again."""
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from alternator_migrate import config, connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import (
-    Inspection,
     Pair,
     RejectsFile,
     RejectsSource,
     check_empty,
     check_late,
+    check_readable,
     check_ttl,
     open_pair,
     skipped_text,
@@ -27,6 +28,7 @@ from alternator_migrate.connectors import (
 )
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import CopyState, Status
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
@@ -34,7 +36,13 @@ from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.resend import Resend
-from alternator_migrate.migration.resume import first_savepoint, is_over, resume_of, what_lacks
+from alternator_migrate.migration.resume import (
+    first_savepoint,
+    is_over,
+    none_used,
+    resume_of,
+    what_lacks,
+)
 from alternator_migrate.migration.shards import (
     TAG,
     Part,
@@ -52,14 +60,18 @@ log = logging.getLogger(__name__)
 class TableRun:
     """One run of the migration of a table, or of a `part` of it.
 
-    `rejects` is the file of refused items, None while there are none. Raises `UsageError` for
+    `rejects` is the file of refused items, None while there are none; `goes_on` says whether it
+    belongs to what an earlier run did. Raises `UsageError` for
     settings that do not go with parts.
     """
 
     work: Final = "Migration"
 
-    def __init__(self, loaded: Loaded, part: Part | None = None) -> None:
+    def __init__(
+        self, loaded: Loaded, part: Part | None = None, steering: Steering | None = None
+    ) -> None:
         self._loaded, self._settings = loaded, loaded.settings
+        self._steering = steering or Steering()
         if part:
             check_settings(part, self._settings)
         self._whole = config.migration_identity(self._settings)
@@ -67,6 +79,12 @@ class TableRun:
         self._store = Store(Path(self._settings.savepoints.path), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
+        self.goes_on = True
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there."""
+        return self._store.folder, self._store.migration
 
     @property
     def savepoint(self) -> Path | None:
@@ -86,6 +104,10 @@ class TableRun:
         """Lines that a person should read when the run is over."""
         yield from ()
 
+    def verdict(self) -> Iterator[str]:
+        """What is to be said of the outcome: what its counts say, and nothing else."""
+        yield from ()
+
     async def _migrate(
         self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show
     ) -> Status:
@@ -100,7 +122,8 @@ class MigrationRun(TableRun):
     """Copies a table and follows its changes, from an earlier savepoint or from the start.
 
     `into_existing` accepts a target that holds items, `makes_table` lets changes alone make the
-    target, `until` says when following ends.
+    target, `until` says when following ends. `staying` warns of what stays on a target that held
+    items, once it was checked.
     """
 
     def __init__(
@@ -113,44 +136,60 @@ class MigrationRun(TableRun):
         fresh: bool = False,
         makes_table: bool = True,
         until: Until = FOR_EVER,
+        steering: Steering | None = None,
     ) -> None:
-        super().__init__(loaded, part)
+        super().__init__(loaded, part, steering)
         self._engine_options, self._part = engine_options or EngineOptions(), part
         self._into_existing, self._fresh = into_existing, fresh
         self._makes_table, self._until = makes_table, until
         self._alone = self._settings.target.skip_initial_snapshot_transfer
         self._done: Progress | None = None
-        self._staying: list[str] = []
+        self._resume = resume_of(loaded, self._store)
+        self._total = 0
+        self.staying: list[str] = []
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Migrate until all is done or `stop` is set. Raises `MigrateError`; a `UsageError`
         before anything is written."""
-        resume = resume_of(self._loaded, self._store)
-        earlier = resume.earlier(fresh=self._fresh)
-        segments = earlier[1].segments if earlier else None
-        async with open_pair(self._settings, segments, self._engine_options.workers) as whole:
-            pair = part_of(whole, self._part, self._whole) if self._part else whole
-            found = pair.inspection
-            if earlier:
-                savepoints.check_tables(*earlier, found.source, found.existing)
-            check_ttl(found, copied=self._settings.target.copy_ttl)
-            if earlier and self._is_done(earlier[1], found):
+        async with self.opened() as (pair, earlier):
+            self.goes_on = earlier is not None
+            self.check_tables(pair, earlier)
+            if earlier and self.is_done(pair, earlier):
                 return self._already_done(*earlier)
-            for line in resume.beginning(earlier):
+            for line in self._resume.beginning(earlier):
                 log.info(line)
             if self._settings.skip_segments and not self._alone:
                 log.info("note: %s", skipped_text(self._settings))
-            await self._check_target(pair, earlier)
+            await self.check_contents(pair, earlier)
             with lock(self._store.folder, self._store.migration):
-                resume.check_newest(earlier)
+                self._resume.check_newest(earlier)
                 for line in connectors.notes(pair):
                     log.info(line)
-                for line in [*await stream_warnings(self._settings, pair), *self._staying]:
+                for line in [*await stream_warnings(self._settings, pair), *self.staying]:
                     log.warning("warning: %s", line)
-                total = whole.inspection.segments[0].total
-                first = first_savepoint(resume, found.source, total, earlier and earlier[1])
+                source, total = pair.inspection.source, self._total
+                first = first_savepoint(self._resume, source, total, earlier and earlier[1])
                 remove_old_spools(self._store.folder, self._store.migration, first.state)
                 return await self._on_engine(pair, first, stop, show)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[tuple[Pair, Earlier | None]]:
+        """Both sides as this run has them, and the savepoint that it goes on from, if there is one.
+        Raises `UsageError` where that does not fit."""
+        earlier = self._resume.earlier(fresh=self._fresh)
+        segments = earlier[1].segments if earlier else None
+        async with open_pair(self._settings, segments, self._engine_options.workers) as whole:
+            self._total = whole.inspection.segments[0].total
+            pair = part_of(whole, self._part, self._whole) if self._part else whole
+            yield pair, earlier
+
+    def check_tables(self, pair: Pair, earlier: Earlier | None) -> None:
+        """Raise `UsageError` unless the tables are those of the savepoint, and the target keeps
+        what is copied."""
+        found = pair.inspection
+        if earlier:
+            savepoints.check_tables(*earlier, found.source, found.existing)
+        check_ttl(found, copied=self._settings.target.copy_ttl)
 
     def progress(self) -> Progress | None:
         """A snapshot of the migration, or of one completed before; None while it is prepared."""
@@ -158,10 +197,11 @@ class MigrationRun(TableRun):
 
     def remarks(self) -> Iterator[str]:
         """Warnings of what stays on a target that held items."""
-        yield from (f"warning: {remark}" for remark in self._staying)
+        yield from (f"warning: {remark}" for remark in self.staying)
 
-    def _is_done(self, savepoint: Savepoint, found: Inspection) -> bool:
+    def is_done(self, pair: Pair, earlier: Earlier) -> bool:
         """Whether nothing is left to do; what a completed migration lacks now is told."""
+        savepoint, found = earlier[1], pair.inspection
         if not is_over(self._settings, savepoint):
             return False
         lacks = what_lacks(self._settings, savepoint, found, is_part=self._part is not None)
@@ -175,22 +215,28 @@ class MigrationRun(TableRun):
         self.rejects = savepoint.rejects
         return Status.REJECTS if self._done.rejected else Status.COMPLETED
 
-    async def _check_target(self, pair: Pair, earlier: Earlier | None) -> None:
-        """Raise `UsageError` for a target that cannot be written to, or holds items of others."""
+    async def check_contents(self, pair: Pair, earlier: Earlier | None) -> None:
+        """Raise `UsageError` for a source that cannot be read, and for a target that cannot be
+        written to or holds items of others."""
         existing, table = pair.inspection.existing, pair.target.table
         await check_late(pair.inspection, pair.target)
         if self._alone:
             if existing is None and not self._makes_table:
                 remedy = "`follow` makes none: copy the table first, with `run`."
                 raise await absent(table, "target", remedy)
-        elif earlier and earlier[1].target_id:
             return
-        elif self._into_existing:
-            self._staying = await what_stays(table, existing)
+        if earlier and earlier[1].target_id:
+            return
+        await check_readable(pair.source)
+        if self._into_existing:
+            self.staying = await what_stays(table, existing)
         elif self._part:
-            await check_target(table, self._part, pair, self._whole)
+            await check_target(table, self._part, pair, self._whole, self._none_used())
         else:
-            await check_empty(table, existing)
+            await check_empty(table, existing, self._none_used())
+
+    def _none_used(self) -> str:
+        return none_used(self._store, fresh=self._fresh)
 
     async def _on_engine(
         self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
@@ -202,9 +248,17 @@ class MigrationRun(TableRun):
             where = self._engine_options.scheduler
             return copy_job(travelling(self._loaded, where, here=here), pair, now)
 
-        async with open_engine(self._engine_options, work_facts(settings, pair), job_of) as engine:
+        facts, steering = work_facts(settings, pair), self._steering
+        async with open_engine(self._engine_options, facts, job_of, steering) as engine:
             built = build_migration(
-                settings, pair, keeper, first.state, first.rejects, self._until, engine
+                settings,
+                pair,
+                keeper,
+                first.state,
+                first.rejects,
+                self._until,
+                engine,
+                steering=steering,
             )
             return await self._migrate(*built, stop, show)
 
@@ -212,8 +266,8 @@ class MigrationRun(TableRun):
 class FinishRun(TableRun):
     """Does what comes after the data of all parts."""
 
-    def __init__(self, loaded: Loaded, part: Part) -> None:
-        super().__init__(loaded, part)
+    def __init__(self, loaded: Loaded, part: Part, steering: Steering | None = None) -> None:
+        super().__init__(loaded, part, steering)
         self._part = part
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -230,7 +284,8 @@ class FinishRun(TableRun):
             check_ttl(found, copied=settings.target.copy_ttl)
             with lock(store.folder, store.migration):
                 pair = part_of(whole, self._part, self._whole)
-                built = build_migration(settings, pair, NoKeeper(), CopyState())
+                steering = self._steering
+                built = build_migration(settings, pair, NoKeeper(), CopyState(), steering=steering)
                 status = await self._migrate(*built, stop, show)
                 if status.is_final:
                     await table.untag(TAG)
@@ -240,8 +295,8 @@ class FinishRun(TableRun):
 class ResendRun(TableRun):
     """Sends the mended items of a rejects file again."""
 
-    def __init__(self, loaded: Loaded, file: Path) -> None:
-        super().__init__(loaded)
+    def __init__(self, loaded: Loaded, file: Path, steering: Steering | None = None) -> None:
+        super().__init__(loaded, steering=steering)
         self._file = file
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -249,7 +304,7 @@ class ResendRun(TableRun):
         settings, items = self._settings, RejectsSource(self._file)
         async with open_pair(settings) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
-            resend = Resend(settings, pair, items, self._whole)
+            resend = Resend(settings, pair, items, self._whole, self._steering)
             with lock(self._store.folder, self._store.migration), resend.alone():
                 self._migration = resend.migration
                 status = await resend.migration.run(stop, show)

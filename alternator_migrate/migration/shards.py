@@ -83,8 +83,13 @@ def check_others(
 
 def check_settings(part: Part, settings: Settings) -> None:
     """Raise `UsageError` unless all parts are sure to cut the table alike."""
-    segments = settings.source.scan_segments
-    if segments is None or segments < part.count:
+    segments, exports = settings.source.scan_segments, settings.source.s3_export
+    if exports and len(exports.manifests) > 1:
+        raise UsageError(
+            "--shard is for one export: each is to be written before the next is read",
+            "Copy without --shard, on many machines by --engine dask.",
+        )
+    if exports is None and (segments is None or segments < part.count):
         raise UsageError(
             f"--shard needs source.scanSegments, of at least {part.count}",
             "All shards must cut the table alike, and its size may change between their starts.",
@@ -116,8 +121,11 @@ def part_of(pair: Pair, part: Part, migration: str) -> Pair:
     )
 
 
-async def check_target(table: Table, part: Part, pair: Pair, migration: str) -> None:
-    """Raise `UsageError` for a table that holds items of somebody else's.
+async def check_target(
+    table: Table, part: Part, pair: Pair, migration: str, earlier: str = ""
+) -> None:
+    """Raise `UsageError` for a table that holds items of somebody else's; `earlier` as for
+    `check_empty`.
 
     A part tags the table before it writes, so that where items are, their tag is too.
     """
@@ -139,7 +147,7 @@ async def check_target(table: Table, part: Part, pair: Pair, migration: str) -> 
     if TAG not in tags and await table.holds_items():
         tags = (await table.inspect() or existing).spec.tags
     if TAG not in tags:
-        await check_empty(table, existing)
+        await check_empty(table, existing, earlier)
     elif tags[TAG] != mark:
         raise UsageError(
             f"the target table {table.name} is being filled by other shards ({tags[TAG]}, and "

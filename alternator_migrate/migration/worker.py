@@ -1,7 +1,7 @@
 """The copy on an engine's worker: its slices, batches and counts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -14,6 +14,7 @@ from alternator_migrate.core.model import FIRST_READERS, Concurrency, Reject, Se
 from alternator_migrate.core.pace import Pace, part_of
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.steering import within
 from alternator_migrate.core.work import LiveStats, Slice, SliceRun
 from alternator_migrate.snapshot import Copying, Ledger, Readers
 
@@ -37,6 +38,12 @@ def copy_job(configuration: TravellingConfig, pair: Pair, now: float) -> CopyJob
     return CopyJob.between(configuration, pair, now)
 
 
+def readers_of(pair: Pair) -> Readers:
+    """Finds how many segments of the source are read at once."""
+    limiter = Limiter(pair.concurrency.readers, start=FIRST_READERS)
+    return Readers(limiter, stretches(pair.inspection.source.size))
+
+
 class CopySession:
     """Both sides, open, and what is learned about them from slice to slice."""
 
@@ -46,19 +53,17 @@ class CopySession:
         self._reading, self._writing = Pace(), Pace()
         self._target = target_of(settings, pair, self._retry, self._writing)
         self._limiter = Limiter(pair.concurrency.writers)
-        self._readers = Readers(
-            Limiter(pair.concurrency.readers, start=FIRST_READERS),
-            stretches(pair.inspection.source.size),
-        )
+        self._readers = readers_of(pair)
 
     def begin(self, piece: Slice[int]) -> SliceRun[int, tuple[Reject, ...]]:
         """Take up a slice."""
-        for pace, cap in (
-            (self._reading, self._sides.read_cap),
-            (self._writing, self._sides.write_cap),
+        for pace, cap, asked in (
+            (self._reading, self._sides.read_cap, piece.asked.read),
+            (self._writing, self._sides.write_cap, piece.asked.write),
         ):
             pace.allow(part_of(cap, piece.share))
-        concurrency = self.concurrency(piece.share)
+            pace.ask(part_of(asked, piece.share))
+        concurrency = within(self.concurrency(piece.share), piece.asked, piece.share)
         self._limiter.allow(concurrency.writers)
         self._readers.limiter.allow(concurrency.readers)
         source = source_of(self._settings, self._sides, self._retry, self._reading, now=self._now)
@@ -69,7 +74,7 @@ class CopySession:
             source, self._target, ledger, rejects, concurrency, self._readers, self._limiter
         )
         work = _CopySlice(copying, ledger, rejects)
-        return SliceRun(piece, work, self._retry, paces)
+        return SliceRun(piece, work, self._retry, paces, self._sides.requests)
 
     def concurrency(self, share: float) -> Concurrency:
         """The part of the connections that a slice has of those that the configuration allows;
@@ -105,6 +110,10 @@ class _CopySlice:
     def kept(self) -> tuple[Reject, ...]:
         """The items that were rejected."""
         return tuple(self.rejects.kept)
+
+    def times(self) -> Mapping[int, float]:
+        """The seconds that each segment took."""
+        return self.ledger.clock.times()
 
     def live_stats(self) -> LiveStats:
         """What is done by now."""

@@ -1,10 +1,18 @@
 """Savepoints on disk, and going on from them."""
 
+from alternator_migrate.savepoints.folder import where_they_are
 from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.keeper import Keeper, NoKeeper
 from alternator_migrate.savepoints.progress import progress_of
 from alternator_migrate.savepoints.resume import Earlier, Resume, check_tables, unfit
-from alternator_migrate.savepoints.store import Store, found, holder, lock
+from alternator_migrate.savepoints.store import (
+    Store,
+    check_alone,
+    found,
+    holder,
+    lock,
+    written_at,
+)
 
 __all__ = [
     "Earlier",
@@ -13,10 +21,13 @@ __all__ = [
     "Resume",
     "Savepoint",
     "Store",
+    "check_alone",
     "check_tables",
     "found",
     "holder",
     "lock",
     "progress_of",
     "unfit",
+    "where_they_are",
+    "written_at",
 ]

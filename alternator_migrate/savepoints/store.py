@@ -200,8 +200,23 @@ def holder(folder: Path, migration: str) -> str | None:
     return None
 
 
+def check_alone(folder: Path, migration: str) -> None:
+    """Raise `UsageError`, of one line, while another process runs this migration."""
+    if process := holder(folder, migration):
+        raise UsageError(
+            f"this migration is running already, as process {process} (savepoints in {folder}); "
+            "`alternator-migrate status` shows how it stands"
+        )
+
+
 def _files(folder: Path) -> list[Path]:
     try:
         return sorted((p for p in folder.iterdir() if _NAME.fullmatch(p.name)), reverse=True)
     except OSError:
         return []
+
+
+def written_at(path: str) -> float | None:
+    """When a savepoint was written (epoch seconds), by its name; None for another file."""
+    named = _NAME.fullmatch(Path(path).name)
+    return int(named[1]) / 1000 if named else None

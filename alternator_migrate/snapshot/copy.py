@@ -36,7 +36,7 @@ async def copy(
         runs = list(pack(page.items, target.limits))
         number = ledger.page(segment.index, page, len(runs))
         for items, size in runs:
-            await queue.put(Batch(segment.index, number, items, size))
+            await queue.put(Batch(segment.index, number, items, size, page.requests))
 
     async def write() -> None:
         async for batch in queue:
@@ -98,4 +98,5 @@ class Copying:
         """Keep a worker's rejects, then count what it did. Raises `MigrateError`."""
         if result.kept:
             self._rejects.keep(result.kept)
+        self._ledger.clock.spent_elsewhere(result.times)
         self._ledger.absorb(result.state)

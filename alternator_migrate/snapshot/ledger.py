@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import AccountingBroken
 from alternator_migrate.core.model import Batch, Page, Position
+from alternator_migrate.core.segments import SegmentClock
 from alternator_migrate.core.state import CopyState
 
 
@@ -35,10 +36,14 @@ class _OpenSegment:
 
 
 class Ledger:
-    """Counts and positions of a table's `segments`, going on from `state`."""
+    """Counts and positions of a table's `segments`, going on from `state`; `clock` is told when a
+    segment is done."""
 
-    def __init__(self, segments: int, state: CopyState | None = None) -> None:
+    def __init__(
+        self, segments: int, state: CopyState | None = None, clock: SegmentClock | None = None
+    ) -> None:
         settled = state or CopyState()
+        self.clock = clock or SegmentClock()
         self.segments_total = segments
         self.bytes_read = self._settled_bytes = settled.bytes_read
         self.batches = self._settled_batches = settled.batches
@@ -144,6 +149,7 @@ class Ledger:
         for segment in state.done:
             self._done.add(segment)
             self._readings.pop(segment, None)
+            self.clock.ends(segment)
         for segment, position in state.positions.items():
             self._readings[segment] = _OpenSegment(position)
 
@@ -173,3 +179,4 @@ class Ledger:
             if page.position is None:
                 self._done.add(segment)
                 del self._readings[segment]
+                self.clock.ends(segment)

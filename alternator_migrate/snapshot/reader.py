@@ -99,6 +99,7 @@ class _Reading:
 
     async def _read(self, segment: Segment) -> None:
         place = _Place(self, segment)
+        self._ledger.clock.begins(segment.index)
         position = self._ledger.position(segment.index)
         try:
             async with aclosing(self._source.pages(segment, position, place)) as pages:

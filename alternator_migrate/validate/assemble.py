@@ -11,19 +11,21 @@ from alternator_migrate.connectors import (
     Expiry,
     Pair,
     item_filter,
-    renamer_of,
+    shaped,
     target_of,
     wanted,
 )
 from alternator_migrate.core.capacity import page_items, stretches
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import FIRST_READERS, DifferenceKind, Item, Role
 from alternator_migrate.core.pace import Pace, part_of
-from alternator_migrate.core.ports import FindingSink, ValidationKeeper
+from alternator_migrate.core.ports import FindingSink, Source, ValidationKeeper
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ValidationState
+from alternator_migrate.core.steering import Caps, Steering, lower
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.client import DynamoDBClient
@@ -54,10 +56,9 @@ def existing_target(pair: Pair) -> TableState:
 class ValidationSides:
     """Both sides as a validation reads them."""
 
-    def __init__(self, settings: Settings, pair: Pair, now: int) -> None:
+    def __init__(self, settings: Settings, pair: Pair, now: int, gate: Gate | None = None) -> None:
         self._settings, self._pair, self._now = settings, pair, now
         found = pair.inspection
-        self._rename = renamer_of(settings)
         self.source_keys = found.source.spec.key_names
         self.target_keys = found.plan.spec.key_names
         on_source, on_target = found.source.spec.ttl_attribute, found.plan.expires
@@ -67,15 +68,16 @@ class ValidationSides:
             "target": Expiry.at(on_target, now) if on_target and skips else None,
         }
         self.expired = _expired(on_target) if on_target else None
-        self.retry = Retry(settings.retry_budget_seconds)
+        gate = gate or Gate()
+        self.retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
         self.paces: dict[Role, Pace] = {
-            "source": Pace(pair.read_cap),
-            "target": Pace(_target_cap(settings, pair)),
+            "source": Pace(pair.read_cap, valve=gate.writing),
+            "target": Pace(_target_cap(settings, pair), valve=gate.writing),
         }
-        self.writing = Pace(pair.write_cap)
+        self.writing = Pace(pair.write_cap, valve=gate.writing)
         self._caps = {role: pace.cap for role, pace in self.paces.items()}
         self._limiter = Limiter(LOOKUPS)
-        most = max(1, pair.concurrency.readers // 2)
+        self.most_readers = most = max(1, pair.concurrency.readers // 2)
         sizes: dict[Role, int] = {
             "source": found.source.size,
             "target": existing_target(pair).size,
@@ -86,11 +88,21 @@ class ValidationSides:
         }
         self._target = target_of(settings, pair, self.retry, self.writing)
 
-    def allow(self, share: float) -> None:
-        """Let a share of each limit be what may be used from now on."""
+    def allow(self, share: float, asked: Caps) -> None:
+        """Let a share of each limit, and of what is `asked` for besides, be what may be used from
+        now on."""
         for role, pace in self.paces.items():
             pace.allow(part_of(self._caps[role], share))
         self.writing.allow(part_of(self._pair.write_cap, share))
+        self.ask(asked, share)
+
+    def ask(self, asked: Caps, share: float = 1.0) -> None:
+        """Keep to a share of the limits that are `asked` for besides those of the settings."""
+        self.paces["source"].ask(part_of(asked.read, share))
+        most = lower(self.most_readers, asked.readers) or 1
+        for each in self.readers.values():
+            each.limiter.allow(most)
+        self.writing.ask(part_of(asked.write, share))
 
     def details(
         self,
@@ -102,13 +114,8 @@ class ValidationSides:
     ) -> LookupPass:
         """A pass that looks items up one by one, and repairs the kinds of differences in
         `repairs`."""
-        comparer = ItemComparer(
-            Equality(self._settings.validation.floating_point_tolerance),
-            self.target_keys,
-            expired=self.expired,
-            skipping=self._settings.source.expired_items == "skip",
-        )
-        pair_lookup = PairLookup(self.lookup("source"), self.lookup("target"), comparer)
+        comparer = self._comparer()
+        pair_lookup = self._pair_lookup(comparer)
         repairer = Repair(pair_lookup, self._target, repairs) if repairs else None
         return LookupPass(
             comparer,
@@ -121,6 +128,21 @@ class ValidationSides:
             values=values,
             limiter=self._limiter,
         )
+
+    def deleting(self) -> Repair:
+        """A repair that does nothing but delete what is extra."""
+        return Repair(self._pair_lookup(self._comparer()), self._target, {"extra"})
+
+    def _comparer(self) -> ItemComparer:
+        return ItemComparer(
+            Equality(self._settings.validation.floating_point_tolerance),
+            self.target_keys,
+            expired=self.expired,
+            skipping=self._settings.source.expired_items == "skip",
+        )
+
+    def _pair_lookup(self, comparer: ItemComparer) -> PairLookup:
+        return PairLookup(self.lookup("source"), self.lookup("target"), comparer)
 
     def stage_sides(self, share: float) -> dict[Role, StageSide]:
         """The readers of each side; `share` of the items are expected."""
@@ -141,22 +163,22 @@ class ValidationSides:
         """Look-ups by the target's keys of items that bear the target's names."""
         is_source = role == "source"
         own = self.source_keys if is_source else self.target_keys
-        service = self._pair.source if is_source else self._pair.target
+        service = self._pair.live if is_source else self._pair.target
         return DynamoDBLookup(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
             names=dict(zip(self.target_keys, own, strict=True)),
-            rename=self._rename if is_source else None,
+            shaping=self._pair.shaping if is_source else None,
             only=only,
             ask_capacity=self.paces[role].cap is not None and not service.options,
         )
 
-    def _scan(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBSource:
+    def _scan(self, role: Role, only: tuple[str, ...] = ()) -> Source:
         is_source = role == "source"
-        service = self._pair.source if is_source else self._pair.target
+        service = self._pair.live if is_source else self._pair.target
         state = self._pair.inspection.source if is_source else existing_target(self._pair)
         cap = self.paces[role].cap
-        return DynamoDBSource(
+        scan = DynamoDBSource(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
             item_filter=item_filter(self._settings, service) if is_source else None,
@@ -165,9 +187,9 @@ class ValidationSides:
             consistent=self._settings.source.consistent_read if is_source else True,
             page_items=page_items(cap, state.items, state.size),
             ask_capacity=cap is not None and not service.options,
-            rename=self._rename if is_source else None,
             only=only,
         )
+        return shaped(scan, self._pair.shaping) if is_source else scan
 
 
 def _expired(attribute: str) -> Callable[[Item, float], bool]:
@@ -193,10 +215,12 @@ def build_validation(
     begun: ValidationState,
     keeper: ValidationKeeper,
     engine: Engine,
+    steering: Steering,
 ) -> tuple[Validation, FindingsFile]:
-    """A validation that goes on from `begun` on an engine, and the file that will hold its
-    findings."""
-    sides = ValidationSides(settings, pair, begun.now)
+    """A validation that goes on from `begun` on an engine, steered from outside, and the file that
+    will hold its findings."""
+    sides = ValidationSides(settings, pair, begun.now, steering.gate)
+    steering.begin(Caps(pair.read_cap, pair.write_cap, sides.most_readers), sides.ask)
     findings = FindingsFile(Path(begun.findings), begun.findings_size)
     details = sides.details(
         findings,
@@ -219,7 +243,9 @@ def build_validation(
         paces=sides.paces,
         readers=sides.readers,
         keeper=keeper,
+        gate=steering.gate,
         beside=[service.watch for service in (pair.source, pair.target)],
+        figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
     )
     return validation, findings

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from alternator_migrate.core.durable import sync_folder
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.jsonl_file import JsonlFile
 from alternator_migrate.core.model import Difference
@@ -48,6 +49,28 @@ class FindingsFile:
         if self.size:
             yield from (_told(from_json(line)) for line in islice(self._file.lines(), count))
 
+    def all(self) -> Iterator[Difference]:
+        """Every finding."""
+        if self.size:
+            yield from (_read(from_json(line)) for line in self._file.lines())
+
+    def beside(self) -> "FindingsFile":
+        """An empty file that may take this one's place."""
+        return FindingsFile(self.path.with_name(f".{self.path.name}.tmp"))
+
+    def become(self, other: "FindingsFile") -> None:
+        """Let another file take the place of this one, whole and durable. Raises `MigrateError`."""
+        other.sync()
+        try:
+            if other.size:
+                other.path.replace(self.path)
+                sync_folder(self.path.parent)
+            else:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._file = JsonlFile(self.path, other.size)
+
     def _unwritable(self, error: OSError) -> MigrateError:
         return MigrateError(
             f"cannot keep findings in {self.path.parent}: {error.strerror}",
@@ -66,6 +89,20 @@ def _line(difference: Difference) -> bytes:
     )
     kind, key = to_json(difference.kind), one_line(difference.key)
     return b'{"kind":%b,"key":%b,%b%b}\n' % (kind, key, to_json(told)[1:-1], items)
+
+
+def _read(line: Any) -> Difference:
+    """The finding of a line."""
+    source, target = (line.get(side) for side in ("source", "target"))
+    return Difference(
+        line["kind"],
+        to_json(line["key"]),
+        tuple(line["attributes"]),
+        source and to_json(source),
+        target and to_json(target),
+        line["repaired"],
+        line.get("refused", ""),
+    )
 
 
 def _told(line: Any) -> str:

@@ -7,15 +7,19 @@ from typing import Any
 
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import AccountingBroken
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.model import Role, Segment
-from alternator_migrate.core.pace import Pace, reasons
+from alternator_migrate.core.pace import Pace, reasons, sides_of
 from alternator_migrate.core.ports import ValidationKeeper
 from alternator_migrate.core.progress import Meter, Progress
+from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
-from alternator_migrate.core.state import Status, ValidationState
-from alternator_migrate.core.supervisor import Show, Supervisor
+from alternator_migrate.core.segments import SegmentBoard, SegmentFigures
+from alternator_migrate.core.state import CopyState, Status, ValidationState
+from alternator_migrate.core.supervisor import Show, Supervisor, Work
 from alternator_migrate.core.work import Engine
 from alternator_migrate.snapshot import Ledger, Readers
+from alternator_migrate.validate.deletion import Deletion
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.findings_file import FindingsFile
 from alternator_migrate.validate.lookups import LookupPass
@@ -44,7 +48,9 @@ class Validation:
         paces: Mapping[Role, Pace],
         readers: Mapping[Role, Readers],
         keeper: ValidationKeeper,
+        gate: Gate,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        figures: Callable[[], Mapping[Role, SideFigures]],
         interval: float,
     ) -> None:
         self._names, self._sides, self._segments = names, sides, segments
@@ -53,10 +59,13 @@ class Validation:
         self._begun, self._stage = begun, begun.stage
         self._compared = begun.validated.compared
         self._retry, self._paces, self._readers = retry, paces, readers
-        self._keeper = keeper
-        self._supervisor = Supervisor(self._save, beside, interval)
-        self._meter = Meter()
-        self._ledgers = {role: Ledger(len(segments), begun.sides.get(role)) for role in sides}
+        self._keeper, self._figures = keeper, figures
+        self._supervisor = Supervisor(self._save, beside, interval, gate)
+        self._meter, self._gate = Meter(gate.clock), gate
+        self._ledgers: dict[Role, Ledger] = {}
+        self._boards: dict[Role, SegmentBoard] = {}
+        for role in sides:
+            self._open_ledger(role, begun.sides.get(role) or CopyState())
         self._expected = sum(side.expected for side in sides.values())
         self._earlier = Progress(*names)
         self._state, self._stopping = "preparing", asyncio.Event()
@@ -85,12 +94,18 @@ class Validation:
         set. Raises `MigrateError`; a last savepoint is written whatever the ending.
         """
         self._stopping = stop
-        return await self._supervisor.run(
-            self._stages,
-            stop,
-            lambda: show(self.progress),
-            lambda: Status.DIFFERENCES if self.validated.left else Status.COMPLETED,
-        )
+        return await self._supervised(self._stages, stop, show)
+
+    async def delete(self, deletion: Deletion, stop: asyncio.Event, show: Show) -> Status:
+        """Delete what was found to be extra. Returns and raises as `run` does."""
+        self._stopping, self._state = stop, "deleting what the source does not have"
+
+        async def work(stop: asyncio.Event) -> bool:
+            done = await deletion.run(stop, self._settle)
+            self._state = "done"
+            return done
+
+        return await self._supervised(work, stop, show)
 
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
@@ -102,7 +117,7 @@ class Validation:
         seen = self._engine.live_stats()
         rechecks = self._details.rechecks
         is_stopped = self._stopping.is_set() and self._state != "done"
-        state = "stopping" if is_stopped else self._state
+        state = "stopping" if is_stopped else self._gate.state(self._state)
         read = sum(each.settled.read for each in ledgers) + seen.items.read
         return Progress(
             *self._names,
@@ -119,11 +134,26 @@ class Validation:
             backlog=sum(each.backlog for each in ledgers) + seen.backlog,
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            paced=reasons(self._paces.items(), self._retry, seen.paced),
+            reasons=self._gate.reasons or reasons(self._paces.items(), self._retry, seen.reasons),
             examined=earlier.examined + read,
             speed=self._meter.speed(earlier.examined + read),
             validated=self.validated,
+            segments=self._pictured(),
+            sides=sides_of(self._figures(), seen.requests, self._paces.items()),
+            engine=self._engine.text,
+            workers=tuple(self._engine.workers()),
         )
+
+    async def _supervised(self, work: Work, stop: asyncio.Event, show: Show) -> Status:
+        return await self._supervisor.run(
+            work,
+            stop,
+            lambda: show(self.progress),
+            lambda: Status.DIFFERENCES if self.validated.left else Status.COMPLETED,
+        )
+
+    def _settle(self, change: ValidationCounts) -> None:
+        self._details.validated += change
 
     async def _stages(self, stop: asyncio.Event) -> bool:
         differing: frozenset[int] | None = None
@@ -168,8 +198,24 @@ class Validation:
             return
         self._check()
         self._compared, self._earlier = self.validated.compared, self.progress()
-        self._ledgers = {role: Ledger(len(self._segments)) for role in self._sides}
+        for role in self._sides:
+            self._open_ledger(role, CopyState())
         self._stage = "details"
+
+    def _open_ledger(self, role: Role, state: CopyState) -> None:
+        """Keep the account of one side's segments from now on, and their picture."""
+        total, own = self._segments[0].total, [segment.index for segment in self._segments]
+        self._boards[role] = SegmentBoard(total, own, state.done)
+        self._ledgers[role] = Ledger(len(own), state, self._boards[role])
+
+    def _pictured(self) -> SegmentFigures:
+        """The segments of both sides, which are numbered through for workers."""
+        out, total = self._engine.segments_out(), self._segments[0].total
+        pictures = (
+            board.figures(index - turn * total for index in out if index // total == turn)
+            for turn, board in enumerate(self._boards.values())
+        )
+        return sum(pictures, SegmentFigures())
 
     def _check(self) -> None:
         for role, ledger in self._ledgers.items():

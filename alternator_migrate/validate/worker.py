@@ -53,10 +53,11 @@ class ValidationSession:
         self._settings, self._options = settings, options
         self._comparison = comparison
         self._sides = ValidationSides(settings, sides, comparison.now)
+        self._requests = sides.requests
 
     def begin(self, piece: Slice[StageParams]) -> SliceRun[StageParams, StageFindings]:
         """Take up a slice."""
-        self._sides.allow(piece.share)
+        self._sides.allow(piece.share, piece.asked)
         ledgers = {
             role: Ledger(0, state) for role, state in begun(piece.total, piece.places).items()
         }
@@ -82,7 +83,7 @@ class ValidationSession:
             readers=self._sides.readers,
         )
         work = _StageSlice(stage, ledgers, findings)
-        return SliceRun(piece, work, self._sides.retry, self._sides.paces.items())
+        return SliceRun(piece, work, self._sides.retry, self._sides.paces.items(), self._requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,10 @@ class _StageSlice:
     def kept(self) -> StageFindings:
         """The differences by now."""
         return self.stage.checked(self.findings.kept)
+
+    def times(self) -> Mapping[int, float]:
+        """Nothing: a segment is one of each side."""
+        return {}
 
     def live_stats(self) -> LiveStats:
         """The figures by now."""

@@ -249,7 +249,11 @@ class Stage:
     def _note_pages(self, allowed: int) -> None:
         """Sort the Scans of one run into the chains of their segments."""
         scans = [each.json() for each in self._proxy.log if each.operation == "Scan"]
-        pages = [(scan["Segment"], _text(scan.get("ExclusiveStartKey"))) for scan in scans]
+        pages = [
+            (scan["Segment"], _text(scan.get("ExclusiveStartKey")))
+            for scan in scans
+            if "Segment" in scan  # a Scan without only tries whether the table may be read
+        ]
         again = {page for page in pages[self._heard :] if page[1] in self._chains[page[0]]}
         self._heard = len(pages)
         if self.outcome.runs:

@@ -60,7 +60,9 @@ def holds_the_package_and_its_types(wheel: zipfile.ZipFile) -> None:
     inside = {name for name in wheel.namelist() if not name.partition("/")[0].endswith("-info")}
     package = REPOSITORY / "alternator_migrate"
     modules = {str(path.relative_to(REPOSITORY)) for path in package.rglob("*.py")}
-    assert inside == {*modules, "alternator_migrate/py.typed"}
+    pages = {str(path.relative_to(REPOSITORY)) for path in package.glob("docs/*.md")}
+    assert pages
+    assert inside == {*modules, *pages, "alternator_migrate/py.typed"}
 
 
 def names_the_command_and_what_it_needs(wheel: zipfile.ZipFile) -> None:

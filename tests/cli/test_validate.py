@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.terminal import on_terminal
 from tests.conftest import RunCli
-from tests.servers.client import create_table, fill
+from tests.servers.client import call, create_table, fill
 from tests.support.cli import TABLE, Ends, only_read, rows, signed, two_ends
 
 QUICK = "--set=validation.recheckSeconds=[0.01]"
@@ -43,18 +43,38 @@ async def test_the_bar_and_then_the_closing_table(ends: Ends, tmp_path: Path) ->
     assert only_read(ends.source)
 
 
-@pytest.mark.parametrize(("answer", "code", "left"), [(b"n\n", 2, 301), (b"y\n", 0, 300)])
-async def test_deleting_is_asked_for_first(
-    ends: Ends, tmp_path: Path, answer: bytes, code: int, left: int
+@pytest.mark.parametrize(
+    ("answer", "code", "left", "repaired"),
+    [(b"n\n", 3, 301, 0), (b"\x03", 3, 301, 0), (b"y\n", 0, 300, 1)],
+    ids=["no", "Ctrl-C", "yes"],
+)
+async def test_deleting_is_asked_for_after_the_comparison(
+    ends: Ends, tmp_path: Path, answer: bytes, code: int, left: int, repaired: int
 ) -> None:
     options = ends.flags(QUICK, "--delete-extra")
     async with on_terminal(tmp_path, "validate", *options, env=signed()) as terminal:
-        await terminal.wait_for(rf"Delete every item of the target table {TABLE} .*\[y/N\]")
-        assert not ends.target.log
+        await terminal.wait_for(r"Delete what is extra \(1\) from the target\? \[y/N\]")
+        assert f"extra on the target table {TABLE}, not on the source: 1" in terminal.text
+        assert '{"pk":{"S":"extra"}}' in terminal.text
+        assert only_read(ends.target)
         terminal.press(answer)
         assert await terminal.wait(30) == code, terminal.text
     assert len(ends.target.items(TABLE)) == left
     assert "Traceback" not in terminal.text
+    assert re.search(rf"repaired\W+{repaired}\W", terminal.text)
+    (findings,) = (tmp_path / "savepoints").glob("*findings_*")
+    assert [json.loads(line)["repaired"] for line in findings.read_text().splitlines()] == [
+        bool(repaired)
+    ]
+
+
+async def test_nobody_is_asked_where_nothing_is_extra(ends: Ends, tmp_path: Path) -> None:
+    extra = {"TableName": TABLE, "Key": {"pk": {"S": "extra"}}}
+    await call(ends.target.url, "DeleteItem", extra)
+    options = ends.flags(QUICK, "--delete-extra")
+    async with on_terminal(tmp_path, "validate", *options, env=signed()) as terminal:
+        assert await terminal.wait(30) == 0
+    assert "Delete what" not in terminal.text
 
 
 async def test_what_cannot_be_told_is_exit_1(ends: Ends, tmp_path: Path, run_cli: RunCli) -> None:

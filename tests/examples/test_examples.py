@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from alternator_migrate.cli.main import cli
+from alternator_migrate.cli.topics import topics
 from alternator_migrate.config.loading import load
 from alternator_migrate.config.settings import Settings
 from alternator_migrate.core.errors import UsageError
@@ -174,7 +175,7 @@ async def test_seeder_tells_a_wrong_endpoint(tmp_path: Path) -> None:
     assert ended.code == 2
     waiting, told, error = ended.err.splitlines()
     assert waiting == f"waiting up to 1 s for {url}"
-    assert told.endswith("retrying for up to 1 s more")
+    assert told.endswith("; giving up in 1.0s")
     assert error.startswith("Error: nothing answers: ")
 
 
@@ -192,9 +193,10 @@ async def test_seeder_waits_for_a_server_that_starts(tmp_path: Path) -> None:
 
 
 def test_the_first_commands_wait_for_what_they_start() -> None:
-    """What was just started is not yet ready; README and the compose file say so alike."""
+    """What was just started is not yet ready; the page and the compose file say so alike."""
     header = (COMPOSE / "compose.yaml").read_text().partition("name:")[0]
-    for text in (header, (REPOSITORY / "README.md").read_text()):
+    page = topics()["getting-started"].read_text()
+    for text in (header, page):
         [line] = re.findall(r"docker compose.* up .*", text)
         assert "--detach --wait" in line
 

@@ -71,3 +71,19 @@ async def test_changes_enter_and_leave_the_filter(table: Table, run_cli: RunCli)
     for first in (0, 10, 20):
         assert {f"i{first + number}" for number in (1, 5, 8)} <= there
         assert not {f"i{first + number}" for number in (0, 2, 3, 4, 6, 7, 9)} & there
+
+
+async def test_attributes_are_left_out_of_changes_too(table: Table, run_cli: RunCli) -> None:
+    table.configure(source={"attributes": {"drop": ["col*"]}})
+    for number in range(10):
+        await table.put(number, 0, **RED)
+    assert (await run_cli("run", "config.yaml", "--until-caught-up"))[0] == 0
+    for number in range(5, 15):
+        await table.put(number, 1, **BLUE)
+    code, _, err = await run_cli("run", "config.yaml", "--until-caught-up")
+    assert code == 0, err
+    there = [
+        {n: each[n] for n in each if n != "colour"}
+        for each in await scan_all(table.url, table.name)
+    ]
+    assert same_items(table.target.items(table.name), there)

@@ -1,1 +1,1 @@
-"""Tests that hold the README to the tool."""
+"""Tests that hold the README and the pages of `alternator-migrate help` to the tool."""

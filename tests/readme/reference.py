@@ -1,42 +1,80 @@
-"""The reference of configuration keys, as the README shows it, made from the settings.
+"""The reference of configuration keys, as the page `configuration` ends with it, made from the
+settings.
 
-python -m tests.readme.reference
+python -m tests.readme.reference    # writes it into the page
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+import alternator_migrate
+from alternator_migrate.config.exports import S3ExportSettings
 from alternator_migrate.config.reader import yaml_name
 from alternator_migrate.config.settings import AlternatorSettings, Settings
 
+PAGE = Path(alternator_migrate.__file__).parent / "docs" / "configuration.md"
+START = "## The keys"
 HEAD = "| key | default | meaning |\n|---|---|---|"
+TOP = "Top level"
 
 
-def rows(settings: type = Settings, path: str = "") -> Iterator[str]:
-    """One row a key, in the order of the settings; ignored keys have none."""
+def rows(settings: type = Settings, path: str = "") -> Iterator[tuple[str, str]]:
+    """Path and row of each key, in the order of the settings; ignored keys have none."""
     for field in dataclasses.fields(settings):
         metadata = field.metadata
         name = f"{path}{yaml_name(field.name)}"
-        if "section" in metadata and metadata["section"] is not AlternatorSettings:
+        if metadata.get("section") is S3ExportSettings:
+            yield from rows(S3ExportSettings, path)
+        elif "section" in metadata and metadata["section"] is not AlternatorSettings:
             yield from rows(metadata["section"], f"{name}.")
         elif "sections" in metadata:
             yield from rows(metadata["sections"], f"{name}[].")
         elif "kind" in metadata:
-            yield f"| `{name}` | {_default(field)} | {metadata['doc']} |"
+            yield name, f"| `{name}` | {_default(field)} | {metadata['doc']} |"
 
 
-def alternator_rows() -> Iterator[str]:
-    """The keys that only `type: alternator` has."""
+def alternator_rows() -> Iterator[tuple[str, str]]:
+    """Name and row of each key that only `type: alternator` has."""
     for field in dataclasses.fields(AlternatorSettings):
-        yield f"| `{yaml_name(field.name)}` | {_default(field)} | {field.metadata['doc']} |"
+        name = yaml_name(field.name)
+        yield name, f"| `{name}` | {_default(field)} | {field.metadata['doc']} |"
+
+
+def keys() -> set[str]:
+    """The paths of all keys, those of an Alternator on both sides."""
+    own = {name.replace("[]", "") for name, _ in rows()}
+    return own | {
+        f"{side}.{name}" for side in ("source", "target") for name, _ in alternator_rows()
+    }
 
 
 def reference() -> str:
-    """Both tables of the README."""
-    both = "\n".join([HEAD, *rows()])
-    alternator = "\n".join([HEAD, *alternator_rows()])
-    return f"{both}\n\nOnly for `type: alternator`, on either side:\n\n{alternator}\n"
+    """The end of the page: a table for each part of the configuration."""
+    tables: dict[str, list[str]] = {}
+    for name, row in rows():
+        tables.setdefault(_part(name), []).append(row)
+    tables[TOP] = tables.pop(TOP)
+    told = [f"### {part}\n\n{_table(found)}" for part, found in tables.items()]
+    both = "### `source` and `target`, for `type: alternator`"
+    told.insert(2, f"{both}\n\n{_table(row for _, row in alternator_rows())}")
+    return "\n\n".join([START, *told]) + "\n"
+
+
+def write() -> None:
+    """Put the reference into the page."""
+    written = PAGE.read_text(encoding="utf-8").partition(START)[0]
+    PAGE.write_text(written + reference(), encoding="utf-8")
+
+
+def _part(name: str) -> str:
+    top = name.partition(".")[0].removesuffix("[]")
+    return f"`{top}`" if "." in name else TOP
+
+
+def _table(found: Iterable[str]) -> str:
+    return "\n".join([HEAD, *found])
 
 
 def _default(field: Any) -> str:
@@ -55,4 +93,4 @@ def _default(field: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    write()

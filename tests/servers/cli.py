@@ -5,11 +5,12 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol
 
+from tests.servers.forked import forked
 from tests.servers.process import bound
 
 REPOSITORY = Path(__file__).parents[2]
@@ -23,10 +24,25 @@ class Result(NamedTuple):
     err: str
 
 
-class Cli:
-    """A running `python -m alternator_migrate`, whose output goes to two unnamed files."""
+class Process(Protocol):
+    """A process under way; `returncode` is None until it has ended."""
 
-    def __init__(self, process: asyncio.subprocess.Process, out: IO[bytes], err: IO[bytes]) -> None:
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def send_signal(self, signal: int, /) -> None: ...
+
+    async def wait(self) -> int: ...
+
+
+class Cli:
+    """A running `python -m alternator_migrate`, or the same forked, whose output goes to two
+    unnamed files."""
+
+    def __init__(self, process: Process, out: IO[bytes], err: IO[bytes]) -> None:
         self._process = process
         self._out = out
         self._err = err
@@ -90,20 +106,36 @@ async def running(
     `env` is added to a hermetic environment, see `environment`.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = await asyncio.create_subprocess_exec(
-            *bound([sys.executable, "-m", "alternator_migrate", *args]),
-            cwd=folder,
-            env=environment(folder, env or {}),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-        )
+        start = started if _needs_an_interpreter(env or {}) else forked
+        process = await start(args, folder, environment(folder, env or {}), out, err)
         cli = Cli(process, out, err)
         try:
             yield cli
         finally:
             await cli.kill()
+
+
+def _needs_an_interpreter(env: Mapping[str, str]) -> bool:
+    """Whether variables are among these that Python itself reads as it starts, or there is no
+    fork server for this system."""
+    return sys.platform != "linux" or any(
+        name.startswith(("PYTHON", "LC_")) or name == "LANG" for name in env
+    )
+
+
+async def started(
+    args: Sequence[str], folder: Path, env: Mapping[str, str], out: IO[bytes], err: IO[bytes]
+) -> Process:
+    """Start the command in an interpreter of its own."""
+    return await asyncio.create_subprocess_exec(
+        *bound([sys.executable, "-m", "alternator_migrate", *args]),
+        cwd=folder,
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        start_new_session=True,
+    )
 
 
 def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:

@@ -11,10 +11,12 @@ from rich.console import Console
 
 from alternator_migrate import __version__
 from alternator_migrate.cli import report
-from alternator_migrate.cli.report import Ending, Rates, duration, size_text, status_line
+from alternator_migrate.cli.report import Ending, status_line
 from alternator_migrate.core.counts import Counts, ValidationCounts
-from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.progress import Progress, RatesNow, Reason
+from alternator_migrate.core.rates import Rates
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.texts import duration, size_text
 
 PROGRESS = Progress(
     source="Example",
@@ -29,20 +31,20 @@ PROGRESS = Progress(
     backlog=12,
     retries=3,
     throttled=2,
-    paced="target throttles",
+    reasons=(Reason("throttled", "target throttles"),),
 )
 
 
 def rates(
     progress: Progress, items: float = 0, size: float = 0, seconds: float = 10, at: float = 1000
-) -> Rates:
+) -> RatesNow:
     """Rates of a run that gained `items` a second and `size` bytes a second until `progress`."""
     gained = Counts(0, progress.items.written - round(items * seconds), 90, 10)
     before = replace(progress, items=gained, bytes_read=progress.bytes_read - round(size * seconds))
     found = Rates()
     found.note(before, at - seconds)
     found.note(progress, at)
-    return found
+    return found.now
 
 
 def test_the_status_line_is_the_one_of_the_interface() -> None:
@@ -53,7 +55,7 @@ def test_the_status_line_is_the_one_of_the_interface() -> None:
 
 
 def test_what_is_not_known_is_left_out_of_the_status_line() -> None:
-    progress = replace(PROGRESS, expected=0, paced="", backlog=0)
+    progress = replace(PROGRESS, expected=0, reasons=(), backlog=0)
     assert status_line(progress, rates(progress)) == (
         "Copy 57.8% 30,713,100; 0 items/s 0 B/s; Segments 37/64; Backlog 0; "
         "Retries 3; State copying; ETA -"
@@ -63,7 +65,7 @@ def test_what_is_not_known_is_left_out_of_the_status_line() -> None:
 def test_the_first_status_line_has_no_rate_and_no_end() -> None:
     found = Rates()
     found.note(Progress("A", "B"), 5.0)
-    assert status_line(Progress("A", "B"), found).endswith("; State starting; ETA -")
+    assert status_line(Progress("A", "B"), found.now).endswith("; State starting; ETA -")
 
 
 def test_a_stale_expected_count_that_was_passed_is_not_shown() -> None:
@@ -85,18 +87,18 @@ def test_rates_are_those_of_the_last_half_minute() -> None:
         done = second * 10 if second < 150 else 1500 + (second - 150) * 100
         progress = Progress("A", "B", items=Counts(done, done), bytes_read=done, expected=10_000)
         found.note(progress, 1000.0 + second)
-    assert found.items == pytest.approx(100)
-    assert found.size == pytest.approx(100)
-    assert found.seconds_left == pytest.approx((10_000 - 6000) / 100)
+    assert found.now.items == pytest.approx(100)
+    assert found.now.size == pytest.approx(100)
+    assert found.now.seconds_left == pytest.approx((10_000 - 6000) / 100)
 
 
 def test_without_progress_the_end_cannot_be_told() -> None:
     found = Rates()
     found.note(PROGRESS, 10.0)
-    assert (found.items, found.size, found.seconds_left) == (0.0, 0.0, None)
+    assert (found.now.items, found.now.size, found.now.seconds_left) == (0.0, 0.0, None)
     found.note(PROGRESS, 10.0)
     found.note(PROGRESS, 20.0)
-    assert (found.items, found.size, found.seconds_left) == (0.0, 0.0, None)
+    assert (found.now.items, found.now.size, found.now.seconds_left) == (0.0, 0.0, None)
 
 
 @pytest.mark.parametrize(

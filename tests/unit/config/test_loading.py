@@ -250,12 +250,11 @@ def test_following_alone_is_no_warning() -> None:
     assert warnings == []
 
 
-@pytest.mark.parametrize("side", ["source", "target"])
-def test_an_s3_export_is_told_in_one_sentence(side: str) -> None:
-    text = changed(f"{side}.type", "dynamodb-s3-export")
-    text = changed(f"{side}.bucket", "b", changed(f"{side}.path", "s3://b", text))
+def test_an_s3_export_as_the_target_is_told_in_one_sentence() -> None:
+    text = changed("target.type", "dynamodb-s3-export")
+    text = changed("target.bucket", "b", changed("target.path", "s3://b", text))
     found = mistake(text)
-    assert (found.path, found.place) == (f"{side}.type", line_of(text, f"{side}.type"))
+    assert (found.path, found.place) == ("target.type", line_of(text, "target.type"))
     assert "S3" in found.message and "not in this version" in found.message
 
 

@@ -109,8 +109,10 @@ def test_a_tag_may_be_empty() -> None:
     assert dict(loaded(changed("target.tags", {"a": ""}))[0].target.tags) == {"a": ""}
 
 
-@pytest.mark.parametrize("side", ["source", "target"])
-def test_the_rest_of_a_later_type_is_checked(side: str) -> None:
+@pytest.mark.parametrize(
+    ("side", "own"), [("source", ("path", "manifestKey")), ("target", ("type",))]
+)
+def test_the_rest_of_an_export_is_checked(side: str, own: tuple[str, ...]) -> None:
     text = changed(f"{side}.type", "dynamodb-s3-export")
     for path, value in {
         "bucket": "b",
@@ -122,7 +124,7 @@ def test_the_rest_of_a_later_type_is_checked(side: str) -> None:
         "credentials": {"accessKey": "a"},
     }.items():
         text = changed(f"{side}.{path}", value, text)
-    wrong = ("type", "colour", "region", "endpoint.port", "credentials")
+    wrong = (*own, "colour", "region", "endpoint.port", "credentials")
     assert paths(refused(text).mistakes) == {f"{side}.{path}" for path in wrong}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from alternator_migrate.core.errors import MigrateError, OutOfTime, Throttled, Unavailable
 from alternator_migrate.core.pace import Pace
+from alternator_migrate.core.requests import Requests
 from alternator_migrate.core.retry import Retry, Turn
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.http_client import HttpClient
@@ -26,6 +27,7 @@ class Server:
 
     def __init__(self, *answers: bytes | Exception) -> None:
         self.nodes = Nodes(("http://a", "http://b"))
+        self.requests, self.side = Requests(), "source"
         self.asked: list[tuple[str, object, str, str]] = []
         self._answers = list(answers)
 

@@ -1,0 +1,40 @@
+"""Questions to the person at the terminal, asked while a run goes on."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+
+from alternator_migrate.validate import Ask
+
+log = logging.getLogger(__name__)
+
+
+def deletion_of(table: str) -> Ask:
+    """The question whether the items of `table` that the source does not have may be deleted."""
+
+    async def ask(count: int, keys: Sequence[str]) -> bool:
+        log.info("extra on the target table %s, not on the source: %s", table, f"{count:,}")
+        for key in keys:
+            log.info("  %s", key)
+        if count > len(keys):
+            log.info("  ... and %s more", f"{count - len(keys):,}")
+        sys.stderr.write(f"Delete what is extra ({count:,}) from the target? [y/N]: ")
+        sys.stderr.flush()
+        agreed = (await _line()).strip().lower() in ("y", "yes")
+        if not agreed:
+            log.info("nothing was deleted")
+        return agreed
+
+    return ask
+
+
+async def _line() -> str:
+    """The next line of standard input, which is a terminal; "" at its end."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ready.set)
+    try:
+        await ready.wait()
+        return sys.stdin.readline()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())

@@ -1,0 +1,84 @@
+"""Exports of DynamoDB tables to S3, as a configuration names and describes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from alternator_migrate.config.descriptions import table_description
+from alternator_migrate.config.kinds import flag, key, list_of, text
+
+EXPORT: Final = "dynamodb-s3-export"
+_SUMMARY: Final = "manifest-summary.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """One object: a key in a bucket, or without a bucket the path of a file."""
+
+    bucket: str | None
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
+
+
+def manifest(value: Any) -> str:
+    """Where an export's manifest is: a key, s3://BUCKET/KEY, file:///PATH or a path."""
+    written = text(value)
+    scheme, separator, rest = written.partition("://")
+    if separator and scheme not in ("s3", "s3a", "file"):
+        raise ValueError(
+            f"must be a key, s3://BUCKET/KEY, file:///PATH or a path, not of {scheme}://; copy the "
+            "export to one of these"
+        )
+    if scheme in ("s3", "s3a") and separator and not all(rest.partition("/")[::2]):
+        raise ValueError(f"must be like s3://BUCKET/PREFIX/AWSDynamoDB/ID, not {written!r}")
+    return written
+
+
+def payer(value: Any) -> bool:
+    """Whether the requester pays: true, false or, as the S3 API has it, the word requester."""
+    return value == "requester" or flag(value)
+
+
+@dataclass(frozen=True, slots=True)
+class S3ExportSettings:
+    """The exports to read, in their order, and what they do not tell of the table."""
+
+    bucket: str | None = key(text, "bucket of an export to S3; none for one in files")
+    manifest_key: str | None = key(
+        manifest, "export: key of manifest-summary.json or its folder; s3://, file:// or a path"
+    )
+    manifest_keys: tuple[str, ...] = key(
+        list_of(manifest), "several exports, applied in this order", default=()
+    )
+    table_description: Mapping[str, Any] | None = key(
+        table_description,
+        "schema of the exported table, as DescribeTable has it; or {fromTable: true or NAME}",
+    )
+    use_path_style_access: bool | None = key(
+        flag, "bucket in the path, not in the host name; by default for hosts that are not AWS's"
+    )
+    request_payer: bool = key(payer, "read a requester-pays bucket, and pay", default=False)
+    unsigned: bool = key(flag, "sign no request: for a public bucket", default=False)
+
+    @property
+    def manifests(self) -> tuple[Location, ...]:
+        """Where the manifests are, in their order."""
+        single = (self.manifest_key,) if self.manifest_key else ()
+        return tuple(self._location(each) for each in self.manifest_keys or single)
+
+    def _location(self, written: str) -> Location:
+        parts = urlsplit(written)
+        if parts.scheme in ("s3", "s3a") and "://" in written:
+            bucket, _, place = written.partition("://")[2].partition("/")
+            return Location(bucket, _summary(place))
+        if parts.scheme == "file":
+            return Location(None, _summary(unquote(parts.path)))
+        return Location(self.bucket, _summary(written))
+
+
+def _summary(place: str) -> str:
+    """The key of the summary, also where that of its folder is given."""
+    return place if place.endswith(".json") else f"{place.rstrip('/')}/{_SUMMARY}"

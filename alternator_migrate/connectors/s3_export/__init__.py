@@ -1,0 +1,7 @@
+"""Exports of DynamoDB tables in S3 or in files, as a source of items."""
+
+from alternator_migrate.connectors.s3_export.description import described, of_exports
+from alternator_migrate.connectors.s3_export.side import ExportSide, open_export
+from alternator_migrate.connectors.s3_export.source import Export, ExportSource
+
+__all__ = ["Export", "ExportSide", "ExportSource", "described", "of_exports", "open_export"]

@@ -1,0 +1,154 @@
+"""Objects of a bucket, over aioboto3's client: streamed, and gone on with where a body breaks off.
+
+aiobotocore repeats nothing here: what may pass is `Retryable`, and repeated by the one retry layer.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from aiohttp import ClientError
+
+from alternator_migrate.connectors.s3_export.objects import PIECE, ObjectAbsent
+from alternator_migrate.core.errors import MigrateError, ServerRefused, Unavailable
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb.botocore_errors import refusing, repeating
+
+_ABSENT: Final = ("NoSuchKey", "404", "NotFound")
+_FORBIDDEN: Final = ("AccessDenied", "403", "Forbidden")
+_CHANGED: Final = ("PreconditionFailed", "412", "InvalidRange", "416")
+_ELSEWHERE: Final = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "307")
+_RIGHTS: Final = (
+    "Reading needs s3:GetObject (and kms:Decrypt for a bucket with a key of its own). Without "
+    "s3:ListBucket S3 says the same of an object that is not there: check bucket and key too."
+)
+
+
+class Bucket:
+    """The objects of one bucket; `asked` are parameters that go with each request."""
+
+    def __init__(
+        self, client: Any, bucket: str, retry: Retry, asked: Mapping[str, str] | None = None
+    ) -> None:
+        self._client, self._bucket, self._retry = client, bucket, retry
+        self._asked = {"Bucket": bucket, **(asked or {})}
+
+    def name(self, key: str) -> str:
+        """The object's URL."""
+        return f"s3://{self._bucket}/{key}"
+
+    async def get(self, key: str) -> bytes:
+        """A small object as a whole. Raises `ObjectAbsent`, `MigrateError`."""
+        reader, parts = self.open(key), []
+        try:
+            while part := await reader.read():
+                parts.append(part)
+        finally:
+            await reader.close()
+        return b"".join(parts)
+
+    async def exists(self, key: str) -> bool:
+        """Whether an object is there. Raises `MigrateError` where that cannot be asked."""
+        try:
+            await self._retry(self._head, key)
+        except ObjectAbsent:
+            return False
+        return True
+
+    def open(self, key: str) -> "BucketReader":
+        """A reader of an object."""
+        return BucketReader(self._client, {**self._asked, "Key": key}, self.name(key), self._retry)
+
+    async def _head(self, _: str, key: str) -> None:
+        with asking(self.name(key)):
+            await self._client.head_object(Key=key, **self._asked)
+
+
+class BucketReader:
+    """Reads one object. A body that breaks off is gone on with where it did, as long as the object
+    is the same one: by its ETag, which is compared here too, for not every server does."""
+
+    def __init__(self, client: Any, asked: Mapping[str, str], name: str, retry: Retry) -> None:
+        self._client, self._asked, self._name, self._retry = client, asked, name, retry
+        self._body: Any = None
+        self._etag = ""
+        self._read = 0
+        self._size: int | None = None
+
+    async def read(self) -> bytes:
+        """The next bytes; none at the end. Raises `MigrateError`, `ObjectAbsent`."""
+        if self._size is not None and self._read >= self._size:
+            return b""
+        return await self._retry(self._next)
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
+
+    async def _next(self, _: str) -> bytes:
+        try:
+            with asking(self._name):
+                if self._body is None:
+                    await self._open()
+                part: bytes = await self._body.read(PIECE)
+        except BaseException:
+            await self.close()
+            raise
+        if not part and self._size is not None and self._read < self._size:
+            await self.close()
+            words = f"{self._name} broke off after {self._read:,} of {self._size:,} bytes"
+            raise Unavailable(words)
+        self._read += len(part)
+        return part
+
+    async def _open(self) -> None:
+        place = {"Range": f"bytes={self._read}-", "IfMatch": self._etag} if self._read else {}
+        answer = await self._client.get_object(**self._asked, **place)
+        etag = str(answer.get("ETag", ""))
+        if self._read and etag != self._etag:
+            raise changed(self._name, f"its ETag was {self._etag} and is {etag}")
+        length = answer.get("ContentLength")
+        self._etag, self._body = etag, answer["Body"]
+        if length is not None:
+            whole = self._read + int(length)
+            if self._size not in (None, whole):
+                raise changed(self._name, f"it had {self._size:,} bytes and has {whole:,}")
+            self._size = whole
+
+
+@contextmanager
+def asking(name: str) -> Iterator[None]:
+    """Around requests for an object: what goes wrong, in words of ours."""
+    try:
+        with refusing(f"reading {name}"), repeating(f"reading {name}"):
+            yield
+    except ServerRefused as error:
+        raise _refused(name, error) from error
+    except ClientError as error:
+        raise Unavailable(f"reading {name}: {error or type(error).__name__}") from error
+
+
+def changed(name: str, why: str) -> MigrateError:
+    """The error for an object that is another one than before."""
+    return MigrateError(
+        f"{name} was replaced while it was read: {why}",
+        "Exports never change: who wrote there? Put the object back and run again.",
+    )
+
+
+def _refused(name: str, error: ServerRefused) -> MigrateError:
+    code = error.code
+    if code in _ABSENT:
+        return ObjectAbsent(f"{name} does not exist")
+    if code in _FORBIDDEN:
+        return ObjectAbsent(f"{name} cannot be read: {code}: {error.words}", _RIGHTS)
+    if code == "NoSuchBucket":
+        return MigrateError(f"{name}: the bucket does not exist", "Check bucket and endpoint.")
+    if code in _CHANGED:
+        return changed(name, f"S3 answers {code}")
+    if code in _ELSEWHERE:
+        hint = "Set source.region to the bucket's region."
+        return MigrateError(f"{name}: the bucket is in another region ({error.words})", hint)
+    return error

@@ -1,0 +1,72 @@
+"""From the compressed bytes of a data file to blocks of whole lines, in flat memory."""
+
+import zlib
+from collections.abc import Iterator
+from typing import Final
+
+BLOCK: Final = 1024 * 1024
+"""The most bytes that are inflated at once."""
+LONGEST: Final = 16 * 1024 * 1024
+"""A line longer than any record of an export may be."""
+_ENOUGH: Final = 512 * 1024
+
+
+class Inflater:
+    """Inflates gzip with any number of members; zeros after the last one are padding."""
+
+    def __init__(self) -> None:
+        self._member: zlib._Decompress | None = None
+        self._begun = False
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """What `data` adds, in pieces of at most `BLOCK` bytes. Raises `ValueError` for what is
+        not gzip, or damaged."""
+        while data:
+            if self._member is None:
+                data = data.lstrip(b"\0") if self._begun else data
+                if not data:
+                    return
+                self._begun, self._member = True, zlib.decompressobj(31)
+            try:
+                piece = self._member.decompress(data, BLOCK)
+                yield piece
+                data = self._member.unconsumed_tail
+                while len(piece) == BLOCK and not data and not self._member.eof:
+                    piece = self._member.decompress(b"", BLOCK)
+                    yield piece
+            except zlib.error as error:
+                raise ValueError(f"it is no gzip, or damaged ({error})") from error
+            if self._member.eof:
+                data, self._member = self._member.unused_data, None
+
+    def finish(self) -> None:
+        """Raise `ValueError` where the bytes ended within a member, or there were none."""
+        if self._member is not None or not self._begun:
+            raise ValueError("it is truncated: its gzip has no end")
+
+
+class LineCutter:
+    """Gathers pieces into blocks of whole lines, of about `BLOCK` bytes."""
+
+    def __init__(self) -> None:
+        self._kept: list[bytes] = []
+        self._length = 0
+
+    def block(self, piece: bytes) -> bytes:
+        """The lines by now, once they are enough for a block; else none. Raises `ValueError` for
+        a line that does not end."""
+        self._kept.append(piece)
+        self._length += len(piece)
+        end = piece.rfind(b"\n") + 1 if self._length >= _ENOUGH else 0
+        if not end:
+            if self._length > LONGEST:
+                raise ValueError(f"it has a line of more than {LONGEST:,} bytes")
+            return b""
+        self._kept[-1] = piece[:end]
+        whole = b"".join(self._kept)
+        self._kept, self._length = [piece[end:]], len(piece) - end
+        return whole
+
+    def last(self) -> bytes:
+        """What is left at the end; its last line may have no newline."""
+        return b"".join(self._kept)

@@ -1,0 +1,131 @@
+"""An open side that is read from exports, opened from its settings."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from alternator_migrate.config import S3ExportSettings, SourceSettings
+from alternator_migrate.connectors.s3_export.bucket import Bucket
+from alternator_migrate.connectors.s3_export.ion import check_library
+from alternator_migrate.connectors.s3_export.objects import Files, Objects
+from alternator_migrate.connectors.s3_export.reading import read_export
+from alternator_migrate.connectors.s3_export.source import Export
+from alternator_migrate.connectors.s3_export.windows import check_order, iso
+from alternator_migrate.connectors.service import check_files, login_of, transport_of
+from alternator_migrate.core.requests import SideFigures
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb.dialect import DYNAMODB, Dialect
+from alternator_migrate.dynamodb.session import open_s3, sign_in
+
+# For manifests, beside the slots of readers.
+_SPARE_CONNECTIONS: Final = 2
+_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSide:
+    """Exports as a source. `objects` gives the objects of a bucket, or for None the files of this
+    machine. The rest is as a `Service` has it."""
+
+    exports: tuple[Export, ...]
+    objects: Callable[[str | None], Objects]
+    remarks: tuple[str, ...] = ()
+    options: None = None
+    own: bool = False
+    filters: bool = False
+    skew: float | None = None
+    dialect: Dialect = DYNAMODB
+
+    @property
+    def segments(self) -> int:
+        """The number of data files that have items; 1 where there are none, so that there is a
+        segment."""
+        return max(sum(len(export.files) for export in self.exports), 1)
+
+    @property
+    def barriers(self) -> tuple[int, ...]:
+        """The first segment of each export but the first."""
+        counts = [len(export.files) for export in self.exports[:-1]]
+        return tuple(accumulate(counts))
+
+    async def watch(self) -> None:
+        """Nothing: there are no nodes."""
+
+    @property
+    def address(self) -> str:
+        """Where the exports are."""
+        return ", ".join(export.name for export in self.exports)
+
+    @property
+    def figures(self) -> SideFigures:
+        """No requests to a table, and no nodes."""
+        return SideFigures()
+
+    @property
+    def moment(self) -> str:
+        """The moment that they are of, for a person."""
+        end = self.exports[-1].summary.moments.end
+        return f"as of {iso(end)}" if end else "as of a moment that is not told"
+
+
+@asynccontextmanager
+async def open_export(
+    source: SourceSettings, connections: int, patience: float, known: Sequence[Export] | None
+) -> AsyncIterator[ExportSide]:
+    """Open the exports of a source, whose manifests are read unless they are `known`. Requests
+    are repeated for `patience` seconds.
+
+    Raises `UsageError` for exports that cannot be read, `MigrateError` where that cannot be told.
+    """
+    given = source.s3_export
+    assert given  # noqa: S101 # the section of this type is always there
+    async with _opened(source, given, connections, patience) as objects:
+        exports = known
+        if exports is None:
+            exports = [
+                await read_export(objects(place.bucket), place.bucket, place.key)
+                for place in given.manifests
+            ]
+            check_order(exports)
+        if any(export.summary.format == "ION" for export in exports):
+            check_library()
+        yield ExportSide(tuple(exports), objects)
+
+
+@asynccontextmanager
+async def _opened(
+    source: SourceSettings, given: S3ExportSettings, connections: int, patience: float
+) -> AsyncIterator[Callable[[str | None], Objects]]:
+    """Buckets and files; S3 is asked for nothing where all are files."""
+    files, retry = Files(), Retry(patience)
+    if not any(place.bucket for place in given.manifests):
+        yield lambda _: files
+        return
+    url = _secure(source.endpoint.contacts[0]) if source.endpoint else None
+    login = None if given.unsigned else login_of(source)
+    account = await sign_in(login, source.region, endpoint=url)
+    check_files("source", source.endpoint)
+    transport = transport_of(source, account.ca_bundle, connections + _SPARE_CONNECTIONS)
+    asked = {"RequestPayer": "requester"} if given.request_payer else {}
+    in_path = _in_path(given, url)
+    async with open_s3(account, url=url, transport=transport, path_style=in_path) as client:
+
+        def objects(bucket: str | None) -> Objects:
+            return Bucket(client, bucket, retry, asked) if bucket else files
+
+        yield objects
+
+
+def _secure(url: str) -> str:
+    """The endpoint; AWS's own is https where no scheme is written."""
+    if url.startswith("http://") and url.endswith(_AWS):
+        return f"https://{url.removeprefix('http://')}"
+    return url
+
+
+def _in_path(given: S3ExportSettings, url: str | None) -> bool:
+    if given.use_path_style_access is not None:
+        return given.use_path_style_access
+    return url is not None and not url.endswith(_AWS)

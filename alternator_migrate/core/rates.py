@@ -1,0 +1,71 @@
+"""Rates: what only a series of snapshots tells."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+from alternator_migrate.core.progress import Progress, RatesNow
+
+_WINDOW_SECONDS: Final = 30.0
+_APART_SECONDS: Final = 0.2
+
+
+class _Seen(NamedTuple):
+    """What one snapshot told, and when."""
+
+    at: float
+    items: int
+    size: int
+    fraction: float
+    changes: int
+
+
+@dataclass(slots=True)
+class Rates:
+    """Speed over the last 30 seconds of snapshots, and the time left at that speed."""
+
+    _seen: deque[_Seen] = field(default_factory=deque)
+
+    def note(self, progress: Progress, now: float) -> None:
+        """Take a snapshot into account; `now` is a monotonic clock in seconds."""
+        seen = self._seen
+        if len(seen) > 1 and now - seen[-2].at < _APART_SECONDS:
+            seen.pop()
+        changes = progress.changes.counts.read if progress.changes else 0
+        seen.append(_Seen(now, progress.handled, progress.bytes_read, progress.fraction, changes))
+        while len(seen) > 2 and now - seen[0].at > _WINDOW_SECONDS:
+            seen.popleft()
+
+    @property
+    def now(self) -> RatesNow:
+        """The rates by now."""
+        first, last = (self._seen[0], self._seen[-1]) if self._seen else (None, None)
+        if first is None or last is None or last.at == first.at:
+            return RatesNow()
+        seconds = last.at - first.at
+        speed = (last.fraction - first.fraction) / seconds
+        return RatesNow(
+            (last.items - first.items) / seconds,
+            (last.size - first.size) / seconds,
+            (last.changes - first.changes) / seconds,
+            (1 - last.fraction) / speed if speed > 0 else None,
+        )
+
+
+class Observer:
+    """Adds the rates to snapshots of tables; `clock` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._rates: dict[tuple[str, str, str], Rates] = {}
+
+    def observed(self, tables: Iterable[Progress]) -> tuple[Progress, ...]:
+        """The same, with what is done in a second of late."""
+        return tuple(self._observed(table) for table in tables)
+
+    def _observed(self, table: Progress) -> Progress:
+        rates = self._rates.setdefault((table.source, table.target, table.phase), Rates())
+        rates.note(table, self._clock())
+        return replace(table, now=rates.now)

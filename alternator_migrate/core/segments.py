@@ -1,0 +1,142 @@
+"""Segments as a picture of the hash range: which are done, running, throttled, and how long they
+took."""
+
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from heapq import nlargest
+from itertools import zip_longest
+from typing import Final, NamedTuple
+
+from alternator_migrate.core.durations import Durations, Stopwatch
+
+CELLS: Final = 240
+_SLOWEST: Final = 5
+
+
+class Cell(NamedTuple):
+    """Neighbouring segments: how many there are, and of these done, running and throttled."""
+
+    total: int
+    done: int = 0
+    running: int = 0
+    throttled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFigures:
+    """The segments of one table: at most 240 `cells` in the order of the hash range, how long those
+    took that this run began and finished, the `fastest` of these, and the slowest (index and
+    seconds), those that run still included."""
+
+    cells: tuple[Cell, ...] = ()
+    durations: Durations = field(default_factory=Durations)
+    fastest: float | None = None
+    slowest: tuple[tuple[int, float], ...] = ()
+
+    def __add__(self, other: "SegmentFigures") -> "SegmentFigures":
+        """Both together, cell by cell."""
+        pairs = zip_longest(self.cells, other.cells, fillvalue=Cell(0))
+        fastest = [each for each in (self.fastest, other.fastest) if each is not None]
+        return SegmentFigures(
+            tuple(Cell(*(x + y for x, y in zip(a, b, strict=True))) for a, b in pairs),
+            self.durations + other.durations,
+            min(fastest, default=None),
+            _slowest((*self.slowest, *other.slowest)),
+        )
+
+
+class SegmentClock:
+    """Measures for how long each segment is read; `clock` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._running: dict[int, float] = {}
+        self._spent: dict[int, float] = {}
+
+    def begins(self, segment: int) -> None:
+        """A segment is read, for the first time or once more."""
+        self._running.setdefault(segment, self._clock())
+
+    def rests(self, segment: int) -> None:
+        """A segment is left for the time being."""
+        began = self._running.pop(segment, None)
+        if began is not None:
+            self._spent[segment] = self._spent.get(segment, 0.0) + self._clock() - began
+
+    def ends(self, segment: int) -> None:
+        """A segment is done."""
+        self.rests(segment)
+
+    def spent_elsewhere(self, times: Mapping[int, float]) -> None:
+        """A worker spent so many seconds on each of these segments."""
+        for segment, seconds in times.items():
+            self._spent[segment] = self._spent.get(segment, 0.0) + seconds
+
+    def times(self) -> Mapping[int, float]:
+        """The seconds spent on each segment by now."""
+        now = self._clock()
+        running = {
+            segment: self._spent.get(segment, 0.0) + now - began
+            for segment, began in self._running.items()
+        }
+        return {**self._spent, **running}
+
+
+class SegmentBoard(SegmentClock):
+    """Keeps the picture of the segments `own` of `total`, of which some are `done`. Beside it
+    memory is held for the segments that were begun only."""
+
+    def __init__(
+        self,
+        total: int,
+        own: Iterable[int],
+        done: Iterable[int] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(clock)
+        self._total, self._count = total, min(total, CELLS)
+        self._totals, self._done = self._cells(own), self._cells(done)
+        self._throttled: frozenset[int] = frozenset()
+        self._stopwatch, self._fastest = Stopwatch(), math.inf
+        self._slowest: tuple[tuple[int, float], ...] = ()
+
+    def ends(self, segment: int) -> None:
+        """A segment is done, here or elsewhere."""
+        super().ends(segment)
+        self._done[self._cell(segment)] += 1
+        seconds = self._spent.pop(segment, None)
+        if seconds is not None:
+            self._stopwatch.note(seconds)
+            self._fastest = min(self._fastest, seconds)
+            self._slowest = _slowest((*self._slowest, (segment, seconds)))
+
+    def throttles(self, segments: Collection[int]) -> None:
+        """These segments, and no others, are throttled now."""
+        self._throttled = frozenset(segments)
+
+    def figures(self, elsewhere: Iterable[int] = ()) -> SegmentFigures:
+        """The picture now; `elsewhere` are the segments that workers have."""
+        running = self._cells({*self._running, *elsewhere})
+        columns = (self._totals, self._done, running, self._cells(self._throttled))
+        return SegmentFigures(
+            tuple(Cell(*row) for row in zip(*columns, strict=True)),
+            self._stopwatch.durations,
+            None if self._fastest == math.inf else self._fastest,
+            _slowest((*self._slowest, *self.times().items())),
+        )
+
+    def _cells(self, segments: Iterable[int]) -> list[int]:
+        """The number of these segments in each cell."""
+        counts = [0] * self._count
+        for segment in segments:
+            counts[self._cell(segment)] += 1
+        return counts
+
+    def _cell(self, segment: int) -> int:
+        return segment * self._count // self._total
+
+
+def _slowest(times: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    return tuple(nlargest(_SLOWEST, times, key=lambda each: each[1]))

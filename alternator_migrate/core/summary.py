@@ -1,0 +1,141 @@
+"""The JSON of a run: the summary of its tables, and, while it lasts, how it stands."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any, Final
+
+from alternator_migrate import __version__
+from alternator_migrate.core.durations import Durations
+from alternator_migrate.core.progress import FollowProgress, Progress, Reason, RunProgress
+from alternator_migrate.core.requests import SideFigures
+from alternator_migrate.core.segments import SegmentFigures
+from alternator_migrate.core.texts import moment
+
+PERCENTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+def table_summary(progress: Progress) -> dict[str, Any]:
+    """The counts of a table. What an early end left under way does not count as read: it is to be
+    read again."""
+    return {
+        "source": progress.source,
+        "target": progress.target,
+        "segments": {"total": progress.segments_total, "done": progress.segments_done},
+        "items": asdict(replace(progress.items, read=progress.items.handled)),
+        "bytes_read": progress.bytes_read,
+        "batches": progress.batches,
+        "retries": progress.retries,
+        "throttled": progress.throttled,
+        "changes": _changes(progress.changes),
+        "validation": asdict(progress.validated) if progress.validated else None,
+    }
+
+
+def live_summary(run: RunProgress) -> dict[str, Any]:
+    """The summary of a run as it stands, with its state, rates, reasons, sides and messages."""
+    return {
+        "version": __version__,
+        "work": run.work,
+        "status": run.status,
+        "state": run.state,
+        "reasons": [_reason(each) for each in run.all_reasons],
+        "canSwitch": run.can_switch,
+        "error": run.error or None,
+        "started": moment(run.began),
+        "seconds": round(run.seconds, 3),
+        "paused_seconds": round(run.paused_seconds, 3),
+        "tables": [live_table(table) for table in run.tables],
+        "sides": {role: _side(side) for role, side in run.sides.items()},
+        "engine": run.engine,
+        "workers": [asdict(worker) for worker in run.workers],
+        "settings": [asdict(setting) for setting in run.settings],
+        "messages": [{**asdict(each), "at": moment(each.at)} for each in run.messages],
+        "savepoint": run.savepoint,
+        "saved": moment(run.saved_at) if run.saved_at else None,
+        "rejects": run.rejects,
+    }
+
+
+def live_table(table: Progress) -> dict[str, Any]:
+    """The summary of a table, with how it stands."""
+    left = table.now.seconds_left
+    return {
+        **table_summary(table),
+        "status": table.status,
+        "state": table.state,
+        "phase": table.phase,
+        "reasons": [_reason(each) for each in table.reasons],
+        "limit": table.limit or None,
+        "error": table.error or None,
+        "fraction": round(table.fraction, 6),
+        "expected_items": table.expected,
+        "backlog": table.backlog,
+        "rates": {
+            "items": round(table.now.items, 1),
+            "bytes": round(table.now.size),
+            "changes": round(table.now.changes, 1),
+            "items_on_average": round(table.speed, 1),
+        },
+        "eta_seconds": None if left is None else round(left, 1),
+        "segment_seconds": _segments(table.segments),
+        "outages": [asdict(outage) for outage in table.outages],
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    since = moment(reason.since) if reason.since else None
+    return {"kind": reason.kind, "text": reason.text, "pauses": reason.pauses, "since": since}
+
+
+def _side(side: SideFigures) -> dict[str, Any]:
+    return {
+        "cap": side.cap,
+        "nodes": dict(side.nodes),
+        "latency": _percentiles(side.requests.latency),
+        "requests": {
+            name: {
+                "answered": figures.answered,
+                "partly": figures.partly,
+                "throttled": figures.throttled,
+                "failed": figures.failed,
+            }
+            for name, figures in side.requests.operations
+        },
+        "causes": [
+            {**asdict(cause), "first": moment(cause.first), "last": moment(cause.last)}
+            for cause in side.requests.causes
+        ],
+    }
+
+
+def _percentiles(durations: Durations) -> dict[str, float] | None:
+    """Some percentiles in seconds; None without any duration."""
+    found = {name: durations.percentile(share) for name, share in PERCENTILES.items()}
+    return {name: round(value, 6) for name, value in found.items() if value is not None} or None
+
+
+def _segments(segments: SegmentFigures) -> dict[str, Any] | None:
+    """How long segments took: the fastest, the median and the slowest ones."""
+    if segments.fastest is None:
+        return None
+    return {
+        "fastest": round(segments.fastest, 3),
+        "median": segments.durations.percentile(0.5),
+        "slowest": [{"segment": index, "seconds": round(s, 3)} for index, s in segments.slowest],
+    }
+
+
+def _changes(changes: FollowProgress | None) -> Mapping[str, Any] | None:
+    """Of all changes `read`, those neither applied, superseded nor rejected are `waiting`."""
+    if changes is None:
+        return None
+    counts = changes.counts
+    return {
+        "read": counts.read + changes.waiting,
+        "applied": counts.applied,
+        "superseded": counts.superseded,
+        "rejected": counts.rejected,
+        "expired": counts.expired,
+        "waiting": changes.waiting,
+        "lag_seconds": None if changes.lag is None else round(changes.lag, 3),
+    }

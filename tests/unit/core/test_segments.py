@@ -1,0 +1,66 @@
+"""The picture of the segments, on a clock of its own."""
+
+from alternator_migrate.core.segments import CELLS, Cell, SegmentBoard, SegmentFigures
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_it_tells_where_what_is_done_and_runs_and_is_throttled() -> None:
+    board = SegmentBoard(4, range(4), [3], Clock())
+    board.begins(0)
+    board.throttles([1])
+    assert board.figures([2]).cells == (Cell(1, 0, 1), Cell(1, 0, 0, 1), Cell(1, 0, 1), Cell(1, 1))
+
+
+def test_neighbours_share_a_cell_where_there_are_many() -> None:
+    board = SegmentBoard(10_000, range(10_000), range(5_000))
+    cells = board.figures().cells
+    assert len(cells) == CELLS
+    assert sum(cell.total for cell in cells) == 10_000
+    assert all(cell.done == cell.total for cell in cells[: CELLS // 2])
+    assert not any(cell.done for cell in cells[CELLS // 2 + 1 :])
+
+
+def test_a_part_of_the_segments_leaves_the_others_empty() -> None:
+    assert SegmentBoard(2, [1]).figures().cells == (Cell(0), Cell(1))
+
+
+def test_rests_do_not_count_and_workers_times_do() -> None:
+    clock = Clock()
+    board = SegmentBoard(3, range(3), (), clock)
+    board.begins(0)
+    clock.now = 2.0
+    board.rests(0)
+    clock.now = 10.0
+    board.begins(0)
+    clock.now = 11.0
+    board.ends(0)
+    board.spent_elsewhere({1: 8.0})
+    board.ends(1)
+    board.begins(2)
+    clock.now = 16.0
+    found = board.figures()
+    assert found.fastest == 3.0
+    assert found.slowest == ((1, 8.0), (2, 5.0), (0, 3.0))
+    assert found.durations.count == 2
+
+
+def test_what_was_done_before_this_run_has_no_time() -> None:
+    board = SegmentBoard(2, range(2), [0])
+    board.ends(1)
+    assert board.figures().fastest is None
+    assert board.figures().durations.count == 0
+
+
+def test_two_pictures_add_up() -> None:
+    one = SegmentFigures((Cell(1, 1),), fastest=2.0, slowest=((0, 2.0),))
+    both = one + SegmentFigures((Cell(1), Cell(1, 0, 1)), slowest=((1, 9.0),))
+    assert both.cells == (Cell(2, 1), Cell(1, 0, 1))
+    assert (both.fastest, both.slowest) == (2.0, ((1, 9.0), (0, 2.0)))
