@@ -95,11 +95,15 @@ class ValidationRun:
                 raise await absent(pair.target.table, "target", remedy)
             if earlier:
                 savepoints.check_tables(*earlier, pair.inspection.source, target)
+            await connectors.check_transform(settings, pair)
+            self._check_way_back(pair)
             for line in self._resume.beginning(earlier):
                 log.info(line)
             with lock(self._store.folder, self._store.migration):
                 self._resume.check_newest(earlier)
                 first = first_savepoint(self._resume, options, pair, target, earlier and earlier[1])
+                if pair.code:
+                    log.info(connectors.transform_text(pair.code))
                 for text in (*pair.inspection.unknown, *of_servers(pair)):
                     log.info("note: %s", text)
                 if pair.inspection.foreign_ttl:
@@ -107,6 +111,16 @@ class ValidationRun:
                 self._way = mode.mode_text(settings, options, pair, begun)
                 log.info("comparing by %s", self._way)
                 return await self._compare(pair, first, stop, show)
+
+    def _check_way_back(self, pair: Pair) -> None:
+        """Raise `UsageError` where items would be deleted that a transform may have made."""
+        transform = pair.shaping.transform if pair.shaping else None
+        if transform and self._options.delete_extra and transform.functions.source_key is None:
+            raise UsageError(
+                f"--delete-extra: whether transform {transform.functions.name} has made an item of "
+                "the target cannot be known from its key",
+                f"{connectors.NO_WAY_BACK} Where keys stay as they are it returns `key`.",
+            )
 
     async def _compare(
         self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
