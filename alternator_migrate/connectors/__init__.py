@@ -1,6 +1,6 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
-from alternator_migrate.connectors.build import source_of, target_of
+from alternator_migrate.connectors.build import final_export, source_of, target_of
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -29,7 +29,7 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
-from alternator_migrate.connectors.s3_export import ExportSide
+from alternator_migrate.connectors.s3_export import ExportSide, FinalExport
 from alternator_migrate.connectors.samples import (
     backlog,
     check_transform,
@@ -38,6 +38,7 @@ from alternator_migrate.connectors.samples import (
 )
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.services import Services, open_services, refusing_to_begin
 from alternator_migrate.connectors.source_state import check_readable
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
@@ -75,11 +76,13 @@ __all__ = [
     "DynamoDBTarget",
     "Expiry",
     "ExportSide",
+    "FinalExport",
     "Inspection",
     "Pair",
     "RejectsFile",
     "RejectsSource",
     "Service",
+    "Services",
     "Shaping",
     "SourceStream",
     "TableJob",
@@ -93,6 +96,7 @@ __all__ = [
     "check_transform",
     "check_ttl",
     "disable_stream",
+    "final_export",
     "find_code",
     "find_stream",
     "first_items",
@@ -103,7 +107,9 @@ __all__ = [
     "of_attributes",
     "of_servers",
     "open_pair",
+    "open_services",
     "prepare_target",
+    "refusing_to_begin",
     "rejects_file",
     "segments_to_copy",
     "shaped",

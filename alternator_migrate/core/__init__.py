@@ -4,6 +4,7 @@ __all__ = [
     "batching",
     "capacity",
     "counts",
+    "current",
     "durable",
     "durations",
     "errors",
@@ -21,6 +22,7 @@ __all__ = [
     "retry",
     "runtime",
     "segments",
+    "shares",
     "spread",
     "state",
     "steering",
@@ -28,5 +30,6 @@ __all__ = [
     "summary",
     "supervisor",
     "texts",
+    "totals",
     "work",
 ]
