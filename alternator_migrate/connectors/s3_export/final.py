@@ -60,13 +60,13 @@ class FinalPages:
         if not count:
             yield Page((), 0, None, 0)
             return
-        turn, place = divmod(segment.index, count)
+        part, place = divmod(segment.index, count)
         parts = segment.total // count
         last = await self._last_exports()
         async with aclosing(self._blocks(place, position)) as blocks:
             async for number, items, size, after in blocks:
                 if last or parts > 1:
-                    items = [i for i in items if self._is_here(i, number, last, turn, parts)]  # noqa: PLW2901 # narrowed
+                    items = [i for i in items if self._is_here(i, number, last, part, parts)]  # noqa: PLW2901 # narrowed
                 yield self._rules.page(items, size, after)
 
     async def _blocks(
