@@ -263,6 +263,40 @@ def demo(**options: Any) -> None:
     sys.exit(show(**options))
 
 
+@cli.command(short_help="The rights that a configuration needs, as an IAM policy.")
+@common.configuration
+@click.option(
+    "--for",
+    "commands",
+    multiple=True,
+    type=click.Choice(["plan", "run", "shards", "follow", "validate", "repair"]),
+    help="only what this command needs; repeatable; by default all that a migration takes",
+)
+@click.option(
+    "--side",
+    type=click.Choice(["both", "source", "target"]),
+    default="both",
+    show_default=True,
+    help="only the rights on one side, where each has credentials of its own",
+)
+@click.option("--cql", is_flag=True, help="print the GRANTs for an Alternator instead")
+def permissions(config: Path | None, **options: Any) -> None:
+    """The rights that this very configuration needs, and no others: an IAM policy as JSON.
+
+    Reads the configuration only; asks no server.
+
+    \b
+    Examples:
+      alternator-migrate permissions config.yaml
+      alternator-migrate permissions config.yaml --for plan --side source
+      alternator-migrate permissions config.yaml --cql
+    """
+    settings = common.settings_of(config, options)
+    from alternator_migrate.cli import permissions as own  # noqa: PLC0415 # keeps -h fast
+
+    own.show(settings, **options)
+
+
 @cli.command("help")
 @click.argument("topic", required=False)
 def help_(topic: str | None) -> None:

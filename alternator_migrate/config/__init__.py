@@ -1,6 +1,6 @@
 """YAML, flags and `--set` to frozen settings, all mistakes at once."""
 
-from alternator_migrate.config.arns import is_arn
+from alternator_migrate.config.arns import is_arn, table_arn
 from alternator_migrate.config.exports import Location, S3ExportSettings
 from alternator_migrate.config.identity import (
     fingerprint,
@@ -49,5 +49,6 @@ __all__ = [
     "migration_shape",
     "portable",
     "skipped_segments",
+    "table_arn",
     "validation_identity",
 ]

@@ -19,6 +19,13 @@ from alternator_migrate.connectors.pair import (
     wanted,
     work_facts,
 )
+from alternator_migrate.connectors.permissions import (
+    Command,
+    grants,
+    policy,
+    rights_of,
+    usual_commands,
+)
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
 from alternator_migrate.connectors.remarks import (
     notes,
@@ -54,6 +61,7 @@ __all__ = [
     "ALTERNATOR",
     "NO_STREAMS",
     "STREAMS_FEATURE",
+    "Command",
     "DynamoDBLookup",
     "DynamoDBSource",
     "DynamoDBTarget",
@@ -75,6 +83,7 @@ __all__ = [
     "disable_stream",
     "find_stream",
     "first_items",
+    "grants",
     "item_filter",
     "lacking",
     "matcher_of",
@@ -82,8 +91,10 @@ __all__ = [
     "of_attributes",
     "of_servers",
     "open_pair",
+    "policy",
     "prepare_target",
     "rejects_file",
+    "rights_of",
     "segments_to_copy",
     "shaped",
     "shown_late",
@@ -93,6 +104,7 @@ __all__ = [
     "target_of",
     "travelling",
     "ttl_text",
+    "usual_commands",
     "wanted",
     "way_back",
     "what_stays",
