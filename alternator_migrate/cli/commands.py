@@ -1,6 +1,8 @@
 """The commands, once their options are read: each returns its exit code."""
 
+import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,11 +16,13 @@ from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
 from alternator_migrate.cli.status import status_lines
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.runtime import on_loop
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
-from alternator_migrate.savepoints import check_alone
+from alternator_migrate.monitor import Throttle, ask, control_name, socket_of
+from alternator_migrate.savepoints import check_alone, holder
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 log = logging.getLogger(__name__)
@@ -50,10 +54,11 @@ def run(
         folder, config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
     )
     first: Run
+    steering = Steering()
     if rejects:
-        first = ResendRun(loaded, rejects)
+        first = ResendRun(loaded, rejects, steering)
     elif shard and shard.index is None:
-        first = FinishRun(loaded, shard)
+        first = FinishRun(loaded, shard, steering)
     else:
         first = MigrationRun(
             loaded,
@@ -63,12 +68,24 @@ def run(
             fresh=fresh,
             makes_table=makes_table,
             until=Until(until_caught_up, disable_stream_after),
+            steering=steering,
         )
     runs: list[Run] = [first]
     if validate:
         options = ValidateOptions()
-        runs.append(ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options))
-    return Session(console, progress).to_the_end(runs, summary_json)
+        runs.append(
+            ValidationRun(
+                loaded, options, fresh=fresh, engine_options=engine_options, steering=steering
+            )
+        )
+    session = Session(console, progress, steering=steering, throttle=_throttle(loaded.settings))
+    return session.to_the_end(runs, summary_json)
+
+
+def _throttle(settings: Settings) -> Throttle:
+    """What may hold a run back from outside."""
+    given = settings.throttle
+    return Throttle(given.file, given.host_file, given.command, given.url, given.seconds)
 
 
 def _check_following(settings: Settings, *, validate: bool, until_caught_up: bool) -> None:
@@ -110,9 +127,18 @@ def validate(
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
     check_alone(Path(loaded.settings.savepoints.path), config.validation_identity(loaded.settings))
     table = loaded.settings.target.table
-    ask = deletion_of(table) if delete_extra and not yes else None
-    run = ValidationRun(loaded, options, fresh=fresh, engine_options=engine_options, ask=ask)
-    return Session(console, progress).to_the_end([run], summary_json)
+    agree = deletion_of(table) if delete_extra and not yes else None
+    steering = Steering()
+    run = ValidationRun(
+        loaded,
+        options,
+        fresh=fresh,
+        engine_options=engine_options,
+        ask=agree,
+        steering=steering,
+    )
+    session = Session(console, progress, steering=steering, throttle=_throttle(loaded.settings))
+    return session.to_the_end([run], summary_json)
 
 
 def plan(
@@ -162,6 +188,47 @@ def status(loaded: Loaded, *, shard: Part | None) -> int:
         )
     print_out("\n".join(lines) + "\n")
     return 0
+
+
+def control(
+    loaded: Loaded,
+    words: Sequence[str],
+    *,
+    shard: Part | None,
+    validation: bool,
+    as_json: bool,
+) -> int:
+    """Have a running migration, or validation, do a command. Returns 0, or 1 where it did not do
+    it; raises `UsageError` where none runs that could be asked."""
+    folder = Path(loaded.settings.savepoints.path)
+    own = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
+    others = [] if shard else [config.validation_identity(loaded.settings)]
+    answer = ask(_listening(folder, others if validation else [own, *others]), words)
+    text = json.dumps(answer) if as_json else str(answer.get("text", ""))
+    if answer.get("ok"):
+        print_out(f"{text}\n")
+        return 0
+    if as_json:
+        print_out(f"{text}\n")
+        return 1
+    raise MigrateError(text)
+
+
+def _listening(folder: Path, identities: Sequence[str]) -> Path:
+    """The socket of the first of these that runs. Raises `UsageError` where none does."""
+    running = [each for each in identities if holder(folder, each)]
+    for each in running:
+        if path := socket_of(folder, control_name(each)):
+            return path
+    if running:
+        raise UsageError(
+            f"process {holder(folder, running[0])} is at it, but does not listen",
+            "It is being prepared, or could open no socket, as it said when it started.",
+        )
+    raise UsageError(
+        f"this migration is not running, says {folder}",
+        "`alternator-migrate status` shows how it stands; --shard names one of several runs.",
+    )
 
 
 def _ready(

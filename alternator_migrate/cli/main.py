@@ -240,6 +240,35 @@ def status(config: Path | None, **options: Any) -> None:
     sys.exit(commands.status(settings, **options))
 
 
+@cli.command(short_help="Steer a running migration: pause, resume, limits, stop.")
+@click.argument("config", type=click.Path(path_type=Path), callback=common.local)
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@click.option("--validation", is_flag=True, help="steer the validation, where both run")
+@click.option("--json", "as_json", is_flag=True, help="print the whole answer as JSON")
+@common.shard
+def control(config: Path, words: tuple[str, ...], shard: Any, **options: Any) -> None:
+    """Steer a running migration: status, pause, resume, set, get, savepoint, stop, help.
+
+    A pause begins no more reads and writes, and keeps following the changes into the spool; only
+    `resume` ends it. `set` lowers limits within two seconds, never beyond the configuration.
+
+    \b
+    Examples:
+      alternator-migrate control config.yaml pause
+      alternator-migrate control config.yaml resume
+      alternator-migrate control config.yaml set readThroughput=2000 writeThroughput=500
+      alternator-migrate control config.yaml set readThroughput=none
+      alternator-migrate control config.yaml get
+      alternator-migrate control config.yaml stop
+    """
+    from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
+
+    loaded = load(config, {}, ())
+    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.control(loaded, words, shard=shard, **options))
+
+
 @cli.command(short_help="A sample table moved between two embedded servers.")
 @click.option(
     "--items",

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from rich.console import Console
 
 from alternator_migrate.cli import closing, logs, report
+from alternator_migrate.cli.controls import Controls
 from alternator_migrate.cli.display import Display, Mode
 from alternator_migrate.cli.signals import Signals
 from alternator_migrate.core.errors import MigrateError
@@ -18,7 +19,10 @@ from alternator_migrate.core.progress import Progress, RunProgress
 from alternator_migrate.core.rates import Observer
 from alternator_migrate.core.runtime import on_loop, spare_the_collector
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.summary import live_summary
 from alternator_migrate.core.supervisor import Show
+from alternator_migrate.monitor import ControlServer, Judges, Throttle, control_name, open_socket
 from alternator_migrate.savepoints import written_at
 
 log = logging.getLogger(__name__)
@@ -31,6 +35,12 @@ class Run(Protocol):
     @property
     def work(self) -> Literal["Migration", "Validation"]:
         """The work that is done."""
+        ...
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there: it holds the lock of that name
+        while it shows anything."""
         ...
 
     @property
@@ -61,15 +71,29 @@ class Run(Protocol):
 
 
 class Session:
-    """Does runs one after another: reacts to signals, shows progress, tells the ending.
+    """Does runs one after another: reacts to signals and to what reaches it from outside, shows
+    progress, tells the ending.
 
-    Without `lasting`, savepoints are gone when it is over, and not told.
+    The runs obey `steering`, which `throttle` has a say in. Without `lasting`, savepoints are gone
+    when it is over, and not told, and nobody can steer.
     """
 
-    def __init__(self, console: Console, mode: Mode, *, lasting: bool = True) -> None:
+    def __init__(
+        self,
+        console: Console,
+        mode: Mode,
+        *,
+        lasting: bool = True,
+        steering: Steering | None = None,
+        throttle: Throttle | None = None,
+    ) -> None:
         self._console, self._lasting = console, lasting
         self._display = Display(console, mode)
         self._signals = Signals(self._show_cursor)
+        steering = steering or Steering()
+        self._judges = Judges(steering.gate, throttle or Throttle())
+        self._steering = steering
+        self._controls = Controls(steering, self._standing, self._save, self._signals.ask_to_stop)
         self._run: Run | None = None
         self._before: Progress | None = None
         self._runs: Sequence[Run] = ()
@@ -118,6 +142,9 @@ class Session:
             tables=self._observer.observed([now] if now else []),
             status=self._status,
             error=self._error,
+            reasons=self._steering.gate.reasons,
+            paused_seconds=self._steering.gate.seconds,
+            settings=self._controls.settings,
             savepoint=newest if self._lasting else None,
             saved_at=written_at(newest) if newest else None,
             rejects=self._runs[0].rejects,
@@ -129,6 +156,7 @@ class Session:
         stop, status = asyncio.Event(), Status.COMPLETED
         self._signals.listen(stop, self._save, self._tell, lambda: self._is_at_work)
         try:
+            await self._judges.first()
             for run in runs:
                 self._run = run
                 ended = await run.run(stop, self._show)
@@ -144,7 +172,27 @@ class Session:
 
     async def _show(self, snapshot: Callable[[], Progress]) -> None:
         spare_the_collector()
-        await self._display.show(snapshot)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._judges.watch())
+            if self._run and self._lasting:
+                group.create_task(self._listen(*self._run.home))
+            await self._display.show(snapshot)
+
+    async def _listen(self, folder: Path, identity: str) -> None:
+        """Let a run be steered by a socket, until cancelled; one that cannot be is told."""
+        try:
+            with open_socket(folder, control_name(identity)) as (listening, path):
+                if self._display.mode != "none":
+                    log.info("steer it with `alternator-migrate control`, or by nc -U %s", path)
+                await ControlServer(self._controls.do).serve(listening)
+        except OSError as error:
+            log.warning("warning: this run cannot be steered by a socket: %s", error)
+
+    def _standing(self) -> tuple[str, Mapping[str, Any]]:
+        """How it stands, for a person and for a program."""
+        progress = self._progress()
+        line = self._display.line(progress) if progress else "being prepared"
+        return line, live_summary(self.snapshot())
 
     @property
     def _is_at_work(self) -> bool:

@@ -147,6 +147,8 @@ async def _facts_of(
         _needs(settings),
     )
     inspection = await settled(inspection, target)
+    if isinstance(source, ExportSide):
+        inspection = replace(inspection, barriers=source.barriers)
     check_attributes(settings, inspection.source.spec.key_names)
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, source)

@@ -10,6 +10,7 @@ from alternator_migrate.config import Settings
 from alternator_migrate.connectors import Pair, RejectsFile, RejectsSource, rejects_file
 from alternator_migrate.core.model import Reject
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.dynamodb.values import canonical_key
 from alternator_migrate.migration.assemble import build_resend
 from alternator_migrate.migration.migration import Migration
@@ -39,12 +40,19 @@ class Resend:
     them are.
     """
 
-    def __init__(self, settings: Settings, pair: Pair, items: RejectsSource, whole: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pair: Pair,
+        items: RejectsSource,
+        whole: str,
+        steering: Steering,
+    ) -> None:
         self._settings, self._sides, self._whole = settings, pair, whole
         self._folder = Path(settings.savepoints.path)
         self._key_names = pair.inspection.plan.spec.key_names
         self._refused = _Refused(items.count)
-        self.migration: Migration = build_resend(settings, pair, items, self._refused)
+        self.migration: Migration = build_resend(settings, pair, items, self._refused, steering)
         self._refused_with = items.once_each(self._key_names)
         self.left, self.path = 0, ""
 

@@ -28,6 +28,7 @@ from alternator_migrate.connectors import (
 )
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import CopyState, Status
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
@@ -65,8 +66,11 @@ class TableRun:
 
     work: Final = "Migration"
 
-    def __init__(self, loaded: Loaded, part: Part | None = None) -> None:
+    def __init__(
+        self, loaded: Loaded, part: Part | None = None, steering: Steering | None = None
+    ) -> None:
         self._loaded, self._settings = loaded, loaded.settings
+        self._steering = steering or Steering()
         if part:
             check_settings(part, self._settings)
         self._whole = config.migration_identity(self._settings)
@@ -74,6 +78,11 @@ class TableRun:
         self._store = Store(Path(self._settings.savepoints.path), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there."""
+        return self._store.folder, self._store.migration
 
     @property
     def savepoint(self) -> Path | None:
@@ -121,8 +130,9 @@ class MigrationRun(TableRun):
         fresh: bool = False,
         makes_table: bool = True,
         until: Until = FOR_EVER,
+        steering: Steering | None = None,
     ) -> None:
-        super().__init__(loaded, part)
+        super().__init__(loaded, part, steering)
         self._engine_options, self._part = engine_options or EngineOptions(), part
         self._into_existing, self._fresh = into_existing, fresh
         self._makes_table, self._until = makes_table, until
@@ -231,9 +241,17 @@ class MigrationRun(TableRun):
             where = self._engine_options.scheduler
             return copy_job(travelling(self._loaded, where, here=here), pair, now)
 
-        async with open_engine(self._engine_options, work_facts(settings, pair), job_of) as engine:
+        facts, steering = work_facts(settings, pair), self._steering
+        async with open_engine(self._engine_options, facts, job_of, steering) as engine:
             built = build_migration(
-                settings, pair, keeper, first.state, first.rejects, self._until, engine
+                settings,
+                pair,
+                keeper,
+                first.state,
+                first.rejects,
+                self._until,
+                engine,
+                steering=steering,
             )
             return await self._migrate(*built, stop, show)
 
@@ -241,8 +259,8 @@ class MigrationRun(TableRun):
 class FinishRun(TableRun):
     """Does what comes after the data of all parts."""
 
-    def __init__(self, loaded: Loaded, part: Part) -> None:
-        super().__init__(loaded, part)
+    def __init__(self, loaded: Loaded, part: Part, steering: Steering | None = None) -> None:
+        super().__init__(loaded, part, steering)
         self._part = part
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -259,7 +277,8 @@ class FinishRun(TableRun):
             check_ttl(found, copied=settings.target.copy_ttl)
             with lock(store.folder, store.migration):
                 pair = part_of(whole, self._part, self._whole)
-                built = build_migration(settings, pair, NoKeeper(), CopyState())
+                steering = self._steering
+                built = build_migration(settings, pair, NoKeeper(), CopyState(), steering=steering)
                 status = await self._migrate(*built, stop, show)
                 if status.is_final:
                     await table.untag(TAG)
@@ -269,8 +288,8 @@ class FinishRun(TableRun):
 class ResendRun(TableRun):
     """Sends the mended items of a rejects file again."""
 
-    def __init__(self, loaded: Loaded, file: Path) -> None:
-        super().__init__(loaded)
+    def __init__(self, loaded: Loaded, file: Path, steering: Steering | None = None) -> None:
+        super().__init__(loaded, steering=steering)
         self._file = file
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -278,7 +297,7 @@ class ResendRun(TableRun):
         settings, items = self._settings, RejectsSource(self._file)
         async with open_pair(settings) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
-            resend = Resend(settings, pair, items, self._whole)
+            resend = Resend(settings, pair, items, self._whole, self._steering)
             with lock(self._store.folder, self._store.migration), resend.alone():
                 self._migration = resend.migration
                 status = await resend.migration.run(stop, show)

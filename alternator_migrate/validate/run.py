@@ -13,6 +13,7 @@ from alternator_migrate.connectors import Pair, of_servers, open_pair, travellin
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status, ValidationState
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
@@ -43,15 +44,22 @@ class ValidationRun:
         *,
         fresh: bool = False,
         engine_options: EngineOptions | None = None,
+        steering: Steering | None = None,
         ask: Ask | None = None,
     ) -> None:
         self._loaded, self._fresh, self._ask = loaded, fresh, ask
         self._options = replace(options, delete_extra=False) if ask else options
         self._engine_options = engine_options or EngineOptions()
+        self._steering = steering or Steering()
         self._resume = resume_of(loaded, options)
         self._store = self._resume.store
         self._validation: Validation | None = None
         self._findings: FindingsFile | None = None
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there."""
+        return self._store.folder, self._store.migration
 
     @property
     def savepoint(self) -> Path | None:
@@ -106,9 +114,10 @@ class ValidationRun:
             where = self._engine_options.scheduler
             return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
 
-        async with open_engine(self._engine_options, facts, job_of) as engine:
+        steering = self._steering
+        async with open_engine(self._engine_options, facts, job_of, steering) as engine:
             self._validation, self._findings = assemble.build_validation(
-                settings, pair, options, begun, Keeper(self._store, first), engine
+                settings, pair, options, begun, Keeper(self._store, first), engine, steering
             )
             status = await self._validation.run(stop, show)
         if self._ask is None or status != Status.DIFFERENCES:
@@ -126,10 +135,13 @@ class ValidationRun:
     ) -> Status:
         """Delete what is extra, if there is any and that is agreed to."""
         assert self._findings  # noqa: S101 # made with the validation
-        sides = assemble.ValidationSides(self._loaded.settings, pair, begun.now)
+        gate = self._steering.gate
+        sides = assemble.ValidationSides(self._loaded.settings, pair, begun.now, gate)
         deletion = Deletion(self._findings, sides.deleting())
         keys = deletion.first_keys()
-        if not keys or not await stopped_by(stop, ask(validation.validated.extra, keys), 0):
+        if not keys or not await stopped_by(
+            stop, ask(validation.validated.extra, keys), lambda: 0.0
+        ):
             return Status.DIFFERENCES
         return await validation.delete(deletion, stop, show)
 
