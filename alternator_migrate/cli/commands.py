@@ -20,7 +20,7 @@ from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.engines import EngineOptions
-from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
+from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, SchemaRun, Until
 from alternator_migrate.monitor import Throttle, ask, control_name, socket_of
 from alternator_migrate.savepoints import check_alone, holder
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
@@ -34,6 +34,7 @@ def run(
     into_existing: bool,
     fresh: bool,
     rejects: Path | None = None,
+    schema_only: bool = False,
     engine_options: EngineOptions = EngineOptions(),  # noqa: B008 # frozen
     shard: Part | None = None,
     validate: bool = False,
@@ -57,6 +58,8 @@ def run(
     steering = Steering()
     if rejects:
         first = ResendRun(loaded, rejects, steering)
+    elif schema_only:
+        first = SchemaRun(loaded)
     elif shard and shard.index is None:
         first = FinishRun(loaded, shard, steering)
     else:

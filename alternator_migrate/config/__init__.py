@@ -9,6 +9,7 @@ from alternator_migrate.config.identity import (
     skipped_segments,
     validation_identity,
 )
+from alternator_migrate.config.key_paths import key_paths
 from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
@@ -42,6 +43,7 @@ __all__ = [
     "base_url",
     "fingerprint",
     "is_arn",
+    "key_paths",
     "literal_secrets",
     "load",
     "local_path",

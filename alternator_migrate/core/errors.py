@@ -58,7 +58,7 @@ _BY_WORDS: Final = {
     "wrong signature": "The secret key of an Alternator is not the password, but the salted_hash "
     "of the role that the access key names: SELECT salted_hash FROM system.roles WHERE role = "
     "'...' (`alternator-migrate help permissions`).",
-    "User not found": "Check the credentials: the access key of an Alternator is the name of a role "
+    "User not found": "Check the credentials: the access key of an Alternator names a role "
     "(`alternator-migrate help permissions`).",
 }
 """Remedies for what Alternator says under the codes of other mistakes."""
