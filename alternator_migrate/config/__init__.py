@@ -9,6 +9,7 @@ from alternator_migrate.config.identity import (
     skipped_segments,
     validation_identity,
 )
+from alternator_migrate.config.item_settings import TransformReference, transform_reference
 from alternator_migrate.config.key_paths import key_paths
 from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
@@ -39,6 +40,7 @@ __all__ = [
     "SideSettings",
     "SourceEndpointSettings",
     "SourceSettings",
+    "TransformReference",
     "at",
     "base_url",
     "fingerprint",
@@ -52,5 +54,6 @@ __all__ = [
     "portable",
     "skipped_segments",
     "table_arn",
+    "transform_reference",
     "validation_identity",
 ]

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.attributes import attribute_value
 from alternator_migrate.config.exports import S3ExportSettings
-from alternator_migrate.config.item_settings import AttributesSettings
+from alternator_migrate.config.item_settings import AttributesSettings, transform_name
 from alternator_migrate.config.kinds import (
     any_text,
     base_url,
@@ -34,6 +34,7 @@ from alternator_migrate.config.kinds import (
     table_name,
     text,
 )
+from alternator_migrate.config.status_page import StatusSettings
 from alternator_migrate.dynamodb.endpoints import aws_host
 
 DEFAULT_FOLDER: Final = "./savepoints"
@@ -321,6 +322,9 @@ class Settings:
     source: SourceSettings = section(SourceSettings, "the table to read", optional=False)
     target: TargetSettings = section(TargetSettings, "the table to write", optional=False)
     renames: tuple[RenameSettings, ...] = sections(RenameSettings, "attributes to rename")
+    transform: str | None = key(
+        transform_name, "a Python function for each item: ./file.py or package.module:function"
+    )
     savepoints: SavepointsSettings = section(SavepointsSettings, "savepoints", optional=False)
     skip_segments: tuple[int, ...] = key(
         list_of(integer(0)), "segments that are wholly written already", default=()
@@ -335,6 +339,7 @@ class Settings:
         CutoverSettings, "when the target has caught up", optional=False
     )
     hooks: HooksSettings = section(HooksSettings, "commands to run", optional=False)
+    status: StatusSettings = section(StatusSettings, "the status page", optional=False)
     throttle: ThrottleSettings = section(
         ThrottleSettings, "what pauses a run from outside", optional=False
     )

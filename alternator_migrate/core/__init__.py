@@ -10,6 +10,7 @@ __all__ = [
     "gate",
     "jsonl_file",
     "limiter",
+    "listen",
     "model",
     "outage",
     "pace",
