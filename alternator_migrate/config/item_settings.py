@@ -1,11 +1,33 @@
-"""The sections of a configuration that say what becomes of an item's attributes."""
+"""The sections and keys of a configuration that say which items are copied, and what becomes of
+them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from alternator_migrate.config.kinds import key, list_of, text
+from alternator_migrate.config.attributes import attribute_value
+from alternator_migrate.config.kinds import key, list_of, mapping, text
+
+
+@dataclass(frozen=True, slots=True)
+class FilterSettings:
+    """A filter of items, applied by the server, and of changes, applied here."""
+
+    expression: str = key(text, "FilterExpression", required=True)
+    names: Mapping[str, str] = key(mapping(text), "ExpressionAttributeNames", default={})
+    values: Mapping[str, object] = key(
+        mapping(attribute_value), "ExpressionAttributeValues", default={}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RenameSettings:
+    """One attribute to rename."""
+
+    from_: str = key(text, "name in the source", required=True)
+    to: str = key(text, "name in the target", required=True)
 
 
 @dataclass(frozen=True, slots=True)
