@@ -45,6 +45,7 @@ from alternator_migrate.connectors.samples import (
 )
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.services import Services, open_services, refusing_to_begin
 from alternator_migrate.connectors.source_state import check_readable
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
@@ -89,6 +90,7 @@ __all__ = [
     "RejectsFile",
     "RejectsSource",
     "Service",
+    "Services",
     "Shaping",
     "SourceStream",
     "TableJob",
@@ -114,8 +116,10 @@ __all__ = [
     "of_attributes",
     "of_servers",
     "open_pair",
+    "open_services",
     "policy",
     "prepare_target",
+    "refusing_to_begin",
     "rejects_file",
     "rights_of",
     "segments_to_copy",
