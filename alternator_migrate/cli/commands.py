@@ -83,11 +83,12 @@ def run(
     steering = Steering()
     if loaded.settings.tables:
         copy = tables.Copy(shard, into_existing, fresh, makes_table, until, engine_options)
-        first = (
-            tables.resending(loaded, selection, rejects, steering)
-            if rejects
-            else tables.copying(loaded, selection, copy, steering)
-        )
+        if rejects:
+            first = tables.resending(loaded, selection, rejects, steering)
+        elif schema_only:
+            first = tables.schemas(loaded, selection, steering)
+        else:
+            first = tables.copying(loaded, selection, copy, steering)
     elif rejects:
         first = ResendRun(loaded, rejects, steering)
     elif schema_only:

@@ -20,7 +20,7 @@ class SchemaRun(TableRun):
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Make the table. Raises `UsageError` where one that is there does not fit, or the right
         to make it is lacking."""
-        async with open_pair(self._settings) as pair:
+        async with open_pair(self._settings, services=self._services) as pair:
             found, plan = pair.inspection, pair.inspection.plan
             check_ttl(found, copied=self._settings.target.copy_ttl)
             await check_late(found, pair.target)
