@@ -91,6 +91,7 @@ class Follower:
             lag=None if kept_back else self._shards.lag(),
             shards=self._shards.open,
             caught_up=self._watch.caught_up,
+            spool_bytes=self._spool.size if self._spool else 0,
         )
 
     @property
