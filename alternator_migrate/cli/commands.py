@@ -44,6 +44,7 @@ def run(
     shard: Part | None = None,
     validate: bool = False,
     makes_table: bool = True,
+    transform_changed: bool = False,
     until_caught_up: bool,
     disable_stream_after: bool,
     progress: Mode,
@@ -75,11 +76,12 @@ def run(
             fresh=fresh,
             makes_table=makes_table,
             until=Until(until_caught_up, disable_stream_after),
+            transform_changed=transform_changed,
             steering=steering,
         )
     runs: list[Run] = [first]
     if validate:
-        options = ValidateOptions()
+        options = ValidateOptions(transform_changed=transform_changed)
         runs.append(
             ValidationRun(
                 loaded, options, fresh=fresh, engine_options=engine_options, steering=steering
@@ -127,6 +129,7 @@ def validate(
     delete_extra: bool,
     show_values: bool,
     fresh: bool,
+    transform_changed: bool,
     yes: bool,
     watch: Mapping[str, Any],
     engine_options: EngineOptions,
@@ -139,7 +142,7 @@ def validate(
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     showing = _showing(loaded, watch)
-    options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
+    options = ValidateOptions(mode, sample, repair, delete_extra, show_values, transform_changed)
     check_alone(Path(loaded.settings.savepoints.path), config.validation_identity(loaded.settings))
     table = loaded.settings.target.table
     agree = deletion_of(table) if delete_extra and not yes else None
@@ -163,6 +166,7 @@ def plan(
     validate: bool,
     until_caught_up: bool,
     disable_stream_after: bool,
+    transform_changed: bool,
     engine_options: EngineOptions,
     shard: Part | None,
     log_format: logs.Format,
@@ -181,6 +185,7 @@ def plan(
         into_existing=into_existing,
         fresh=fresh,
         until=Until(until_caught_up, disable_stream_after),
+        transform_changed=transform_changed,
     )
     text, refusal = on_loop(lambda: planned(settings, migration, engine_options))
     print_out(text)

@@ -142,6 +142,15 @@ def progress(command: F) -> F:
     )(command)
 
 
+def transform_changed(command: F) -> F:
+    """Add --transform-changed."""
+    return click.option(
+        "--transform-changed",
+        is_flag=True,
+        help="go on from a savepoint although the code of the transform is another now",
+    )(command)
+
+
 def beginning(command: F) -> F:
     """Add --into-existing and --validate."""
     command = click.option(
@@ -155,7 +164,8 @@ def beginning(command: F) -> F:
 
 
 def following(command: F) -> F:
-    """Add --fresh, --until-caught-up and --disable-stream-after."""
+    """Add --fresh, --transform-changed, --until-caught-up and --disable-stream-after."""
+    command = transform_changed(command)
     command = click.option(
         "--disable-stream-after",
         is_flag=True,

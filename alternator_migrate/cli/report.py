@@ -94,6 +94,9 @@ def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
         yield "items read", f"{items.handled:,}"
         yield "items written", f"{items.written:,}"
         yield "skipped, expired", f"{items.skipped_expired:,}"
+        if items.dropped or items.extra:
+            yield "dropped by the transform", f"{items.dropped:,}"
+            yield "items on the target", f"{items.written + items.extra:,}"
         yield "rejected", f"{items.rejected:,}"
         if not items.accounted:
             yield "to be read again", f"{items.read - items.handled:,}"
@@ -126,7 +129,8 @@ def closing_lines(ending: Ending) -> Iterator[str]:
     if progress.phase == "Copy":
         yield (
             f"{work} {ending.status}: read {items.handled:,} = written {items.written:,} + skipped "
-            f"{items.skipped_expired:,} + rejected {items.rejected:,}{_again_text(items)}; "
+            f"{items.skipped_expired:,}{_dropped_text(items)} + rejected {items.rejected:,}"
+            f"{_again_text(items)}{_extra_text(items)}; "
             f"{segments}{_changes_text(progress.changes)}"
         )
     if validated:
@@ -138,6 +142,15 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             yield f"Validation: {said}"
         else:
             yield f"{work} {ending.status}: {said}; {segments}"
+
+
+def _dropped_text(items: Counts) -> str:
+    return f" + dropped {items.dropped:,}" if items.dropped else ""
+
+
+def _extra_text(items: Counts) -> str:
+    """The items that were made of those written, where they are more."""
+    return f"; made {items.written + items.extra:,} items of those written" if items.extra else ""
 
 
 def _again_text(items: Counts) -> str:

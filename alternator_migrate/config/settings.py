@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
-from alternator_migrate.config.attributes import attribute_value
 from alternator_migrate.config.exports import S3ExportSettings
-from alternator_migrate.config.item_settings import AttributesSettings
+from alternator_migrate.config.item_settings import (
+    AttributesSettings,
+    FilterSettings,
+    RenameSettings,
+    transform_name,
+)
 from alternator_migrate.config.kinds import (
     any_text,
     base_url,
@@ -102,17 +106,6 @@ class CredentialsSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class FilterSettings:
-    """A filter of items, applied by the server, and of changes, applied here."""
-
-    expression: str = key(text, "FilterExpression", required=True)
-    names: Mapping[str, str] = key(mapping(text), "ExpressionAttributeNames", default={})
-    values: Mapping[str, object] = key(
-        mapping(attribute_value), "ExpressionAttributeValues", default={}
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class AlternatorSettings:
     """Settings of an Alternator cluster."""
 
@@ -185,9 +178,7 @@ class SourceSettings(SideSettings):
     expired_items: Literal["skip", "copy"] = key(
         one_of("skip", "copy"), "items whose TTL has passed", default="skip"
     )
-    s3_export: S3ExportSettings | None = section(
-        S3ExportSettings, "keys of type dynamodb-s3-export, which may stand beside type as well"
-    )
+    s3_export: S3ExportSettings | None = section(S3ExportSettings, "keys of an export to S3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +202,6 @@ class TargetSettings(SideSettings):
     indexes: Literal["before", "after", "skip"] = key(
         one_of("before", "after", "skip"), "when global indexes are created", default="before"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RenameSettings:
-    """One attribute to rename."""
-
-    from_: str = key(text, "name in the source", required=True)
-    to: str = key(text, "name in the target", required=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +305,9 @@ class Settings:
     source: SourceSettings = section(SourceSettings, "the table to read", optional=False)
     target: TargetSettings = section(TargetSettings, "the table to write", optional=False)
     renames: tuple[RenameSettings, ...] = sections(RenameSettings, "attributes to rename")
+    transform: str | None = key(
+        transform_name, "a Python function for each item: ./file.py or package.module:function"
+    )
     savepoints: SavepointsSettings = section(SavepointsSettings, "savepoints", optional=False)
     skip_segments: tuple[int, ...] = key(
         list_of(integer(0)), "segments that are wholly written already", default=()

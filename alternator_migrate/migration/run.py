@@ -18,6 +18,7 @@ from alternator_migrate.connectors import (
     check_empty,
     check_late,
     check_readable,
+    check_transform,
     check_ttl,
     open_pair,
     skipped_text,
@@ -122,8 +123,9 @@ class MigrationRun(TableRun):
     """Copies a table and follows its changes, from an earlier savepoint or from the start.
 
     `into_existing` accepts a target that holds items, `makes_table` lets changes alone make the
-    target, `until` says when following ends. `staying` warns of what stays on a target that held
-    items, once it was checked.
+    target, `until` says when following ends, and the transform may have `transform_changed` since
+    an earlier savepoint. `staying` warns of what stays on a target that held items, once it was
+    checked.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class MigrationRun(TableRun):
         fresh: bool = False,
         makes_table: bool = True,
         until: Until = FOR_EVER,
+        transform_changed: bool = False,
         steering: Steering | None = None,
     ) -> None:
         super().__init__(loaded, part, steering)
@@ -144,7 +147,7 @@ class MigrationRun(TableRun):
         self._makes_table, self._until = makes_table, until
         self._alone = self._settings.target.skip_initial_snapshot_transfer
         self._done: Progress | None = None
-        self._resume = resume_of(loaded, self._store)
+        self._resume = resume_of(loaded, self._store, transform_changed=transform_changed)
         self._total = 0
         self.staying: list[str] = []
 
@@ -161,6 +164,8 @@ class MigrationRun(TableRun):
             if self._settings.skip_segments and not self._alone:
                 log.info("note: %s", skipped_text(self._settings))
             await self.check_contents(pair, earlier)
+            if not self._alone:
+                await check_transform(self._settings, pair)
             with lock(self._store.folder, self._store.migration):
                 self._resume.check_newest(earlier)
                 for line in connectors.notes(pair):
@@ -304,6 +309,7 @@ class ResendRun(TableRun):
         settings, items = self._settings, RejectsSource(self._file)
         async with open_pair(settings) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
+            items.shape(pair.shaping)
             resend = Resend(settings, pair, items, self._whole, self._steering)
             with lock(self._store.folder, self._store.migration), resend.alone():
                 self._migration = resend.migration
