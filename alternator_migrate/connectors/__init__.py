@@ -56,10 +56,13 @@ from alternator_migrate.connectors.target_table import (
 from alternator_migrate.connectors.transform import (
     NO_WAY_BACK,
     ChangeMaker,
+    Rehearsal,
     Shaping,
     TransformedChanges,
     TransformedLookup,
+    Tried,
     find_code,
+    rehearse,
     shaped,
 )
 from alternator_migrate.connectors.writer import DynamoDBTarget
@@ -77,6 +80,7 @@ __all__ = [
     "ExportSide",
     "Inspection",
     "Pair",
+    "Rehearsal",
     "RejectsFile",
     "RejectsSource",
     "Service",
@@ -86,6 +90,7 @@ __all__ = [
     "TransformedChanges",
     "TransformedLookup",
     "TravellingConfig",
+    "Tried",
     "backlog",
     "check_empty",
     "check_late",
@@ -104,6 +109,7 @@ __all__ = [
     "of_servers",
     "open_pair",
     "prepare_target",
+    "rehearse",
     "rejects_file",
     "segments_to_copy",
     "shaped",
