@@ -38,6 +38,7 @@ from alternator_migrate.connectors.samples import (
 )
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.services import Services, open_services, refusing_to_begin
 from alternator_migrate.connectors.source_state import check_readable
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
@@ -85,6 +86,7 @@ __all__ = [
     "RejectsFile",
     "RejectsSource",
     "Service",
+    "Services",
     "Shaping",
     "SourceStream",
     "TableJob",
@@ -110,7 +112,9 @@ __all__ = [
     "of_attributes",
     "of_servers",
     "open_pair",
+    "open_services",
     "prepare_target",
+    "refusing_to_begin",
     "rehearse",
     "rejects_file",
     "segments_to_copy",
