@@ -64,10 +64,13 @@ from alternator_migrate.connectors.target_table import (
 from alternator_migrate.connectors.transform import (
     NO_WAY_BACK,
     ChangeMaker,
+    Rehearsal,
     Shaping,
     TransformedChanges,
     TransformedLookup,
+    Tried,
     find_code,
+    rehearse,
     shaped,
 )
 from alternator_migrate.connectors.writer import DynamoDBTarget
@@ -87,6 +90,7 @@ __all__ = [
     "FinalExport",
     "Inspection",
     "Pair",
+    "Rehearsal",
     "RejectsFile",
     "RejectsSource",
     "Service",
@@ -97,6 +101,7 @@ __all__ = [
     "TransformedChanges",
     "TransformedLookup",
     "TravellingConfig",
+    "Tried",
     "backlog",
     "check_empty",
     "check_late",
@@ -120,6 +125,7 @@ __all__ = [
     "policy",
     "prepare_target",
     "refusing_to_begin",
+    "rehearse",
     "rejects_file",
     "rights_of",
     "segments_to_copy",
