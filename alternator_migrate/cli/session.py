@@ -255,6 +255,7 @@ class Session:
         """Write the report that is asked for; the failure to end with."""
         if self._showing is None or self._watch is None:
             return failure
+        self._watch.finish()
         verdict = [line for run in self._runs for line in run.verdict()]
         write = partial(self._showing.write_report, self.snapshot(), self._watch.history.whole)
         return _written(lambda: write(verdict), failure)

@@ -19,6 +19,13 @@ from alternator_migrate.connectors.pair import (
     wanted,
     work_facts,
 )
+from alternator_migrate.connectors.permissions import (
+    Command,
+    grants,
+    policy,
+    rights_of,
+    usual_commands,
+)
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
 from alternator_migrate.connectors.remarks import (
     notes,
@@ -57,10 +64,13 @@ from alternator_migrate.connectors.target_table import (
 from alternator_migrate.connectors.transform import (
     NO_WAY_BACK,
     ChangeMaker,
+    Rehearsal,
     Shaping,
     TransformedChanges,
     TransformedLookup,
+    Tried,
     find_code,
+    rehearse,
     shaped,
 )
 from alternator_migrate.connectors.writer import DynamoDBTarget
@@ -71,6 +81,7 @@ __all__ = [
     "NO_WAY_BACK",
     "STREAMS_FEATURE",
     "ChangeMaker",
+    "Command",
     "DynamoDBLookup",
     "DynamoDBSource",
     "DynamoDBTarget",
@@ -79,6 +90,7 @@ __all__ = [
     "FinalExport",
     "Inspection",
     "Pair",
+    "Rehearsal",
     "RejectsFile",
     "RejectsSource",
     "Service",
@@ -89,6 +101,7 @@ __all__ = [
     "TransformedChanges",
     "TransformedLookup",
     "TravellingConfig",
+    "Tried",
     "backlog",
     "check_empty",
     "check_late",
@@ -100,6 +113,7 @@ __all__ = [
     "find_code",
     "find_stream",
     "first_items",
+    "grants",
     "item_filter",
     "lacking",
     "matcher_of",
@@ -108,9 +122,12 @@ __all__ = [
     "of_servers",
     "open_pair",
     "open_services",
+    "policy",
     "prepare_target",
     "refusing_to_begin",
+    "rehearse",
     "rejects_file",
+    "rights_of",
     "segments_to_copy",
     "shaped",
     "shown_late",
@@ -121,6 +138,7 @@ __all__ = [
     "transform_text",
     "travelling",
     "ttl_text",
+    "usual_commands",
     "wanted",
     "way_back",
     "what_stays",

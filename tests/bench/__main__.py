@@ -16,6 +16,7 @@ from tests.bench import (
     figure_follow,
     figure_local,
     figure_memory,
+    figure_monitor,
     figure_partitions,
     figure_savepoints,
     figure_startup,
@@ -36,6 +37,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "partitions": figure_partitions.figure,
     "engines": figure_engines.figure,
     "validate": figure_validate.figure,
+    "monitor": figure_monitor.figure,
     "export": figure_export.figure,
 }
 
