@@ -226,7 +226,7 @@ def _listening(folder: Path, identities: Sequence[str]) -> Path:
             "It is being prepared, or could open no socket, as it said when it started.",
         )
     raise UsageError(
-        f"this migration is not running, says {folder}",
+        f"this migration is not running, says {folder.absolute()}",
         "`alternator-migrate status` shows how it stands; --shard names one of several runs.",
     )
 

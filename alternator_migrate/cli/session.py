@@ -13,8 +13,9 @@ from rich.console import Console
 from alternator_migrate.cli import closing, logs, report
 from alternator_migrate.cli.controls import Controls
 from alternator_migrate.cli.display import Display, Mode
+from alternator_migrate.cli.next_steps import next_steps
 from alternator_migrate.cli.signals import Signals
-from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.progress import Progress, RunProgress
 from alternator_migrate.core.rates import Observer
 from alternator_migrate.core.runtime import on_loop, spare_the_collector
@@ -41,6 +42,11 @@ class Run(Protocol):
     def home(self) -> tuple[Path, str]:
         """The folder of its savepoints, and its identity there: it holds the lock of that name
         while it shows anything."""
+        ...
+
+    @property
+    def beginning(self) -> Iterable[str]:
+        """Its first words: what goes where, and how; known when it shows anything."""
         ...
 
     @property
@@ -88,16 +94,16 @@ class Session:
         throttle: Throttle | None = None,
     ) -> None:
         self._console, self._lasting = console, lasting
-        self._display = Display(console, mode)
-        self._signals = Signals(self._show_cursor)
         steering = steering or Steering()
+        self._display = Display(console, mode, steering.gate.clock)
+        self._signals = Signals(self._show_cursor)
         self._judges = Judges(steering.gate, throttle or Throttle())
         self._steering = steering
         self._controls = Controls(steering, self._standing, self._save, self._signals.ask_to_stop)
         self._run: Run | None = None
         self._before: Progress | None = None
         self._runs: Sequence[Run] = ()
-        self._observer = Observer()
+        self._observer = Observer(steering.gate.clock)
         self._began, self._clock = time.time(), time.monotonic()
         self._status, self._error = Status.RUNNING, ""
 
@@ -124,8 +130,11 @@ class Session:
             error=str(failure) if failure else None,
             savepoint=_newest(runs) if self._lasting else None,
             rejects=runs[0].rejects,
+            paused=self._steering.gate.seconds,
         )
-        closing.tell(ending, runs[-1].remarks(), self._console, self._display.mode)
+        begun = self._lasting and not isinstance(failure, UsageError)
+        steps = next_steps(self.snapshot()) if begun else ()
+        closing.tell(ending, runs[-1].remarks(), steps, self._console, self._display.mode)
         failure = _summarized(summary_json, ending, failure)
         if failure:
             raise failure
@@ -174,9 +183,16 @@ class Session:
         spare_the_collector()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._judges.watch())
-            if self._run and self._lasting:
-                group.create_task(self._listen(*self._run.home))
-            await self._display.show(snapshot)
+            if self._run:
+                self._begin(self._run, group)
+            await self._display.show(snapshot, self.snapshot)
+
+    def _begin(self, run: Run, group: asyncio.TaskGroup) -> None:
+        """Tell the first words of a run, and let it be steered."""
+        for line in run.beginning if self._display.mode != "none" else ():
+            log.info(line)
+        if self._lasting:
+            group.create_task(self._listen(*run.home))
 
     async def _listen(self, folder: Path, identity: str) -> None:
         """Let a run be steered by a socket, until cancelled; one that cannot be is told."""

@@ -21,6 +21,7 @@ from alternator_migrate.connectors.pair import (
 )
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
 from alternator_migrate.connectors.remarks import (
+    beginning,
     notes,
     of_servers,
     skipped_text,
@@ -68,6 +69,7 @@ __all__ = [
     "TableJob",
     "TravellingConfig",
     "backlog",
+    "beginning",
     "check_empty",
     "check_late",
     "check_readable",

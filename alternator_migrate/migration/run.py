@@ -78,6 +78,7 @@ class TableRun:
         self._store = Store(Path(self._settings.savepoints.path), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
+        self.beginning: tuple[str, ...] = ()
 
     @property
     def home(self) -> tuple[Path, str]:
@@ -243,6 +244,7 @@ class MigrationRun(TableRun):
 
         facts, steering = work_facts(settings, pair), self._steering
         async with open_engine(self._engine_options, facts, job_of, steering) as engine:
+            self.beginning = (*connectors.beginning(pair, engine.text, self._store.folder),)
             built = build_migration(
                 settings,
                 pair,

@@ -55,6 +55,7 @@ class ValidationRun:
         self._store = self._resume.store
         self._validation: Validation | None = None
         self._findings: FindingsFile | None = None
+        self.beginning: tuple[str, ...] = ()
 
     @property
     def home(self) -> tuple[Path, str]:
@@ -116,6 +117,7 @@ class ValidationRun:
 
         steering = self._steering
         async with open_engine(self._engine_options, facts, job_of, steering) as engine:
+            self.beginning = (*connectors.beginning(pair, engine.text, self._store.folder),)
             self._validation, self._findings = assemble.build_validation(
                 settings, pair, options, begun, Keeper(self._store, first), engine, steering
             )
