@@ -9,7 +9,7 @@ _ALONE: Final[Mapping[str, tuple[str, Collection[str], str]]] = {
         "--rejects",
         (
             *("validate", "shard", "fresh", "into_existing"),
-            *("until_caught_up", "disable_stream_after", *_ENGINES),
+            *("until_caught_up", "disable_stream_after", "transform_changed", *_ENGINES),
         ),
         "it sends the items of one file into the table that is there, and does nothing else",
     ),

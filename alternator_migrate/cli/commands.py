@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -14,16 +15,20 @@ from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.planned import planned
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
-from alternator_migrate.cli.status import status_lines
+from alternator_migrate.cli.status import standing, status_lines
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.summary import live_summary
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
 from alternator_migrate.monitor import Throttle, ask, control_name, socket_of
 from alternator_migrate.savepoints import check_alone, holder
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
+
+if TYPE_CHECKING:
+    from alternator_migrate.cli.watching import Showing
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +38,13 @@ def run(
     *,
     into_existing: bool,
     fresh: bool,
+    watch: Mapping[str, Any],
     rejects: Path | None = None,
     engine_options: EngineOptions = EngineOptions(),  # noqa: B008 # frozen
     shard: Part | None = None,
     validate: bool = False,
     makes_table: bool = True,
+    transform_changed: bool = False,
     until_caught_up: bool,
     disable_stream_after: bool,
     progress: Mode,
@@ -48,6 +55,7 @@ def run(
     """Copy the table, follow its changes, compare the two then if that is asked for. Returns 0, 3
     (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
+    showing = _showing(loaded, watch)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
     folder = Path(loaded.settings.savepoints.path)
     check_alone(
@@ -68,18 +76,25 @@ def run(
             fresh=fresh,
             makes_table=makes_table,
             until=Until(until_caught_up, disable_stream_after),
+            transform_changed=transform_changed,
             steering=steering,
         )
     runs: list[Run] = [first]
     if validate:
-        options = ValidateOptions()
+        options = ValidateOptions(transform_changed=transform_changed)
         runs.append(
             ValidationRun(
                 loaded, options, fresh=fresh, engine_options=engine_options, steering=steering
             )
         )
-    session = Session(console, progress, steering=steering, throttle=_throttle(loaded.settings))
-    return session.to_the_end(runs, summary_json)
+    return _session(loaded, console, progress, steering, showing).to_the_end(runs, summary_json)
+
+
+def _session(
+    loaded: Loaded, console: Console, progress: Mode, steering: Steering, showing: "Showing | None"
+) -> Session:
+    throttle = _throttle(loaded.settings)
+    return Session(console, progress, steering=steering, throttle=throttle, showing=showing)
 
 
 def _throttle(settings: Settings) -> Throttle:
@@ -114,7 +129,9 @@ def validate(
     delete_extra: bool,
     show_values: bool,
     fresh: bool,
+    transform_changed: bool,
     yes: bool,
+    watch: Mapping[str, Any],
     engine_options: EngineOptions,
     progress: Mode,
     summary_json: str | None,
@@ -124,7 +141,8 @@ def validate(
     """Compare both sides. Returns 0, 3 (differences are left), 130 or 143; raises
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
-    options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
+    showing = _showing(loaded, watch)
+    options = ValidateOptions(mode, sample, repair, delete_extra, show_values, transform_changed)
     check_alone(Path(loaded.settings.savepoints.path), config.validation_identity(loaded.settings))
     table = loaded.settings.target.table
     agree = deletion_of(table) if delete_extra and not yes else None
@@ -137,8 +155,7 @@ def validate(
         ask=agree,
         steering=steering,
     )
-    session = Session(console, progress, steering=steering, throttle=_throttle(loaded.settings))
-    return session.to_the_end([run], summary_json)
+    return _session(loaded, console, progress, steering, showing).to_the_end([run], summary_json)
 
 
 def plan(
@@ -149,6 +166,7 @@ def plan(
     validate: bool,
     until_caught_up: bool,
     disable_stream_after: bool,
+    transform_changed: bool,
     engine_options: EngineOptions,
     shard: Part | None,
     log_format: logs.Format,
@@ -167,6 +185,7 @@ def plan(
         into_existing=into_existing,
         fresh=fresh,
         until=Until(until_caught_up, disable_stream_after),
+        transform_changed=transform_changed,
     )
     text, refusal = on_loop(lambda: planned(settings, migration, engine_options))
     print_out(text)
@@ -175,19 +194,39 @@ def plan(
     return 0
 
 
-def status(loaded: Loaded, *, shard: Part | None) -> int:
-    """Print where the migrations of a savepoints folder stand. Returns 0, or 2 with nothing."""
+def status(
+    loaded: Loaded, *, shard: Part | None, as_json: bool = False, report: Path | None = None
+) -> int:
+    """Print where the migrations of a savepoints folder stand, and write a report where one is
+    asked for. Returns 0; raises `UsageError` without a savepoint."""
     folder = Path(loaded.settings.savepoints.path)
     copied = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
     identities = copied, config.validation_identity(loaded.settings)
-    lines = [line for each in identities for line in status_lines(folder, each)]
-    if not lines:
+    stood = standing(folder, *identities)
+    if stood is None:
         raise UsageError(
             f"there is no savepoint of this migration in {folder}",
             "It has not begun yet, or savepoints.path was another.",
         )
-    print_out("\n".join(lines) + "\n")
+    if report:
+        from alternator_migrate.cli.watching import report_of  # noqa: PLC0415 # only if asked for
+
+        report_of(loaded, stood, (folder, copied), report)
+    if as_json:
+        print_out(json.dumps(live_summary(stood)) + "\n")
+    else:
+        lines = [line for each in identities for line in status_lines(folder, each)]
+        print_out("\n".join(lines) + "\n")
     return 0
+
+
+def _showing(loaded: Loaded, options: Mapping[str, Any]) -> "Showing | None":
+    """What is to be shown to those who look from outside; None for nothing."""
+    if not (loaded.settings.status.listen or any(options.values())):
+        return None
+    from alternator_migrate.cli.watching import showing_of  # noqa: PLC0415 # only where asked for
+
+    return showing_of(loaded, options)
 
 
 def control(

@@ -87,6 +87,7 @@ def cli() -> None:
 )
 @common.engine
 @common.shard
+@common.watched
 @common.progress
 @common.logs
 def run(config: Path | None, **options: Any) -> None:
@@ -112,7 +113,9 @@ def run(config: Path | None, **options: Any) -> None:
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, engine_options=common.engine_options_of(options), **options))
+    watch = common.watch_options_of(options)
+    engine = common.engine_options_of(options)
+    sys.exit(commands.run(settings, watch=watch, engine_options=engine, **options))
 
 
 @cli.command(short_help="Compare source and target, both ways; repair.")
@@ -135,7 +138,9 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option("--yes", is_flag=True, help="do not ask before --delete-extra deletes")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@common.transform_changed
 @common.engine
+@common.watched
 @common.progress
 @common.logs
 def validate(config: Path | None, yes: bool, **options: Any) -> None:
@@ -157,12 +162,16 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
     engine_options = common.engine_options_of(options)
-    sys.exit(commands.validate(loaded, yes=yes, engine_options=engine_options, **options))
+    watch = common.watch_options_of(options)
+    sys.exit(
+        commands.validate(loaded, yes=yes, watch=watch, engine_options=engine_options, **options)
+    )
 
 
 @cli.command()
 @common.configuration
 @common.following
+@common.watched
 @common.progress
 @common.logs
 def follow(config: Path | None, **options: Any) -> None:
@@ -189,7 +198,8 @@ def follow(config: Path | None, **options: Any) -> None:
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, into_existing=True, makes_table=False, **options))
+    watch = common.watch_options_of(options)
+    sys.exit(commands.run(settings, watch=watch, into_existing=True, makes_table=False, **options))
 
 
 @cli.command(short_help="Say what run would do, and what it costs; write nothing.")
@@ -225,6 +235,8 @@ def plan(config: Path | None, **options: Any) -> None:
 @cli.command(short_help="Where a migration stands.")
 @common.configuration
 @common.shard
+@common.report
+@click.option("--json", "as_json", is_flag=True, help="print it as one JSON object")
 def status(config: Path | None, **options: Any) -> None:
     """Where a migration stands, read from its savepoints; works beside a running one.
 

@@ -142,6 +142,15 @@ def progress(command: F) -> F:
     )(command)
 
 
+def transform_changed(command: F) -> F:
+    """Add --transform-changed."""
+    return click.option(
+        "--transform-changed",
+        is_flag=True,
+        help="go on from a savepoint although the code of the transform is another now",
+    )(command)
+
+
 def beginning(command: F) -> F:
     """Add --into-existing and --validate."""
     command = click.option(
@@ -155,7 +164,8 @@ def beginning(command: F) -> F:
 
 
 def following(command: F) -> F:
-    """Add --fresh, --until-caught-up and --disable-stream-after."""
+    """Add --fresh, --transform-changed, --until-caught-up and --disable-stream-after."""
+    command = transform_changed(command)
     command = click.option(
         "--disable-stream-after",
         is_flag=True,
@@ -169,6 +179,54 @@ def following(command: F) -> F:
     return click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")(
         command
     )
+
+
+def watched(command: F) -> F:
+    """Add --status, --metrics-file and --report."""
+    command = report(command)
+    command = click.option(
+        "--metrics-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=local,
+        metavar="PATH.prom",
+        help="write metrics for Prometheus there every 15 s, for the node exporter",
+    )(command)
+    return click.option(
+        "--status",
+        "status_page",
+        metavar="[HOST:]PORT",
+        callback=_listen,
+        help="serve a status page there, on this machine alone unless a HOST is given; 0 is any "
+        "free port  [status.listen]",
+    )(command)
+
+
+def report(command: F) -> F:
+    """Add --report."""
+    return click.option(
+        "--report",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=local,
+        metavar="PATH.html",
+        help="write a report there at the end, whatever that is: one file, to be attached",
+    )(command)
+
+
+def _listen(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """Where to listen."""
+    if value is None:
+        return None
+    from alternator_migrate.core.listen import Listen  # noqa: PLC0415 # keeps -h fast
+
+    try:
+        return Listen.written(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def watch_options_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Where the run is to be shown, among `options`, which are taken out of them."""
+    return {name: options.pop(name) for name in ("status_page", "metrics_file", "report")}
 
 
 def check(options: Mapping[str, Any]) -> None:

@@ -100,6 +100,9 @@ def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
         yield "items read", f"{items.handled:,}"
         yield "items written", f"{items.written:,}"
         yield "skipped, expired", f"{items.skipped_expired:,}"
+        if items.dropped or items.extra:
+            yield "dropped by the transform", f"{items.dropped:,}"
+            yield "items on the target", f"{items.written + items.extra:,}"
         yield "rejected", f"{items.rejected:,}"
         if not items.accounted:
             yield "to be read again", f"{items.read - items.handled:,}"
@@ -132,7 +135,8 @@ def closing_lines(ending: Ending) -> Iterator[str]:
     if progress.phase == "Copy":
         yield (
             f"{work} {ending.status}: read {items.handled:,} = written {items.written:,} + skipped "
-            f"{items.skipped_expired:,} + rejected {items.rejected:,}{_again_text(items)}; "
+            f"{items.skipped_expired:,}{_dropped_text(items)} + rejected {items.rejected:,}"
+            f"{_again_text(items)}{_extra_text(items)}; "
             f"{segments}{_changes_text(progress.changes)}"
         )
     if validated:
@@ -150,6 +154,15 @@ def _time_text(ending: Ending) -> str:
     """The time that a run took, and how much of it was a pause."""
     paused = f" (paused for {duration(ending.paused)})" if ending.paused >= 1 else ""
     return duration(ending.seconds) + paused
+
+
+def _dropped_text(items: Counts) -> str:
+    return f" + dropped {items.dropped:,}" if items.dropped else ""
+
+
+def _extra_text(items: Counts) -> str:
+    """The items that were made of those written, where they are more."""
+    return f"; made {items.written + items.extra:,} items of those written" if items.extra else ""
 
 
 def _again_text(items: Counts) -> str:
@@ -197,15 +210,15 @@ def summary(ending: Ending) -> dict[str, Any]:
     }
 
 
-def check_destination(path: str | None) -> None:
-    """Raise `UsageError` where a summary could not be written to `path`."""
+def check_destination(path: str | None, option: str = "--summary-json") -> None:
+    """Raise `UsageError` where a file that `option` asks for could not be written to `path`."""
     if path is None or path == "-":
         return
     file = Path(path)
     if not file.parent.is_dir():
-        raise UsageError(f"--summary-json: there is no folder {file.parent}")
+        raise UsageError(f"{option}: there is no folder {file.parent}")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise UsageError(f"--summary-json: {path} cannot be written")
+        raise UsageError(f"{option}: {path} cannot be written")
 
 
 def write_summary(path: str, ending: Ending) -> None:

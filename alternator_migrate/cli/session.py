@@ -4,18 +4,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from rich.console import Console
 
 from alternator_migrate.cli import closing, logs, report
 from alternator_migrate.cli.controls import Controls
 from alternator_migrate.cli.display import Display, Mode
-from alternator_migrate.cli.next_steps import next_steps
 from alternator_migrate.cli.signals import Signals
 from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.next_steps import next_steps
 from alternator_migrate.core.progress import Progress, RunProgress
 from alternator_migrate.core.rates import Observer
 from alternator_migrate.core.runtime import on_loop, spare_the_collector
@@ -25,6 +27,10 @@ from alternator_migrate.core.summary import live_summary
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.monitor import ControlServer, Judges, Throttle, control_name, open_socket
 from alternator_migrate.savepoints import written_at
+
+if TYPE_CHECKING:
+    from alternator_migrate.cli.watching import Showing
+    from alternator_migrate.monitor.watch import Watch
 
 log = logging.getLogger(__name__)
 _SHOW_CURSOR: Final = "\x1b[?25h"
@@ -47,6 +53,11 @@ class Run(Protocol):
     @property
     def beginning(self) -> Iterable[str]:
         """Its first words: what goes where, and how; known when it shows anything."""
+        ...
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on with what an earlier one did; known when it has begun."""
         ...
 
     @property
@@ -75,13 +86,18 @@ class Run(Protocol):
         """Lines that a person should read when the run is over."""
         ...
 
+    def verdict(self) -> Iterable[str]:
+        """What is to be said of the outcome, without any item."""
+        ...
+
 
 class Session:
     """Does runs one after another: reacts to signals and to what reaches it from outside, shows
     progress, tells the ending.
 
     The runs obey `steering`, which `throttle` has a say in. Without `lasting`, savepoints are gone
-    when it is over, and not told, and nobody can steer.
+    when it is over, and not told, and nobody can steer; `showing` is what those see of it who look
+    from outside.
     """
 
     def __init__(
@@ -92,6 +108,7 @@ class Session:
         lasting: bool = True,
         steering: Steering | None = None,
         throttle: Throttle | None = None,
+        showing: "Showing | None" = None,
     ) -> None:
         self._console, self._lasting = console, lasting
         steering = steering or Steering()
@@ -106,6 +123,8 @@ class Session:
         self._observer = Observer(steering.gate.clock)
         self._began, self._clock = time.time(), time.monotonic()
         self._status, self._error = Status.RUNNING, ""
+        self._showing = showing
+        self._watch: Watch | None = None
 
     def to_the_end(self, runs: Sequence[Run], summary_json: str | None) -> int:
         """Do `runs` while each comes to its end, tell how that ended, write the summary.
@@ -113,6 +132,9 @@ class Session:
         Returns the exit code; raises `MigrateError` after all that has been told.
         """
         self._runs, self._began, self._clock = runs, time.time(), time.monotonic()
+        if self._showing:
+            first = runs[0]
+            self._watch = self._showing.watch(self.snapshot, first.home, lambda: first.goes_on)
         status = Status.FAILED
         failure: MigrateError | None = None
         try:
@@ -135,7 +157,7 @@ class Session:
         begun = self._lasting and not isinstance(failure, UsageError)
         steps = next_steps(self.snapshot()) if begun else ()
         closing.tell(ending, runs[-1].remarks(), steps, self._console, self._display.mode)
-        failure = _summarized(summary_json, ending, failure)
+        failure = self._reported(_summarized(summary_json, ending, failure))
         if failure:
             raise failure
         code = status.exit_code
@@ -157,10 +179,16 @@ class Session:
             savepoint=newest if self._lasting else None,
             saved_at=written_at(newest) if newest else None,
             rejects=self._runs[0].rejects,
+            types=self._showing.types if self._showing else (),
             messages=logs.recent(),
         )
 
     async def _watched(self, runs: Sequence[Run]) -> Status:
+        """Do `runs` while those who look from outside see them."""
+        async with self._watch.watching() if self._watch else nullcontext():
+            return await self._all(runs)
+
+    async def _all(self, runs: Sequence[Run]) -> Status:
         """Do `runs` while listening to signals."""
         stop, status = asyncio.Event(), Status.COMPLETED
         self._signals.listen(stop, self._save, self._tell, lambda: self._is_at_work)
@@ -220,6 +248,14 @@ class Session:
         now, before = self._run.progress() if self._run else None, self._before
         return replace(before, validated=now.validated) if before and now else now or before
 
+    def _reported(self, failure: MigrateError | None) -> MigrateError | None:
+        """Write the report that is asked for; the failure to end with."""
+        if self._showing is None or self._watch is None:
+            return failure
+        verdict = [line for run in self._runs for line in run.verdict()]
+        write = partial(self._showing.write_report, self.snapshot(), self._watch.history.whole)
+        return _written(lambda: write(verdict), failure)
+
     def _save(self) -> None:
         if self._run:
             self._run.save_now()
@@ -244,10 +280,16 @@ def _newest(runs: Sequence[Run]) -> str | None:
 def _summarized(
     path: str | None, ending: report.Ending, failure: MigrateError | None
 ) -> MigrateError | None:
-    """Write the summary that is asked for; the failure to end with. A second one is told."""
+    """Write the summary that is asked for; the failure to end with."""
+    if path is None:
+        return failure
+    return _written(lambda: report.write_summary(path, ending), failure)
+
+
+def _written(write: Callable[[], None], failure: MigrateError | None) -> MigrateError | None:
+    """Write what is asked for; the failure to end with. A second one is told."""
     try:
-        if path:
-            report.write_summary(path, ending)
+        write()
     except MigrateError as error:
         if failure is None:
             return error

@@ -9,6 +9,7 @@ from alternator_migrate.config.identity import (
     skipped_segments,
     validation_identity,
 )
+from alternator_migrate.config.item_settings import TransformReference, transform_reference
 from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
@@ -38,6 +39,7 @@ __all__ = [
     "SideSettings",
     "SourceEndpointSettings",
     "SourceSettings",
+    "TransformReference",
     "at",
     "base_url",
     "fingerprint",
@@ -49,5 +51,6 @@ __all__ = [
     "migration_shape",
     "portable",
     "skipped_segments",
+    "transform_reference",
     "validation_identity",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alternator_migrate.config.document import Document, yaml_text
+from alternator_migrate.config.item_settings import transform_reference
 from alternator_migrate.config.reader import read_settings
 from alternator_migrate.config.settings import Settings
 from alternator_migrate.core.errors import UsageError
@@ -112,6 +113,10 @@ def load(
         document.set(assignment)
     settings, warnings = read_settings(document)
     plain = _without_secrets(document.unexpanded)
+    if settings.transform:
+        home = path.parent.absolute() if path else Path.cwd()
+        place = str(transform_reference(settings.transform).counted_from(home))
+        settings, plain = replace(settings, transform=place), {**plain, "transform": place}
     loaded = Loaded(settings, tuple(warnings), plain, file and file.absolute(), savepoint)
     return loaded if path is None else _placed(loaded, path)
 

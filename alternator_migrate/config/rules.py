@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
 from alternator_migrate.config.exports import S3ExportSettings
+from alternator_migrate.config.item_settings import FilterSettings
 from alternator_migrate.config.settings import (
     DEFAULT_FOLDER,
     CredentialsSettings,
     EndpointSettings,
-    FilterSettings,
     SavepointsSettings,
     Settings,
     SideSettings,

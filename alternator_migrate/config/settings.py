@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
-from alternator_migrate.config.attributes import attribute_value
 from alternator_migrate.config.exports import S3ExportSettings
-from alternator_migrate.config.item_settings import AttributesSettings
+from alternator_migrate.config.item_settings import (
+    AttributesSettings,
+    FilterSettings,
+    RenameSettings,
+    transform_name,
+)
 from alternator_migrate.config.kinds import (
     any_text,
     base_url,
@@ -34,6 +38,7 @@ from alternator_migrate.config.kinds import (
     table_name,
     text,
 )
+from alternator_migrate.config.status_page import StatusSettings
 from alternator_migrate.dynamodb.endpoints import aws_host
 
 DEFAULT_FOLDER: Final = "./savepoints"
@@ -98,17 +103,6 @@ class CredentialsSettings:
     session_token: str | None = key(text, "session token of temporary keys", secret=True)
     profile: str | None = key(text, "a profile of the AWS files")
     assume_role: AssumeRoleSettings | None = section(AssumeRoleSettings, "a role to assume")
-
-
-@dataclass(frozen=True, slots=True)
-class FilterSettings:
-    """A filter of items, applied by the server, and of changes, applied here."""
-
-    expression: str = key(text, "FilterExpression", required=True)
-    names: Mapping[str, str] = key(mapping(text), "ExpressionAttributeNames", default={})
-    values: Mapping[str, object] = key(
-        mapping(attribute_value), "ExpressionAttributeValues", default={}
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +207,6 @@ class TargetSettings(SideSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class RenameSettings:
-    """One attribute to rename."""
-
-    from_: str = key(text, "name in the source", required=True)
-    to: str = key(text, "name in the target", required=True)
-
-
-@dataclass(frozen=True, slots=True)
 class SavepointsSettings:
     """The folder of savepoints, and how often one is written."""
 
@@ -321,6 +307,9 @@ class Settings:
     source: SourceSettings = section(SourceSettings, "the table to read", optional=False)
     target: TargetSettings = section(TargetSettings, "the table to write", optional=False)
     renames: tuple[RenameSettings, ...] = sections(RenameSettings, "attributes to rename")
+    transform: str | None = key(
+        transform_name, "a Python function for each item: ./file.py or package.module:function"
+    )
     savepoints: SavepointsSettings = section(SavepointsSettings, "savepoints", optional=False)
     skip_segments: tuple[int, ...] = key(
         list_of(integer(0)), "segments that are wholly written already", default=()
@@ -335,6 +324,7 @@ class Settings:
         CutoverSettings, "when the target has caught up", optional=False
     )
     hooks: HooksSettings = section(HooksSettings, "commands to run", optional=False)
+    status: StatusSettings = section(StatusSettings, "the status page", optional=False)
     throttle: ThrottleSettings = section(
         ThrottleSettings, "what pauses a run from outside", optional=False
     )

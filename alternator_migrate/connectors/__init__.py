@@ -26,11 +26,17 @@ from alternator_migrate.connectors.remarks import (
     of_servers,
     skipped_text,
     stream_warnings,
+    transform_text,
     ttl_text,
     way_back,
 )
 from alternator_migrate.connectors.s3_export import ExportSide
-from alternator_migrate.connectors.samples import backlog, first_items, of_attributes
+from alternator_migrate.connectors.samples import (
+    backlog,
+    check_transform,
+    first_items,
+    of_attributes,
+)
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.source_state import check_readable
@@ -48,13 +54,23 @@ from alternator_migrate.connectors.target_table import (
     prepare_target,
     what_stays,
 )
-from alternator_migrate.connectors.transform import shaped
+from alternator_migrate.connectors.transform import (
+    NO_WAY_BACK,
+    ChangeMaker,
+    Shaping,
+    TransformedChanges,
+    TransformedLookup,
+    find_code,
+    shaped,
+)
 from alternator_migrate.connectors.writer import DynamoDBTarget
 
 __all__ = [
     "ALTERNATOR",
     "NO_STREAMS",
+    "NO_WAY_BACK",
     "STREAMS_FEATURE",
+    "ChangeMaker",
     "DynamoDBLookup",
     "DynamoDBSource",
     "DynamoDBTarget",
@@ -65,16 +81,21 @@ __all__ = [
     "RejectsFile",
     "RejectsSource",
     "Service",
+    "Shaping",
     "SourceStream",
     "TableJob",
+    "TransformedChanges",
+    "TransformedLookup",
     "TravellingConfig",
     "backlog",
     "beginning",
     "check_empty",
     "check_late",
     "check_readable",
+    "check_transform",
     "check_ttl",
     "disable_stream",
+    "find_code",
     "find_stream",
     "first_items",
     "item_filter",
@@ -93,6 +114,7 @@ __all__ = [
     "source_of",
     "stream_warnings",
     "target_of",
+    "transform_text",
     "travelling",
     "ttl_text",
     "wanted",

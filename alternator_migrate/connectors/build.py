@@ -25,7 +25,8 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     table, side = pair.inspection.source, pair.source
     expiry = _expiry(settings, pair.inspection, now)
     if isinstance(side, ExportSide):
-        return export_source(settings, pair, side, expiry)
+        exported = export_source(settings, pair, side, expiry)
+        return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
     source = DynamoDBSource(
         DynamoDBClient(side.http, retry, pace),
         settings.source.table,
@@ -36,19 +37,19 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
         page_items=page_items(pace.cap, table.items, table.size),
         ask_capacity=pair.read_cap is not None and not side.options,
     )
-    return shaped(source, pair.shaping)
+    return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
 
 
 def export_source(
     settings: Settings, pair: Pair, side: ExportSide, expiry: Expiry | None
 ) -> Source:
-    """The items and changes of exports as the target is to have them."""
+    """The items of exports, and their changes as the target is to have them."""
     return ExportSource(
         side.exports,
         side.objects,
         wanted=wanted(settings, side),
         is_expired=expiry.test if expiry else None,
-        shape=pair.shaping.items if pair.shaping else None,
+        shaping=pair.shaping,
     )
 
 

@@ -13,8 +13,15 @@ from alternator_migrate.connectors.s3_export import Export, ExportSide, open_exp
 from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.source_state import state_of
+from alternator_migrate.connectors.source_stream import BOTH_IMAGES, find_stream
 from alternator_migrate.connectors.target_table import TargetPlan, plan_target
-from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
+from alternator_migrate.connectors.transform import (
+    Shaping,
+    TransformCode,
+    check_attributes,
+    find_code,
+    shaping_of,
+)
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Concurrency, Item, Role, Segment
 from alternator_migrate.core.requests import SideFigures, SideRequests
@@ -33,13 +40,16 @@ from alternator_migrate.engines import WorkFacts
 @dataclass(frozen=True, slots=True)
 class PairFacts:
     """Facts of both tables that the conductor finds out and workers are told: the inspection,
-    the caps in units a second (None: no cap), the concurrency, and the exports where the source is
-    read from such."""
+    the caps in units a second (None: no cap), the concurrency, the exports where the source is read
+    from such, the code of the transform, and whether that is told the old images of the source's
+    stream."""
 
     inspection: Inspection
     read_cap: float | None
     write_cap: float | None
     concurrency: Concurrency
+    code: TransformCode | None = field(default=None, kw_only=True)
+    old_images: bool = field(default=False, kw_only=True)
     exports: tuple[Export, ...] = field(default=(), kw_only=True)
 
 
@@ -88,6 +98,8 @@ async def open_pair(
     it has begun, and other errors of connecting are raised as they are.
     """
     concurrency = known.concurrency if known else _concurrency(settings)
+    code = known.code if known else find_code(settings.transform)
+    functions = code.functions() if code else None
     patience = settings.retry_budget_seconds
     async with AsyncExitStack() as stack:
         try:
@@ -102,8 +114,11 @@ async def open_pair(
             )
             follows = settings.target.stream_changes and not known
             streams = None
+            old_images = facts.old_images
             if follows and isinstance(source, Service):
                 streams = await stack.enter_async_context(source.streams())
+                if functions and not functions.transform_key:
+                    old_images = await _has_old_images(source)
         except MigrateError as error:
             if known or isinstance(error, UsageError):
                 raise
@@ -116,9 +131,17 @@ async def open_pair(
             source,
             target,
             streams,
-            shaping_of(settings, facts.inspection.source.spec.key_names),
+            shaping_of(settings, facts.inspection.source.spec, functions, old_images=old_images),
+            old_images=old_images,
+            code=code,
             exports=facts.exports,
         )
+
+
+async def _has_old_images(source: Service) -> bool:
+    """Whether the source's stream has old images; one that is to be enabled will have them."""
+    stream = await find_stream(source.table)
+    return stream is None or stream.view == BOTH_IMAGES
 
 
 def _open_source(
@@ -149,7 +172,7 @@ async def _facts_of(
     inspection = await settled(inspection, target)
     if isinstance(source, ExportSide):
         inspection = replace(inspection, barriers=source.barriers)
-    check_attributes(settings, inspection.source.spec.key_names)
+    check_attributes(settings, inspection.source.spec)
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, source)
     write_cap = _write_cap(settings, inspection, target)

@@ -11,6 +11,7 @@ from alternator_migrate.connectors.s3_export import ExportSide
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.source_stream import find_stream
 from alternator_migrate.connectors.stream_traits import WRITE_ISOLATION, squash_warning
+from alternator_migrate.connectors.transform import TransformCode
 from alternator_migrate.core.texts import size_text
 
 _TABLETS: Final = "system:initial_tablets"
@@ -58,7 +59,9 @@ def _place(side: Service | ExportSide) -> str:
 
 
 def notes(pair: Pair) -> Iterator[str]:
-    """Remarks before a run: what is dropped or widened, and the pace."""
+    """Remarks before a run: what is dropped or widened, the transform, and the pace."""
+    if pair.code:
+        yield transform_text(pair.code)
     for note in (*pair.inspection.plan.notes, *pair.inspection.unknown):
         yield f"note: {note}"
     for text in of_servers(pair):
@@ -71,6 +74,11 @@ def notes(pair: Pair) -> Iterator[str]:
     ):
         if cap is not None:
             yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
+
+
+def transform_text(code: TransformCode) -> str:
+    """Which transform is called."""
+    return f"transform: {code.reference}, SHA-256 {code.sha256}"
 
 
 def skipped_text(settings: Settings) -> str:

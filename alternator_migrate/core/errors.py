@@ -194,8 +194,8 @@ class WorkerLost(MigrateError):
 
 
 class TooManyRejects(MigrateError):
-    """The target refused more items than `maxRejects` allows."""
+    """More items were refused than `maxRejects` allows."""
 
 
 class AccountingBroken(MigrateError):
-    """read = written + skipped_expired + rejected does not hold at the end of a run."""
+    """read = written + skipped_expired + dropped + rejected does not hold at the end of a run."""

@@ -99,8 +99,8 @@ class Target(Protocol):
         """
         ...
 
-    def key_of(self, item: Item) -> bytes:
-        """The item's key, as a JSON object, to name it in messages."""
+    def key_of(self, item: Item, *, request: bool = False) -> bytes:
+        """The key, as a JSON object, of an item, or of what a WriteRequest puts or deletes."""
         ...
 
     def batches(self, changes: Sequence[Change]) -> Sequence[ChangeBatch]:
@@ -174,6 +174,11 @@ class RejectBook(Protocol):
 
     def keep(self, rejects: Sequence[Reject]) -> None:
         """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
+        ...
+
+    def taken(self, keys: Sequence[bytes]) -> None:
+        """Note that a transform has taken newer versions of the source items of these keys, in the
+        target's names. Raises `MigrateError`."""
         ...
 
     def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:

@@ -21,7 +21,7 @@ def table_summary(progress: Progress) -> dict[str, Any]:
         "source": progress.source,
         "target": progress.target,
         "segments": {"total": progress.segments_total, "done": progress.segments_done},
-        "items": asdict(replace(progress.items, read=progress.items.handled)),
+        "items": replace(progress.items, read=progress.items.handled).figures(),
         "bytes_read": progress.bytes_read,
         "batches": progress.batches,
         "retries": progress.retries,
@@ -131,11 +131,8 @@ def _changes(changes: FollowProgress | None) -> Mapping[str, Any] | None:
         return None
     counts = changes.counts
     return {
+        **counts.figures(),
         "read": counts.read + changes.waiting,
-        "applied": counts.applied,
-        "superseded": counts.superseded,
-        "rejected": counts.rejected,
-        "expired": counts.expired,
         "waiting": changes.waiting,
         "lag_seconds": None if changes.lag is None else round(changes.lag, 3),
     }

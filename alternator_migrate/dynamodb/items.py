@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -21,6 +21,18 @@ class _RejectLine(msgspec.Struct):
     item: msgspec.Raw
     change: str = ""
     key: msgspec.Raw = msgspec.Raw()
+    source: bool = False
+
+
+class FoundReject(NamedTuple):
+    """A line of a rejects file: the item, what kind of change it was, or "", the key that it was
+    refused with, if the line has one, and whether the item is the source's, which a transform
+    refused."""
+
+    item: Item
+    change: str
+    key: Item | None
+    source: bool
 
 
 parsed_attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -33,7 +45,7 @@ def to_json(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
-def from_json(body: bytes) -> Any:
+def from_json(body: Item) -> Any:
     """The value of a JSON text. Raises `ValueError` where it is none."""
     return msgspec.json.decode(body)
 
@@ -112,13 +124,12 @@ def expired(attribute: str, *, after: int, before: int) -> Callable[[Item], bool
     return is_expired
 
 
-def read_reject(line: bytes) -> tuple[Item, str, Item | None]:
-    """The item of a line of a rejects file, what kind of change it was, or "", and the key that it
-    was refused with, if the line has one. Raises `ValueError` for any other line."""
+def read_reject(line: bytes) -> FoundReject:
+    """What a line of a rejects file says. Raises `ValueError` for any other line."""
     try:
         found = _reject.decode(line)
         item, key = cast("Item", found.item), cast("Item", found.key)
         parsed_attributes.decode(item)
-        return item, found.change, key if len(key) else None
+        return FoundReject(item, found.change, key if len(key) else None, found.source)
     except UNREADABLE as error:
         raise ValueError(f"not a rejected item: {error}") from error

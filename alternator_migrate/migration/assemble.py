@@ -8,10 +8,12 @@ from typing import Final
 
 from alternator_migrate.config import Settings, migration_identity
 from alternator_migrate.connectors import (
+    ChangeMaker,
     Pair,
     RejectsFile,
     RejectsSource,
     SourceStream,
+    TransformedChanges,
     matcher_of,
     rejects_file,
     segments_to_copy,
@@ -23,14 +25,14 @@ from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.pace import Pace
-from alternator_migrate.core.ports import RejectTally, SavepointKeeper
+from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Target
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.steering import Caps, Steering, within
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.engines import Local
-from alternator_migrate.follow import Applier, Follower, Rules, spool_folder
+from alternator_migrate.follow import Applier, ChangeShaper, Follower, Rules, spool_folder
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.savepoints import NoKeeper
@@ -97,8 +99,7 @@ def build_migration(
     rejects = rejects_file(settings, found, earlier_rejects, state.rejected)
     source = source_of(settings, pair, retry, reading, now=time.time())
     target = target_of(settings, pair, retry, writing)
-    reshape = pair.shaping.reshape if pair.shaping else None
-    applier = Applier(target, rejects, limits[1], reshape, matcher_of(settings))
+    shape, applier = _applying(settings, pair, target, rejects, limits[1])
     _steer(steering, pair, reading, writing, limits)
     migration = Migration(
         found,
@@ -118,15 +119,32 @@ def build_migration(
         beside=[service.watch for service in (pair.source, pair.target)],
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
-        follower=_follower(settings, pair, applier, retry, gate, state, until),
+        follower=_follower(settings, pair, shape, applier, retry, gate, state, until),
         hooks=hooks(settings),
     )
     return migration, rejects
 
 
+def _applying(
+    settings: Settings, pair: Pair, target: Target, rejects: RejectsFile, limiter: Limiter
+) -> tuple[ChangeShaper | None, Applier]:
+    """What makes changes of a source those of the target where a transform does, and what writes
+    them."""
+    shaping, wanted = pair.shaping, matcher_of(settings)
+    if shaping is None:
+        return None, Applier(target, rejects, limiter, None, wanted)
+    if shaping.transform is None:
+        return None, Applier(target, rejects, limiter, shaping.reshape, wanted)
+    maker = ChangeMaker(shaping, wanted, old_images=pair.old_images)
+    renamed = shaping.renamed if shaping.rename else None
+    shape = TransformedChanges(shaping, maker, rejects)
+    return shape, Applier(target, rejects, limiter, renamed)
+
+
 def _follower(
     settings: Settings,
     pair: Pair,
+    shape: ChangeShaper | None,
     applier: Applier,
     retry: Retry,
     gate: Gate,
@@ -141,9 +159,10 @@ def _follower(
         DynamoDBClient(pair.streams, retry.apart()),
         pair.inspection.source.spec,
         idle_seconds=settings.cutover.max_lag_seconds / 2,
+        old_images=pair.old_images,
     )
     follow_rules = rules(settings, until, target_is_new=pair.inspection.existing is None)
-    return Follower(stream, applier, retry, follow_rules, state.stream, gate)
+    return Follower(stream, applier, retry, follow_rules, state.stream, gate, shape)
 
 
 def _steer(

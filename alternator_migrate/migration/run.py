@@ -18,6 +18,7 @@ from alternator_migrate.connectors import (
     check_empty,
     check_late,
     check_readable,
+    check_transform,
     check_ttl,
     open_pair,
     skipped_text,
@@ -60,7 +61,8 @@ log = logging.getLogger(__name__)
 class TableRun:
     """One run of the migration of a table, or of a `part` of it.
 
-    `rejects` is the file of refused items, None while there are none. Raises `UsageError` for
+    `rejects` is the file of refused items, None while there are none; `goes_on` says whether it
+    belongs to what an earlier run did. Raises `UsageError` for
     settings that do not go with parts.
     """
 
@@ -79,6 +81,7 @@ class TableRun:
         self._migration: Migration | None = None
         self.rejects: str | None = None
         self.beginning: tuple[str, ...] = ()
+        self.goes_on = True
 
     @property
     def home(self) -> tuple[Path, str]:
@@ -103,6 +106,10 @@ class TableRun:
         """Lines that a person should read when the run is over."""
         yield from ()
 
+    def verdict(self) -> Iterator[str]:
+        """What is to be said of the outcome: what its counts say, and nothing else."""
+        yield from ()
+
     async def _migrate(
         self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show
     ) -> Status:
@@ -117,8 +124,9 @@ class MigrationRun(TableRun):
     """Copies a table and follows its changes, from an earlier savepoint or from the start.
 
     `into_existing` accepts a target that holds items, `makes_table` lets changes alone make the
-    target, `until` says when following ends. `staying` warns of what stays on a target that held
-    items, once it was checked.
+    target, `until` says when following ends, and the transform may have `transform_changed` since
+    an earlier savepoint. `staying` warns of what stays on a target that held items, once it was
+    checked.
     """
 
     def __init__(
@@ -131,6 +139,7 @@ class MigrationRun(TableRun):
         fresh: bool = False,
         makes_table: bool = True,
         until: Until = FOR_EVER,
+        transform_changed: bool = False,
         steering: Steering | None = None,
     ) -> None:
         super().__init__(loaded, part, steering)
@@ -139,7 +148,7 @@ class MigrationRun(TableRun):
         self._makes_table, self._until = makes_table, until
         self._alone = self._settings.target.skip_initial_snapshot_transfer
         self._done: Progress | None = None
-        self._resume = resume_of(loaded, self._store)
+        self._resume = resume_of(loaded, self._store, transform_changed=transform_changed)
         self._total = 0
         self.staying: list[str] = []
 
@@ -147,6 +156,7 @@ class MigrationRun(TableRun):
         """Migrate until all is done or `stop` is set. Raises `MigrateError`; a `UsageError`
         before anything is written."""
         async with self.opened() as (pair, earlier):
+            self.goes_on = earlier is not None
             self.check_tables(pair, earlier)
             if earlier and self.is_done(pair, earlier):
                 return self._already_done(*earlier)
@@ -155,6 +165,8 @@ class MigrationRun(TableRun):
             if self._settings.skip_segments and not self._alone:
                 log.info("note: %s", skipped_text(self._settings))
             await self.check_contents(pair, earlier)
+            if not self._alone:
+                await check_transform(self._settings, pair)
             with lock(self._store.folder, self._store.migration):
                 self._resume.check_newest(earlier)
                 for line in connectors.notes(pair):
@@ -299,6 +311,7 @@ class ResendRun(TableRun):
         settings, items = self._settings, RejectsSource(self._file)
         async with open_pair(settings) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
+            items.shape(pair.shaping)
             resend = Resend(settings, pair, items, self._whole, self._steering)
             with lock(self._store.folder, self._store.migration), resend.alone():
                 self._migration = resend.migration

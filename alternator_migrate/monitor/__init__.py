@@ -12,6 +12,12 @@ __all__ = [
     "Throttle",
     "ask",
     "control_name",
+    "history",
+    "history_file",
+    "html",
     "open_socket",
+    "report",
     "socket_of",
+    "watch",
+    "web",
 ]

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.core.errors import UsageError
@@ -14,6 +14,10 @@ from alternator_migrate.savepoints.format import Savepoint, decode
 from alternator_migrate.savepoints.store import Store
 
 log = logging.getLogger(__name__)
+_TRANSFORM: Final = (
+    "Put it back as it was; pass --transform-changed to go on with it as it is now (what is "
+    "written stays as it was made); or pass --fresh to begin anew."
+)
 Earlier: TypeAlias = tuple[Path, Savepoint]
 """A savepoint, and its file."""
 
@@ -24,7 +28,8 @@ class Resume:
 
     `shape` is what of the configuration decides what is done. A savepoint of another piece of work
     or shape is refused with `other_place` or `other_shape`; what else does not fit, `check_own`
-    raises as `UsageError`.
+    raises as `UsageError`. `transform` is the SHA-256 of the code of the transform, "" without one:
+    a savepoint of another goes only where it may have `transform_changed`.
     """
 
     loaded: Loaded
@@ -34,6 +39,8 @@ class Resume:
     other_place: str
     other_shape: str
     check_own: Callable[[Path, Savepoint], None]
+    transform: str = ""
+    transform_changed: bool = False
 
     def earlier(self, *, fresh: bool) -> Earlier | None:
         """The savepoint to go on from: the file given as CONFIG, or the newest of this work. None
@@ -60,6 +67,8 @@ class Resume:
         self._check_place(path, savepoint)
         if savepoint.shape != self.shape:
             raise unfit(path, self.other_shape)
+        if savepoint.transform != self.transform and not self.transform_changed:
+            raise unfit(path, _other_transform(savepoint.transform, self.transform), _TRANSFORM)
         self.check_own(path, savepoint)
 
     def check_newest(self, earlier: Earlier | None) -> None:
@@ -98,6 +107,7 @@ class Resume:
         )
         return replace(
             base,
+            transform=self.transform,
             configuration=plain,
             source_id=source.id,
             config_file=str(file) if file else None,
@@ -142,6 +152,11 @@ def configuration(loaded: Loaded) -> Mapping[str, Any]:
     given = loaded.plain.get("savepoints") or {}
     place = {**{name: each for name, each in given.items() if name != "target"}, "path": folder}
     return {**loaded.plain, "savepoints": place}
+
+
+def _other_transform(before: str, now: str) -> str:
+    then, today = (f"one of SHA-256 {each[:16]}..." if each else "none" for each in (before, now))
+    return f"the transform has changed: it was begun with {then}, and there is {today} now"
 
 
 def unfit(path: Path, why: str, hint: str = "") -> UsageError:

@@ -10,6 +10,7 @@ from alternator_migrate.connectors import (
     DynamoDBSource,
     Expiry,
     Pair,
+    TransformedLookup,
     item_filter,
     shaped,
     target_of,
@@ -22,7 +23,7 @@ from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import DifferenceKind, Item, Role
 from alternator_migrate.core.pace import Pace, part_of
-from alternator_migrate.core.ports import FindingSink, Source, ValidationKeeper
+from alternator_migrate.core.ports import FindingSink, Lookup, Source, ValidationKeeper
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.core.steering import Caps, Steering
@@ -151,19 +152,24 @@ class ValidationSides:
             ),
         }
 
-    def lookup(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBLookup:
-        """Look-ups by the target's keys of items that bear the target's names."""
+    def lookup(self, role: Role, only: tuple[str, ...] = ()) -> Lookup:
+        """Look-ups by the target's keys of items that bear the target's names. A transform needs
+        all of an item, whatever is asked for."""
         is_source = role == "source"
         own = self.source_keys if is_source else self.target_keys
         service = self._pair.live if is_source else self._pair.target
-        return DynamoDBLookup(
+        names = dict(zip(self.target_keys, own, strict=True))
+        shaping = self._pair.shaping if is_source else None
+        transforms = shaping is not None and shaping.transform is not None
+        lookup = DynamoDBLookup(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
-            names=dict(zip(self.target_keys, own, strict=True)),
-            shaping=self._pair.shaping if is_source else None,
-            only=only,
+            names={} if transforms else names,
+            shaping=None if transforms else shaping,
+            only=() if transforms else only,
             ask_capacity=self.paces[role].cap is not None and not service.options,
         )
+        return TransformedLookup(lookup, shaping, names) if shaping and transforms else lookup
 
     def _scan(self, role: Role, only: tuple[str, ...] = ()) -> Source:
         is_source = role == "source"
@@ -181,7 +187,7 @@ class ValidationSides:
             ask_capacity=cap is not None and not service.options,
             only=only,
         )
-        return shaped(scan, self._pair.shaping) if is_source else scan
+        return shaped(scan, self._pair.shaping, self.target_keys) if is_source else scan
 
 
 def _expired(attribute: str) -> Callable[[Item, float], bool]:

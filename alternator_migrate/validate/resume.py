@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alternator_migrate import config
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.connectors import Pair
+from alternator_migrate.connectors import Pair, find_code
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints import Resume, Savepoint, Store, unfit
@@ -19,6 +19,7 @@ from alternator_migrate.validate.sample import DRAWN
 def resume_of(loaded: Loaded, options: ValidateOptions) -> Resume:
     """The resumption of a validation as `options` say."""
     settings = loaded.settings
+    code = find_code(settings.transform)
 
     def check(path: Path, savepoint: Savepoint) -> None:
         begun = savepoint.comparison
@@ -33,6 +34,8 @@ def resume_of(loaded: Loaded, options: ValidateOptions) -> Resume:
         other_place="source or target are others now",
         other_shape="what is compared, or how, has changed",
         check_own=check,
+        transform=code.sha256 if code else "",
+        transform_changed=options.transform_changed,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
+from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status, ValidationState
@@ -56,6 +57,8 @@ class ValidationRun:
         self._validation: Validation | None = None
         self._findings: FindingsFile | None = None
         self.beginning: tuple[str, ...] = ()
+        self._way = ""
+        self.goes_on = False
 
     @property
     def home(self) -> tuple[Path, str]:
@@ -81,6 +84,7 @@ class ValidationRun:
         settings, options = self._loaded.settings, self._options
         earlier = self._resume.earlier(fresh=self._fresh)
         begun = earlier[1].comparison if earlier else None
+        self.goes_on = earlier is not None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_pair(settings, segments, self._engine_options.workers) as pair:
             if pair.exports:
@@ -92,17 +96,32 @@ class ValidationRun:
                 raise await absent(pair.target.table, "target", remedy)
             if earlier:
                 savepoints.check_tables(*earlier, pair.inspection.source, target)
+            await connectors.check_transform(settings, pair)
+            self._check_way_back(pair)
             for line in self._resume.beginning(earlier):
                 log.info(line)
             with lock(self._store.folder, self._store.migration):
                 self._resume.check_newest(earlier)
                 first = first_savepoint(self._resume, options, pair, target, earlier and earlier[1])
+                if pair.code:
+                    log.info(connectors.transform_text(pair.code))
                 for text in (*pair.inspection.unknown, *of_servers(pair)):
                     log.info("note: %s", text)
                 if pair.inspection.foreign_ttl:
                     log.warning("warning: %s", connectors.ttl_text(pair))
-                log.info("comparing by %s", mode.mode_text(settings, options, pair, begun))
+                self._way = mode.mode_text(settings, options, pair, begun)
+                log.info("comparing by %s", self._way)
                 return await self._compare(pair, first, stop, show)
+
+    def _check_way_back(self, pair: Pair) -> None:
+        """Raise `UsageError` where items would be deleted that a transform may have made."""
+        transform = pair.shaping.transform if pair.shaping else None
+        if transform and self._options.delete_extra and transform.functions.source_key is None:
+            raise UsageError(
+                f"--delete-extra: whether transform {transform.functions.name} has made an item of "
+                "the target cannot be known from its key",
+                f"{connectors.NO_WAY_BACK} Where keys stay as they are it returns `key`.",
+            )
 
     async def _compare(
         self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
@@ -156,7 +175,17 @@ class ValidationRun:
         yield from self._findings.first(shown)
         if validated.found > shown:
             yield f"... and {validated.found - shown:,} more"
-        if self._findings.size:
+        yield from self._concluded(validated)
+
+    def verdict(self) -> Iterator[str]:
+        """How the tables were compared, where the differences are, and what a sample says."""
+        if self._validation is None:
+            return
+        yield f"compared by {self._way}"
+        yield from self._concluded(self._validation.validated)
+
+    def _concluded(self, validated: ValidationCounts) -> Iterator[str]:
+        if self._findings and self._findings.size:
             yield f"all differences are in {self._findings.path}"
-        if self._options.sample:
+        if self._validation and self._options.sample:
             yield from sample.sample_text(validated, self._validation.sampled)

@@ -76,14 +76,14 @@ class Validation:
         compared = self._compared
         if self._digests is None or self._stage == "digests":
             counts = self._ledgers["source"].settled
-            compared = counts.read - counts.skipped_expired
+            compared = counts.read - counts.left_out
         return replace(self._details.validated, compared=compared)
 
     @property
     def sampled(self) -> Mapping[Role, int]:
         """The number of items of each side that were read."""
         return {
-            role: ledger.settled.read - ledger.settled.skipped_expired
+            role: ledger.settled.read - ledger.settled.left_out
             for role, ledger in self._ledgers.items()
         }
 

@@ -37,7 +37,7 @@ DOORS: Final = {
     "botocore": ("dynamodb.session", "dynamodb.botocore_errors"),
     "aiohttp": (
         *("dynamodb.http", "dynamodb.http_client"),
-        *("connectors.s3_export.bucket", "monitor.judges"),
+        *("connectors.s3_export.bucket", "monitor.judges", "monitor.web"),
     ),
     "yarl": ("dynamodb.http",),
     "amazon": ("connectors.s3_export.ion",),
@@ -46,11 +46,14 @@ DOORS: Final = {
     "moto": ("cli.demo",),
     "uvloop": ("core.runtime",),
     "distributed": ("engines.dask",),
+    "prometheus_client": ("monitor.metrics",),
 }
 # Tested without any disk or network: what they need of these is handed to them.
 PURE: Final = (
     *("snapshot", "core.batching", "core.limiter", "core.pace", "core.ports", "core.work"),
     *("dynamodb.wire", "dynamodb.items", "dynamodb.values", "dynamodb.stream_wire"),
+    *("dynamodb.attribute_names", "dynamodb.native", "dynamodb.rebuilt"),
+    "connectors.transform.function",
     *("dynamodb.expressions", "dynamodb.table_schema", "dynamodb.dialect", "dynamodb.signing"),
     *("validate.digests", "validate.equality", "validate.compare", "validate.sample"),
     *("follow.ledger", "follow.cutover", "savepoints.state_json"),

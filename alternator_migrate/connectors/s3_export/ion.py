@@ -43,10 +43,9 @@ def check_library() -> None:
 
 
 def _change(record: Mapping[str, Any]) -> Change:
-    image = record.get("NewImage")
-    return Change(
-        to_json(_attributes(record["Keys"])), None if image is None else to_json(_attributes(image))
-    )
+    images = (record.get("NewImage"), record.get("OldImage"))
+    new, old = (None if each is None else to_json(_attributes(each)) for each in images)
+    return Change(to_json(_attributes(record["Keys"])), new, old)
 
 
 def _records(block: bytes, read: Callable[[Any], T]) -> Sequence[T]:

@@ -15,6 +15,7 @@ from alternator_migrate.connectors.s3_export.records import (
     json_changes,
     json_items,
 )
+from alternator_migrate.connectors.transform import ChangeMaker, Shaping
 from alternator_migrate.core.model import Item, Page, Position, Segment
 from alternator_migrate.dynamodb import wire
 
@@ -39,8 +40,8 @@ class ExportSource:
     """Pages of the data files of `exports`, which are numbered through in their order.
 
     Items of a full export that are not `wanted` count as never read, those that have expired as
-    skipped. Changes become WriteRequests: what is not wanted any more, or has expired, is deleted.
-    `shape` makes of items and keys what the target is to have.
+    skipped. Changes become WriteRequests: what is not wanted any more, or has expired, is deleted;
+    `shaping` makes of them what the target is to have.
     """
 
     def __init__(
@@ -50,11 +51,11 @@ class ExportSource:
         *,
         wanted: Callable[[Item], bool] | None = None,
         is_expired: Callable[[Item], bool] | None = None,
-        shape: Callable[[Sequence[Item]], Sequence[Item]] | None = None,
+        shaping: Shaping | None = None,
     ) -> None:
         self._files = [(export, file) for export in exports for file in export.files]
         self._objects = objects
-        self._wanted, self._is_expired, self._shape = wanted, is_expired, shape
+        self._wanted, self._is_expired, self._shaping = wanted, is_expired, shaping
 
     async def pages(
         self, segment: Segment, position: Position | None
@@ -69,7 +70,7 @@ class ExportSource:
             changes = FileReading(objects, file, _CHANGES[export.summary.format], start)
             async with aclosing(changes.blocks()) as change_blocks:
                 async for change_block in change_blocks:
-                    yield self._page_of_changes(change_block)
+                    yield self._page_of_changes(export, change_block)
             return
         items = FileReading(objects, file, _ITEMS[export.summary.format], start)
         async with aclosing(items.blocks()) as blocks:
@@ -83,24 +84,24 @@ class ExportSource:
             read = len(items)
         if self._is_expired:
             items = [item for item in items if not self._is_expired(item)]
-        skipped = read - len(items)
-        if self._shape:
-            items = self._shape(items)
-        return Page(items, block.size, block.position, read, skipped)
+        return Page(items, block.size, block.position, read, read - len(items))
 
-    def _page_of_changes(self, block: Block[Change]) -> Page:
+    def _page_of_changes(self, export: Export, block: Block[Change]) -> Page:
+        requests: Sequence[Item]
+        if self._shaping and self._shaping.transform:
+            maker = ChangeMaker(self._shaping, self._stays, old_images=export.summary.old_images)
+            shaped = maker.requests_of(block.records)
+            read = len(block.records)
+            page = Page(shaped.items, block.size, block.position, read, requests=True)
+            return shaped.in_page(page)
         requests = [self._request(change) for change in block.records]
         return Page(requests, block.size, block.position, len(requests), requests=True)
 
     def _request(self, change: Change) -> Item:
-        image = change.image
-        if image is not None and not self._stays(image):
-            image = None
-        if image is None:
-            (key,) = self._shape([change.key]) if self._shape else (change.key,)
-            return wire.deletion(bytes(key))
-        (item,) = self._shape([image]) if self._shape else (image,)
-        return wire.put(item)
+        image, reshape = change.image, self._shaping.reshape if self._shaping else bytes
+        if image is not None and self._stays(image):
+            return wire.put(reshape(image))
+        return wire.deletion(bytes(reshape(change.key)))
 
     def _stays(self, item: Item) -> bool:
         if self._wanted and not self._wanted(item):

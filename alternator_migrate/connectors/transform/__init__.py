@@ -1,10 +1,26 @@
 """What becomes of an item between source and target, in the one place where it does."""
 
+from alternator_migrate.connectors.transform.changes import ChangeMaker, TransformedChanges
+from alternator_migrate.connectors.transform.code import TransformCode, find_code
+from alternator_migrate.connectors.transform.lookup import NO_WAY_BACK, TransformedLookup
 from alternator_migrate.connectors.transform.shaping import (
+    Shaped,
     Shaping,
     check_attributes,
-    shaped,
     shaping_of,
 )
+from alternator_migrate.connectors.transform.source import shaped
 
-__all__ = ["Shaping", "check_attributes", "shaped", "shaping_of"]
+__all__ = [
+    "NO_WAY_BACK",
+    "ChangeMaker",
+    "Shaped",
+    "Shaping",
+    "TransformCode",
+    "TransformedChanges",
+    "TransformedLookup",
+    "check_attributes",
+    "find_code",
+    "shaped",
+    "shaping_of",
+]
