@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -15,6 +14,7 @@ from rich.console import Console
 from alternator_migrate.cli import closing, logs, report
 from alternator_migrate.cli.controls import Controls
 from alternator_migrate.cli.display import Display, Mode
+from alternator_migrate.cli.outside import Outside
 from alternator_migrate.cli.signals import Signals
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.next_steps import next_steps
@@ -25,7 +25,7 @@ from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.core.supervisor import Show
-from alternator_migrate.monitor import ControlServer, Judges, Throttle, control_name, open_socket
+from alternator_migrate.monitor import Throttle
 from alternator_migrate.savepoints import written_at
 
 if TYPE_CHECKING:
@@ -114,9 +114,12 @@ class Session:
         steering = steering or Steering()
         self._display = Display(console, mode, steering.gate.clock)
         self._signals = Signals(self._show_cursor)
-        self._judges = Judges(steering.gate, throttle or Throttle())
         self._steering = steering
-        self._controls = Controls(steering, self._standing, self._save, self._signals.ask_to_stop)
+        self._controls = Controls(
+            steering, self._standing, self._save, self._signals.ask_to_stop, self._report_now
+        )
+        is_quiet = self._display.mode == "none"
+        self._outside = Outside(steering, throttle or Throttle(), self._controls, is_quiet=is_quiet)
         self._run: Run | None = None
         self._before: Progress | None = None
         self._runs: Sequence[Run] = ()
@@ -134,7 +137,9 @@ class Session:
         self._runs, self._began, self._clock = runs, time.time(), time.monotonic()
         if self._showing:
             first = runs[0]
-            self._watch = self._showing.watch(self.snapshot, first.home, lambda: first.goes_on)
+            self._watch = self._showing.watch(
+                self.snapshot, first.home, lambda: first.goes_on, self._outside.web()
+            )
         status = Status.FAILED
         failure: MigrateError | None = None
         try:
@@ -193,7 +198,7 @@ class Session:
         stop, status = asyncio.Event(), Status.COMPLETED
         self._signals.listen(stop, self._save, self._tell, lambda: self._is_at_work)
         try:
-            await self._judges.first()
+            await self._outside.judged()
             for run in runs:
                 self._run = run
                 ended = await run.run(stop, self._show)
@@ -209,28 +214,12 @@ class Session:
 
     async def _show(self, snapshot: Callable[[], Progress]) -> None:
         spare_the_collector()
+        run = self._run
+        for line in run.beginning if run and self._display.mode != "none" else ():
+            log.info("%s", line)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._judges.watch())
-            if self._run:
-                self._begin(self._run, group)
+            group.create_task(self._outside.watch(run.home if run and self._lasting else None))
             await self._display.show(snapshot, self.snapshot)
-
-    def _begin(self, run: Run, group: asyncio.TaskGroup) -> None:
-        """Tell the first words of a run, and let it be steered."""
-        for line in run.beginning if self._display.mode != "none" else ():
-            log.info(line)
-        if self._lasting:
-            group.create_task(self._listen(*run.home))
-
-    async def _listen(self, folder: Path, identity: str) -> None:
-        """Let a run be steered by a socket, until cancelled; one that cannot be is told."""
-        try:
-            with open_socket(folder, control_name(identity)) as (listening, path):
-                if self._display.mode != "none":
-                    log.info("steer it with `alternator-migrate control`, or by nc -U %s", path)
-                await ControlServer(self._controls.do).serve(listening)
-        except OSError as error:
-            log.warning("warning: this run cannot be steered by a socket: %s", error)
 
     def _standing(self) -> tuple[str, Mapping[str, Any]]:
         """How it stands, for a person and for a program."""
@@ -250,11 +239,21 @@ class Session:
 
     def _reported(self, failure: MigrateError | None) -> MigrateError | None:
         """Write the report that is asked for; the failure to end with."""
-        if self._showing is None or self._watch is None:
-            return failure
-        verdict = [line for run in self._runs for line in run.verdict()]
-        write = partial(self._showing.write_report, self.snapshot(), self._watch.history.whole)
-        return _written(lambda: write(verdict), failure)
+        return _written(self._write_report, failure)
+
+    def _write_report(self) -> None:
+        """Write the report, if one is asked for. Raises `MigrateError`."""
+        if self._showing and self._watch:
+            verdict = [line for run in self._runs for line in run.verdict()]
+            samples = self._watch.history.whole
+            self._showing.write_report(self.snapshot(), samples, verdict)
+
+    def _report_now(self) -> str | None:
+        """Write the report as it stands; where it is, None where none is asked for. Raises
+        `MigrateError`."""
+        path = self._showing.wanted.report if self._showing else None
+        self._write_report()
+        return str(path) if path else None
 
     def _save(self) -> None:
         if self._run:
