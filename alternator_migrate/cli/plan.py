@@ -255,7 +255,8 @@ def _validation(settings: Settings, pair: Pair) -> Iterator[str]:
     source, target = scans if mode == "digest" else (scans[0] + each, scans[1] + each)
     yield "validation"
     yield f"  compares by     {mode_text(settings, options, pair)}"
-    yield f"  read units      {_about(source)} on the source, {_about(target)} on the target"
+    units = "none" if isinstance(pair.source, ExportSide) else _about(source)
+    yield f"  read units      {units} on the source, {_about(target)} on the target"
 
 
 def _share(pair: Pair, side: str, cap: float) -> str:

@@ -178,9 +178,7 @@ class SourceSettings(SideSettings):
     expired_items: Literal["skip", "copy"] = key(
         one_of("skip", "copy"), "items whose TTL has passed", default="skip"
     )
-    s3_export: S3ExportSettings | None = section(
-        S3ExportSettings, "keys of type dynamodb-s3-export, which may stand beside type as well"
-    )
+    s3_export: S3ExportSettings | None = section(S3ExportSettings, "keys of an export to S3")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
-from alternator_migrate.connectors.build import source_of, target_of
+from alternator_migrate.connectors.build import final_export, source_of, target_of
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -30,7 +30,7 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
-from alternator_migrate.connectors.s3_export import ExportSide
+from alternator_migrate.connectors.s3_export import ExportSide, FinalExport
 from alternator_migrate.connectors.samples import (
     backlog,
     check_transform,
@@ -76,6 +76,7 @@ __all__ = [
     "DynamoDBTarget",
     "Expiry",
     "ExportSide",
+    "FinalExport",
     "Inspection",
     "Pair",
     "RejectsFile",
@@ -95,6 +96,7 @@ __all__ = [
     "check_transform",
     "check_ttl",
     "disable_stream",
+    "final_export",
     "find_code",
     "find_stream",
     "first_items",

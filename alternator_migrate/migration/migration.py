@@ -261,7 +261,7 @@ class Migration:
             raise MigrateError(
                 f"{self._rejects.count:,} items were refused, and a later export may hold newer "
                 f"ones of their keys: see {self._rejects.path}",
-                "Mend them and send them with `run --retry-failed FILE`, then run again.",
+                "Mend them and send them with `run CONFIG --rejects FILE`, then run again.",
             )
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOCKS_SECONDS):

@@ -9,8 +9,11 @@ from alternator_migrate.connectors import (
     DynamoDBLookup,
     DynamoDBSource,
     Expiry,
+    ExportSide,
+    FinalExport,
     Pair,
     TransformedLookup,
+    final_export,
     item_filter,
     shaped,
     target_of,
@@ -61,8 +64,16 @@ def readers(pair: Pair) -> int:
 class ValidationSides:
     """Both sides as a validation reads them."""
 
-    def __init__(self, settings: Settings, pair: Pair, now: int, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pair: Pair,
+        now: int,
+        gate: Gate | None = None,
+        exported: FinalExport | None = None,
+    ) -> None:
         self._settings, self._pair, self._now = settings, pair, now
+        self._exported = exported
         found = pair.inspection
         self.source_keys = found.source.spec.key_names
         self.target_keys = found.plan.spec.key_names
@@ -135,19 +146,22 @@ class ValidationSides:
         )
 
     def _pair_lookup(self, comparer: ItemComparer) -> PairLookup:
-        return PairLookup(self.lookup("source"), self.lookup("target"), comparer)
+        return PairLookup(self._source_lookup(), self.lookup("target"), comparer)
+
+    def _source_lookup(self, only: tuple[str, ...] = ()) -> Lookup:
+        return self._exported or self.lookup("source", only)
 
     def stage_sides(self, share: float) -> dict[Role, StageSide]:
         """The readers of each side; `share` of the items are expected."""
         count = self._pair.inspection.source.items
         there = existing_target(self._pair).items or count
-        source = self._scan("source")
+        source = self._exported or self._scan("source")
         return {
             "source": StageSide(source, source, self.lookup("target"), int(count * share)),
             "target": StageSide(
                 self._scan("target"),
                 self._scan("target", only=self.target_keys),
-                self.lookup("source", only=self.source_keys),
+                self._source_lookup(only=self.source_keys),
                 int(there * share),
             ),
         }
@@ -214,10 +228,11 @@ def build_validation(
     keeper: ValidationKeeper,
     engine: Engine,
     steering: Steering,
+    exported: FinalExport | None = None,
 ) -> tuple[Validation, FindingsFile]:
     """A validation that goes on from `begun` on an engine, steered from outside, and the file that
-    will hold its findings."""
-    sides = ValidationSides(settings, pair, begun.now, steering.gate)
+    will hold its findings; the source is `exported` where it is read from exports."""
+    sides = ValidationSides(settings, pair, begun.now, steering.gate, exported)
     steering.begin(Caps(pair.read_cap, pair.write_cap, readers(pair)), sides.ask)
     findings = FindingsFile(Path(begun.findings), begun.findings_size)
     details = sides.details(
@@ -245,8 +260,20 @@ def build_validation(
         beside=[service.watch for service in (pair.source, pair.target)],
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
+        prepare=exported.prepare if exported else None,
     )
     return validation, findings
+
+
+def exported_source(settings: Settings, pair: Pair, now: int) -> FinalExport | None:
+    """The source where it is read from exports, None where it is a table. Raises `UsageError` for
+    exports that are no whole table."""
+    if not isinstance(pair.source, ExportSide):
+        return None
+    attribute = pair.inspection.source.spec.ttl_attribute
+    skips = settings.source.expired_items == "skip"
+    expiry = Expiry.at(attribute, now) if attribute and skips else None
+    return final_export(settings, pair, pair.source, expiry)
 
 
 def _digests(begun: ValidationState, key_names: tuple[str, ...]) -> Digests | None:

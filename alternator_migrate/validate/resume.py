@@ -52,7 +52,10 @@ def first_savepoint(
         return resume.first(found.source, earlier.segments, earlier)
     segments, sampled = len(found.segments), 0
     if options.sample:
-        segments = max(segments, min(math.ceil(DRAWN / options.sample), MOST_SEGMENTS))
+        parts = min(math.ceil(DRAWN / options.sample), MOST_SEGMENTS)
+        if pair.exports:  # each file is cut into the same number of parts
+            parts = math.ceil(parts / segments) * segments
+        segments = max(segments, parts)
         sampled = max(1, round(segments * options.sample))
     mode, _ = choose_mode(settings, options, found.source)
     now, folder = time.time(), Path(settings.savepoints.path)

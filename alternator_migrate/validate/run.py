@@ -13,7 +13,7 @@ from alternator_migrate.connectors import Pair, of_servers, open_pair, travellin
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
-from alternator_migrate.core.state import Status, ValidationState
+from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
@@ -87,9 +87,6 @@ class ValidationRun:
         self.goes_on = earlier is not None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_pair(settings, segments, self._engine_options.workers) as pair:
-            if pair.exports:
-                words = "comparing with an export is not in this version"
-                raise UsageError(words, "Compare with the live table: source.type: dynamodb.")
             target = pair.inspection.existing
             if target is None:
                 remedy = "Run the migration first: `alternator-migrate run`."
@@ -135,29 +132,30 @@ class ValidationRun:
             return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
 
         steering = self._steering
-        async with open_engine(self._engine_options, facts, job_of, steering) as engine:
+        exported = assemble.exported_source(settings, pair, begun.now)
+        options_of_engine = EngineOptions("local") if exported else self._engine_options
+        async with open_engine(options_of_engine, facts, job_of, steering) as engine:
             self.beginning = (*connectors.beginning(pair, engine.text, self._store.folder),)
+            keeper = Keeper(self._store, first)
             self._validation, self._findings = assemble.build_validation(
-                settings, pair, options, begun, Keeper(self._store, first), engine, steering
+                settings, pair, options, begun, keeper, engine, steering, exported
             )
             status = await self._validation.run(stop, show)
         if self._ask is None or status != Status.DIFFERENCES:
             return status
-        return await self._delete(self._ask, self._validation, pair, begun, stop, show)
+        sides = assemble.ValidationSides(settings, pair, begun.now, steering.gate, exported)
+        return await self._delete(self._ask, self._validation, sides, stop, show)
 
     async def _delete(
         self,
         ask: Ask,
         validation: Validation,
-        pair: Pair,
-        begun: ValidationState,
+        sides: assemble.ValidationSides,
         stop: asyncio.Event,
         show: Show,
     ) -> Status:
         """Delete what is extra, if there is any and that is agreed to."""
         assert self._findings  # noqa: S101 # made with the validation
-        gate = self._steering.gate
-        sides = assemble.ValidationSides(self._loaded.settings, pair, begun.now, gate)
         deletion = Deletion(self._findings, sides.deleting())
         keys = deletion.first_keys()
         if not keys or not await stopped_by(

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from tests.bench import (
     figure_cpu,
     figure_engines,
+    figure_export,
     figure_follow,
     figure_local,
     figure_memory,
@@ -33,6 +34,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "writers": figure_writers.figure,
     "engines": figure_engines.figure,
     "validate": figure_validate.figure,
+    "export": figure_export.figure,
 }
 
 

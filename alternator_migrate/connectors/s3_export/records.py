@@ -33,14 +33,14 @@ class BadLine(ValueError):
         self.line = line
 
 
-class _Full(msgspec.Struct):
+class _Full(msgspec.Struct, gc=False):
     item: msgspec.Raw = msgspec.field(name="Item")
 
 
 _NOTHING = msgspec.Raw(b"")
 
 
-class _Incremental(msgspec.Struct):
+class _Incremental(msgspec.Struct, gc=False):
     keys: msgspec.Raw = msgspec.field(name="Keys")
     new: msgspec.Raw = msgspec.field(name="NewImage", default=_NOTHING)
     old: msgspec.Raw = msgspec.field(name="OldImage", default=_NOTHING)
