@@ -56,7 +56,7 @@ def clash(options: Mapping[str, Any]) -> str:
 
 def _given(options: Mapping[str, Any]) -> set[str]:
     """The options that say anything, and the values of some that count as options."""
-    given = {name for name, value in options.items() if value not in (None, False, "auto")}
+    given = {name for name, value in options.items() if value not in (None, False, "auto", ())}
     shard = options.get("shard")
     if shard and shard.index is None:
         given.add("finish")

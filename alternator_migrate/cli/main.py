@@ -85,6 +85,7 @@ def cli() -> None:
     metavar="FILE",
     help="send only the items of a rejects file, mended by you, again",
 )
+@common.many
 @common.engine
 @common.shard
 @common.watched
@@ -108,6 +109,7 @@ def run(config: Path | None, **options: Any) -> None:
       alternator-migrate run config.yaml --shard 0/4
       alternator-migrate run --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
+      alternator-migrate run tables.yaml --retry-failed
     """
     common.check(options)
     settings = common.settings_of(config, options)
@@ -138,6 +140,7 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option("--yes", is_flag=True, help="do not ask before --delete-extra deletes")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@common.only
 @common.transform_changed
 @common.engine
 @common.watched
@@ -171,6 +174,7 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
 @cli.command()
 @common.configuration
 @common.following
+@common.many
 @common.watched
 @common.progress
 @common.logs
@@ -208,6 +212,7 @@ def follow(config: Path | None, **options: Any) -> None:
 @common.following
 @common.engine
 @common.shard
+@common.many
 @common.logs
 def plan(config: Path | None, **options: Any) -> None:
     """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
@@ -235,6 +240,7 @@ def plan(config: Path | None, **options: Any) -> None:
 @cli.command(short_help="Where a migration stands.")
 @common.configuration
 @common.shard
+@common.only
 @common.report
 @click.option("--json", "as_json", is_flag=True, help="print it as one JSON object")
 def status(config: Path | None, **options: Any) -> None:
@@ -276,9 +282,9 @@ def control(config: Path, words: tuple[str, ...], shard: Any, **options: Any) ->
     from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
 
     loaded = load(config, {}, ())
-    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+    from alternator_migrate.cli import controlling  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.control(loaded, words, shard=shard, **options))
+    sys.exit(controlling.control(loaded, words, shard=shard, **options))
 
 
 @cli.command(short_help="A sample table moved between two embedded servers.")

@@ -48,14 +48,31 @@ async def plan_text(
         *_estimates(settings, pair, engine_options),
         *await _changes(settings, pair),
         *_validation(settings, pair),
+        *await remarks(settings, pair),
+        "Nothing was written.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+async def remarks(settings: Settings, pair: Pair) -> list[str]:
+    """The notes and warnings on a table, each as a line."""
+    return [
         *[f"note: {text}" for text in way_back(pair)],
         *[f"note: {text}" for text in await _items(settings, pair)],
         *[f"warning: {text}" for text in await stream_warnings(settings, pair)],
         *[f"warning: {text}" for text in await _refusals(settings, pair)],
         *[f"warning: {text}" for text in await _warnings(settings, pair)],
-        "Nothing was written.",
     ]
-    return "\n".join(lines) + "\n"
+
+
+def units_of(settings: Settings, pair: Pair) -> tuple[int, int]:
+    """The read units on the source and the write units on the target of a copy; 0 where nothing is
+    known of the table's size."""
+    state = pair.inspection.source
+    unit = capacity.read_bytes(consistent=settings.source.consistent_read)
+    exported = isinstance(pair.source, ExportSide)
+    read_units = 0 if exported else math.ceil(state.size / unit)
+    return read_units, math.ceil(capacity.write_units(state.items, state.size))
 
 
 def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
@@ -64,10 +81,10 @@ def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
         yield f"source  {found.source.spec.name}, exported to {pair.source.address}"
         yield f"        {_exported(pair.source, found.source)}"
     else:
-        yield f"source  {settings.source.table} at {_address(pair.source)}"
+        yield f"source  {settings.source.table} at {address(pair.source)}"
         yield f"        {_extent(found.source)}"
     state = "exists and fits" if found.existing else "will be created"
-    yield f"target  {found.plan.spec.name} at {_address(pair.target)}: {state}"
+    yield f"target  {found.plan.spec.name} at {address(pair.target)}: {state}"
 
 
 def _extent(state: TableState) -> str:
@@ -91,7 +108,8 @@ def _about(figure: float) -> str:
     return f"about {figure:,.0f}" if figure else "not known"
 
 
-def _address(service: Service) -> str:
+def address(service: Service) -> str:
+    """Where a service is, and what it is."""
     return f"{service.address} ({service.dialect.name})"
 
 
@@ -135,11 +153,8 @@ def _billing(spec: TableSpec) -> str:
 
 def _estimates(settings: Settings, pair: Pair, engine_options: EngineOptions) -> Iterator[str]:
     state = pair.inspection.source
-    consistent = settings.source.consistent_read
-    read_units = math.ceil(state.size / capacity.read_bytes(consistent=consistent))
-    write_units = math.ceil(capacity.write_units(state.items, state.size))
+    read_units, write_units = units_of(settings, pair)
     options, exported = pair.target.options, isinstance(pair.source, ExportSide)
-    read_units = 0 if exported else read_units
     batch = options.max_items_per_batch if options else 25
     segments = len(pair.inspection.segments)
     choice = choose(engine_options, work_facts(settings, pair), usable_cores())

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,7 @@ class Ending:
     error: str | None = None
     savepoint: str | None = None
     rejects: str | None = None
+    tables: Sequence[Progress] = ()
     paused: float = 0.0
 
 
@@ -204,10 +205,18 @@ def summary(ending: Ending) -> dict[str, Any]:
         "started": moment(ending.began),
         "seconds": round(ending.seconds, 3),
         **paused,
-        "tables": [table_summary(ending.progress)] if ending.progress else [],
+        "tables": [*_table_summaries(ending)],
         "savepoint": ending.savepoint,
         "rejects": ending.rejects,
     }
+
+
+def _table_summaries(ending: Ending) -> Iterator[Mapping[str, Any]]:
+    """The counts of each table; among many with its state, and why it is in that."""
+    for table in ending.tables:
+        yield {**table_summary(table), "state": table.status, "reason": table.error or None}
+    if ending.progress and not ending.tables:
+        yield table_summary(ending.progress)
 
 
 def check_destination(path: str | None, option: str = "--summary-json") -> None:

@@ -78,6 +78,10 @@ class Run(Protocol):
         """A snapshot of the run; None while it prepares, and does not look at `stop`."""
         ...
 
+    def tables(self) -> Sequence[Progress]:
+        """A snapshot of each table, where the run has many of them."""
+        ...
+
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
         ...
@@ -122,6 +126,7 @@ class Session:
         self._outside = Outside(steering, throttle or Throttle(), self._controls, is_quiet=is_quiet)
         self._run: Run | None = None
         self._before: Progress | None = None
+        self._tables_before: Sequence[Progress] = ()
         self._runs: Sequence[Run] = ()
         self._observer = Observer(steering.gate.clock)
         self._began, self._clock = time.time(), time.monotonic()
@@ -157,6 +162,7 @@ class Session:
             error=str(failure) if failure else None,
             savepoint=_newest(runs) if self._lasting else None,
             rejects=runs[0].rejects,
+            tables=self._tables(),
             paused=self._steering.gate.seconds,
         )
         begun = self._lasting and not isinstance(failure, UsageError)
@@ -175,7 +181,7 @@ class Session:
             work=self._runs[0].work,
             began=self._began,
             seconds=time.monotonic() - self._clock,
-            tables=self._observer.observed([now] if now else []),
+            tables=self._observer.observed(self._tables() or ([now] if now else [])),
             status=self._status,
             error=self._error,
             reasons=self._steering.gate.reasons,
@@ -205,7 +211,7 @@ class Session:
                 if ended == Status.STOPPED:
                     return ended
                 status = status if ended == Status.COMPLETED else ended
-                self._before = self._progress()
+                self._before, self._tables_before = self._progress(), self._tables()
         except asyncio.CancelledError:
             if not self._signals.received:
                 raise
@@ -236,6 +242,19 @@ class Session:
         """A snapshot of all runs: a copy's figures, with what the validation after it found."""
         now, before = self._run.progress() if self._run else None, self._before
         return replace(before, validated=now.validated) if before and now else now or before
+
+    def _tables(self) -> Sequence[Progress]:
+        """A snapshot of each table of all runs, in the way of `_progress`."""
+        now = self._run.tables() if self._run else ()
+        if not self._tables_before:
+            return now
+        validated = {each.source: each for each in now}
+        return [
+            replace(before, validated=validated[before.source].validated)
+            if before.source in validated
+            else before
+            for before in self._tables_before
+        ]
 
     def _reported(self, failure: MigrateError | None) -> MigrateError | None:
         """Write the report that is asked for; the failure to end with."""

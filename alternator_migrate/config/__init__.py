@@ -1,11 +1,22 @@
 """YAML, flags and `--set` to frozen settings, all mistakes at once."""
 
 from alternator_migrate.config.arns import is_arn
+from alternator_migrate.config.choice import (
+    Choice,
+    Chosen,
+    Listing,
+    candidates,
+    check_targets,
+    choose,
+    picked,
+    selection,
+)
 from alternator_migrate.config.exports import Location, S3ExportSettings
 from alternator_migrate.config.identity import (
     fingerprint,
     migration_identity,
     migration_shape,
+    run_identity,
     skipped_segments,
     validation_identity,
 )
@@ -17,8 +28,10 @@ from alternator_migrate.config.loading import (
     at,
     literal_secrets,
     load,
+    of_table,
     portable,
 )
+from alternator_migrate.config.patterns import is_pattern
 from alternator_migrate.config.settings import (
     AlternatorSettings,
     EndpointSettings,
@@ -27,10 +40,14 @@ from alternator_migrate.config.settings import (
     SourceEndpointSettings,
     SourceSettings,
 )
+from alternator_migrate.config.tables_settings import TablesSettings
 
 __all__ = [
     "AlternatorSettings",
+    "Choice",
+    "Chosen",
     "EndpointSettings",
+    "Listing",
     "Loaded",
     "Location",
     "PortableConfig",
@@ -39,17 +56,26 @@ __all__ = [
     "SideSettings",
     "SourceEndpointSettings",
     "SourceSettings",
+    "TablesSettings",
     "TransformReference",
     "at",
     "base_url",
+    "candidates",
+    "check_targets",
+    "choose",
     "fingerprint",
     "is_arn",
+    "is_pattern",
     "literal_secrets",
     "load",
     "local_path",
     "migration_identity",
     "migration_shape",
+    "of_table",
+    "picked",
     "portable",
+    "run_identity",
+    "selection",
     "skipped_segments",
     "transform_reference",
     "validation_identity",

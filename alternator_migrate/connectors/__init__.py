@@ -39,6 +39,7 @@ from alternator_migrate.connectors.samples import (
 )
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.services import Services, open_services, refusing_to_begin
 from alternator_migrate.connectors.source_state import check_readable
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
@@ -82,6 +83,7 @@ __all__ = [
     "RejectsFile",
     "RejectsSource",
     "Service",
+    "Services",
     "Shaping",
     "SourceStream",
     "TableJob",
@@ -107,7 +109,9 @@ __all__ = [
     "of_attributes",
     "of_servers",
     "open_pair",
+    "open_services",
     "prepare_target",
+    "refusing_to_begin",
     "rejects_file",
     "segments_to_copy",
     "shaped",

@@ -2,6 +2,7 @@
 
 __all__ = [
     "absence",
+    "account",
     "attribute_names",
     "botocore_errors",
     "client",

@@ -60,7 +60,7 @@ class Follower:
         self._retention = Retention(self._waiting_since)
         self._since, self._shape = SinceFilter(-math.inf), shape
         self._begun = False
-        self._watch = CaughtUpWatch(self._writes_wait, ends=rules.until_caught_up)
+        self._watch = CaughtUpWatch(self._writes_wait, rules.others, ends=rules.until_caught_up)
 
     @property
     def over(self) -> bool:

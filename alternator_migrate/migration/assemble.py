@@ -33,6 +33,7 @@ from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.engines import Local
 from alternator_migrate.follow import Applier, ChangeShaper, Follower, Rules, spool_folder
+from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.savepoints import NoKeeper
@@ -88,16 +89,18 @@ def build_migration(
     engine: Engine | None = None,
     *,
     steering: Steering,
+    turns: Turns | None = None,
 ) -> tuple[Migration, RejectsFile]:
     """A migration that goes on from `state` on an engine (None: here), steered from outside,
-    without the segments that are skipped, and the file that will hold rejected items."""
+    without the segments that are skipped, and the file that will hold rejected items; among the
+    tables of a run it takes `turns`."""
     found, gate = segments_to_copy(settings, pair.inspection, state), steering.gate
-    retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
-    reading = Pace(pair.read_cap, valve=gate.reading)
-    writing = Pace(pair.write_cap, valve=gate.writing)
-    limits = tuple(Limiter(pair.concurrency.writers) for _ in ("copy", "changes"))
+    retry, turns = Retry(settings.retry_budget_seconds, clock=gate.clock), turns or Turns()
+    size = found.source.size
+    reading, writing = pair.paces(gate, lambda: size * (1 - migration.progress().fraction))
+    limits = turns.limiters(pair.concurrency.writers)
     rejects = rejects_file(settings, found, earlier_rejects, state.rejected)
-    source = source_of(settings, pair, retry, reading, now=time.time())
+    source = turns.source(source_of(settings, pair, retry, reading, now=time.time()))
     target = target_of(settings, pair, retry, writing)
     shape, applier = _applying(settings, pair, target, rejects, limits[1])
     _steer(steering, pair, reading, writing, limits)
@@ -116,11 +119,12 @@ def build_migration(
         gate=gate,
         limiter=limits[0],
         state=state,
-        beside=[service.watch for service in (pair.source, pair.target)],
+        beside=turns.beside(pair),
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
-        follower=_follower(settings, pair, shape, applier, retry, gate, state, until),
+        follower=_follower(settings, pair, shape, applier, retry, gate, state, until, turns),
         hooks=hooks(settings),
+        turns=turns,
     )
     return migration, rejects
 
@@ -150,6 +154,7 @@ def _follower(
     gate: Gate,
     state: CopyState,
     until: Until,
+    turns: Turns,
 ) -> Follower | None:
     """The follower of the source's changes; None where they are not followed."""
     if pair.streams is None:
@@ -162,6 +167,7 @@ def _follower(
         old_images=pair.old_images,
     )
     follow_rules = rules(settings, until, target_is_new=pair.inspection.existing is None)
+    follow_rules = replace(follow_rules, others=turns.caught_up)
     return Follower(stream, applier, retry, follow_rules, state.stream, gate, shape)
 
 
@@ -201,9 +207,10 @@ def build_resend(
     plan = replace(found.plan, spec=replace(found.plan.spec, tags={}, ttl_attribute=None), late=())
     state = replace(found.source, items=items.count)
     resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))
-    gate, reading = steering.gate, Pace(valve=steering.gate.reading)
+    gate = steering.gate
     retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
-    writing, limiter = Pace(pair.write_cap, valve=gate.writing), Limiter(pair.concurrency.writers)
+    reading, limiter = Pace(valve=gate.reading), Limiter(pair.concurrency.writers)
+    _, writing = pair.paces(gate, lambda: state.size)
     _steer(steering, pair, reading, writing, (limiter,))
     return Migration(
         resent,

@@ -25,6 +25,7 @@ from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
+from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.snapshot import Copying, Ledger
 
@@ -61,6 +62,7 @@ class Migration:
         interval: float,
         follower: Follower | None = None,
         hooks: Hooks | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._inspection = inspection
         self._table, self._engine = table, engine
@@ -70,6 +72,7 @@ class Migration:
         self._keeper = keeper
         self._supervisor = Supervisor(self._save, beside, interval, gate)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
+        self._turns = turns or Turns()
         self._meter, self._saving = Meter(gate.clock), asyncio.Lock()
         self._gate = gate
         own = frozenset(segment.index for segment in inspection.segments)
@@ -212,13 +215,15 @@ class Migration:
 
     async def _prepare(self, _: asyncio.Event) -> bool:
         plan, existing = self._inspection.plan, self._inspection.existing
-        target = await connectors.prepare_target(self._table, plan, existing)
+        async with self._turns.creating():
+            target = await connectors.prepare_target(self._table, plan, existing)
         return await self._prepared(target)
 
     async def _prepare_alone(self, stop: asyncio.Event) -> bool:
         plan, target = self._inspection.plan, self._inspection.existing
         if target is None:
-            target = await connectors.prepare_target(self._table, replace(plan, late=()), None)
+            async with self._turns.creating():
+                target = await connectors.prepare_target(self._table, replace(plan, late=()), None)
             await self._enable_ttl(stop)
         return await self._prepared(target)
 
@@ -228,11 +233,14 @@ class Migration:
         return True
 
     async def _copy(self, stop: asyncio.Event) -> bool:
-        """Copy what is left, while changes are kept."""
-        self._state = "copying"
+        """Copy what is left in its turn, while changes are kept."""
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
-        async with beside:
+        self._state = "waiting for its turn"
+        async with beside, self._turns.copying(stop) as may:
+            if not may:
+                return False
+            self._state = "copying"
             self._meter.begin(self._ledger.counts.handled)
             try:
                 await self._copy_left(stop)
@@ -305,6 +313,8 @@ class Migration:
 
     async def _caught_up(self) -> bool:
         """Run the hook for it; whether there is one."""
+        if self._turns.commons:
+            return await self._turns.commons.tell_caught_up()
         failure = await self._hook("onCaughtUp", Status.RUNNING)
         if failure and self._follower and self._follower.ends_caught_up:
             raise MigrateError(failure, "The target has caught up: mend the hook, run again.")

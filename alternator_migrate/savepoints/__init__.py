@@ -5,6 +5,7 @@ from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.keeper import Keeper, NoKeeper
 from alternator_migrate.savepoints.progress import progress_of
 from alternator_migrate.savepoints.resume import Earlier, Resume, check_tables, unfit
+from alternator_migrate.savepoints.run_file import RunFile, RunRecord, TableEntry
 from alternator_migrate.savepoints.store import (
     Store,
     check_alone,
@@ -19,8 +20,11 @@ __all__ = [
     "Keeper",
     "NoKeeper",
     "Resume",
+    "RunFile",
+    "RunRecord",
     "Savepoint",
     "Store",
+    "TableEntry",
     "check_alone",
     "check_tables",
     "found",

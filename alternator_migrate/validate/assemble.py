@@ -86,11 +86,11 @@ class ValidationSides:
         self.expired = _expired(on_target) if on_target else None
         gate = gate or Gate()
         self.retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
+        reading, self.writing = pair.paces(gate, lambda: found.source.size, reads=gate.writing)
         self.paces: dict[Role, Pace] = {
-            "source": Pace(pair.read_cap, valve=gate.writing),
+            "source": reading,
             "target": Pace(_target_cap(settings, pair), valve=gate.writing),
         }
-        self.writing = Pace(pair.write_cap, valve=gate.writing)
         self._caps = {role: pace.cap for role, pace in self.paces.items()}
         self._limiter = Limiter(LOOKUPS)
         self._target = target_of(settings, pair, self.retry, self.writing)
@@ -257,7 +257,7 @@ def build_validation(
         readers=readers(pair),
         keeper=keeper,
         gate=steering.gate,
-        beside=[service.watch for service in (pair.source, pair.target)],
+        beside=[] if pair.shared else [each.watch for each in (pair.source, pair.target)],
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
         prepare=exported.prepare if exported else None,

@@ -9,7 +9,14 @@ from typing import Final
 
 from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
-from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
+from alternator_migrate.connectors import (
+    Pair,
+    Services,
+    of_servers,
+    open_pair,
+    travelling,
+    work_facts,
+)
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
@@ -33,7 +40,8 @@ log = logging.getLogger(__name__)
 
 class ValidationRun:
     """Compares the tables of a configuration as `options` say, from where an earlier validation
-    stopped or from the start. With `ask`, nothing is deleted before it has agreed."""
+    stopped or from the start; over `services` that are open already, if there are any. With `ask`,
+    nothing is deleted before it has agreed."""
 
     work: Final = "Validation"
     rejects: Final = None
@@ -45,11 +53,13 @@ class ValidationRun:
         *,
         fresh: bool = False,
         engine_options: EngineOptions | None = None,
+        services: Services | None = None,
         steering: Steering | None = None,
         ask: Ask | None = None,
     ) -> None:
         self._loaded, self._fresh, self._ask = loaded, fresh, ask
         self._options = replace(options, delete_extra=False) if ask else options
+        self._services = services
         self._engine_options = engine_options or EngineOptions()
         self._steering = steering or Steering()
         self._resume = resume_of(loaded, options)
@@ -74,6 +84,10 @@ class ValidationRun:
         """A snapshot of the validation; None while it is prepared."""
         return self._validation.progress() if self._validation else None
 
+    def tables(self) -> tuple[Progress, ...]:
+        """None: this is the run of one table."""
+        return ()
+
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
         if self._validation:
@@ -86,7 +100,8 @@ class ValidationRun:
         begun = earlier[1].comparison if earlier else None
         self.goes_on = earlier is not None
         segments = begun.segments if begun and not begun.sampled else None
-        async with open_pair(settings, segments, self._engine_options.workers) as pair:
+        workers = self._engine_options.workers
+        async with open_pair(settings, segments, workers, services=self._services) as pair:
             target = pair.inspection.existing
             if target is None:
                 remedy = "Run the migration first: `alternator-migrate run`."

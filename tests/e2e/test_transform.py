@@ -12,7 +12,7 @@ from alternator_migrate.config.loading import load
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import MigrateError, TooManyRejects, UsageError
 from alternator_migrate.core.state import Status
-from alternator_migrate.migration.run import MigrationRun, ResendRun
+from alternator_migrate.migration import MigrationRun, ResendRun
 from alternator_migrate.validate.mode import ValidateOptions
 from tests.e2e.stage import TABLE, Stage, staged
 from tests.e2e.validations import validate
