@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from alternator_migrate import __version__
-from alternator_migrate.cli import json_log, standard_streams, topics
+from alternator_migrate.cli import json_log, standard_streams, topics, transform_command
 from alternator_migrate.cli import options as common
 from alternator_migrate.core.errors import MigrateError
 
@@ -235,6 +235,9 @@ def plan(config: Path | None, **options: Any) -> None:
 
     engine_options = common.engine_options_of(options)
     sys.exit(commands.plan(settings, engine_options=engine_options, **options))
+
+
+cli.add_command(transform_command.transform)
 
 
 @cli.command(short_help="Where a migration stands.")

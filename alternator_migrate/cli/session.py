@@ -258,6 +258,8 @@ class Session:
 
     def _reported(self, failure: MigrateError | None) -> MigrateError | None:
         """Write the report that is asked for; the failure to end with."""
+        if self._watch:
+            self._watch.finish()
         return _written(self._write_report, failure)
 
     def _write_report(self) -> None:

@@ -58,10 +58,13 @@ from alternator_migrate.connectors.target_table import (
 from alternator_migrate.connectors.transform import (
     NO_WAY_BACK,
     ChangeMaker,
+    Rehearsal,
     Shaping,
     TransformedChanges,
     TransformedLookup,
+    Tried,
     find_code,
+    rehearse,
     shaped,
 )
 from alternator_migrate.connectors.writer import DynamoDBTarget
@@ -80,6 +83,7 @@ __all__ = [
     "FinalExport",
     "Inspection",
     "Pair",
+    "Rehearsal",
     "RejectsFile",
     "RejectsSource",
     "Service",
@@ -90,6 +94,7 @@ __all__ = [
     "TransformedChanges",
     "TransformedLookup",
     "TravellingConfig",
+    "Tried",
     "backlog",
     "beginning",
     "check_empty",
@@ -112,6 +117,7 @@ __all__ = [
     "open_services",
     "prepare_target",
     "refusing_to_begin",
+    "rehearse",
     "rejects_file",
     "segments_to_copy",
     "shaped",

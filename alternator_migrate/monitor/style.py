@@ -66,7 +66,7 @@ li{overflow-wrap:anywhere}
 footer{margin:24px auto;font-size:.85rem;color:var(--dim);overflow-wrap:anywhere}
 .skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--bg)}
 @media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--card:#fff}
-body{font-size:10pt}.wide{overflow:visible}section,figure,tr{break-inside:avoid}
+body{font-size:10pt}.wide{overflow:visible}figure,tr{break-inside:avoid}
 h2{break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.screen{display:none}}
 """
 

@@ -16,6 +16,7 @@ from tests.bench import (
     figure_follow,
     figure_local,
     figure_memory,
+    figure_monitor,
     figure_savepoints,
     figure_startup,
     figure_validate,
@@ -34,6 +35,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "writers": figure_writers.figure,
     "engines": figure_engines.figure,
     "validate": figure_validate.figure,
+    "monitor": figure_monitor.figure,
     "export": figure_export.figure,
 }
 

@@ -56,7 +56,7 @@ def _texts() -> Iterator[str]:
 
 def _parts(text: str) -> Iterator[str]:
     """The lines of a text, and a word where it is all of it."""
-    for line in re.split(r"[\n]", _DATA.sub("\n", text)):
+    for line in re.split(r"\n|%(?:\.\d)?[sdf]", _DATA.sub("\n", text)):
         part = line.strip()
         if len(part) > 3 or (part.isalpha() and len(part) > 1):
             yield part

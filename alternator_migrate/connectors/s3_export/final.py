@@ -5,7 +5,6 @@ items in question, which a second reading fills.
 """
 
 import asyncio
-import sqlite3
 import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -146,6 +145,9 @@ class _Index:
     a file without a name."""
 
     def __init__(self) -> None:
+        import sqlite3  # noqa: PLC0415 # for comparisons with exports only
+
+        self._error = sqlite3.Error
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")
@@ -156,7 +158,7 @@ class _Index:
             self._database.execute("BEGIN")
             self._database.executemany(_PUT, rows)
             self._database.execute("COMMIT")
-        except sqlite3.Error as error:
+        except self._error as error:
             raise MigrateError(f"the index of the export cannot grow: {error}", _NO_ROOM) from error
 
     def get(self, keys: Sequence[bytes]) -> list[Item]:
