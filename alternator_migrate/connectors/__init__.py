@@ -19,6 +19,13 @@ from alternator_migrate.connectors.pair import (
     wanted,
     work_facts,
 )
+from alternator_migrate.connectors.permissions import (
+    Command,
+    grants,
+    policy,
+    rights_of,
+    usual_commands,
+)
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
 from alternator_migrate.connectors.remarks import (
     beginning,
@@ -75,6 +82,7 @@ __all__ = [
     "NO_WAY_BACK",
     "STREAMS_FEATURE",
     "ChangeMaker",
+    "Command",
     "DynamoDBLookup",
     "DynamoDBSource",
     "DynamoDBTarget",
@@ -107,6 +115,7 @@ __all__ = [
     "find_code",
     "find_stream",
     "first_items",
+    "grants",
     "item_filter",
     "lacking",
     "matcher_of",
@@ -115,10 +124,12 @@ __all__ = [
     "of_servers",
     "open_pair",
     "open_services",
+    "policy",
     "prepare_target",
     "refusing_to_begin",
     "rehearse",
     "rejects_file",
+    "rights_of",
     "segments_to_copy",
     "shaped",
     "shown_late",
@@ -129,6 +140,7 @@ __all__ = [
     "transform_text",
     "travelling",
     "ttl_text",
+    "usual_commands",
     "wanted",
     "way_back",
     "what_stays",
