@@ -85,6 +85,7 @@ class Migration:
             source, target, self._ledger, rejects, concurrency, readers, limiter
         )
         self._state, self._stopping = "preparing", asyncio.Event()
+        self._step = 0, 0
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Prepare the target, copy, build what comes after the data, follow changes, check the
@@ -153,6 +154,7 @@ class Migration:
             source=found.source.spec.name,
             target=found.plan.spec.name,
             state="stopping" if self._is_stopped else self._gate.state(self._state),
+            step=self._step,
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
             items=items,
@@ -179,7 +181,9 @@ class Migration:
         if self._follower:
             await self._follower.begin(self._save_running)
         await self._save_running()
-        for phase in self._phases():
+        phases = self._phases()
+        for number, phase in enumerate(phases, 1):
+            self._step = number, len(phases)
             await self._let_go_on(stop)
             if not await phase(stop):
                 return False
