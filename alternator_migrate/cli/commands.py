@@ -29,6 +29,7 @@ from alternator_migrate.migration import (
     MigrationRun,
     Part,
     ResendRun,
+    SchemaRun,
     Selection,
     Until,
 )
@@ -49,6 +50,7 @@ def run(
     fresh: bool,
     watch: Mapping[str, Any],
     rejects: Path | None = None,
+    schema_only: bool = False,
     engine_options: EngineOptions = EngineOptions(),  # noqa: B008 # frozen
     shard: Part | None = None,
     validate: bool = False,
@@ -81,13 +83,16 @@ def run(
     steering = Steering()
     if loaded.settings.tables:
         copy = tables.Copy(shard, into_existing, fresh, makes_table, until, engine_options)
-        first = (
-            tables.resending(loaded, selection, rejects, steering)
-            if rejects
-            else tables.copying(loaded, selection, copy, steering)
-        )
+        if rejects:
+            first = tables.resending(loaded, selection, rejects, steering)
+        elif schema_only:
+            first = tables.schemas(loaded, selection, steering)
+        else:
+            first = tables.copying(loaded, selection, copy, steering)
     elif rejects:
         first = ResendRun(loaded, rejects, steering)
+    elif schema_only:
+        first = SchemaRun(loaded)
     elif shard and shard.index is None:
         first = FinishRun(loaded, shard, steering)
     else:

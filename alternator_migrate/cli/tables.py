@@ -18,6 +18,7 @@ from alternator_migrate.migration import (
     OneRun,
     Part,
     ResendRun,
+    SchemaRun,
     Selection,
     TablesRun,
     Turns,
@@ -86,6 +87,16 @@ def copying(
     suffix, parts = (part.suffix, part.count) if part else ("", 1)
     ends = copy.until.caught_up
     kind = Kind("Migration", make, part=suffix, parts=parts, ends_caught_up=ends)
+    return TablesRun(loaded, kind, selection, steering)
+
+
+def schemas(loaded: Loaded, selection: Selection, steering: Steering | None = None) -> TablesRun:
+    """The target tables alone; nothing is copied, and nothing counts as done."""
+
+    def make(own: Loaded, turns: Turns) -> OneRun:
+        return SchemaRun(own, turns=turns)
+
+    kind = Kind("Migration", make, whole=True, records=False)
     return TablesRun(loaded, kind, selection, steering)
 
 

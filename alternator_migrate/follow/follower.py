@@ -85,15 +85,12 @@ class Follower:
     @property
     def progress(self) -> FollowProgress:
         """The figures of following now."""
-        kept = self._spool.count if self._spool else 0
+        shards, spool = self._shards, self._spool
+        kept, size = (spool.count, spool.size) if spool else (0, 0)
         kept_back = self._phase in (FollowPhase.SPOOL, FollowPhase.REPLAY)
-        return FollowProgress(
-            counts=self._shards.counts,
-            waiting=kept + self._shards.pending,
-            lag=None if kept_back else self._shards.lag(),
-            shards=self._shards.open,
-            caught_up=self._watch.caught_up,
-        )
+        lag, waiting = None if kept_back else shards.lag(), kept + shards.pending
+        caught_up = self._watch.caught_up
+        return FollowProgress(shards.counts, waiting, lag, shards.open, caught_up, size)
 
     @property
     def backlog(self) -> int:

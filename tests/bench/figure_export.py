@@ -38,9 +38,10 @@ def figure(extent: Extent) -> Figure:
         peak = run(source, sink, items).peak / 1e6
     what = f"peak memory, one object of {items:,} items"
     rows.append(Row(what, peak, "MB", None, f"< {MOST_MEMORY:g} MB", peak < MOST_MEMORY))
-    first = first_item(extent.folder)
-    what = f"first item of {MANY_FILES:,} files at the sink, start of the process included"
-    rows.append(Row(what, first, "s", None, f"<= {START_SECONDS:g} s", first <= START_SECONDS))
+    one, many = first_item(extent.folder, 1), first_item(extent.folder, MANY_FILES)
+    holds = many - one <= START_SECONDS
+    what = f"first item of {MANY_FILES:,} files at the sink, beside that of one file"
+    rows.append(Row(what, many, "s", one, f"<= {START_SECONDS:g} s more", holds))
     return Figure(TITLE, rows)
 
 
@@ -105,10 +106,11 @@ def _run(folder: Path, manifest: Path, sink: Server) -> Sequence[str]:
     return ("run", str(config), "--progress", "none")
 
 
-def first_item(folder: Path) -> float:
-    """Seconds from the start of a process until the first item of an export of many files is at
-    the sink."""
-    with exported(folder, 10 * MANY_FILES, MANY_FILES) as source, server("sink") as sink:
+def first_item(folder: Path, files: int) -> float:
+    """Seconds from the start of a process until the first item of an export of so many files is
+    at the sink."""
+    items = 10 * MANY_FILES
+    with exported(folder, items, files) as source, server("sink") as sink:
         began, seen = time.perf_counter(), threading.Event()
         at: list[float] = []
 
@@ -122,7 +124,7 @@ def first_item(folder: Path) -> float:
         watching = threading.Thread(target=watch)
         watching.start()
         try:
-            run(source, sink, 10 * MANY_FILES)
+            run(source, sink, items)
         finally:
             seen.set()
             watching.join()

@@ -5,7 +5,6 @@ items in question, which a second reading fills.
 """
 
 import asyncio
-import sqlite3
 import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -23,6 +22,7 @@ from alternator_migrate.connectors.s3_export.source import (
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.model import Item, Page, Position, Segment
 from alternator_migrate.core.ports import Source
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb.values import canonical_key
 
 _TABLE: Final = "CREATE TABLE items (key BLOB PRIMARY KEY, item BLOB) WITHOUT ROWID"
@@ -52,7 +52,7 @@ class FinalPages:
         self._filling = asyncio.Lock()
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
         """The pages of a data file. Where there are several times as many segments as files, each
         has a part of a file's keys. Raises `MigrateError`."""
@@ -60,13 +60,13 @@ class FinalPages:
         if not count:
             yield Page((), 0, None, 0)
             return
-        turn, place = divmod(segment.index, count)
+        part, place = divmod(segment.index, count)
         parts = segment.total // count
         last = await self._last_exports()
         async with aclosing(self._blocks(place, position)) as blocks:
             async for number, items, size, after in blocks:
                 if last or parts > 1:
-                    items = [i for i in items if self._is_here(i, number, last, turn, parts)]  # noqa: PLW2901 # narrowed
+                    items = [i for i in items if self._is_here(i, number, last, part, parts)]  # noqa: PLW2901 # narrowed
                 yield self._rules.page(items, size, after)
 
     async def _blocks(
@@ -146,6 +146,9 @@ class _Index:
     a file without a name."""
 
     def __init__(self) -> None:
+        import sqlite3  # noqa: PLC0415 # for comparisons with exports only
+
+        self._error = sqlite3.Error
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")
@@ -156,7 +159,7 @@ class _Index:
             self._database.execute("BEGIN")
             self._database.executemany(_PUT, rows)
             self._database.execute("COMMIT")
-        except sqlite3.Error as error:
+        except self._error as error:
             raise MigrateError(f"the index of the export cannot grow: {error}", _NO_ROOM) from error
 
     def get(self, keys: Sequence[bytes]) -> list[Item]:
