@@ -69,6 +69,7 @@ def live_table(table: Progress) -> dict[str, Any]:
         "error": table.error or None,
         "fraction": round(table.fraction, 6),
         "expected_items": table.expected,
+        "caught_up": table.changes.caught_up if table.changes else None,
         "backlog": table.backlog,
         "rates": {
             "items": round(table.now.items, 1),
