@@ -28,6 +28,7 @@ from alternator_migrate.connectors.permissions import (
 )
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
 from alternator_migrate.connectors.remarks import (
+    beginning,
     notes,
     of_servers,
     skipped_text,
@@ -103,6 +104,7 @@ __all__ = [
     "TravellingConfig",
     "Tried",
     "backlog",
+    "beginning",
     "check_empty",
     "check_late",
     "check_readable",

@@ -13,6 +13,7 @@ __all__ = [
     "limiter",
     "listen",
     "model",
+    "next_steps",
     "outage",
     "pace",
     "ports",

@@ -103,7 +103,8 @@ class RatesNow:
 class Progress:
     """One snapshot of a table's migration; every output reads this and nothing else.
 
-    `state` is what is going on ("copying", "building index by-city", ...), `reasons` why it is
+    `state` is what is going on ("copying", "building index by-city", ...), which is the first of
+    the numbers of `step` among so many steps as the second (0: not known); `reasons` say why it is
     slower than it could be, `limit` what decides its speed, or "". `status` is RUNNING until the
     table has come to its end, and `error` why it failed, or "". `expected` is the server's own,
     stale, item count; `speed` is in items a second, of what this run has copied or compared, `now`
@@ -115,6 +116,7 @@ class Progress:
     source: str
     target: str
     state: str = "starting"
+    step: tuple[int, int] = (0, 0)
     phase: Literal["Copy", "Validate"] = "Copy"
     segments_total: int = 0
     segments_done: int = 0

@@ -68,4 +68,5 @@ class Observer:
     def _observed(self, table: Progress) -> Progress:
         rates = self._rates.setdefault((table.source, table.target, table.phase), Rates())
         rates.note(table, self._clock())
-        return replace(table, now=rates.now)
+        is_held = any(reason.pauses for reason in table.reasons)
+        return replace(table, now=RatesNow() if is_held else rates.now)

@@ -82,6 +82,7 @@ class Migration:
         self._ledger = Ledger(len(own), state, self._board)
         self._copying = Copying(source, target, self._ledger, rejects, concurrency, limiter)
         self._state, self._stopping = "preparing", asyncio.Event()
+        self._step = 0, 0
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Prepare the target, copy, build what comes after the data, follow changes, check the
@@ -150,6 +151,7 @@ class Migration:
             source=found.source.spec.name,
             target=found.plan.spec.name,
             state="stopping" if self._is_stopped else self._gate.state(self._state),
+            step=self._step,
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
             items=items,
@@ -176,7 +178,9 @@ class Migration:
         if self._follower:
             await self._follower.begin(self._save_running)
         await self._save_running()
-        for phase in self._phases():
+        phases = self._phases()
+        for number, phase in enumerate(phases, 1):
+            self._step = number, len(phases)
             await self._let_go_on(stop)
             if not await phase(stop):
                 return False

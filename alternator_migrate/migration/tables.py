@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from alternator_migrate import config
+from alternator_migrate import __version__, config
 from alternator_migrate.config import Chosen, Loaded
 from alternator_migrate.connectors import Services, open_services
 from alternator_migrate.core.current import TABLE
@@ -62,6 +62,15 @@ class TablesRun:
     def home(self) -> tuple[Path, str]:
         """The folder of the run file, and the run's identity there."""
         return self._file.path.parent, lock_name(self.work, self._file)
+
+    @property
+    def beginning(self) -> tuple[str, ...]:
+        """Its first words: how many tables, of what kind, and where the savepoints are."""
+        source, target = self._settings.source.type, self._settings.target.type
+        return (
+            f"alternator-migrate {__version__}: {len(self._lanes)} tables, {source} -> {target}; "
+            f"savepoints in {self._file.path.parent.absolute()}",
+        )
 
     @property
     def rejects(self) -> str | None:

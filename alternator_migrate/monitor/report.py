@@ -7,6 +7,7 @@ from typing import Final
 
 from alternator_migrate import __version__
 from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.next_steps import next_steps
 from alternator_migrate.core.progress import Message, Progress, RunProgress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.texts import duration, moment, size_text
@@ -177,27 +178,6 @@ def _next_steps(run: RunProgress) -> Html:
     """What is to be done next."""
     items = [element("li", line) for line in next_steps(run)]
     return section("What to do next", element("ul", *items), key="next")
-
-
-def next_steps(run: RunProgress) -> Iterator[str]:
-    """What is to be done next, in the order of doing it."""
-    follows = any(table.changes for table in run.tables)
-    if run.status in (Status.FAILED, Status.STOPPED, Status.RUNNING):
-        yield "Run the same command again: it goes on from its savepoint."
-        return
-    if run.status == Status.REJECTS:
-        yield "Mend the items of the rejects file and send them again with run --rejects FILE."
-    if run.status == Status.DIFFERENCES:
-        yield "Look at the findings file; validate --repair writes what is missing or different."
-    if run.work == "Migration" and not any(table.validated for table in run.tables):
-        yield "Run validate: it compares both tables, both ways."
-    if run.can_switch:
-        yield "Switch the clients to the target; the writers to the source stay stopped."
-    elif run.status == Status.COMPLETED and not follows:
-        yield (
-            "If clients wrote to the source meanwhile, their writes are not on the target: "
-            "migrate with target.streamChanges, or copy again."
-        )
 
 
 def _notes(notes: Sequence[Message]) -> Html:
