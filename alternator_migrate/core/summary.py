@@ -86,6 +86,7 @@ def live_table(table: Progress) -> dict[str, Any]:
         "error": table.error or None,
         "fraction": round(table.fraction, 6),
         "expected_items": table.expected,
+        "caught_up": table.changes.caught_up if table.changes else None,
         "backlog": table.backlog,
         "rates": _rates(table.now, table.speed),
         "eta_seconds": _left(table.now),

@@ -27,7 +27,7 @@ from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
-from alternator_migrate.snapshot import Copying, Ledger
+from alternator_migrate.snapshot import Copying, Ledger, Readers
 
 log = logging.getLogger(__name__)
 _CLOCKS_SECONDS: Final = 2.0
@@ -55,6 +55,7 @@ class Migration:
         concurrency: Concurrency,
         keeper: SavepointKeeper,
         gate: Gate,
+        readers: Readers,
         limiter: Limiter,
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
@@ -80,7 +81,9 @@ class Migration:
         total = max((segment.total for segment in inspection.segments), default=0)
         self._board = SegmentBoard(total, own, state.done)
         self._ledger = Ledger(len(own), state, self._board)
-        self._copying = Copying(source, target, self._ledger, rejects, concurrency, limiter)
+        self._copying = Copying(
+            source, target, self._ledger, rejects, concurrency, readers, limiter
+        )
         self._state, self._stopping = "preparing", asyncio.Event()
         self._step = 0, 0
 
