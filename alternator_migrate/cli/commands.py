@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from alternator_migrate import config
 from alternator_migrate.cli import logs, tables
 from alternator_migrate.cli.asking import deletion_of
 from alternator_migrate.cli.display import Mode
+from alternator_migrate.cli.live_status import live
 from alternator_migrate.cli.planned import planned
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
@@ -275,15 +277,22 @@ def status(
 
         home = tables.identities(loaded.settings, part)[0] if many else copied
         report_of(loaded, stood, (folder, home), report)
+    running = live(folder, tables.identities(loaded.settings, part) if many else identities)
     if as_json:
-        print_out(json.dumps(live_summary(stood)) + "\n")
-    else:
-        lines = (
-            tables_lines(loaded, part, only, skip)
-            if many
-            else [line for each in identities for line in status_lines(folder, each)]
-        )
-        print_out("\n".join(lines) + "\n")
+        told = running.summary if running else live_summary(stood)
+        age = stood.saved_at and round(max(time.time() - stood.saved_at, 0.0), 1)
+        live_or_saved = {"live": running is not None, "saved_seconds_ago": age}
+        print_out(json.dumps({**told, **live_or_saved}) + "\n")
+        return 0
+    lines = (
+        tables_lines(loaded, part, only, skip)
+        if many
+        else [line for each in identities for line in status_lines(folder, each)]
+    )
+    if running:
+        at = next((n for n, line in enumerate(lines, 1) if "running, process" in line), 1)
+        lines.insert(at, f"  now        {running.line}")
+    print_out("\n".join(lines) + "\n")
     return 0
 
 
