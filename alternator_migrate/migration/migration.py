@@ -167,7 +167,7 @@ class Migration:
             reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
-            segments=self._board.figures(self._engine.segments_out()),
+            segments=self._board.figures(self._engine.segments_out(), seen.throttling),
             sides=sides_of(self._figures(), seen.requests, self._paces),
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
