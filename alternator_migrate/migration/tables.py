@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,7 @@ class TablesRun:
         self._file: RunFile = run_file(self._settings, kind.part)
         self._record: RunRecord | None = None
         self._lanes: list[Lane] = []
-        self._changed = asyncio.Event()
+        self._changed, self._writing = asyncio.Event(), threading.Lock()
         self._services: Services | None = None
         self.goes_on = False
 
@@ -258,9 +259,10 @@ class TablesRun:
             await asyncio.sleep(_WRITE_SECONDS)
 
     def _write(self) -> None:
-        if self._kind.records and self._record:
-            self._record = self._record.having(lane.entry for lane in self._lanes)
-            self._file.write(self._record)
+        with self._writing:  # the last word is written while that of a moment before may still be
+            if self._kind.records and self._record:
+                self._record = self._record.having(lane.entry for lane in self._lanes)
+                self._file.write(self._record)
 
     def _ending(self) -> Status:
         """How the run ended. Raises `MigrateError` where a table failed: a `UsageError` where all

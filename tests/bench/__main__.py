@@ -20,6 +20,7 @@ from tests.bench import (
     figure_partitions,
     figure_savepoints,
     figure_startup,
+    figure_tables,
     figure_validate,
     figure_writers,
 )
@@ -39,6 +40,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "validate": figure_validate.figure,
     "monitor": figure_monitor.figure,
     "export": figure_export.figure,
+    "tables": figure_tables.figure,
 }
 
 
