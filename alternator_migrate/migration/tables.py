@@ -17,7 +17,7 @@ from alternator_migrate.core.pace import part_of
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.state import Status
-from alternator_migrate.core.steering import Caps, Steering, within
+from alternator_migrate.core.steering import Caps, Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.totals import standing, total
 from alternator_migrate.engines import Local
@@ -146,15 +146,8 @@ class TablesRun:
         """Have all tables together keep to what is asked for besides the configuration."""
         concurrency = commons.services.concurrency
         read, write = shared.reading.all, shared.writing.all
-
-        def apply(asked: Caps) -> None:
-            read.ask(asked.read)
-            write.ask(asked.write)
-            for limiter in commons.limiters:
-                limiter.allow(within(concurrency, asked).writers)
-
         allowed = Caps(read.cap, write.cap, concurrency.readers, concurrency.writers)
-        self._steering.begin(allowed, apply)
+        self._steering.begin(allowed, commons.steer)
 
     async def _told(
         self, record: RunRecord, commons: Commons, stop: asyncio.Event, show: Show
