@@ -24,6 +24,7 @@ __all__ = [
     "runtime",
     "segments",
     "shares",
+    "spread",
     "state",
     "steering",
     "stopping",

@@ -21,7 +21,7 @@ MigrateError                 exit 1; `hint` says what a person can do about it
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 WRONG_SERVER: Final = "Is this the right endpoint, or is there a proxy in between?"
 FOLLOW_ANEW: Final = (
@@ -170,7 +170,10 @@ class Retryable(MigrateError):
 
 
 class Throttled(Retryable):
-    """The server, or a part of it, asks for a slower pace."""
+    """The server, or a part of it, asks for a slower pace: `scope` says which, where the server
+    does, a range of keys or the whole table."""
+
+    scope: Literal["", "range", "table"] = ""
 
     doing = "throttling"
 

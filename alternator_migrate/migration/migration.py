@@ -27,7 +27,7 @@ from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
-from alternator_migrate.snapshot import Copying, Ledger
+from alternator_migrate.snapshot import Copying, Ledger, Readers
 
 log = logging.getLogger(__name__)
 _CLOCKS_SECONDS: Final = 2.0
@@ -55,6 +55,7 @@ class Migration:
         concurrency: Concurrency,
         keeper: SavepointKeeper,
         gate: Gate,
+        readers: Readers,
         limiter: Limiter,
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
@@ -80,7 +81,9 @@ class Migration:
         total = max((segment.total for segment in inspection.segments), default=0)
         self._board = SegmentBoard(total, own, state.done)
         self._ledger = Ledger(len(own), state, self._board)
-        self._copying = Copying(source, target, self._ledger, rejects, concurrency, limiter)
+        self._copying = Copying(
+            source, target, self._ledger, rejects, concurrency, readers, limiter
+        )
         self._state, self._stopping = "preparing", asyncio.Event()
         self._step = 0, 0
 
@@ -164,7 +167,7 @@ class Migration:
             reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
-            segments=self._board.figures(self._engine.segments_out()),
+            segments=self._board.figures(self._engine.segments_out(), seen.throttling),
             sides=sides_of(self._figures(), seen.requests, self._paces),
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
@@ -236,7 +239,7 @@ class Migration:
         """Copy what is left in its turn, while changes are kept."""
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
-        self._state = "waiting for its turn"
+        self._state = "waiting"
         async with beside, self._turns.copying(stop) as may:
             if not may:
                 return False
