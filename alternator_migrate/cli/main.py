@@ -255,7 +255,7 @@ cli.add_command(transform_command.transform)
 @common.report
 @click.option("--json", "as_json", is_flag=True, help="print it as one JSON object")
 def status(config: Path | None, **options: Any) -> None:
-    """Where a migration stands, read from its savepoints; works beside a running one.
+    """Where a migration stands: asked of a running one, else read from its savepoints.
 
     \b
     Examples:

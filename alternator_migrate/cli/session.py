@@ -18,7 +18,7 @@ from alternator_migrate.cli.outside import Outside
 from alternator_migrate.cli.signals import Signals
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.next_steps import next_steps
-from alternator_migrate.core.progress import Progress, RunProgress
+from alternator_migrate.core.progress import Progress, RatesNow, RunProgress
 from alternator_migrate.core.rates import Observer
 from alternator_migrate.core.runtime import on_loop, spare_the_collector
 from alternator_migrate.core.state import Status
@@ -176,14 +176,18 @@ class Session:
 
     def snapshot(self) -> RunProgress:
         """How all that is done stands now."""
-        now, newest = self._progress(), _newest(self._runs)
+        newest, (now, each) = _newest(self._runs), self._at_work()
+        tables = self._observer.observed(each or ([now] if now else []))
+        total = self._observer.observed([now])[0] if now else None
         return RunProgress(
             work=self._runs[0].work,
             began=self._began,
             seconds=time.monotonic() - self._clock,
-            tables=self._observer.observed(self._tables() or ([now] if now else [])),
+            tables=tables,
             status=self._status,
             error=self._error,
+            now=total.now if total else RatesNow(),
+            speed=self._speed(total, len(tables)),
             reasons=self._steering.gate.reasons,
             paused_seconds=self._steering.gate.seconds,
             settings=self._controls.settings,
@@ -193,6 +197,12 @@ class Session:
             types=self._showing.types if self._showing else (),
             messages=logs.recent(),
         )
+
+    def _speed(self, total: Progress | None, tables: int) -> float:
+        """Items a second on average: a single table knows its own, and when it was measured."""
+        if total is None:
+            return 0.0
+        return total.speed if tables == 1 else self._observer.average(total)
 
     async def _watched(self, runs: Sequence[Run]) -> Status:
         """Do `runs` while those who look from outside see them."""
@@ -237,6 +247,12 @@ class Session:
     def _is_at_work(self) -> bool:
         """Whether a run looks at the stop signal itself."""
         return self._run is not None and self._run.progress() is not None
+
+    def _at_work(self) -> tuple[Progress | None, Sequence[Progress]]:
+        """The total and the tables of the run that is at work, and of all runs once it is not."""
+        if self._run and self._status == Status.RUNNING and (now := self._run.progress()):
+            return now, self._run.tables()
+        return self._progress(), self._tables()
 
     def _progress(self) -> Progress | None:
         """A snapshot of all runs: a copy's figures, with what the validation after it found."""

@@ -167,7 +167,7 @@ class Migration:
             reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
-            segments=self._board.figures(self._engine.segments_out()),
+            segments=self._board.figures(self._engine.segments_out(), seen.throttling),
             sides=sides_of(self._figures(), seen.requests, self._paces),
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
@@ -239,7 +239,7 @@ class Migration:
         """Copy what is left in its turn, while changes are kept."""
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
-        self._state = "waiting for its turn"
+        self._state = "waiting"
         async with beside, self._turns.copying(stop) as may:
             if not may:
                 return False

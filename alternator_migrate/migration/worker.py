@@ -124,6 +124,7 @@ class _CopySlice:
             bytes_read=ledger.bytes_read,
             batches=ledger.batches,
             backlog=ledger.backlog,
+            throttling=tuple(ledger.clock.throttling),
         )
 
 

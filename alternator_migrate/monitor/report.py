@@ -39,7 +39,7 @@ class Context:
 
 def report(run: RunProgress, samples: Sequence[Sample], context: Context) -> str:
     """The report of a run as it stands, or ended."""
-    heading = f"{run.work} of {parts.title(run)} {_OUTCOMES[run.status]}"
+    heading = f"{run.work} of {parts.title(run)} {_OUTCOMES.get(run.status, run.status)}"
     main = element(
         "main",
         _outcome(run, samples),
@@ -77,7 +77,7 @@ def _outcome(run: RunProgress, samples: Sequence[Sample]) -> Html:
         ("Of which paused", duration(run.paused_seconds) if run.paused_seconds else ""),
         ("All runs together", earlier),
         ("Bytes read", size_text(sum(table.bytes_read for table in run.tables))),
-        ("Items/s on average", f"{sum(table.speed for table in run.tables):,.0f}"),
+        ("Items/s on average", f"{run.speed:,.0f}" if run.speed else ""),
         ("Switch clients now?", parts.switch_text(run)),
     ]
     return section("Outcome", parts.state_line(run), facts(pairs), key="outcome")

@@ -63,6 +63,7 @@ class _Reading:
     ) -> None:
         self._source, self._ledger, self._take = source, ledger, take
         self.schedule, self.limiter, self.stop = schedule, limiter, stop
+        self.clock = ledger.clock
         self.active = 0
         self.crowded = False
         self.changed = asyncio.Event()
@@ -99,7 +100,7 @@ class _Reading:
 
     async def _read(self, segment: Segment) -> None:
         place = _Place(self, segment)
-        self._ledger.clock.begins(segment.index)
+        self.clock.begins(segment.index)
         position = self._ledger.position(segment.index)
         try:
             async with aclosing(self._source.pages(segment, position, place)) as pages:
@@ -145,6 +146,7 @@ class _Place:
             self._leave(took)
         self._served += 1
         reading.schedule.served(self._segment)
+        reading.clock.throttling.discard(self._segment.index)
         if reading.crowded and reading.active < self._limiter.limit:
             reading.changed.set()
         return page
@@ -153,6 +155,7 @@ class _Place:
         """Wait, without a place, for a request that was throttled. Raises `_Stopped`."""
         self._served = 0
         self._limiter.refused()
+        self._reading.clock.throttling.add(self._segment.index)
         self._leave(None)
         await self._away(self._reading.schedule.throttled(self._segment))
         await self._enter(first=True)

@@ -10,6 +10,7 @@ from alternator_migrate.core.errors import OutOfTime
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import FIRST_READERS, Page, Segment
 from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.segments import SegmentClock
 from alternator_migrate.snapshot.ledger import Ledger
 from alternator_migrate.snapshot.reader import Readers, read_segments
 from tests.support import virtual_time
@@ -121,3 +122,31 @@ def test_a_partition_that_refuses_for_ever_ends_the_reading_with_the_budget() ->
     with pytest.raises(ExceptionGroup) as failure:
         read(table_of)
     assert failure.group_contains(OutOfTime)
+
+
+def test_segments_that_rest_are_told_apart_while_they_do() -> None:
+    rates = [1000.0] * PARTITIONS
+    rates[3] = 0.5
+    seen: set[int] = set()
+
+    class Board(SegmentClock):
+        """Notes which segments were ever throttled."""
+
+        def rests(self, segment: int) -> None:
+            seen.update(self.throttling)
+            super().rests(segment)
+
+    async def scene() -> frozenset[int]:
+        table = PartitionedTable([10] * SEGMENTS, rates)
+        ledger, readers = Ledger(SEGMENTS, clock=Board(now)), Readers(Limiter(MOST, clock=now))
+
+        async def take(segment: Segment, page: Page) -> None:
+            ledger.page(segment.index, page, 0)
+
+        every = [Segment(index, SEGMENTS) for index in range(SEGMENTS)]
+        await read_segments(table, ledger, every, readers, asyncio.Event(), take)
+        return frozenset(ledger.clock.throttling)
+
+    assert virtual_time.run(scene) == frozenset()
+    assert seen
+    assert seen <= {*range(30, 40)}
