@@ -25,12 +25,14 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import (
+    ExportRun,
     FinishRun,
     MigrationRun,
     Part,
     ResendRun,
     Selection,
     Until,
+    check_options,
 )
 from alternator_migrate.monitor import Throttle
 from alternator_migrate.savepoints import check_alone
@@ -86,6 +88,9 @@ def run(
             if rejects
             else tables.copying(loaded, selection, copy, steering)
         )
+    elif loaded.settings.target.s3_export:
+        check_options(rejects=rejects, shard=shard, into_existing=into_existing, validate=validate)
+        first = ExportRun(loaded, fresh=fresh, steering=steering)
     elif rejects:
         first = ResendRun(loaded, rejects, steering)
     elif shard and shard.index is None:

@@ -1,6 +1,11 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
 from alternator_migrate.connectors.build import final_export, source_of, target_of
+from alternator_migrate.connectors.export_target import (
+    READERS,
+    ExportEnds,
+    open_export_ends,
+)
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -29,7 +34,15 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
-from alternator_migrate.connectors.s3_export import ExportSide, FinalExport
+from alternator_migrate.connectors.s3_export import (
+    DataFileWriter,
+    ExportPlace,
+    ExportSide,
+    FinalExport,
+    WrittenFile,
+    begin,
+    write_manifests,
+)
 from alternator_migrate.connectors.samples import (
     backlog,
     check_transform,
@@ -69,12 +82,16 @@ __all__ = [
     "ALTERNATOR",
     "NO_STREAMS",
     "NO_WAY_BACK",
+    "READERS",
     "STREAMS_FEATURE",
     "ChangeMaker",
+    "DataFileWriter",
     "DynamoDBLookup",
     "DynamoDBSource",
     "DynamoDBTarget",
     "Expiry",
+    "ExportEnds",
+    "ExportPlace",
     "ExportSide",
     "FinalExport",
     "Inspection",
@@ -89,7 +106,9 @@ __all__ = [
     "TransformedChanges",
     "TransformedLookup",
     "TravellingConfig",
+    "WrittenFile",
     "backlog",
+    "begin",
     "check_empty",
     "check_late",
     "check_readable",
@@ -106,6 +125,7 @@ __all__ = [
     "notes",
     "of_attributes",
     "of_servers",
+    "open_export_ends",
     "open_pair",
     "open_services",
     "prepare_target",
@@ -125,4 +145,5 @@ __all__ = [
     "way_back",
     "what_stays",
     "work_facts",
+    "write_manifests",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import alternator_migrate
-from alternator_migrate.config.exports import S3ExportSettings
+from alternator_migrate.config.exports import S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.reader import yaml_name
 from alternator_migrate.config.settings import AlternatorSettings, Settings
 
@@ -25,8 +25,8 @@ def rows(settings: type = Settings, path: str = "") -> Iterator[tuple[str, str]]
     for field in dataclasses.fields(settings):
         metadata = field.metadata
         name = f"{path}{yaml_name(field.name)}"
-        if metadata.get("section") is S3ExportSettings:
-            yield from rows(S3ExportSettings, path)
+        if metadata.get("section") in (S3ExportSettings, S3TargetSettings):
+            yield from rows(metadata["section"], path)
         elif "section" in metadata and metadata["section"] is not AlternatorSettings:
             yield from rows(metadata["section"], f"{name}.")
         elif "sections" in metadata:
