@@ -1,9 +1,10 @@
 """The text of `plan`: tables, schema, estimates, warnings."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from alternator_migrate.cli.transform_text import plan_lines
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import (
     ALTERNATOR,
@@ -17,6 +18,7 @@ from alternator_migrate.connectors import (
     first_items,
     of_attributes,
     of_servers,
+    rehearse,
     shown_late,
     skipped_text,
     stream_warnings,
@@ -25,7 +27,7 @@ from alternator_migrate.connectors import (
     work_facts,
 )
 from alternator_migrate.core import capacity
-from alternator_migrate.core.model import Limits
+from alternator_migrate.core.model import Item, Limits
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.texts import duration, size_text
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Throughput
@@ -33,6 +35,7 @@ from alternator_migrate.engines import EngineOptions, choose
 from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text
 
 _SKEW_SECONDS: Final = 300
+_TRIED: Final = 100
 _NONE_READ: Final = "none: the table itself is not read"
 
 
@@ -41,24 +44,29 @@ async def plan_text(
 ) -> str:
     """The whole text of `plan`; `beginning` tells where the run begins. Reads at most one page of
     the source; writes nothing."""
+    items = await first_items(settings, pair)
     lines = [
         *_tables(settings, pair),
         *beginning,
         *_schema(pair),
         *_estimates(settings, pair, engine_options),
+        *_transform(pair, items),
         *await _changes(settings, pair),
         *_validation(settings, pair),
-        *await remarks(settings, pair),
+        *await remarks(settings, pair, items),
         "Nothing was written.",
     ]
     return "\n".join(lines) + "\n"
 
 
-async def remarks(settings: Settings, pair: Pair) -> list[str]:
-    """The notes and warnings on a table, each as a line."""
+async def remarks(settings: Settings, pair: Pair, items: Sequence[Item] | None = None) -> list[str]:
+    """The notes and warnings on a table, each as a line; `items` are a page of the source, where
+    that has been read."""
+    if items is None:
+        items = await first_items(settings, pair)
     return [
         *[f"note: {text}" for text in way_back(pair)],
-        *[f"note: {text}" for text in await _items(settings, pair)],
+        *[f"note: {text}" for text in of_attributes(settings, pair, items)],
         *[f"warning: {text}" for text in await stream_warnings(settings, pair)],
         *[f"warning: {text}" for text in await _refusals(settings, pair)],
         *[f"warning: {text}" for text in await _warnings(settings, pair)],
@@ -200,9 +208,10 @@ def _for_indexes(pair: Pair) -> str:
     return f", and up to as many again for each of {count} indexes"
 
 
-async def _items(settings: Settings, pair: Pair) -> list[str]:
-    """Notes on the items of a page of the source."""
-    return [*of_attributes(settings, pair, await first_items(settings, pair))]
+def _transform(pair: Pair, items: Sequence[Item]) -> Iterator[str]:
+    """What the transform does to some items of the source; nothing without one."""
+    if pair.code and pair.shaping:
+        yield from plan_lines(rehearse(pair.shaping, items[:_TRIED]), pair)
 
 
 def _filter(source: Service | ExportSide) -> str:

@@ -95,9 +95,7 @@ class S3ExportSettings:
 class S3TargetSettings:
     """Where an export is written, in AWS's layout."""
 
-    path: str | None = key(
-        export_folder, "export: folder to write it into; s3://, file:// or a path"
-    )
+    path: str | None = key(export_folder, "export: where to write it; s3://, file:// or a path")
     bucket: str | None = key(text, "bucket to write an export into, instead of path")
     prefix: str | None = key(text, "prefix of its keys in that bucket")
     use_path_style_access: bool | None = key(

@@ -1,11 +1,7 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
 from alternator_migrate.connectors.build import final_export, source_of, target_of
-from alternator_migrate.connectors.export_target import (
-    READERS,
-    ExportEnds,
-    open_export_ends,
-)
+from alternator_migrate.connectors.export_target import ExportEnds, open_export_ends
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -24,8 +20,16 @@ from alternator_migrate.connectors.pair import (
     wanted,
     work_facts,
 )
+from alternator_migrate.connectors.permissions import (
+    Command,
+    grants,
+    policy,
+    rights_of,
+    usual_commands,
+)
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
 from alternator_migrate.connectors.remarks import (
+    beginning,
     notes,
     of_servers,
     skipped_text,
@@ -70,10 +74,13 @@ from alternator_migrate.connectors.target_table import (
 from alternator_migrate.connectors.transform import (
     NO_WAY_BACK,
     ChangeMaker,
+    Rehearsal,
     Shaping,
     TransformedChanges,
     TransformedLookup,
+    Tried,
     find_code,
+    rehearse,
     shaped,
 )
 from alternator_migrate.connectors.writer import DynamoDBTarget
@@ -82,9 +89,9 @@ __all__ = [
     "ALTERNATOR",
     "NO_STREAMS",
     "NO_WAY_BACK",
-    "READERS",
     "STREAMS_FEATURE",
     "ChangeMaker",
+    "Command",
     "DataFileWriter",
     "DynamoDBLookup",
     "DynamoDBSource",
@@ -96,6 +103,7 @@ __all__ = [
     "FinalExport",
     "Inspection",
     "Pair",
+    "Rehearsal",
     "RejectsFile",
     "RejectsSource",
     "Service",
@@ -106,9 +114,11 @@ __all__ = [
     "TransformedChanges",
     "TransformedLookup",
     "TravellingConfig",
+    "Tried",
     "WrittenFile",
     "backlog",
     "begin",
+    "beginning",
     "check_empty",
     "check_late",
     "check_readable",
@@ -119,6 +129,7 @@ __all__ = [
     "find_code",
     "find_stream",
     "first_items",
+    "grants",
     "item_filter",
     "lacking",
     "matcher_of",
@@ -128,9 +139,12 @@ __all__ = [
     "open_export_ends",
     "open_pair",
     "open_services",
+    "policy",
     "prepare_target",
     "refusing_to_begin",
+    "rehearse",
     "rejects_file",
+    "rights_of",
     "segments_to_copy",
     "shaped",
     "shown_late",
@@ -141,6 +155,7 @@ __all__ = [
     "transform_text",
     "travelling",
     "ttl_text",
+    "usual_commands",
     "wanted",
     "way_back",
     "what_stays",

@@ -25,14 +25,15 @@ from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.dynamodb.rights import Needs
 from alternator_migrate.dynamodb.table_schema import TableState
 
-READERS: Final = 8
+_READERS: Final = 8
 """The most segments read, and objects written, at once: each holds a part of an upload."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportEnds:
     """Both ends of an export: the source `table` (`target` as it is after renames), its segments,
-    and where to write: a bucket's prefix, or a folder (`bucket` None)."""
+    of which so many (`readers`) are read at once, and where to write: a bucket's prefix, or a
+    folder (`bucket` None)."""
 
     source: Service
     table: TableState
@@ -42,6 +43,7 @@ class ExportEnds:
     bucket: str | None
     prefix: str
     read_cap: float | None
+    readers: int
     items: Callable[[Retry, Pace], Source]
 
     @property
@@ -93,7 +95,8 @@ def _ends(
     cap = settings.source.read_throughput
     if cap is None and table.spec.throughput and source.own:
         cap = table.spec.throughput.read * settings.source.throughput_read_percent
-    return ExportEnds(source, table, target, chosen, sink, bucket, prefix, cap, items)
+    readers = _readers(settings)
+    return ExportEnds(source, table, target, chosen, sink, bucket, prefix, cap, readers, items)
 
 
 async def _sink(settings: Settings, stack: AsyncExitStack) -> tuple[Sink, str | None, str]:
@@ -112,7 +115,7 @@ async def _sink(settings: Settings, stack: AsyncExitStack) -> tuple[Sink, str | 
 
 
 def _readers(settings: Settings) -> int:
-    return min(settings.source.max_map_tasks or READERS, READERS)
+    return min(settings.source.max_map_tasks or _READERS, _READERS)
 
 
 def _patience(settings: Settings) -> float:

@@ -11,8 +11,8 @@ from alternator_migrate.connectors.build import source_of
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.scan import expiry_now
 from alternator_migrate.connectors.service import Service
-from alternator_migrate.connectors.transform import Shaped
-from alternator_migrate.core.errors import MigrateError, ServerRefused, UsageError
+from alternator_migrate.connectors.transform import Rehearsal, rehearse
+from alternator_migrate.core.errors import ServerRefused
 from alternator_migrate.core.model import Item
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry
@@ -62,16 +62,13 @@ async def first_items(settings: Settings, pair: Pair) -> Sequence[Item]:
     return ()
 
 
-async def check_transform(settings: Settings, pair: Pair) -> None:
-    """Try the transform on some items of the source. Raises `UsageError` where it makes something
-    else of an item each time."""
+async def check_transform(settings: Settings, pair: Pair) -> Rehearsal | None:
+    """Try the transform on some items of the source; None without one. Raises `UsageError` where
+    it makes something else of an item each time, or moves it where it may not."""
     shaping = pair.shaping
     if shaping is None or shaping.transform is None:
-        return
-    try:
-        shaping.shape((await first_items(settings, pair))[:_TRIED], Shaped(), 0)
-    except MigrateError as error:
-        raise UsageError(error.args[0], error.hint) from error
+        return None
+    return rehearse(shaping, (await first_items(settings, pair))[:_TRIED])
 
 
 def of_attributes(settings: Settings, pair: Pair, items: Sequence[Item]) -> Iterator[str]:

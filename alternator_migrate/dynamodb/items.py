@@ -61,6 +61,35 @@ def names_in(item: Item) -> Sequence[str]:
     return [*parsed_attributes.decode(item)]
 
 
+def attribute_texts(item: Item) -> dict[str, str]:
+    """The JSON text of each of the item's values, without white space, to be shown."""
+    return {
+        name: one_line(cast("Item", raw)).decode("utf-8", "replace")
+        for name, raw in parsed_attributes.decode(item).items()
+    }
+
+
+def item_of_line(line: bytes) -> Item:
+    """The item of a line: an item, or an object that has one as `item` or `Item`, as lines of
+    rejects files and exports do. Raises `ValueError` for anything else."""
+    try:
+        members = parsed_attributes.decode(line)
+    except UNREADABLE as error:
+        raise ValueError(f"not an item: {error}") from error
+    for each in (members.get("item"), members.get("Item"), line):
+        if each is not None and _is_item(each):
+            return cast("Item", each)
+    raise ValueError("not an item: each of its values must be an object with a type")
+
+
+def _is_item(text: Item | msgspec.Raw) -> bool:
+    try:
+        attributes = parsed_attributes.decode(text)
+    except UNREADABLE:
+        return False
+    return bool(attributes) and all(bytes(raw)[:1] == b"{" for raw in attributes.values())
+
+
 def lacks(item: Item, names: Sequence[str]) -> list[str]:
     """Those of `names` that are no attributes of the item."""
     attributes = parsed_attributes.decode(item)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from alternator_migrate.connectors import (
-    READERS,
     DataFileWriter,
     ExportEnds,
     ExportPlace,
@@ -15,6 +14,7 @@ from alternator_migrate.connectors import (
 )
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.gate import Gate
+from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Batch, Page, Position, Role, Segment
 from alternator_migrate.core.pace import Pace, reasons, sides_of
 from alternator_migrate.core.ports import SavepointKeeper
@@ -25,7 +25,7 @@ from alternator_migrate.core.segments import SegmentBoard
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.migration.export_journal import Entry, Journal
-from alternator_migrate.snapshot import Ledger, read_segments
+from alternator_migrate.snapshot import Ledger, Readers, read_segments
 
 OBJECT_BYTES: Final = 64 * 1024 * 1024
 """A data file is closed with the page that brings it to so many compressed bytes."""
@@ -119,7 +119,8 @@ class Exporting:
         source = self._ends.items(self._retry, self._pace)
         self._meter.begin(self._ledger.counts.handled)
         try:
-            await read_segments(source, self._ledger, left, READERS, stop, self._take)
+            readers = Readers(Limiter(self._ends.readers))
+            await read_segments(source, self._ledger, left, readers, stop, self._take)
             for segment in [*self._open]:
                 await self._close(segment)
         finally:

@@ -3,8 +3,8 @@
 from alternator_migrate.connectors.transform.changes import ChangeMaker, TransformedChanges
 from alternator_migrate.connectors.transform.code import TransformCode, find_code
 from alternator_migrate.connectors.transform.lookup import NO_WAY_BACK, TransformedLookup
+from alternator_migrate.connectors.transform.rehearsal import Rehearsal, Tried, rehearse
 from alternator_migrate.connectors.transform.shaping import (
-    Shaped,
     Shaping,
     check_attributes,
     shaping_of,
@@ -14,13 +14,15 @@ from alternator_migrate.connectors.transform.source import shaped
 __all__ = [
     "NO_WAY_BACK",
     "ChangeMaker",
-    "Shaped",
+    "Rehearsal",
     "Shaping",
     "TransformCode",
     "TransformedChanges",
     "TransformedLookup",
+    "Tried",
     "check_attributes",
     "find_code",
+    "rehearse",
     "shaped",
     "shaping_of",
 ]

@@ -112,10 +112,15 @@ class Shaping:
                 shaped.moved |= each.moved
                 shaped.items.append(self.renamed(each.item))
                 shaped.origins.append(number)
-        if shaped.moved and not self.may_move:
+        if shaped.moved:
+            self.check_may_move()
+
+    def check_may_move(self) -> None:
+        """Raise `MigrateError` where no item may move to another key."""
+        if self.transform and not self.may_move:
             raise MigrateError(
-                f"transform {transform.functions.name} gives items other keys, and deletions that "
-                "are followed would not reach these",
+                f"transform {self.transform.functions.name} gives items other keys, and deletions "
+                "that are followed would not reach these",
                 MOVED,
             )
 
