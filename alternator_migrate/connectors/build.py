@@ -35,14 +35,23 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
         rules = _item_rules(settings, pair, side, _expiry(settings, table, now))
         exported = ExportSource(side.exports, side.objects, rules)
         return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
-    source = scan_of(settings, side, table, retry, pace, now=now)
+    capped = pair.read_cap is not None
+    source = scan_of(settings, side, table, retry, pace, now=now, capped=capped)
     return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
 
 
 def scan_of(
-    settings: Settings, side: Service, table: TableState, retry: Retry, pace: Pace, *, now: float
+    settings: Settings,
+    side: Service,
+    table: TableState,
+    retry: Retry,
+    pace: Pace,
+    *,
+    now: float,
+    capped: bool,
 ) -> DynamoDBSource:
-    """The items of a source table as they are there, read at this pace."""
+    """The items of a source table as they are there, read at this pace; `capped` says that the run
+    has a limit of read units."""
     return DynamoDBSource(
         DynamoDBClient(side.http, retry, pace),
         settings.source.table,
@@ -50,8 +59,11 @@ def scan_of(
         wanted=wanted(settings, side),
         expiry=_expiry(settings, table, now),
         consistent=settings.source.consistent_read,
-        page_items=page_items(pace.cap, table.items, table.size),
-        ask_capacity=pace.cap is not None and not side.options,
+        page_items=page_items(
+            pace.cap, table.items, table.size, consistent=settings.source.consistent_read
+        ),
+        ask_capacity=capped and not side.options,
+        key_names=table.spec.key_names,
     )
 
 

@@ -86,15 +86,16 @@ def _ends(
     names = {rename.from_: rename.to for rename in settings.renames}
     target = replace(table, spec=renamed(table.spec, names))
 
+    cap = settings.source.read_throughput
+    if cap is None and table.spec.throughput and source.own:
+        cap = table.spec.throughput.read * settings.source.throughput_read_percent
+
     def items(retry: Retry, pace: Pace) -> Source:
-        scan = scan_of(settings, source, table, retry, pace, now=now)
+        scan = scan_of(settings, source, table, retry, pace, now=now, capped=cap is not None)
         return shaped(scan, shaping, target.spec.key_names)
 
     wanted = segments or settings.source.scan_segments
     chosen = choose_segments(table.size, usable_cores(), wanted)
-    cap = settings.source.read_throughput
-    if cap is None and table.spec.throughput and source.own:
-        cap = table.spec.throughput.read * settings.source.throughput_read_percent
     readers = _readers(settings)
     return ExportEnds(source, table, target, chosen, sink, bucket, prefix, cap, readers, items)
 
