@@ -120,6 +120,8 @@ function send(command){
  .then(function(got){answer.textContent=got.text;})
  .catch(function(){answer.textContent='no answer';});
 }
+document.querySelector('#control form').addEventListener('submit',function(event){
+ event.preventDefault();});
 document.querySelectorAll('#control button').forEach(function(button){
  button.addEventListener('click',function(){send(button.dataset.command);});
 });
