@@ -19,6 +19,7 @@ from tests.bench import (
     figure_monitor,
     figure_savepoints,
     figure_startup,
+    figure_transform,
     figure_validate,
     figure_writers,
 )
@@ -35,6 +36,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "writers": figure_writers.figure,
     "engines": figure_engines.figure,
     "validate": figure_validate.figure,
+    "transform": figure_transform.figure,
     "monitor": figure_monitor.figure,
     "export": figure_export.figure,
 }
