@@ -13,6 +13,14 @@ _ALONE: Final[Mapping[str, tuple[str, Collection[str], str]]] = {
         ),
         "it sends the items of one file into the table that is there, and does nothing else",
     ),
+    "schema_only": (
+        "--schema-only",
+        (
+            *("validate", "shard", "rejects", "fresh", "into_existing"),
+            *("until_caught_up", "disable_stream_after", *_ENGINES),
+        ),
+        "it makes the target table, and copies nothing",
+    ),
     "shard": (
         "--shard",
         ("validate",),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from alternator_migrate import config
 from alternator_migrate.cli import logs, tables
 from alternator_migrate.cli.asking import deletion_of
 from alternator_migrate.cli.display import Mode
+from alternator_migrate.cli.live_status import live
 from alternator_migrate.cli.planned import planned
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
@@ -29,6 +31,7 @@ from alternator_migrate.migration import (
     MigrationRun,
     Part,
     ResendRun,
+    SchemaRun,
     Selection,
     Until,
 )
@@ -49,6 +52,7 @@ def run(
     fresh: bool,
     watch: Mapping[str, Any],
     rejects: Path | None = None,
+    schema_only: bool = False,
     engine_options: EngineOptions = EngineOptions(),  # noqa: B008 # frozen
     shard: Part | None = None,
     validate: bool = False,
@@ -71,7 +75,7 @@ def run(
     showing = _showing(loaded, watch)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
     selection = Selection(only, skip, retry_failed, add, fresh)
-    tables.check_selection(loaded, selection)
+    tables.check_selection(loaded, selection, engine_options)
     until = Until(until_caught_up, disable_stream_after)
     if not loaded.settings.tables:
         folder = Path(loaded.settings.savepoints.path)
@@ -83,13 +87,16 @@ def run(
         copy = tables.Copy(
             shard, into_existing, fresh, makes_table, until, engine_options, transform_changed
         )
-        first = (
-            tables.resending(loaded, selection, rejects, steering)
-            if rejects
-            else tables.copying(loaded, selection, copy, steering)
-        )
+        if rejects:
+            first = tables.resending(loaded, selection, rejects, steering)
+        elif schema_only:
+            first = tables.schemas(loaded, selection, steering)
+        else:
+            first = tables.copying(loaded, selection, copy, steering)
     elif rejects:
         first = ResendRun(loaded, rejects, steering)
+    elif schema_only:
+        first = SchemaRun(loaded)
     elif shard and shard.index is None:
         first = FinishRun(loaded, shard, steering)
     else:
@@ -191,7 +198,7 @@ def validate(
     showing = _showing(loaded, watch)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values, transform_changed)
     selection, steering = Selection(only, skip, fresh=fresh), Steering()
-    tables.check_selection(loaded, selection)
+    tables.check_selection(loaded, selection, engine_options)
     asks = delete_extra and not yes
     run = _validation(loaded, selection, options, engine_options, steering, asks=asks)
     return _session(loaded, console, progress, steering, showing).to_the_end([run], summary_json)
@@ -220,7 +227,7 @@ def plan(
     logs.configure(Console(stderr=True), log_format, log_level)
     settings = _with_warnings(loaded)
     selection = Selection(only, skip, retry_failed, add, fresh)
-    tables.check_selection(loaded, selection)
+    tables.check_selection(loaded, selection, engine_options)
     _check_following(settings, validate=validate, until_caught_up=until_caught_up)
     until = Until(until_caught_up, disable_stream_after)
     if settings.tables:
@@ -274,15 +281,22 @@ def status(
 
         home = tables.identities(loaded.settings, part)[0] if many else copied
         report_of(loaded, stood, (folder, home), report)
+    running = live(folder, tables.identities(loaded.settings, part) if many else identities)
     if as_json:
-        print_out(json.dumps(live_summary(stood)) + "\n")
-    else:
-        lines = (
-            tables_lines(loaded, part, only, skip)
-            if many
-            else [line for each in identities for line in status_lines(folder, each)]
-        )
-        print_out("\n".join(lines) + "\n")
+        told = running.summary if running else live_summary(stood)
+        age = stood.saved_at and round(max(time.time() - stood.saved_at, 0.0), 1)
+        live_or_saved = {"live": running is not None, "saved_seconds_ago": age}
+        print_out(json.dumps({**told, **live_or_saved}) + "\n")
+        return 0
+    lines = (
+        tables_lines(loaded, part, only, skip)
+        if many
+        else [line for each in identities for line in status_lines(folder, each)]
+    )
+    if running:
+        at = next((n for n, line in enumerate(lines, 1) if "running, process" in line), 1)
+        lines.insert(at, f"  now        {running.line}")
+    print_out("\n".join(lines) + "\n")
     return 0
 
 

@@ -3,21 +3,15 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alternator_migrate import config
 from alternator_migrate.cli import tables
 from alternator_migrate.cli.report import print_out
 from alternator_migrate.config import Loaded
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.migration import (
-    Part,
-)
+from alternator_migrate.migration import Part
 from alternator_migrate.monitor import ask, control_name, socket_of
 from alternator_migrate.savepoints import holder
-
-if TYPE_CHECKING:
-    pass
 
 
 def control(
@@ -61,6 +55,6 @@ def _listening(folder: Path, identities: Sequence[str]) -> Path:
             "It is being prepared, or could open no socket, as it said when it started.",
         )
     raise UsageError(
-        f"this migration is not running, says {folder}",
+        f"this migration is not running, says {folder.absolute()}",
         "`alternator-migrate status` shows how it stands; --shard names one of several runs.",
     )

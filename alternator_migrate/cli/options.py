@@ -47,6 +47,7 @@ def configuration(command: F) -> F:
         "assignments",
         multiple=True,
         metavar="PATH=VALUE",
+        shell_complete=_key,
         help="set any key of the configuration; repeatable",
     )(command)
     return click.argument(
@@ -56,6 +57,19 @@ def configuration(command: F) -> F:
         callback=local,
         metavar="[CONFIG]",
     )(command)
+
+
+def _key(ctx: click.Context, param: click.Parameter, begun: str) -> list[Any]:
+    """The keys that begin so, for completion in a shell."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 # for completion only
+
+    from alternator_migrate.config import key_paths  # noqa: PLC0415 # for completion only
+
+    return [
+        CompletionItem(f"{path}=", help=meaning)
+        for path, meaning in key_paths()
+        if path.startswith(begun)
+    ]
 
 
 def local(ctx: click.Context, param: click.Parameter, value: P | None) -> P | None:

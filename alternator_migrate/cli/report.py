@@ -21,7 +21,7 @@ from alternator_migrate.core.texts import clock_text, duration, lag_text, moment
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The outcome of a run. `began` is epoch seconds."""
+    """The outcome of a run. `began` is epoch seconds; of its `seconds` it was `paused` for some."""
 
     work: Literal["Migration", "Validation"]
     status: Status
@@ -32,6 +32,7 @@ class Ending:
     savepoint: str | None = None
     rejects: str | None = None
     tables: Sequence[Progress] = ()
+    paused: float = 0.0
 
 
 def status_line(progress: Progress, rates: RatesNow) -> str:
@@ -44,6 +45,7 @@ def status_line(progress: Progress, rates: RatesNow) -> str:
     parts = [
         f"{progress.phase} {progress.fraction:.1%} {progress.handled:,}{expected}",
         f"{rates.items:,.0f} items/s {size_text(rates.size)}/s",
+        *([f"Tables {progress.standing}"] if progress.standing else []),
         f"Segments {progress.segments_done}/{progress.segments_total}",
         f"Backlog {progress.backlog}",
         f"Retries {progress.retries}",
@@ -56,10 +58,15 @@ def status_line(progress: Progress, rates: RatesNow) -> str:
 
 def why_text(reasons: Sequence[Reason]) -> str:
     """Why a run is held back, with the time of day since when, or slower than it could be."""
-    held = [f"{each.text} since {clock_text(each.since)}" for each in reasons if each.pauses]
-    if held:
-        return f" ({'; '.join(held)})"
+    if held := held_text(reasons):
+        return f" ({held})"
     return f" (paced: {', '.join(each.text for each in reasons)})" if reasons else ""
+
+
+def held_text(reasons: Sequence[Reason]) -> str:
+    """Why a run is held back, with the time of day since when; "" where it is not."""
+    held = [f"{each.text} since {clock_text(each.since)}" for each in reasons if each.pauses]
+    return "; ".join(held)
 
 
 def changes_parts(progress: Progress, rates: RatesNow) -> list[str]:
@@ -77,6 +84,8 @@ def changes_parts(progress: Progress, rates: RatesNow) -> list[str]:
 def closing_table(ending: Ending) -> Table:
     """The table that ends a run on a terminal."""
     title = f"{ending.work} {ending.status}"
+    if ending.tables:
+        return _closing_tables(ending, title)
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column("what", style="bold")
     table.add_column("figure", justify="right")
@@ -85,8 +94,42 @@ def closing_table(ending: Ending) -> Table:
         table.add_row("table", f"{progress.source} -> {progress.target}")
         for what, figure in _figures(progress):
             table.add_row(what, figure)
-    table.add_row("time", duration(ending.seconds))
+    table.add_row("time", _time_text(ending))
     return table
+
+
+def _closing_tables(ending: Ending, title: str) -> Table:
+    """The table that ends a run of many tables: a row each, and their total."""
+    table = Table(title=title, title_justify="left", show_footer=True)
+    rows = [_row(each) for each in ending.tables]
+    total = _row(ending.progress) if ending.progress else ("", "", "", "", "")
+    heads = ("table", "state", "items", "rejected", "bytes read")
+    if any(each.validated for each in ending.tables):
+        heads = ("table", "state", "compared", "differences", "bytes read")
+    for head, foot in zip(heads, total, strict=True):
+        right = "left" if head in ("table", "state") else "right"
+        table.add_column(head, foot, justify=right, overflow="fold")  # type: ignore[arg-type] # one of rich's words
+    for row in rows:
+        table.add_row(*row)
+    table.caption, table.caption_justify = f"in {_time_text(ending)}", "left"
+    return table
+
+
+def _row(progress: Progress) -> tuple[str, str, str, str, str]:
+    items, validated = progress.items, progress.validated
+    name = progress.source
+    if progress.target not in (progress.source, progress.standing):
+        name += f" -> {progress.target}"
+    done, wrong = (
+        (validated.compared, validated.found)
+        if validated
+        else (
+            items.written,
+            items.rejected,
+        )
+    )
+    state = progress.standing or str(progress.status)
+    return name, state, f"{done:,}", f"{wrong:,}", size_text(progress.bytes_read)
 
 
 def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
@@ -119,7 +162,7 @@ def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
 
 def closing_lines(ending: Ending) -> Iterator[str]:
     """The sentences that end a run without a terminal."""
-    progress, time_taken = ending.progress, duration(ending.seconds)
+    progress, time_taken = ending.progress, _time_text(ending)
     work = ending.work
     if progress is None:
         done = "copied" if work == "Migration" else "compared"
@@ -143,6 +186,12 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             yield f"Validation: {said}"
         else:
             yield f"{work} {ending.status}: {said}; {segments}"
+
+
+def _time_text(ending: Ending) -> str:
+    """The time that a run took, and how much of it was a pause."""
+    paused = f" (paused for {duration(ending.paused)})" if ending.paused >= 1 else ""
+    return duration(ending.seconds) + paused
 
 
 def _dropped_text(items: Counts) -> str:
@@ -185,12 +234,14 @@ def _changes_text(changes: FollowProgress | None) -> str:
 
 def summary(ending: Ending) -> dict[str, Any]:
     """The JSON summary of a run."""
+    paused = {"paused_seconds": round(ending.paused, 3)} if ending.paused else {}
     return {
         "version": __version__,
         "status": ending.status,
         "error": ending.error,
         "started": moment(ending.began),
         "seconds": round(ending.seconds, 3),
+        **paused,
         "tables": [*_table_summaries(ending)],
         "savepoint": ending.savepoint,
         "rejects": ending.rejects,

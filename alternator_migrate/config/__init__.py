@@ -1,6 +1,6 @@
 """YAML, flags and `--set` to frozen settings, all mistakes at once."""
 
-from alternator_migrate.config.arns import is_arn
+from alternator_migrate.config.arns import is_arn, table_arn
 from alternator_migrate.config.choice import (
     Choice,
     Chosen,
@@ -21,6 +21,7 @@ from alternator_migrate.config.identity import (
     validation_identity,
 )
 from alternator_migrate.config.item_settings import TransformReference, transform_reference
+from alternator_migrate.config.key_paths import key_paths
 from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
@@ -67,6 +68,7 @@ __all__ = [
     "fingerprint",
     "is_arn",
     "is_pattern",
+    "key_paths",
     "literal_secrets",
     "load",
     "local_path",
@@ -79,6 +81,7 @@ __all__ = [
     "run_identity",
     "selection",
     "skipped_segments",
+    "table_arn",
     "transform_reference",
     "validation_identity",
 ]

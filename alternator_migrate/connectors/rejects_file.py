@@ -11,6 +11,7 @@ from alternator_migrate.core.durable import replace_file
 from alternator_migrate.core.errors import BadAnswer, MigrateError, TooManyRejects, UsageError
 from alternator_migrate.core.jsonl_file import JsonlFile
 from alternator_migrate.core.model import Change, Item, Page, Position, Reject, Segment
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.items import lacks
 from alternator_migrate.dynamodb.values import canonical, canonical_key
@@ -291,9 +292,10 @@ class RejectsSource:
         return refused_with
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
-        """All items; `segment` and `position` have but one value each."""
+        """All items; `segment` and `position` have but one value each, and a file never
+        throttles."""
         for start in range(0, max(len(self._items), 1), _PAGE_ITEMS):
             items: Sequence[Item] = self._items[start : start + _PAGE_ITEMS]
             is_last = start + _PAGE_ITEMS >= len(self._items)

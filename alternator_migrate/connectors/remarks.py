@@ -1,13 +1,18 @@
 """Remarks before a run: settings that a server does not read, and what it needs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
+from alternator_migrate import __version__
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.pair import Pair
+from alternator_migrate.connectors.s3_export import ExportSide
+from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.source_stream import find_stream
 from alternator_migrate.connectors.stream_traits import WRITE_ISOLATION, squash_warning
 from alternator_migrate.connectors.transform import TransformCode
+from alternator_migrate.core.texts import size_text
 
 _TABLETS: Final = "system:initial_tablets"
 
@@ -28,6 +33,29 @@ def way_back(pair: Pair) -> Iterator[str]:
             f"table on tablets never can before ScyllaDB 2026.2: set target.tags {{{_TABLETS!r}: "
             "none} if the way back may be wanted there"
         )
+
+
+def beginning(pair: Pair, engine: str, folder: Path) -> Iterator[str]:
+    """The first words of a run: what goes from where to where, how much of it, on which engine, and
+    where its savepoints are."""
+    found = pair.inspection
+    source, target = found.source.spec.name, found.plan.spec.name
+    yield (
+        f"alternator-migrate {__version__}: {source} at {_place(pair.source)} -> {target} at "
+        f"{_place(pair.target)}"
+    )
+    count, size = found.source.items, found.source.size
+    amount = f"about {count:,} items, {size_text(size)}" if count else "the server counts no items"
+    yield (
+        f"{amount}; segments {len(found.segments)}; engine {engine}; savepoints in "
+        f"{folder.absolute()}"
+    )
+
+
+def _place(side: Service | ExportSide) -> str:
+    if isinstance(side, ExportSide):
+        return "exports in S3" if len(side.exports) > 1 else "an export in S3"
+    return f"{side.address} ({side.dialect.name})"
 
 
 def notes(pair: Pair) -> Iterator[str]:

@@ -190,11 +190,15 @@ KEPT_SECONDS: Final = 86_400.0
 """For how long a stream keeps a change, and lists a shard."""
 
 
+FIRST_READERS: Final = 16
+"""Segments read at once before it is found how many are best."""
+
+
 @dataclass(frozen=True, slots=True)
 class Concurrency:
-    """The number of segments read at once, the most batches written at once, and the most bytes
-    that wait between the two."""
+    """The most segments read and the most batches written at once, and the most bytes that wait
+    between the two."""
 
-    readers: int = 16
+    readers: int = 64
     writers: int = 64
     queue_bytes: int = 8_000_000

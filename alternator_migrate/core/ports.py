@@ -17,17 +17,22 @@ from alternator_migrate.core.model import (
     Segment,
     Shard,
 )
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.core.state import CopyState, Status, ValidationState
 
 
 class Source(Protocol):
     """Reads the items of a table."""
 
-    def pages(self, segment: Segment, position: Position | None) -> AsyncGenerator[Page, None]:
+    def pages(
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
+    ) -> AsyncGenerator[Page, None]:
         """The pages of a segment from `position` (None: its start), to its end.
 
         A page may be empty and not the last. Raises `MigrateError` when reading fails for
-        good; what may succeed when repeated has been repeated within the budget.
+        good; what may succeed when repeated has been repeated within the budget. Before a
+        throttled request is repeated, the segment's `turn` rests: another segment is read
+        meanwhile.
         """
         ...
 

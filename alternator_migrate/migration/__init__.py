@@ -6,6 +6,7 @@ from alternator_migrate.migration.commons import Commons, Turns
 from alternator_migrate.migration.lanes import Kind, OneRun, lock_name
 from alternator_migrate.migration.roster import Selection, roster, run_file, to_do
 from alternator_migrate.migration.run import MigrationRun
+from alternator_migrate.migration.schema import SchemaRun
 from alternator_migrate.migration.shards import Part
 from alternator_migrate.migration.tables import TablesRun
 
@@ -17,6 +18,7 @@ __all__ = [
     "OneRun",
     "Part",
     "ResendRun",
+    "SchemaRun",
     "Selection",
     "TablesRun",
     "Turns",

@@ -36,7 +36,9 @@ from alternator_migrate.follow import Applier, ChangeShaper, Follower, Rules, sp
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
+from alternator_migrate.migration.worker import readers_of
 from alternator_migrate.savepoints import NoKeeper
+from alternator_migrate.snapshot import Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def build_migration(
     source = turns.source(source_of(settings, pair, retry, reading, now=time.time()))
     target = target_of(settings, pair, retry, writing)
     shape, applier = _applying(settings, pair, target, rejects, limits[1])
-    _steer(steering, pair, reading, writing, limits)
+    readers = readers_of(pair)
+    _steer(steering, pair, reading, writing, readers, limits)
     migration = Migration(
         found,
         source,
@@ -117,6 +120,7 @@ def build_migration(
         concurrency=pair.concurrency,
         keeper=keeper,
         gate=gate,
+        readers=readers,
         limiter=limits[0],
         state=state,
         beside=turns.beside(pair),
@@ -172,7 +176,12 @@ def _follower(
 
 
 def _steer(
-    steering: Steering, pair: Pair, reading: Pace, writing: Pace, limits: Sequence[Limiter]
+    steering: Steering,
+    pair: Pair,
+    reading: Pace,
+    writing: Pace,
+    readers: Readers,
+    limits: Sequence[Limiter],
 ) -> None:
     """Have a copy and following keep to what is asked for besides the configuration."""
     concurrency = pair.concurrency
@@ -181,6 +190,7 @@ def _steer(
     def apply(asked: Caps) -> None:
         reading.ask(asked.read)
         writing.ask(asked.write)
+        readers.limiter.allow(within(concurrency, asked).readers)
         for limiter in limits:
             limiter.allow(within(concurrency, asked).writers)
 
@@ -211,7 +221,8 @@ def build_resend(
     retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
     reading, limiter = Pace(valve=gate.reading), Limiter(pair.concurrency.writers)
     _, writing = pair.paces(gate, lambda: state.size)
-    _steer(steering, pair, reading, writing, (limiter,))
+    readers = readers_of(pair)
+    _steer(steering, pair, reading, writing, readers, (limiter,))
     return Migration(
         resent,
         items,
@@ -225,6 +236,7 @@ def build_resend(
         concurrency=pair.concurrency,
         keeper=NoKeeper(),
         gate=gate,
+        readers=readers,
         limiter=limiter,
         state=CopyState(),
         beside=[pair.target.watch],

@@ -10,6 +10,7 @@ from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Page, Position, Segment
 from alternator_migrate.core.ports import Source
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.work import Engine
 
@@ -113,7 +114,8 @@ class Commons:
         `MigrateError` where it fails and following ends with it."""
         async with self._telling:
             if not self._told:
-                self._hooked, self._told = await self.hook(), True
+                self._told = True
+                self._hooked = await self.hook()
             return self._hooked
 
 
@@ -194,16 +196,38 @@ class _InTurn:
         self._source, self._readers = source, readers
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
         """The pages of a segment; see `Source.pages`."""
-        async with aclosing(self._source.pages(segment, position)) as pages:
+        own = turn and _SharedTurn(turn, self._readers)
+        async with aclosing(self._source.pages(segment, position, own)) as pages:
             while True:
                 async with self._readers:
                     page = await anext(pages, None)
                 if page is None:
                     return
                 yield page
+
+
+class _SharedTurn:
+    """The turn of a segment, which while it rests leaves its place to other tables, too."""
+
+    def __init__(self, turn: Turn, readers: asyncio.Semaphore) -> None:
+        self._turn, self._readers = turn, readers
+        self.at = turn.at
+
+    @property
+    def is_fresh(self) -> bool:
+        """See `Turn.is_fresh`."""
+        return self._turn.is_fresh
+
+    async def rest(self) -> None:
+        """See `Turn.rest`."""
+        self._readers.release()
+        try:
+            await self._turn.rest()
+        finally:
+            await self._readers.acquire()
 
 
 async def _entered(turns: asyncio.Semaphore, stop: asyncio.Event) -> bool:

@@ -27,7 +27,7 @@ from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
-from alternator_migrate.snapshot import Copying, Ledger
+from alternator_migrate.snapshot import Copying, Ledger, Readers
 
 log = logging.getLogger(__name__)
 _CLOCKS_SECONDS: Final = 2.0
@@ -55,6 +55,7 @@ class Migration:
         concurrency: Concurrency,
         keeper: SavepointKeeper,
         gate: Gate,
+        readers: Readers,
         limiter: Limiter,
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
@@ -80,8 +81,11 @@ class Migration:
         total = max((segment.total for segment in inspection.segments), default=0)
         self._board = SegmentBoard(total, own, state.done)
         self._ledger = Ledger(len(own), state, self._board)
-        self._copying = Copying(source, target, self._ledger, rejects, concurrency, limiter)
+        self._copying = Copying(
+            source, target, self._ledger, rejects, concurrency, readers, limiter
+        )
         self._state, self._stopping = "preparing", asyncio.Event()
+        self._step = 0, 0
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Prepare the target, copy, build what comes after the data, follow changes, check the
@@ -150,6 +154,7 @@ class Migration:
             source=found.source.spec.name,
             target=found.plan.spec.name,
             state="stopping" if self._is_stopped else self._gate.state(self._state),
+            step=self._step,
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
             items=items,
@@ -162,7 +167,7 @@ class Migration:
             reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
-            segments=self._board.figures(self._engine.segments_out()),
+            segments=self._board.figures(self._engine.segments_out(), seen.throttling),
             sides=sides_of(self._figures(), seen.requests, self._paces),
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
@@ -176,7 +181,9 @@ class Migration:
         if self._follower:
             await self._follower.begin(self._save_running)
         await self._save_running()
-        for phase in self._phases():
+        phases = self._phases()
+        for number, phase in enumerate(phases, 1):
+            self._step = number, len(phases)
             await self._let_go_on(stop)
             if not await phase(stop):
                 return False
@@ -232,7 +239,7 @@ class Migration:
         """Copy what is left in its turn, while changes are kept."""
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
-        self._state = "waiting for its turn"
+        self._state = "waiting"
         async with beside, self._turns.copying(stop) as may:
             if not may:
                 return False

@@ -60,7 +60,8 @@ def none_used(store: Store, *, fresh: bool) -> str:
         return f"Without --fresh the run goes on from {newest[0]}."
     return (
         "If an earlier run filled it, go on from its savepoints: there are none of this migration "
-        f"in {store.folder.absolute()}, so name their folder with savepoints.path."
+        f"in {store.folder.absolute()}, so name their folder with savepoints.path "
+        "(`alternator-migrate help resume`)."
     )
 
 

@@ -84,6 +84,7 @@ class TableRun:
         self._store = Store(Path(self._settings.savepoints.path), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
+        self.beginning: tuple[str, ...] = ()
         self.goes_on = True
 
     @property
@@ -268,6 +269,7 @@ class MigrationRun(TableRun):
 
         facts = work_facts(settings, pair)
         async with open_engine(self._engine_options, facts, job_of, self._steering) as engine:
+            self.beginning = (*connectors.beginning(pair, engine.text, self._store.folder),)
             return await self._copy(pair, keeper, first, engine, stop, show)
 
     async def _copy(

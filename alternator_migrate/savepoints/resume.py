@@ -163,7 +163,9 @@ def unfit(path: Path, why: str, hint: str = "") -> UsageError:
     """The refusal of a savepoint that cannot be gone on from."""
     return UsageError(
         f"the savepoint {path} does not fit: {why}",
-        hint or "Pass --fresh to begin anew, or put back what has changed.",
+        hint
+        or "Pass --fresh to begin anew, or put back what has changed "
+        "(`alternator-migrate help resume`).",
     )
 
 

@@ -10,7 +10,7 @@ from alternator_migrate.core.ports import RejectSink, Source, Target
 from alternator_migrate.core.work import SliceResult
 from alternator_migrate.snapshot.ledger import Ledger
 from alternator_migrate.snapshot.queue import BatchQueue
-from alternator_migrate.snapshot.reader import read_segments
+from alternator_migrate.snapshot.reader import Readers, read_segments
 
 
 async def copy(
@@ -20,10 +20,12 @@ async def copy(
     rejects: RejectSink,
     segments: Sequence[Segment],
     concurrency: Concurrency,
+    readers: Readers,
     limiter: Limiter,
     stop: asyncio.Event,
 ) -> None:
-    """Copy `segments`; the ledger knows at every moment how far it got.
+    """Copy `segments`, where `readers` finds how many are read at once, and `limiter` how many
+    batches are written; the ledger knows at every moment how far it got.
 
     Returns when all that was read is written: everything, or, once `stop` is set, the pages
     under way. On failure or cancellation no task is left; raises an exception group.
@@ -51,7 +53,7 @@ async def copy(
     async with asyncio.TaskGroup() as writing:
         for _ in range(concurrency.writers):
             writing.create_task(write())
-        await read_segments(source, ledger, segments, concurrency.readers, stop, enqueue)
+        await read_segments(source, ledger, segments, readers, stop, enqueue)
         queue.close()
 
 
@@ -74,11 +76,13 @@ class Copying:
         ledger: Ledger,
         rejects: RejectSink,
         concurrency: Concurrency,
+        readers: Readers,
         limiter: Limiter,
     ) -> None:
         self._source, self._target = source, target
         self._ledger, self._rejects = ledger, rejects
-        self._concurrency, self._limiter = concurrency, limiter
+        self._concurrency = concurrency
+        self._readers, self._limiter = readers, limiter
 
     @property
     def params(self) -> int:
@@ -98,6 +102,7 @@ class Copying:
             self._rejects,
             segments,
             self._concurrency,
+            self._readers,
             self._limiter,
             stop,
         )

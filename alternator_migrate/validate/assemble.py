@@ -19,21 +19,22 @@ from alternator_migrate.connectors import (
     target_of,
     wanted,
 )
-from alternator_migrate.core.capacity import page_items
+from alternator_migrate.core.capacity import page_items, stretches
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import DifferenceKind, Item, Role
+from alternator_migrate.core.model import FIRST_READERS, DifferenceKind, Item, Role
 from alternator_migrate.core.pace import Pace, part_of
 from alternator_migrate.core.ports import FindingSink, Lookup, Source, ValidationKeeper
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ValidationState
-from alternator_migrate.core.steering import Caps, Steering
+from alternator_migrate.core.steering import Caps, Steering, lower
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableState
+from alternator_migrate.snapshot import Readers
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.equality import Equality
@@ -54,11 +55,6 @@ def existing_target(pair: Pair) -> TableState:
             "Run the migration first: `alternator-migrate run`.",
         )
     return pair.inspection.existing
-
-
-def readers(pair: Pair) -> int:
-    """The number of segments of each side read at once."""
-    return max(1, pair.concurrency.readers // 2)
 
 
 class ValidationSides:
@@ -93,6 +89,15 @@ class ValidationSides:
         }
         self._caps = {role: pace.cap for role, pace in self.paces.items()}
         self._limiter = Limiter(LOOKUPS)
+        self.most_readers = most = max(1, pair.concurrency.readers // 2)
+        sizes: dict[Role, int] = {
+            "source": found.source.size,
+            "target": existing_target(pair).size,
+        }
+        self.readers: dict[Role, Readers] = {
+            role: Readers(Limiter(most, start=FIRST_READERS // 2), stretches(size))
+            for role, size in sizes.items()
+        }
         self._target = target_of(settings, pair, self.retry, self.writing)
 
     def allow(self, share: float, asked: Caps) -> None:
@@ -106,6 +111,9 @@ class ValidationSides:
     def ask(self, asked: Caps, share: float = 1.0) -> None:
         """Keep to a share of the limits that are `asked` for besides those of the settings."""
         self.paces["source"].ask(part_of(asked.read, share))
+        most = lower(self.most_readers, asked.readers) or 1
+        for each in self.readers.values():
+            each.limiter.allow(most)
         self.writing.ask(part_of(asked.write, share))
 
     def details(
@@ -233,7 +241,7 @@ def build_validation(
     """A validation that goes on from `begun` on an engine, steered from outside, and the file that
     will hold its findings; the source is `exported` where it is read from exports."""
     sides = ValidationSides(settings, pair, begun.now, steering.gate, exported)
-    steering.begin(Caps(pair.read_cap, pair.write_cap, readers(pair)), sides.ask)
+    steering.begin(Caps(pair.read_cap, pair.write_cap, sides.most_readers), sides.ask)
     findings = FindingsFile(Path(begun.findings), begun.findings_size)
     details = sides.details(
         findings,
@@ -254,7 +262,7 @@ def build_validation(
         engine=engine,
         retry=sides.retry,
         paces=sides.paces,
-        readers=readers(pair),
+        readers=sides.readers,
         keeper=keeper,
         gate=steering.gate,
         beside=[] if pair.shared else [each.watch for each in (pair.source, pair.target)],

@@ -21,7 +21,7 @@ from alternator_migrate.core.model import (
 )
 from alternator_migrate.core.ports import FindingSink, Lookup, Repairer, Source
 from alternator_migrate.dynamodb.items import key_of
-from alternator_migrate.snapshot import Ledger, read_segments
+from alternator_migrate.snapshot import Ledger, Readers, read_segments
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 
 LOOKUP: Final = Limits(100, 4_000_000)
@@ -37,10 +37,11 @@ async def digest(
     take: Callable[[Sequence[Item]], None],
     ledger: Ledger,
     segments: Sequence[Segment],
-    readers: int,
+    readers: Readers,
     stop: asyncio.Event,
 ) -> None:
-    """Read `segments`; `take` gets the items of each page in the step in which the ledger does.
+    """Read `segments`, as many at once as `readers` finds; `take` gets the items of each page in
+    the step in which the ledger does.
 
     Returns when all is read, or, once `stop` is set, the pages under way. Raises an exception
     group.
@@ -105,7 +106,7 @@ class LookupPass:
         other: Lookup,
         ledger: Ledger,
         segments: Sequence[Segment],
-        readers: int,
+        readers: Readers,
         stop: asyncio.Event,
         wanted: Callable[[Item], bool] | None = None,
     ) -> None:

@@ -66,6 +66,7 @@ class ValidationRun:
         self._store = self._resume.store
         self._validation: Validation | None = None
         self._findings: FindingsFile | None = None
+        self.beginning: tuple[str, ...] = ()
         self._way = ""
         self.goes_on = False
 
@@ -149,6 +150,7 @@ class ValidationRun:
         exported = assemble.exported_source(settings, pair, begun.now)
         options_of_engine = EngineOptions("local") if exported else self._engine_options
         async with open_engine(options_of_engine, facts, job_of, steering) as engine:
+            self.beginning = (*connectors.beginning(pair, engine.text, self._store.folder),)
             keeper = Keeper(self._store, first)
             self._validation, self._findings = assemble.build_validation(
                 settings, pair, options, begun, keeper, engine, steering, exported

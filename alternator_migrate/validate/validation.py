@@ -18,7 +18,7 @@ from alternator_migrate.core.segments import SegmentBoard, SegmentFigures
 from alternator_migrate.core.state import CopyState, Status, ValidationState
 from alternator_migrate.core.supervisor import Show, Supervisor, Work
 from alternator_migrate.core.work import Engine
-from alternator_migrate.snapshot import Ledger
+from alternator_migrate.snapshot import Ledger, Readers
 from alternator_migrate.validate.deletion import Deletion
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.findings_file import FindingsFile
@@ -34,7 +34,7 @@ class Validation:
     `prepare` comes before look-ups.
 
     With `digests` both sides are read once, and looked at in detail only where the sums differ.
-    `readers` segments of each side are read at once.
+    `readers` find how many segments of each side are read at once.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Validation:
         engine: Engine,
         retry: Retry,
         paces: Mapping[Role, Pace],
-        readers: int,
+        readers: Mapping[Role, Readers],
         keeper: ValidationKeeper,
         gate: Gate,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],

@@ -7,19 +7,22 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
+from alternator_migrate import __version__
 from alternator_migrate.cli.main import cli
+from alternator_migrate.cli.seed import SeedOptions, seed
 from alternator_migrate.cli.topics import topics
 from alternator_migrate.config.loading import load
 from alternator_migrate.config.settings import Settings
 from alternator_migrate.core.errors import UsageError
-from examples import seed
 from tests.servers.cli import REPOSITORY, Result, environment
 from tests.servers.client import Item, scan_all
 from tests.servers.process import free_port
@@ -73,7 +76,7 @@ def test_compose_runs_the_tutorial() -> None:
 
 def test_command_lines_parse() -> None:
     lines = [*_compose_commands(), *_cron_commands(), *_unit_commands(), *_readme_commands()]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for name, *arguments in lines:
         cli.commands[name].make_context(name, arguments)
 
@@ -130,20 +133,42 @@ def test_image_starts_the_program_itself() -> None:
     assert json.loads(entry) == [PROGRAM]
     assert PROGRAM in scripts
     assert re.findall(r"^(?:USER|WORKDIR) (.*)$", dockerfile, re.MULTILINE)[-2:] == [
-        "migrate",
+        "10001:10001",
         "/app",
     ]
+
+
+def test_image_is_pinned_and_says_what_it_is() -> None:
+    dockerfile = (COMPOSE / "Dockerfile").read_text()
+    (base,) = re.findall(r"^ARG BASE=(.*)$", dockerfile, re.MULTILINE)
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base)
+    assert "--require-hashes" in dockerfile
+    assert f"ARG VERSION={__version__}" in dockerfile
+    assert "org.opencontainers.image.licenses" in dockerfile
+    assert re.search(r"^HEALTHCHECK .*/healthz", dockerfile, re.MULTILINE)
+
+
+def test_the_lock_has_every_dependency_of_the_package() -> None:
+    lock = (COMPOSE / "requirements.lock").read_text()
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"]]
+    for extra in ("dask", "metrics", "ion"):
+        wanted += project["optional-dependencies"][extra]
+    for each in map(Requirement, wanted):
+        assert each.specifier.contains(locked[each.name]), "run `make lock`"
+    assert lock.count("--hash=sha256:") >= len(locked)
 
 
 def test_image_is_built_from_files_that_exist() -> None:
     dockerfile = (COMPOSE / "Dockerfile").read_text()
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.MULTILINE)
     names = [name for line in copied for name in line.split()]
-    ignored = (COMPOSE / "Dockerfile.dockerignore").read_text().splitlines()
+    kept = (COMPOSE / "Dockerfile.dockerignore").read_text().splitlines()
     assert names
     for name in names:
         assert (REPOSITORY / name).exists()
-        assert f"!{name}" in ignored
+        assert f"!{name}" in kept
 
 
 async def test_seeded_table_holds_every_item(
@@ -158,23 +183,22 @@ async def test_seeded_table_holds_every_item(
 
 async def test_seeded_table_holds_items_of_all_types(dynamodb_local: str, table_name: str) -> None:
     """Seeded twice: a table that exists is filled further, and a seed gives the same items."""
-    place = ("--endpoint", dynamodb_local, "--table", table_name)
+    mixed = SeedOptions(dynamodb_local, table_name, shape="mixed", seed=7)
     for count in (ITEMS, 25):
-        shape = ("--shape", "mixed", "--seed", "7")
-        await seed.seed(seed.parse([*place, *shape, "--items", str(count)]))
+        await seed(replace(mixed, items=count))
     items = await _items(dynamodb_local, table_name)
     assert len(items) == ITEMS
     assert {kind for item in items for value in item.values() for kind in value} >= ALL_TYPES
     with pytest.raises(UsageError, match="other keys"):
-        await seed.seed(seed.parse([*place, "--items", "1"]))
+        await seed(SeedOptions(dynamodb_local, table_name, items=1))
 
 
 async def test_seeder_tells_a_wrong_endpoint(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     ended = await _seed(tmp_path, "--endpoint", url, "--wait", "1")
     assert ended.code == 2
-    waiting, told, error = ended.err.splitlines()
-    assert waiting == f"waiting up to 1 s for {url}"
+    waiting, told, error, *_ = ended.err.splitlines()
+    assert waiting.endswith(f"waiting up to 1 s for {url}")
     assert told.endswith("; giving up in 1.0s")
     assert error.startswith("Error: nothing answers: ")
 
@@ -185,7 +209,7 @@ async def test_seeder_waits_for_a_server_that_starts(tmp_path: Path) -> None:
     process = await _started(tmp_path, *place)
     assert process.stderr is not None
     line = await asyncio.wait_for(process.stderr.readline(), 30)
-    assert line.startswith(b"waiting up to 30 s")
+    assert b"waiting up to 30 s" in line
     async with StandIn(port=port) as server:
         _, told = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 0, told
@@ -214,7 +238,7 @@ async def _seed(folder: Path, *arguments: str) -> Result:
 async def _started(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        str(EXAMPLES / "seed.py"),
+        *("-m", "alternator_migrate", "seed"),
         *arguments,
         env=environment(folder, {}),
         stdout=asyncio.subprocess.PIPE,

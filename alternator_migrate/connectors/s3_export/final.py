@@ -22,6 +22,7 @@ from alternator_migrate.connectors.s3_export.source import (
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.model import Item, Page, Position, Segment
 from alternator_migrate.core.ports import Source
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb.values import canonical_key
 
 _TABLE: Final = "CREATE TABLE items (key BLOB PRIMARY KEY, item BLOB) WITHOUT ROWID"
@@ -51,7 +52,7 @@ class FinalPages:
         self._filling = asyncio.Lock()
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
         """The pages of a data file. Where there are several times as many segments as files, each
         has a part of a file's keys. Raises `MigrateError`."""
@@ -59,13 +60,13 @@ class FinalPages:
         if not count:
             yield Page((), 0, None, 0)
             return
-        turn, place = divmod(segment.index, count)
+        part, place = divmod(segment.index, count)
         parts = segment.total // count
         last = await self._last_exports()
         async with aclosing(self._blocks(place, position)) as blocks:
             async for number, items, size, after in blocks:
                 if last or parts > 1:
-                    items = [i for i in items if self._is_here(i, number, last, turn, parts)]  # noqa: PLW2901 # narrowed
+                    items = [i for i in items if self._is_here(i, number, last, part, parts)]  # noqa: PLW2901 # narrowed
                 yield self._rules.page(items, size, after)
 
     async def _blocks(

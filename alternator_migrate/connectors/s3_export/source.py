@@ -17,6 +17,7 @@ from alternator_migrate.connectors.s3_export.records import (
 )
 from alternator_migrate.connectors.transform import ChangeMaker, Shaping
 from alternator_migrate.core.model import Item, Page, Position, Segment
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb import wire
 
 
@@ -92,7 +93,7 @@ class ExportSource:
         self._objects, self._rules = objects, rules
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
         """The pages of a data file from `position` on. Raises `MigrateError`."""
         if segment.index >= len(self._files):  # the one segment of an export without items

@@ -10,6 +10,7 @@ from typing import Final
 from alternator_migrate.connectors.transform.shaping import Shaped, Shaping, without_collisions
 from alternator_migrate.core.model import Page, Position, Segment
 from alternator_migrate.core.ports import Source
+from alternator_migrate.core.retry import Turn
 
 # A user's function holds the event loop up; others have their turn after so many calls.
 _AT_ONCE: Final = 64
@@ -31,10 +32,10 @@ class _ReshapedSource:
         self._source, self._reshape = source, shaping.quickest
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
         """The pages of a segment from `position` on. Raises `MigrateError`."""
-        async with aclosing(self._source.pages(segment, position)) as pages:
+        async with aclosing(self._source.pages(segment, position, turn)) as pages:
             async for page in pages:
                 yield page if page.requests else self._reshaped(page)
 
@@ -49,10 +50,10 @@ class _TransformedSource:
         self._source, self._shaping, self._keys = source, shaping, keys
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
         """The pages of a segment from `position` on. Raises `MigrateError`."""
-        async with aclosing(self._source.pages(segment, position)) as pages:
+        async with aclosing(self._source.pages(segment, position, turn)) as pages:
             async for page in pages:
                 yield page if page.requests else await self._transformed(page)
 
