@@ -9,12 +9,14 @@ with it, within seconds; once a minute the latency is measured afresh at the low
 """
 
 import asyncio
+import logging
 import math
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+log = logging.getLogger(__name__)
 # Twelve rounds of 0.25 s: a throughput that no longer holds is forgotten after three seconds.
 _ROUND_SECONDS: Final = 0.25
 # As in BBR: the start doubles until three rounds in turn bring no growth worth the name.
@@ -153,7 +155,9 @@ class Limiter:
         self._set(gain * best * self._shortest)
 
     def _set(self, limit: float) -> None:
-        self.limit = max(self.lowest, min(self.highest, math.ceil(limit)))
+        before, self.limit = self.limit, max(self.lowest, min(self.highest, math.ceil(limit)))
+        if self.limit != before:
+            log.debug("limiter: %d at once, was %d", self.limit, before)
 
 
 class _Slot:

@@ -45,7 +45,7 @@ DOORS: Final = {
     "yaml": ("config", "savepoints"),
     "moto": ("cli.demo",),
     "uvloop": ("core.runtime",),
-    "distributed": ("engines.dask",),
+    "distributed": ("engines.dask", "engines.dask_worker"),
     "prometheus_client": ("monitor.metrics",),
 }
 # Tested without any disk or network: what they need of these is handed to them.
