@@ -43,8 +43,11 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
         wanted=wanted(settings, side),
         expiry=expiry,
         consistent=settings.source.consistent_read,
-        page_items=page_items(pace.cap, table.items, table.size),
+        page_items=page_items(
+            pace.cap, table.items, table.size, consistent=settings.source.consistent_read
+        ),
         ask_capacity=pair.read_cap is not None and not side.options,
+        key_names=table.spec.key_names,
     )
     return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
 

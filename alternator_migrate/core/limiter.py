@@ -134,7 +134,9 @@ class Limiter:
         if self._refused:
             self._starting = False
             self._throughputs.append(throughput)
-            self._set(_GAIN * max(self._throughputs) * self._shortest)
+            many = self._refused > _MOST_REFUSED * self._done
+            bound = self.limit if many else self.highest
+            self._set(min(_GAIN * max(self._throughputs) * self._shortest, bound))
         elif self._saturated and not self._probing:
             self._throughputs.append(throughput)
             self._grow_or_settle()
@@ -166,10 +168,17 @@ class _Slot:
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
         self._began = 0.0
+        self._used = True
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> "_Slot":
         await self._limiter.enter()
         self._began = self._limiter.clock()
+        return self
+
+    def unused(self) -> None:
+        """Nothing was to be done in it after all."""
+        self._used = False
 
     async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
-        self._limiter.leave(self._limiter.clock() - self._began if error is None else None)
+        counts = error is None and self._used
+        self._limiter.leave(self._limiter.clock() - self._began if counts else None)
