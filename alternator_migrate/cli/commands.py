@@ -86,7 +86,9 @@ def run(
     first: Run
     steering = Steering()
     if loaded.settings.tables:
-        copy = tables.Copy(shard, into_existing, fresh, makes_table, until, engine_options)
+        copy = tables.Copy(
+            shard, into_existing, fresh, makes_table, until, engine_options, transform_changed
+        )
         if rejects:
             first = tables.resending(loaded, selection, rejects, steering)
         elif schema_only:
@@ -240,7 +242,9 @@ def plan(
     _check_following(settings, validate=validate, until_caught_up=until_caught_up)
     until = Until(until_caught_up, disable_stream_after)
     if settings.tables:
-        copy = tables.Copy(shard, into_existing, fresh, True, until, engine_options)
+        copy = tables.Copy(
+            shard, into_existing, fresh, True, until, engine_options, transform_changed
+        )
         found = on_loop(lambda: tables_plan(loaded, selection, copy))
         print_out(found.text)
         found.check()
