@@ -21,6 +21,7 @@ from tests.bench import (
     figure_savepoints,
     figure_startup,
     figure_tables,
+    figure_transform,
     figure_validate,
     figure_writers,
 )
@@ -38,6 +39,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "partitions": figure_partitions.figure,
     "engines": figure_engines.figure,
     "validate": figure_validate.figure,
+    "transform": figure_transform.figure,
     "monitor": figure_monitor.figure,
     "export": figure_export.figure,
     "tables": figure_tables.figure,
