@@ -152,7 +152,7 @@ class TablesRun:
             for limiter in commons.limiters:
                 limiter.allow(within(concurrency, asked).writers)
 
-        allowed = Caps(read.cap, write.cap, concurrency.readers, concurrency.writers)
+        allowed = Caps(read.cap, write.cap, writers=concurrency.writers)
         self._steering.begin(allowed, apply)
 
     async def _told(
