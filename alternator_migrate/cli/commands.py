@@ -27,6 +27,7 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import (
+    ExportRun,
     FinishRun,
     MigrationRun,
     Part,
@@ -34,6 +35,7 @@ from alternator_migrate.migration import (
     SchemaRun,
     Selection,
     Until,
+    check_options,
 )
 from alternator_migrate.monitor import Throttle
 from alternator_migrate.savepoints import check_alone
@@ -75,7 +77,7 @@ def run(
     showing = _showing(loaded, watch)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
     selection = Selection(only, skip, retry_failed, add, fresh)
-    tables.check_selection(loaded, selection, engine_options)
+    tables.check_selection(loaded, selection)
     until = Until(until_caught_up, disable_stream_after)
     if not loaded.settings.tables:
         folder = Path(loaded.settings.savepoints.path)
@@ -93,6 +95,15 @@ def run(
             first = tables.schemas(loaded, selection, steering)
         else:
             first = tables.copying(loaded, selection, copy, steering)
+    elif loaded.settings.target.s3_export:
+        check_options(
+            rejects=rejects,
+            shard=shard,
+            into_existing=into_existing,
+            validate=validate,
+            schema_only=schema_only,
+        )
+        first = ExportRun(loaded, fresh=fresh, steering=steering)
     elif rejects:
         first = ResendRun(loaded, rejects, steering)
     elif schema_only:
@@ -198,7 +209,7 @@ def validate(
     showing = _showing(loaded, watch)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values, transform_changed)
     selection, steering = Selection(only, skip, fresh=fresh), Steering()
-    tables.check_selection(loaded, selection, engine_options)
+    tables.check_selection(loaded, selection)
     asks = delete_extra and not yes
     run = _validation(loaded, selection, options, engine_options, steering, asks=asks)
     return _session(loaded, console, progress, steering, showing).to_the_end([run], summary_json)
@@ -227,7 +238,7 @@ def plan(
     logs.configure(Console(stderr=True), log_format, log_level)
     settings = _with_warnings(loaded)
     selection = Selection(only, skip, retry_failed, add, fresh)
-    tables.check_selection(loaded, selection, engine_options)
+    tables.check_selection(loaded, selection)
     _check_following(settings, validate=validate, until_caught_up=until_caught_up)
     until = Until(until_caught_up, disable_stream_after)
     if settings.tables:
