@@ -27,6 +27,7 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import (
+    ExportRun,
     FinishRun,
     MigrationRun,
     Part,
@@ -34,6 +35,7 @@ from alternator_migrate.migration import (
     SchemaRun,
     Selection,
     Until,
+    check_options,
 )
 from alternator_migrate.monitor import Throttle
 from alternator_migrate.savepoints import check_alone
@@ -84,13 +86,24 @@ def run(
     first: Run
     steering = Steering()
     if loaded.settings.tables:
-        copy = tables.Copy(shard, into_existing, fresh, makes_table, until, engine_options)
+        copy = tables.Copy(
+            shard, into_existing, fresh, makes_table, until, engine_options, transform_changed
+        )
         if rejects:
             first = tables.resending(loaded, selection, rejects, steering)
         elif schema_only:
             first = tables.schemas(loaded, selection, steering)
         else:
             first = tables.copying(loaded, selection, copy, steering)
+    elif loaded.settings.target.s3_export:
+        check_options(
+            rejects=rejects,
+            shard=shard,
+            into_existing=into_existing,
+            validate=validate,
+            schema_only=schema_only,
+        )
+        first = ExportRun(loaded, fresh=fresh, steering=steering)
     elif rejects:
         first = ResendRun(loaded, rejects, steering)
     elif schema_only:
@@ -229,7 +242,9 @@ def plan(
     _check_following(settings, validate=validate, until_caught_up=until_caught_up)
     until = Until(until_caught_up, disable_stream_after)
     if settings.tables:
-        copy = tables.Copy(shard, into_existing, fresh, True, until, engine_options)
+        copy = tables.Copy(
+            shard, into_existing, fresh, True, until, engine_options, transform_changed
+        )
         found = on_loop(lambda: tables_plan(loaded, selection, copy))
         print_out(found.text)
         found.check()

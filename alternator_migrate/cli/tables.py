@@ -67,6 +67,7 @@ class Copy:
     makes_table: bool = True
     until: Until = field(default_factory=Until)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
+    transform_changed: bool = False
 
     def run(self, own: Loaded, turns: Turns) -> MigrationRun:
         """The migration of one table."""
@@ -78,6 +79,7 @@ class Copy:
             fresh=self.fresh,
             makes_table=self.makes_table,
             until=self.until,
+            transform_changed=self.transform_changed,
             turns=turns,
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from alternator_migrate.config.arns import table_arn
-from alternator_migrate.config.exports import S3ExportSettings
+from alternator_migrate.config.exports import S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.item_settings import (
     AttributesSettings,
     FilterSettings,
@@ -208,6 +208,7 @@ class TargetSettings(SideSettings):
     indexes: Literal["before", "after", "skip"] = key(
         one_of("before", "after", "skip"), "when global indexes are created", default="before"
     )
+    s3_export: S3TargetSettings | None = section(S3TargetSettings, "keys of an export to S3")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class _ReshapedSource:
     """Pages of a source, with attributes left out and renamed."""
 
     def __init__(self, source: Source, shaping: Shaping) -> None:
-        self._source, self._reshape = source, shaping.reshape
+        self._source, self._reshape = source, shaping.quickest
         self._renames = shaping.rename is not None
 
     async def pages(
