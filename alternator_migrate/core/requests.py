@@ -19,12 +19,14 @@ NodeState: TypeAlias = Literal["in use", "not answering", "spare"]
 @dataclass(frozen=True, slots=True)
 class OperationFigures(Sum):
     """Requests of one operation: `answered` ones, of which `partly` were answered but not wholly
-    done, `throttled` and otherwise `failed` ones; `latency` is of the answered."""
+    done, `throttled` and otherwise `failed` ones; the answered took `units` of capacity, and their
+    `latency`."""
 
     answered: int = 0
     partly: int = 0
     throttled: int = 0
     failed: int = 0
+    units: float = 0.0
     latency: Durations = field(default_factory=Durations)
 
     def __sub__(self, earlier: "OperationFigures") -> "OperationFigures":
@@ -33,6 +35,7 @@ class OperationFigures(Sum):
             self.partly - earlier.partly,
             self.throttled - earlier.throttled,
             self.failed - earlier.failed,
+            self.units - earlier.units,
             self.latency - earlier.latency,
         )
 
@@ -92,10 +95,11 @@ class Requests:
         self._operations: dict[str, _Operation] = {}
         self._causes: dict[str, RetryCause] = {}
 
-    def answered(self, operation: str, seconds: float) -> None:
-        """A request was answered, after so many seconds."""
-        found = self._operation(operation)
+    def answered(self, operation: str, seconds: float, units: float = 0.0) -> None:
+        """A request was answered, after so many seconds, and took so many units of capacity."""
+        found = self._operations.get(operation) or self._operation(operation)
         found.answered += 1
+        found.units += units
         found.latency.note(seconds)
 
     def partly(self, operation: str) -> None:
@@ -136,16 +140,21 @@ class Requests:
 class _Operation:
     """The counts of one operation."""
 
-    __slots__ = ("answered", "failed", "latency", "partly", "throttled")
+    __slots__ = ("answered", "failed", "latency", "partly", "throttled", "units")
 
     def __init__(self) -> None:
         self.answered = self.partly = self.throttled = self.failed = 0
-        self.latency = Stopwatch()
+        self.units, self.latency = 0.0, Stopwatch()
 
     @property
     def figures(self) -> OperationFigures:
         return OperationFigures(
-            self.answered, self.partly, self.throttled, self.failed, self.latency.durations
+            self.answered,
+            self.partly,
+            self.throttled,
+            self.failed,
+            self.units,
+            self.latency.durations,
         )
 
 
