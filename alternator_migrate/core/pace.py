@@ -73,6 +73,12 @@ class Pace:
         """Whether the server's throttling keeps the rate below what is allowed."""
         return self._rate is not None and self._rate != self.cap
 
+    @property
+    def wait_kind(self) -> str:
+        """The kind of reason for which requests wait now, or ""."""
+        reason = self.reason("")
+        return reason.kind if reason else ""
+
     def reason(self, side: str) -> Reason | None:
         """Why requests to `side` wait; None if they do not, or all of them do."""
         if self._is_shut:

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from alternator_migrate.core.bottleneck import Pressure
 from alternator_migrate.core.counts import Counts, Sum
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Position, Segment
@@ -65,6 +66,7 @@ class LiveStats(Sum):
     reasons: tuple[Reason, ...] = ()
     requests: SideRequests = field(default_factory=SideRequests)
     throttling: tuple[int, ...] = ()
+    pressure: Pressure = field(default_factory=Pressure)
 
     def __add__(self, other: "LiveStats") -> "LiveStats":
         return replace(Sum.__add__(self, other), reasons=joined((*self.reasons, *other.reasons)))
@@ -87,6 +89,7 @@ class SliceResult(Generic[K]):
     reasons: tuple[Reason, ...] = ()
     requests: SideRequests = field(default_factory=SideRequests)
     times: Mapping[int, float] = field(default_factory=dict)
+    pressure: Pressure = field(default_factory=Pressure)
     error: MigrateError | None = None
 
 
@@ -187,6 +190,7 @@ class SliceRun(Generic[P, K]):
             reasons(self._paces, self._retry),
             self._requests() - self._requests_before,
             self._work.times(),
+            self._work.live_stats().pressure,
         )
 
     def _repeated(self) -> tuple[int, int]:

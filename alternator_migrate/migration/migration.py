@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
+from alternator_migrate.core.bottleneck import Pressure, Recently, Sampler
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
@@ -81,9 +82,11 @@ class Migration:
         total = max((segment.total for segment in inspection.segments), default=0)
         self._board = SegmentBoard(total, own, state.done)
         self._ledger = Ledger(len(own), state, self._board)
+        sampler = Sampler(lambda: (reading.wait_kind, writing.wait_kind))
         self._copying = Copying(
-            source, target, self._ledger, rejects, concurrency, readers, limiter
+            source, target, self._ledger, rejects, concurrency, readers, limiter, sampler
         )
+        self._recently = Recently()
         self._state, self._stopping = "preparing", asyncio.Event()
         self._step = 0, 0
 
@@ -165,6 +168,7 @@ class Migration:
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
             reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
+            limit=self._limit(self._copying.pressure + seen.pressure),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
             segments=self._board.figures(self._engine.segments_out(), seen.throttling),
@@ -172,6 +176,13 @@ class Migration:
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
         )
+
+    def _limit(self, pressure: Pressure) -> str:
+        """What limits the copy of late, and when it is over, what has limited it."""
+        lately = self._recently.of(pressure).limit
+        if self._state == "copying":
+            return lately or pressure.limit
+        return pressure.limit if self._state == "done" else ""
 
     @property
     def _is_stopped(self) -> bool:

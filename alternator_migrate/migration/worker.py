@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import Pair, TableJob, TravellingConfig, source_of, target_of
+from alternator_migrate.core.bottleneck import Sampler
 from alternator_migrate.core.capacity import stretches
 from alternator_migrate.core.errors import TooManyRejects
 from alternator_migrate.core.limiter import Limiter
@@ -70,8 +71,16 @@ class CopySession:
         paces = (("source", self._reading), ("target", self._writing))
         rejects = _KeptRejects(piece.params)
         ledger = Ledger(0, CopyState(positions=piece.positions))
+        sampler = Sampler(lambda: (self._reading.wait_kind, self._writing.wait_kind))
         copying = Copying(
-            source, self._target, ledger, rejects, concurrency, self._readers, self._limiter
+            source,
+            self._target,
+            ledger,
+            rejects,
+            concurrency,
+            self._readers,
+            self._limiter,
+            sampler,
         )
         work = _CopySlice(copying, ledger, rejects)
         return SliceRun(piece, work, self._retry, paces, self._sides.requests)
@@ -125,6 +134,7 @@ class _CopySlice:
             batches=ledger.batches,
             backlog=ledger.backlog,
             throttling=tuple(ledger.clock.throttling),
+            pressure=self.copying.pressure,
         )
 
 
