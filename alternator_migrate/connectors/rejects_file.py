@@ -81,7 +81,8 @@ class RejectsFile:
                 f"the {'transform' if last.source else 'target'} refuses item "
                 f"{key.decode('utf-8', 'replace')}: {last.error}: "
                 f"{last.message}",
-                f"It is kept in {self.path}. Raise maxRejects to go on past such items.",
+                f"It is kept in {self.path}. Raise maxRejects to go on past such items "
+                "(`alternator-migrate help resume`).",
             )
 
     def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:
