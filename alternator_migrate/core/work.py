@@ -10,7 +10,7 @@ from alternator_migrate.core.bottleneck import Pressure
 from alternator_migrate.core.counts import Counts, Sum
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Position, Segment
-from alternator_migrate.core.pace import Pace, reasons
+from alternator_migrate.core.pace import Waits, reasons
 from alternator_migrate.core.progress import Reason, WorkerProgress, joined
 from alternator_migrate.core.requests import SideRequests
 from alternator_migrate.core.retry import Retry
@@ -155,12 +155,12 @@ class SliceRun(Generic[P, K]):
         piece: Slice[P],
         work: SliceWork[K],
         retry: Retry,
-        paces: Iterable[tuple[str, Pace]],
+        waits: Iterable[tuple[str, Waits]],
         requests: Callable[[], SideRequests] = SideRequests,
     ) -> None:
         self._piece, self._work = piece, work
         self._retry, self._before = retry, (retry.retries, retry.throttled)
-        self._paces = tuple(paces)
+        self._waits = tuple(waits)
         self._requests, self._requests_before = requests, requests()
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -175,7 +175,7 @@ class SliceRun(Generic[P, K]):
             self._work.live_stats(),
             retries=retries,
             throttled=throttled,
-            reasons=reasons(self._paces, self._retry),
+            reasons=reasons(self._waits, self._retry),
             requests=self._requests() - self._requests_before,
         )
 
@@ -187,7 +187,7 @@ class SliceRun(Generic[P, K]):
             self._work.kept(),
             retries,
             throttled,
-            reasons(self._paces, self._retry),
+            reasons(self._waits, self._retry),
             self._requests() - self._requests_before,
             self._work.times(),
             self._work.live_stats().pressure,

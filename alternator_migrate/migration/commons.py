@@ -84,7 +84,8 @@ class Commons:
     ) -> None:
         self.services, self.engine, self.gate = services, engine, gate or Gate()
         writers = services.concurrency.writers
-        self.limiters = Limiter(writers), Limiter(writers)
+        longest = services.settings.target.longest
+        self.limiters = Limiter(writers, longest=longest), Limiter(writers, longest=longest)
         self.readers = asyncio.Semaphore(services.concurrency.readers)
         self.creating = asyncio.Semaphore(_CREATING[services.target.options is not None])
         self.copying = CopySlots(tables)
@@ -196,9 +197,12 @@ class Turns:
         """Whether the target has caught up: this table and all others of the run."""
         return self.commons.caught_up(self._table, mine) if self.commons else mine
 
-    def limiters(self, writers: int) -> tuple[Limiter, Limiter]:
-        """The limiters of batches written at once, by a copy and by following."""
-        return self.commons.limiters if self.commons else (Limiter(writers), Limiter(writers))
+    def limiters(self, writers: int, longest: float | None) -> tuple[Limiter, Limiter]:
+        """The limiters of batches written at once, by a copy and by following, whose answers are
+        to take `longest` seconds at most."""
+        if self.commons:
+            return self.commons.limiters
+        return Limiter(writers, longest=longest), Limiter(writers, longest=longest)
 
     @property
     def steering(self) -> Steering:

@@ -14,7 +14,7 @@ from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Concurrency, Role, settled
-from alternator_migrate.core.pace import Pace, reasons, sides_of
+from alternator_migrate.core.pace import Pace, Waits, reasons, sides_of
 from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
 from alternator_migrate.core.progress import Meter, Progress
 from alternator_migrate.core.requests import SideFigures
@@ -70,6 +70,7 @@ class Migration:
         self._table, self._engine = table, engine
         self._rejects, self._retry = rejects, retry
         self._paces: Sequence[tuple[Role, Pace]] = (("source", reading), ("target", writing))
+        self._waits: Sequence[tuple[str, Waits]] = (*self._paces, ("target", limiter))
         self._figures = figures
         self._keeper = keeper
         self._supervisor = Supervisor(self._save, beside, interval, gate)
@@ -167,7 +168,7 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
+            reasons=self._gate.reasons or reasons(self._waits, self._retry, seen.reasons),
             limit=self._limit(self._copying.pressure + seen.pressure),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,

@@ -146,7 +146,7 @@ class TablesRun:
         """Have all tables together keep to what is asked for besides the configuration."""
         concurrency = commons.services.concurrency
         read, write = shared.reading.all, shared.writing.all
-        allowed = Caps(read.cap, write.cap, concurrency.readers, concurrency.writers)
+        allowed = Caps(read.cap, write.cap, writers=concurrency.writers)
         self._steering.begin(allowed, commons.steer)
 
     async def _told(

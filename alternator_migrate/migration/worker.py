@@ -53,7 +53,7 @@ class CopySession:
         self._retry = Retry(settings.retry_budget_seconds)
         self._reading, self._writing = Pace(), Pace()
         self._target = target_of(settings, pair, self._retry, self._writing)
-        self._limiter = Limiter(pair.concurrency.writers)
+        self._limiter = Limiter(pair.concurrency.writers, longest=settings.target.longest)
         self._readers = readers_of(pair)
 
     def begin(self, piece: Slice[int]) -> SliceRun[int, tuple[Reject, ...]]:
@@ -68,7 +68,10 @@ class CopySession:
         self._limiter.allow(concurrency.writers)
         self._readers.limiter.allow(concurrency.readers)
         source = source_of(self._settings, self._sides, self._retry, self._reading, now=self._now)
-        paces = (("source", self._reading), ("target", self._writing))
+        waits = (
+            *(("source", self._reading), ("target", self._writing)),
+            ("target", self._limiter),
+        )
         rejects = _KeptRejects(piece.params)
         ledger = Ledger(0, CopyState(positions=piece.positions))
         sampler = Sampler(lambda: (self._reading.wait_kind, self._writing.wait_kind))
@@ -83,7 +86,7 @@ class CopySession:
             sampler,
         )
         work = _CopySlice(copying, ledger, rejects)
-        return SliceRun(piece, work, self._retry, paces, self._sides.requests)
+        return SliceRun(piece, work, self._retry, waits, self._sides.requests)
 
     def concurrency(self, share: float) -> Concurrency:
         """The part of the connections that a slice has of those that the configuration allows;
