@@ -66,7 +66,7 @@ async def status_page() -> None:
         async with running(Path(mkdtemp()), *words, env=signed()) as cli:
             await cli.wait_for("status page: ", 60)
             url = cli.result.err.partition("status page: ")[2].split()[0]
-            while await asyncio.to_thread(_done, url) < SHOWN_AT:
+            while await asyncio.to_thread(_done, url) < SHOWN_AT:  # noqa: ASYNC110 # a page
                 await asyncio.sleep(0.5)
             shot = f"--screenshot={FOLDER / 'status-page.png'}"
             command = (*BROWSER, "--window-size=1000,760", shot, url)
