@@ -1,6 +1,7 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
 from alternator_migrate.connectors.build import final_export, source_of, target_of
+from alternator_migrate.connectors.capacity_watch import capacity_watches
 from alternator_migrate.connectors.export_target import ExportEnds, open_export_ends
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
@@ -32,6 +33,7 @@ from alternator_migrate.connectors.remarks import (
     beginning,
     notes,
     of_servers,
+    read_ceiling,
     skipped_text,
     stream_warnings,
     transform_text,
@@ -119,6 +121,7 @@ __all__ = [
     "backlog",
     "begin",
     "beginning",
+    "capacity_watches",
     "check_empty",
     "check_late",
     "check_readable",
@@ -141,6 +144,7 @@ __all__ = [
     "open_services",
     "policy",
     "prepare_target",
+    "read_ceiling",
     "refusing_to_begin",
     "rehearse",
     "rejects_file",
