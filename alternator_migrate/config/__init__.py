@@ -1,5 +1,6 @@
 """YAML, flags and `--set` to frozen settings, all mistakes at once."""
 
+from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
 from alternator_migrate.config.arns import is_arn
 from alternator_migrate.config.exports import Location, S3ExportSettings
 from alternator_migrate.config.identity import (
@@ -18,9 +19,9 @@ from alternator_migrate.config.loading import (
     load,
     portable,
 )
+from alternator_migrate.config.savepoint_settings import BucketFolder, SavepointsSettings
 from alternator_migrate.config.settings import (
     AlternatorSettings,
-    EndpointSettings,
     Settings,
     SideSettings,
     SourceEndpointSettings,
@@ -29,11 +30,14 @@ from alternator_migrate.config.settings import (
 
 __all__ = [
     "AlternatorSettings",
+    "BucketFolder",
+    "CredentialsSettings",
     "EndpointSettings",
     "Loaded",
     "Location",
     "PortableConfig",
     "S3ExportSettings",
+    "SavepointsSettings",
     "Settings",
     "SideSettings",
     "SourceEndpointSettings",

@@ -17,6 +17,9 @@ _SECRETS: Final = ("secretKey", "sessionToken")
 _PROGRESS: Final = "progress"
 _SAVEPOINT: Final = "savepoint_"
 _SKIPPED: Final = "skipSegments"
+_SIGNED: Final = tuple(
+    f"{section}.credentials" for section in ("source", "target", "savepoints.target")
+)
 _ONLY_A_NAME = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
@@ -64,16 +67,15 @@ def portable(loaded: Loaded, *, with_secrets: bool) -> PortableConfig:
 def literal_secrets(loaded: Loaded) -> dict[str, str]:
     """The secrets that the configuration itself holds, by their paths."""
     written = {
-        f"{side}.credentials.{key}"
-        for side, credentials in _credentials(loaded.plain)
-        for key in credentials
+        f"{path}.{key}" for path, credentials in _credentials(loaded.plain) for key in credentials
     }
-    sides = (("source", loaded.settings.source), ("target", loaded.settings.target))
+    settings = loaded.settings
+    sides = settings.source, settings.target, settings.savepoints.target
     found = {}
-    for side, settings in sides:
-        if keys := settings.credentials:
-            found[f"{side}.credentials.secretKey"] = keys.secret_key
-            found[f"{side}.credentials.sessionToken"] = keys.session_token
+    for path, keys in zip(_SIGNED, [side and side.credentials for side in sides], strict=True):
+        if keys:
+            found[f"{path}.secretKey"] = keys.secret_key
+            found[f"{path}.sessionToken"] = keys.session_token
     return {path: secret for path, secret in found.items() if secret and path not in written}
 
 
@@ -117,11 +119,18 @@ def load(
 
 
 def _placed(loaded: Loaded, file: Path) -> Loaded:
-    """A configuration whose relative folder of savepoints counts from the folder of its file; that
-    of a savepoint, be it one of ScyllaDB Migrator's, from the working directory."""
-    folder = Path(loaded.settings.savepoints.path)
+    """A configuration whose relative folders, of savepoints and of the spool, count from the folder
+    of its file; those of a savepoint, be it one of ScyllaDB Migrator's, from the working
+    directory."""
     home = file.parent
-    if folder.is_absolute() or file.name.startswith(_SAVEPOINT) or home.samefile(os.curdir):
+    if file.name.startswith(_SAVEPOINT) or home.samefile(os.curdir):
+        return loaded
+    settings = loaded.settings
+    if settings.spool.path or settings.savepoints.bucket:
+        spool = replace(settings.spool, path=str(home / settings.spool_home))
+        loaded = replace(loaded, settings=replace(settings, spool=spool))
+    folder = Path(settings.savepoints.path)
+    if settings.savepoints.bucket or folder.is_absolute():
         return loaded
     return replace(at(loaded, home / folder), beside=folder)
 
@@ -146,12 +155,13 @@ def _skip_as_configured(document: Document, progress: Mapping[str, Any]) -> None
 
 
 def _credentials(values: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """The credentials sections of both sides."""
-    for side in ("source", "target"):
-        section = values.get(side)
-        found = section.get("credentials") if isinstance(section, dict) else None
+    """The sections of credentials, by their paths."""
+    for path in _SIGNED:
+        found: Any = values
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
         if isinstance(found, dict):
-            yield side, found
+            yield path, found
 
 
 def _add_secrets(document: Document, file: Path | None) -> None:
@@ -161,11 +171,11 @@ def _add_secrets(document: Document, file: Path | None) -> None:
     original = Document(file.name)
     original.read(_text(file))
     kept = dict(_credentials(original.value))
-    for side, credentials in _credentials(document.value):
+    for path, credentials in _credentials(document.value):
         for secret in _SECRETS:
-            value = kept.get(side, {}).get(secret)
+            value = kept.get(path, {}).get(secret)
             if secret not in credentials and value is not None:
-                document.override(f"{side}.credentials.{secret}", value, file.name)
+                document.override(f"{path}.{secret}", value, file.name)
 
 
 def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -185,12 +185,17 @@ def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) ->
 
 
 def rejects_file(
-    settings: Settings, found: Inspection, path: str | None, counted: int
+    settings: Settings,
+    found: Inspection,
+    folder: Path,
+    path: Path | None,
+    counted: int,
+    told: Callable[[str], str],
 ) -> RejectsFile:
     """The file of rejected items: the one at `path`, of which an earlier run `counted` so many,
-    or a new one."""
-    folder, names = Path(settings.savepoints.path), found.plan.spec.key_names
-    return RejectsFile(folder, names, settings.max_rejects, path, counted)
+    or a new one in `folder`; messages name it as `told`."""
+    names = found.plan.spec.key_names
+    return RejectsFile(folder, names, settings.max_rejects, path and str(path), counted, told)
 
 
 def _concurrency(settings: Settings) -> Concurrency:

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from alternator_migrate.config import Settings, migration_identity
@@ -50,7 +49,7 @@ def rules(settings: Settings, until: Until, *, target_is_new: bool) -> Rules:
     snapshot = not settings.target.skip_initial_snapshot_transfer
     return Rules(
         snapshot=snapshot,
-        spool=spool_folder(Path(settings.savepoints.path), migration_identity(settings)),
+        spool=spool_folder(settings.spool_home, migration_identity(settings)),
         spool_bytes=settings.spool.max_bytes,
         max_lag=settings.cutover.max_lag_seconds,
         caught_up_for=settings.cutover.for_seconds,
