@@ -73,8 +73,12 @@ class Display:
 
     def tell(self, progress: Progress) -> None:
         """Log the status line."""
+        log.info(self.line(progress), extra={"progress": progress})
+
+    def line(self, progress: Progress) -> str:
+        """The status line."""
         self._rates.note(progress, time.monotonic())
-        log.info(status_line(progress, self._rates.now), extra={"progress": progress})
+        return status_line(progress, self._rates.now)
 
     def _draw(self, progress: Progress) -> RenderableType:
         self._rates.note(progress, time.monotonic())

@@ -20,6 +20,7 @@ _TOLD_BY_US: Final = tuple(
 )
 """Loggers that print a traceback for what ends in an error of this tool anyway."""
 _KEPT: Final = 50
+_NOTED: Final = 200
 _OF_ITEMS: Final = "alternator_migrate.cli.closing"
 
 
@@ -42,6 +43,7 @@ def configure(console: Console, style: Format, level: str) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     logging.raiseExceptions = False
     _RECENT.kept.clear()
+    _RECENT.noted.clear()
     logging.basicConfig(level=logging.WARNING, handlers=[handler, _RECENT], force=True)
     logging.getLogger("alternator_migrate").setLevel(level.upper())
     logging.captureWarnings(capture=True)
@@ -62,6 +64,11 @@ def recent() -> tuple[Message, ...]:
     return tuple(_RECENT.kept)
 
 
+def noted() -> tuple[Message, ...]:
+    """The last warnings and notes, the oldest first."""
+    return tuple(_RECENT.noted)
+
+
 def tells_json() -> bool:
     """Whether log lines are JSON."""
     return any(isinstance(each.formatter, _JsonFormatter) for each in logging.getLogger().handlers)
@@ -73,12 +80,15 @@ class _Recent(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.kept: deque[Message] = deque(maxlen=_KEPT)
+        self.noted: deque[Message] = deque(maxlen=_NOTED)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line, unless it says what is shown otherwise."""
         if not hasattr(record, "progress") and record.name != _OF_ITEMS:
             level, words = record.levelname.lower(), record.getMessage()
             self.kept.append(Message(record.created, level, words))
+            if record.levelno >= logging.WARNING or words.startswith("note: "):
+                self.noted.append(self.kept[-1])
 
 
 _RECENT: Final = _Recent()

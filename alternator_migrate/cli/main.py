@@ -76,9 +76,7 @@ def cli() -> None:
 
 @cli.command(short_help="Create the table, copy the data, follow its changes.")
 @common.configuration
-@click.option(
-    "--into-existing", is_flag=True, help="accept a target table that already holds items"
-)
+@common.beginning
 @common.following
 @click.option(
     "--rejects",
@@ -87,13 +85,9 @@ def cli() -> None:
     metavar="FILE",
     help="send only the items of a rejects file, mended by you, again",
 )
-@click.option(
-    "--validate",
-    is_flag=True,
-    help="compare both sides when all is copied, and with streamChanges when caught up",
-)
 @common.engine
 @common.shard
+@common.watched
 @common.progress
 @common.logs
 def run(config: Path | None, **options: Any) -> None:
@@ -119,7 +113,9 @@ def run(config: Path | None, **options: Any) -> None:
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, engine_options=common.engine_options_of(options), **options))
+    watch = common.watch_options_of(options)
+    engine = common.engine_options_of(options)
+    sys.exit(commands.run(settings, watch=watch, engine_options=engine, **options))
 
 
 @cli.command(short_help="Compare source and target, both ways; repair.")
@@ -143,6 +139,7 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
 @common.engine
+@common.watched
 @common.progress
 @common.logs
 def validate(config: Path | None, yes: bool, **options: Any) -> None:
@@ -164,12 +161,16 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
     engine_options = common.engine_options_of(options)
-    sys.exit(commands.validate(loaded, yes=yes, engine_options=engine_options, **options))
+    watch = common.watch_options_of(options)
+    sys.exit(
+        commands.validate(loaded, yes=yes, watch=watch, engine_options=engine_options, **options)
+    )
 
 
 @cli.command()
 @common.configuration
 @common.following
+@common.watched
 @common.progress
 @common.logs
 def follow(config: Path | None, **options: Any) -> None:
@@ -196,30 +197,45 @@ def follow(config: Path | None, **options: Any) -> None:
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.run(settings, into_existing=True, makes_table=False, **options))
+    watch = common.watch_options_of(options)
+    sys.exit(commands.run(settings, watch=watch, into_existing=True, makes_table=False, **options))
 
 
 @cli.command(short_help="Say what run would do, and what it costs; write nothing.")
 @common.configuration
+@common.beginning
+@common.following
+@common.engine
+@common.shard
 @common.logs
 def plan(config: Path | None, **options: Any) -> None:
     """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
 
+    Takes the options of run that decide what is done. Beside a savepoint it says whether run goes
+    on, has nothing to do, or refuses: then it ends with exit code 2, as run would.
+
     \b
     Examples:
       alternator-migrate plan config.yaml
+      alternator-migrate plan config.yaml --into-existing --engine processes --workers 8
       alternator-migrate plan --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
     """
+    common.check(options)
+    if (shard := options["shard"]) and shard.index is None:
+        raise click.UsageError("--shard finish/N copies nothing that could be planned")
     settings = common.settings_of(config, options)
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.plan(settings, **options))
+    engine_options = common.engine_options_of(options)
+    sys.exit(commands.plan(settings, engine_options=engine_options, **options))
 
 
 @cli.command(short_help="Where a migration stands.")
 @common.configuration
 @common.shard
+@common.report
+@click.option("--json", "as_json", is_flag=True, help="print it as one JSON object")
 def status(config: Path | None, **options: Any) -> None:
     """Where a migration stands, read from its savepoints; works beside a running one.
 
@@ -233,6 +249,35 @@ def status(config: Path | None, **options: Any) -> None:
     from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
 
     sys.exit(commands.status(settings, **options))
+
+
+@cli.command(short_help="Steer a running migration: pause, resume, limits, stop.")
+@click.argument("config", type=click.Path(path_type=Path), callback=common.local)
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@click.option("--validation", is_flag=True, help="steer the validation, where both run")
+@click.option("--json", "as_json", is_flag=True, help="print the whole answer as JSON")
+@common.shard
+def control(config: Path, words: tuple[str, ...], shard: Any, **options: Any) -> None:
+    """Steer a running migration: status, pause, resume, set, get, savepoint, stop, help.
+
+    A pause begins no more reads and writes, and keeps following the changes into the spool; only
+    `resume` ends it. `set` lowers limits within two seconds, never beyond the configuration.
+
+    \b
+    Examples:
+      alternator-migrate control config.yaml pause
+      alternator-migrate control config.yaml resume
+      alternator-migrate control config.yaml set readThroughput=2000 writeThroughput=500
+      alternator-migrate control config.yaml set readThroughput=none
+      alternator-migrate control config.yaml get
+      alternator-migrate control config.yaml stop
+    """
+    from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
+
+    loaded = load(config, {}, ())
+    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+
+    sys.exit(commands.control(loaded, words, shard=shard, **options))
 
 
 @cli.command(short_help="A sample table moved between two embedded servers.")

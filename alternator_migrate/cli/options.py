@@ -142,6 +142,18 @@ def progress(command: F) -> F:
     )(command)
 
 
+def beginning(command: F) -> F:
+    """Add --into-existing and --validate."""
+    command = click.option(
+        "--validate",
+        is_flag=True,
+        help="compare both sides when all is copied, and with streamChanges when caught up",
+    )(command)
+    return click.option(
+        "--into-existing", is_flag=True, help="accept a target table that already holds items"
+    )(command)
+
+
 def following(command: F) -> F:
     """Add --fresh, --until-caught-up and --disable-stream-after."""
     command = click.option(
@@ -157,6 +169,54 @@ def following(command: F) -> F:
     return click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")(
         command
     )
+
+
+def watched(command: F) -> F:
+    """Add --status, --metrics-file and --report."""
+    command = report(command)
+    command = click.option(
+        "--metrics-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=local,
+        metavar="PATH.prom",
+        help="write metrics for Prometheus there every 15 s, for the node exporter",
+    )(command)
+    return click.option(
+        "--status",
+        "status_page",
+        metavar="[HOST:]PORT",
+        callback=_listen,
+        help="serve a status page there, on this machine alone unless a HOST is given; 0 is any "
+        "free port  [status.listen]",
+    )(command)
+
+
+def report(command: F) -> F:
+    """Add --report."""
+    return click.option(
+        "--report",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=local,
+        metavar="PATH.html",
+        help="write a report there at the end, whatever that is: one file, to be attached",
+    )(command)
+
+
+def _listen(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """Where to listen."""
+    if value is None:
+        return None
+    from alternator_migrate.core.listen import Listen  # noqa: PLC0415 # keeps -h fast
+
+    try:
+        return Listen.written(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def watch_options_of(options: dict[str, Any]) -> dict[str, Any]:
+    """Where the run is to be shown, among `options`, which are taken out of them."""
+    return {name: options.pop(name) for name in ("status_page", "metrics_file", "report")}
 
 
 def check(options: Mapping[str, Any]) -> None:

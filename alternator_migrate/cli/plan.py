@@ -1,7 +1,7 @@
 """The text of `plan`: tables, schema, estimates, warnings."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from alternator_migrate.config import Settings
@@ -13,10 +13,8 @@ from alternator_migrate.connectors import (
     Pair,
     Service,
     backlog,
-    check_late,
     find_stream,
     first_items,
-    held,
     of_attributes,
     of_servers,
     shown_late,
@@ -38,14 +36,16 @@ _SKEW_SECONDS: Final = 300
 _NONE_READ: Final = "none: the table itself is not read"
 
 
-async def plan_text(settings: Settings, pair: Pair) -> str:
-    """The whole text of `plan`. Reads at most one page of the source; writes nothing. Raises
-    `UsageError` where `run` would refuse an existing target."""
-    await check_late(pair.inspection, pair.target)
+async def plan_text(
+    settings: Settings, pair: Pair, engine_options: EngineOptions, beginning: Iterable[str]
+) -> str:
+    """The whole text of `plan`; `beginning` tells where the run begins. Reads at most one page of
+    the source; writes nothing."""
     lines = [
         *_tables(settings, pair),
+        *beginning,
         *_schema(pair),
-        *_estimates(settings, pair),
+        *_estimates(settings, pair, engine_options),
         *await _changes(settings, pair),
         *_validation(settings, pair),
         *[f"note: {text}" for text in way_back(pair)],
@@ -112,8 +112,18 @@ def _schema(pair: Pair) -> Iterator[str]:
         yield f"  TTL      {spec.ttl_attribute}, enabled after the data"
     for key, value in sorted(spec.tags.items()):
         yield f"  tag      {key}={value}"
+    for name in _only_there(pair):
+        yield f"  note     index {name}: only the target has it; it is kept, and written to"
     for note in (*plan.notes, *pair.inspection.unknown):
         yield f"  note     {note}"
+
+
+def _only_there(pair: Pair) -> list[str]:
+    """The indexes of an existing target that the source's table does not have."""
+    found = pair.inspection
+    wanted = {index.name for index in found.source.spec.indexes}
+    there = found.existing.spec.indexes if found.existing else ()
+    return [index.name for index in there if index.name not in wanted]
 
 
 def _billing(spec: TableSpec) -> str:
@@ -123,7 +133,7 @@ def _billing(spec: TableSpec) -> str:
     return f"PROVISIONED, {units.read} read and {units.write} write units"
 
 
-def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
+def _estimates(settings: Settings, pair: Pair, engine_options: EngineOptions) -> Iterator[str]:
     state = pair.inspection.source
     consistent = settings.source.consistent_read
     read_units = math.ceil(state.size / capacity.read_bytes(consistent=consistent))
@@ -132,7 +142,7 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
     read_units = 0 if exported else read_units
     batch = options.max_items_per_batch if options else 25
     segments = len(pair.inspection.segments)
-    choice = choose(EngineOptions(), work_facts(settings, pair), usable_cores())
+    choice = choose(engine_options, work_facts(settings, pair), usable_cores())
     readers = pair.concurrency.readers * (1 if settings.source.max_map_tasks else choice.workers)
     yield "work"
     yield f"  engine          {choice.text}"
@@ -148,7 +158,7 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
                 yield f"  attributes      {word}: {', '.join(names)} (bytes, nothing is decoded)"
     yield f"  read units      {_NONE_READ if exported else _about(read_units)}"
     yield f"  write requests  {_about(requests)} of up to {batch} items"
-    yield f"  write units     {_about(write_units)}"
+    yield f"  write units     {_about(write_units)}{_for_indexes(pair)}"
     times = []
     for side, cap, units in (
         ("source", pair.read_cap, read_units),
@@ -165,6 +175,14 @@ def _estimates(settings: Settings, pair: Pair) -> Iterator[str]:
         yield "  time            not known"
     else:
         yield "  time            as fast as both sides and this machine allow"
+
+
+def _for_indexes(pair: Pair) -> str:
+    """The words on what indexes of a DynamoDB table add to its write units."""
+    count = len(pair.inspection.plan.spec.indexes)
+    if pair.target.options or not count:
+        return ""
+    return f", and up to as many again for each of {count} indexes"
 
 
 async def _items(settings: Settings, pair: Pair) -> list[str]:
@@ -255,10 +273,8 @@ async def _warnings(settings: Settings, pair: Pair) -> list[str]:
     warnings = [*of_servers(pair)]
     if found.existing:
         warnings.append("the target table exists")
-        warnings += await held(pair.target)
     if found.foreign_ttl:
-        refused = "; run refuses it unless target.copyTtl is false" * settings.target.copy_ttl
-        warnings.append(f"{ttl_text(pair)}{refused}")
+        warnings.append(ttl_text(pair))
     for name, service in (("source", pair.source), ("target", pair.target)):
         if service.skew is not None and abs(service.skew) > _SKEW_SECONDS:
             warnings.append(

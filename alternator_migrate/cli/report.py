@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,10 +13,10 @@ from rich.table import Table
 from alternator_migrate import __version__
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.progress import FollowProgress, Progress, RatesNow
+from alternator_migrate.core.progress import FollowProgress, Progress, RatesNow, Reason
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.summary import table_summary
-from alternator_migrate.core.texts import duration, lag_text, moment, size_text
+from alternator_migrate.core.texts import clock_text, duration, lag_text, moment, size_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Ending:
 def status_line(progress: Progress, rates: RatesNow) -> str:
     """One line that tells how a migration stands."""
     caught_up = ", caught up" if progress.changes and progress.changes.caught_up else ""
-    state = progress.state + caught_up + (f" (paced: {progress.paced})" if progress.paced else "")
+    state = progress.state + caught_up + why_text(progress.reasons)
     read = max(progress.items.read, progress.examined)
     expected = f"/{progress.expected:,}" if progress.expected >= read else ""
     left = rates.seconds_left
@@ -51,6 +51,14 @@ def status_line(progress: Progress, rates: RatesNow) -> str:
         f"ETA {duration(left) if left is not None else '-'}",
     ]
     return parts[0] + "; " + "; ".join(parts[1:])
+
+
+def why_text(reasons: Sequence[Reason]) -> str:
+    """Why a run is held back, with the time of day since when, or slower than it could be."""
+    held = [f"{each.text} since {clock_text(each.since)}" for each in reasons if each.pauses]
+    if held:
+        return f" ({'; '.join(held)})"
+    return f" (paced: {', '.join(each.text for each in reasons)})" if reasons else ""
 
 
 def changes_parts(progress: Progress, rates: RatesNow) -> list[str]:
@@ -175,15 +183,15 @@ def summary(ending: Ending) -> dict[str, Any]:
     }
 
 
-def check_destination(path: str | None) -> None:
-    """Raise `UsageError` where a summary could not be written to `path`."""
+def check_destination(path: str | None, option: str = "--summary-json") -> None:
+    """Raise `UsageError` where a file that `option` asks for could not be written to `path`."""
     if path is None or path == "-":
         return
     file = Path(path)
     if not file.parent.is_dir():
-        raise UsageError(f"--summary-json: there is no folder {file.parent}")
+        raise UsageError(f"{option}: there is no folder {file.parent}")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise UsageError(f"--summary-json: {path} cannot be written")
+        raise UsageError(f"{option}: {path} cannot be written")
 
 
 def write_summary(path: str, ending: Ending) -> None:

@@ -15,11 +15,18 @@ _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
 
 class Signals:
     """`received` is the number of the signal that asked to stop, 0 before. `leaving` is called
-    before a second one ends the process."""
+    before a second one ends the process; `ask_to_stop` does what a first SIGTERM does, and nothing
+    else."""
 
     def __init__(self, leaving: Callable[[], None]) -> None:
         self._leaving = leaving
         self.received = 0
+        self._stop: Callable[[int], None] = lambda _: None
+
+    def ask_to_stop(self) -> None:
+        """Stop in good order, unless that was asked for already."""
+        if not self.received:
+            self._stop(signal.SIGTERM)
 
     def listen(
         self,
@@ -42,6 +49,7 @@ class Signals:
                 task.cancel()
             stop.set()
 
+        self._stop = react
         for each in _STOPPING:
             if signal.getsignal(each) is not signal.SIG_IGN:
                 loop.add_signal_handler(each, react, int(each))

@@ -1,14 +1,14 @@
-"""The lines of `status`: where a migration stands, from its savepoint."""
+"""`status`: where a migration stands, from its savepoint."""
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
-from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.progress import Progress, RunProgress
 from alternator_migrate.core.state import FollowPhase, FollowState, Status
 from alternator_migrate.core.texts import duration, size_text
-from alternator_migrate.savepoints import Store, holder, progress_of
+from alternator_migrate.savepoints import Place, Store, holder, progress_of
 
 _PHASES: Final = {
     FollowPhase.SPOOL: "changes are kept until the copy is complete",
@@ -19,14 +19,14 @@ _PHASES: Final = {
 }
 
 
-def status_lines(folder: Path, identity: str) -> Iterator[str]:
+def status_lines(place: Place, identity: str) -> Iterator[str]:
     """The lines of a migration or a validation, from its newest savepoint; none without one."""
-    newest = Store(folder, identity).newest()
+    newest = Store(place, identity).newest()
     if newest is None:
         return
     path, savepoint = newest
     progress = progress_of(savepoint)
-    running = holder(folder, identity)
+    running = holder(place, identity)
     command, what = ("validate", "validation ") if savepoint.comparison else ("run", "")
     left = "" if savepoint.status.is_final else f"; `{command}` goes on from here"
     ended = "interrupted" if savepoint.status == Status.RUNNING else savepoint.status
@@ -44,6 +44,37 @@ def status_lines(folder: Path, identity: str) -> Iterator[str]:
         yield f"  rejects    {savepoint.rejects}"
     if savepoint.comparison and savepoint.comparison.findings_size:
         yield f"  findings   {savepoint.comparison.findings}"
+
+
+def standing(place: Place, migration: str, validation: str) -> RunProgress | None:
+    """How a migration stands by its newest savepoint, with what its newest validation found; where
+    there is but a validation, how that stands. None without a savepoint."""
+    copied, compared = (_stood(place, identity) for identity in (migration, validation))
+    if copied is None or compared is None:
+        return copied or compared
+    found = compared.tables[0].validated
+    tables = tuple(replace(table, validated=found) for table in copied.tables)
+    return replace(copied, tables=tables)
+
+
+def _stood(place: Place, identity: str) -> RunProgress | None:
+    newest = Store(place, identity).newest()
+    if newest is None:
+        return None
+    path, savepoint = newest
+    status = savepoint.status
+    if status == Status.RUNNING and not holder(place, identity):
+        status = Status.STOPPED
+    return RunProgress(
+        work="Validation" if savepoint.comparison else "Migration",
+        began=savepoint.written - savepoint.seconds,
+        seconds=savepoint.seconds,
+        tables=(replace(progress_of(savepoint), status=status),),
+        status=status,
+        savepoint=str(path),
+        saved_at=savepoint.written,
+        rejects=savepoint.rejects,
+    )
 
 
 def _counted(progress: Progress) -> Iterator[str]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.variables import meant
@@ -214,6 +215,19 @@ def mapping(kind: Kind) -> Kind:
 def base_url(value: Any) -> str:
     """An http or https URL of a host, without a path."""
     return endpoints.base_url(text(value))
+
+
+def http_url(value: Any) -> str:
+    """An http or https URL, with a path or without."""
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise ValueError(f"must be a URL, not {url!r}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise ValueError(f"must be a URL that begins with http:// or https://, not {url!r}")
+    return url
 
 
 def host_name(value: Any) -> str:

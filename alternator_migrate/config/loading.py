@@ -72,8 +72,8 @@ def literal_secrets(loaded: Loaded) -> dict[str, str]:
     settings = loaded.settings
     sides = settings.source, settings.target, settings.savepoints.target
     found = {}
-    for path, keys in zip(_SIGNED, [side and side.credentials for side in sides], strict=True):
-        if keys:
+    for path, side in zip(_SIGNED, sides, strict=True):
+        if side and (keys := side.credentials):
             found[f"{path}.secretKey"] = keys.secret_key
             found[f"{path}.sessionToken"] = keys.session_token
     return {path: secret for path, secret in found.items() if secret and path not in written}

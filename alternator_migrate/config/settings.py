@@ -19,6 +19,7 @@ from alternator_migrate.config.kinds import (
     base_url,
     flag,
     follows,
+    http_url,
     ignored,
     integer,
     key,
@@ -34,6 +35,7 @@ from alternator_migrate.config.kinds import (
     text,
 )
 from alternator_migrate.config.savepoint_settings import DEFAULT_FOLDER, SavepointsSettings
+from alternator_migrate.config.status_page import StatusSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,26 @@ class HooksSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ThrottleSettings:
+    """What holds a run back from outside."""
+
+    file: str | None = key(local_path, "while this file exists, the run is paused")
+    host_file: str = key(
+        local_path,
+        "while this file exists, all runs of this machine are paused; it counts if it is of this "
+        "user, or of root",
+        default="/tmp/alternator-migrate.throttle",  # noqa: S108 # its owner is looked at
+    )
+    command: str | None = key(text, "the run is paused unless this command's exit code is 0")
+    url: str | None = key(http_url, "the run is paused unless a GET of this is answered with 200")
+    seconds: float = key(
+        number(0.1),
+        "how often the command and the URL are asked, and how long each may take",
+        default=10.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration."""
 
@@ -249,6 +271,10 @@ class Settings:
         CutoverSettings, "when the target has caught up", optional=False
     )
     hooks: HooksSettings = section(HooksSettings, "commands to run", optional=False)
+    status: StatusSettings = section(StatusSettings, "the status page", optional=False)
+    throttle: ThrottleSettings = section(
+        ThrottleSettings, "what pauses a run from outside", optional=False
+    )
     max_rejects: int = key(integer(0), "items the target may refuse", default=0)
     retry_budget_seconds: float = key(
         number(1), "how long one request is repeated before the run fails", default=300.0

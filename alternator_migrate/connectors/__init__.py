@@ -29,7 +29,7 @@ from alternator_migrate.connectors.remarks import (
     way_back,
 )
 from alternator_migrate.connectors.s3_export import ExportSide
-from alternator_migrate.connectors.samples import backlog, first_items, held, of_attributes
+from alternator_migrate.connectors.samples import backlog, first_items, of_attributes
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.source_state import check_readable
@@ -75,7 +75,6 @@ __all__ = [
     "disable_stream",
     "find_stream",
     "first_items",
-    "held",
     "item_filter",
     "lacking",
     "matcher_of",

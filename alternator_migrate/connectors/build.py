@@ -25,7 +25,7 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     table, side = pair.inspection.source, pair.source
     expiry = _expiry(settings, pair.inspection, now)
     if isinstance(side, ExportSide):
-        return shaped(export_source(settings, side, expiry), pair.shaping)
+        return export_source(settings, pair, side, expiry)
     source = DynamoDBSource(
         DynamoDBClient(side.http, retry, pace),
         settings.source.table,
@@ -39,13 +39,16 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     return shaped(source, pair.shaping)
 
 
-def export_source(settings: Settings, side: ExportSide, expiry: Expiry | None) -> Source:
-    """The items of exports; those that are not wanted or have expired are left out here."""
+def export_source(
+    settings: Settings, pair: Pair, side: ExportSide, expiry: Expiry | None
+) -> Source:
+    """The items and changes of exports as the target is to have them."""
     return ExportSource(
         side.exports,
         side.objects,
         wanted=wanted(settings, side),
         is_expired=expiry.test if expiry else None,
+        shape=pair.shaping.items if pair.shaping else None,
     )
 
 

@@ -1,7 +1,7 @@
 """Looks at both tables before anything is written, and chooses the segments."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,13 +21,23 @@ _UNKNOWN_SIZE_SEGMENTS: Final = 64
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """Both tables before anything is written: the source, the target's plan, the target table if it
-    exists, the segments to read, and notes on what could not be read (`unknown`)."""
+    exists, the segments to read, and notes on what could not be read (`unknown`). `barriers` are
+    segments that are begun, as those after them, when all before them are written."""
 
     source: TableState
     plan: TargetPlan
     existing: TableState | None
     segments: tuple[Segment, ...]
     unknown: tuple[str, ...] = ()
+    barriers: tuple[int, ...] = ()
+
+    def waves(self) -> Iterator[Sequence[Segment]]:
+        """The segments in groups, of which each is to be written before the next is read."""
+        first: float = 0
+        for end in (*self.barriers, math.inf):
+            if wave := [each for each in self.segments if first <= each.index < end]:
+                yield wave
+            first = end
 
     @property
     def foreign_ttl(self) -> str | None:

@@ -147,6 +147,8 @@ async def _facts_of(
         _needs(settings),
     )
     inspection = await settled(inspection, target)
+    if isinstance(source, ExportSide):
+        inspection = replace(inspection, barriers=source.barriers)
     check_attributes(settings, inspection.source.spec.key_names)
     await _check_filter(settings, source)
     read_cap = _read_cap(settings, inspection, source)
@@ -195,7 +197,9 @@ def rejects_file(
     """The file of rejected items: the one at `path`, of which an earlier run `counted` so many,
     or a new one in `folder`; messages name it as `told`."""
     names = found.plan.spec.key_names
-    return RejectsFile(folder, names, settings.max_rejects, path and str(path), counted, told)
+    return RejectsFile(
+        folder, names, settings.max_rejects, str(path) if path else None, counted, told
+    )
 
 
 def _concurrency(settings: Settings) -> Concurrency:

@@ -79,7 +79,8 @@ class RejectsFile:
             raise TooManyRejects(
                 f"the target refuses item {key.decode('utf-8', 'replace')}: {last.error}: "
                 f"{last.message}",
-                f"It is kept in {self._told(self.path or str(self._folder))}. Raise maxRejects to go on past such items.",
+                f"It is kept in {self._told(self.path or str(self._folder))}. Raise maxRejects to "
+                "go on past such items.",
             )
 
     def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:

@@ -25,18 +25,6 @@ _SEGMENTS: Final = 8
 _REPLICATION: Final = "aws:rep:"
 
 
-async def held(target: Service) -> list[str]:
-    """The warning of an existing target that holds items, or may hold some."""
-    try:
-        holds_items = await target.table.holds_items()
-    except ServerRefused as error:
-        if not is_denied(error):
-            raise
-        return [f"whether the target holds items is not known; run refuses it: {error.hint}"]
-    refused = "the target holds items: run refuses it without --into-existing"
-    return [refused] if holds_items else []
-
-
 async def backlog(settings: Settings, source: Service, attribute: str) -> list[str]:
     """The warning of many items that have expired and are still there."""
     rule = expiry_now(attribute).matching.parameters

@@ -137,6 +137,7 @@ async def _open_streams(
         region=account.region,
         credentials=account.credentials,
         api=STREAMS_API,
+        side="source's stream",
     ) as http:
         yield http
 
@@ -169,7 +170,7 @@ async def _open_http(
 ) -> AsyncIterator[tuple[HttpClient, bool, float | None]]:
     """An open client, whether an Alternator answers there, and the clock skew."""
     async with open_http_client(
-        nodes, transport, region=account.region, credentials=account.credentials
+        nodes, transport, region=account.region, credentials=account.credentials, side=role
     ) as http:
         status, body, skew = await _first_answer(role, http)
         if 300 <= status < 400:

@@ -55,6 +55,9 @@ class DynamoDBTarget:
 
     async def write(self, batch: Batch) -> Sequence[Reject]:
         """Store the batch; returns the items that the target refuses as invalid."""
+        if batch.requests:
+            rejects = await self._write(batch.items, batch.size, self._client, self._send)
+            return [_of_change(each) for each in rejects]
         return await self._write(batch.items, batch.size, self._client, self._put)
 
     async def delete(self, keys: Sequence[bytes]) -> None:

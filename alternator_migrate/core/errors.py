@@ -142,15 +142,20 @@ class ItemsRefused(ServerRefused):
 
 
 class Retryable(MigrateError):
-    """A failed attempt that may succeed when repeated, better at another node than `node`."""
+    """A failed attempt that may succeed when repeated, better at another node than `node`; `side`
+    is who failed, as "target"."""
+
+    doing = "not answering"
 
     def __init__(self, message: str, node: str = "", hint: str = "") -> None:
         super().__init__(message, hint)
-        self.node = node
+        self.node, self.side = node, ""
 
 
 class Throttled(Retryable):
     """The server, or a part of it, asks for a slower pace."""
+
+    doing = "throttling"
 
 
 class Unavailable(Retryable):
@@ -159,6 +164,8 @@ class Unavailable(Retryable):
 
 class ServerFault(Unavailable):
     """The server answered with an error of its own, which one item may be the cause of."""
+
+    doing = "failing"
 
 
 class OutOfTime(MigrateError):

@@ -36,7 +36,8 @@ class Page:
     """One source response.
 
     `size` is the response's length in bytes, `read` the items it stands for, of which
-    `skipped` were expired and left out; `position` is None on the segment's last page.
+    `skipped` were expired and left out; `position` is None on the segment's last page. As
+    `requests` its items are WriteRequests, which put or delete.
     """
 
     items: Sequence[Item]
@@ -44,17 +45,19 @@ class Page:
     position: Position | None
     read: int
     skipped: int = 0
+    requests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Items of one page, packed for one BatchWriteItem; `page` is the page's number in its
-    segment, in the order of reading."""
+    segment, in the order of reading. As `requests` they are WriteRequests already."""
 
     segment: int
     page: int
     items: Sequence[Item]
     size: int
+    requests: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alternator_migrate.core.errors import Retryable
+from alternator_migrate.core.texts import duration
 
 log = logging.getLogger(__name__)
 _AGAIN_SECONDS: Final = 60.0
@@ -24,10 +25,12 @@ _marks: Final = re.compile(r"[();]+")
 @dataclass(slots=True)
 class Repeating:
     """A request under way that has failed since `began` and is given up at `end`, both by the
-    clock; `words` are those of its last failure."""
+    clock; `since` is the time of day of the first, `what` and `words` tell of its last failure."""
 
     began: float
     end: float
+    since: str
+    what: str = ""
     words: str = ""
 
 
@@ -55,18 +58,19 @@ class Trouble:
     def begins(self, budget: float) -> Repeating:
         """A request has failed for the first time, and is repeated for `budget` seconds."""
         now = self._clock()
-        found = Repeating(now, now + budget)
+        found = Repeating(now, now + budget, time.strftime("%H:%M:%S"))
         self._pending.append(found)
         return found
 
     def failed(self, request: Repeating, failure: Retryable) -> None:
         """It failed, and is to be repeated."""
         request.words = str(failure)
+        request.what = f"{failure.side or 'server'} {failure.doing} since {request.since}"
         now = self._clock()
         if self._is_news(kind_of(failure), now):
             self._told_since = self._told_since or now
-            left = max(request.end - now, 0.0)
-            log.warning("%s; retrying for up to %.0f s more", request.words[:_WORDS], left)
+            left = duration(max(request.end - now, 0.0))
+            log.warning("%s: %s; giving up in %s", request.what, request.words[:_WORDS], left)
 
     def ends(self, request: Repeating) -> None:
         """It was answered, or given up."""
@@ -75,7 +79,7 @@ class Trouble:
             return
         seconds, self._told_since = self._clock() - self._told_since, None
         if seconds >= _LONG_SECONDS and self._clock() < request.end:
-            log.info("requests are answered again, after %.0f s", seconds)
+            log.info("requests are answered again, after %s", duration(seconds))
 
     @property
     def reason(self) -> str:
@@ -86,7 +90,7 @@ class Trouble:
         if oldest is None or now - oldest.began < _LASTING_SECONDS:
             return ""
         words = " ".join(_marks.sub(" ", oldest.words).split())[:_SHORT]
-        return f"retrying for up to {max(oldest.end - now, 0):.0f} s more: {words}"
+        return f"{oldest.what} ({words}), giving up in {duration(max(oldest.end - now, 0))}"
 
     def _is_news(self, kind: str, now: float) -> bool:
         """Whether a kind of failure is to be told now; then it is not for a while."""

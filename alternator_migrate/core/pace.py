@@ -27,14 +27,18 @@ class Pace:
     `cap` is the allowed rate, None for no limit. When a tenth of the requests is throttled the
     rate falls to 70 % of what was achieved, at most once a second; it recovers by a tenth a second
     up to the cap, or is lifted at twice the achieved rate (AIMD, as in TCP). It never falls below
-    70 % of one request a second.
+    70 % of one request a second. Nothing is taken while the `valve` is not set.
     """
 
     def __init__(
-        self, cap: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        cap: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        valve: asyncio.Event | None = None,
     ) -> None:
-        self.cap = cap
-        self._clock = clock
+        self.cap = self._allowed = cap
+        self._asked: float | None = None
+        self._clock, self._valve = clock, valve
         self._rate = cap
         self._tokens = cap or 0.0
         self._filled = clock()
@@ -53,7 +57,9 @@ class Pace:
         return self._rate is not None and self._rate != self.cap
 
     def reason(self, side: str) -> Reason | None:
-        """Why requests to `side` wait; None if they do not."""
+        """Why requests to `side` wait; None if they do not, or all of them do."""
+        if self._valve and not self._valve.is_set():
+            return None
         if self.throttled or self._clock() - self._refused_at < _TOLD_SECONDS:
             return Reason("throttled", f"{side} throttles")
         if self._turn.locked():
@@ -62,6 +68,17 @@ class Pace:
 
     def allow(self, cap: float | None) -> None:
         """Let `cap` units a second be the limit from now on; the debt and a cut stay."""
+        self._allowed = cap
+        self._limit()
+
+    def ask(self, cap: float | None) -> None:
+        """Let `cap` be a limit besides the one that is allowed; None lifts it again."""
+        self._asked = cap
+        self._limit()
+
+    def _limit(self) -> None:
+        caps = [cap for cap in (self._allowed, self._asked) if cap is not None]
+        cap = min(caps, default=None)
         if cap == self.cap:
             return
         was_throttled, self.cap = self.throttled, cap
@@ -79,7 +96,14 @@ class Pace:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(min(delay, _ROUND_SECONDS)):
                             await self._refunded.wait()
+                await self._let_through()
                 self._tokens -= units
+        else:
+            await self._let_through()
+
+    async def _let_through(self) -> None:
+        if self._valve and not self._valve.is_set():
+            await self._valve.wait()
 
     def settle(self, taken: float, consumed: float) -> None:
         """A request for which `taken` was taken succeeded and consumed `consumed` units."""

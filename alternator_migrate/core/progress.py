@@ -195,7 +195,8 @@ class RunProgress:
 
     `began` is epoch seconds, `seconds` the time since then, of which it was paused for
     `paused_seconds`; `saved_at` (epoch seconds) is when the savepoint was written. `reasons` hold
-    for all tables, as a pause does. `status` is RUNNING until the run is over.
+    for all tables, as a pause does. `types` has names and values that never change, such as the
+    kinds of source and target. `status` is RUNNING until the run is over.
     """
 
     work: Literal["Migration", "Validation"]
@@ -209,6 +210,7 @@ class RunProgress:
     savepoint: str | None = None
     saved_at: float | None = None
     rejects: str | None = None
+    types: tuple[tuple[str, str], ...] = ()
     settings: tuple[SettingInForce, ...] = ()
     messages: tuple[Message, ...] = ()
 
@@ -233,6 +235,42 @@ class RunProgress:
         running = [table.state for table in self.tables if table.status == Status.RUNNING]
         states = dict.fromkeys(sorted(running, key=running.count, reverse=True))
         return ", ".join(states) or "starting"
+
+    @property
+    def handled(self) -> int:
+        """Items that are done with, of all tables."""
+        return sum(table.handled for table in self.tables)
+
+    @property
+    def expected(self) -> int:
+        """Items that there are in all tables; of a table that has more than was told, what it
+        has."""
+        return sum(max(table.expected, table.handled) for table in self.tables)
+
+    @property
+    def fraction(self) -> float:
+        """The share of all tables that is done, 0 to 1, large tables counting for more."""
+        weights = [max(table.expected, table.handled, 1) for table in self.tables]
+        done = sum(w * table.fraction for w, table in zip(weights, self.tables, strict=True))
+        return done / sum(weights) if weights else 0.0
+
+    @property
+    def now(self) -> RatesNow:
+        """The rates of all tables together; the time left is that of the slowest one."""
+        rates = [table.now for table in self.tables if table.status == Status.RUNNING]
+        lefts = [each.seconds_left for each in rates if each.seconds_left is not None]
+        return RatesNow(
+            sum(each.items for each in rates),
+            sum(each.size for each in rates),
+            sum(each.changes for each in rates),
+            max(lefts, default=None),
+        )
+
+    @property
+    def lag(self) -> float | None:
+        """The greatest lag of a table, in seconds; None where none can be told."""
+        lags = [table.changes.lag for table in self.tables if table.changes]
+        return max((lag for lag in lags if lag is not None), default=None)
 
     @property
     def engine(self) -> str:

@@ -1,6 +1,7 @@
 """The one retry layer: what is tried again, how long for, and after which wait."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
@@ -15,19 +16,26 @@ T = TypeVar("T")
 
 class Retry:
     """Repeat what is `Retryable`, with exponential waits and full jitter, for `budget` seconds: the
-    last attempt begins when they are over.
+    last attempt begins when they are over, by the `clock` (seconds; None: the event loop's).
 
     `retries` and `throttled` count repeated attempts and throttled answers over the run;
     `repeating` requests have failed and are being repeated now.
     """
 
-    def __init__(self, budget: float, first_wait: float = 0.05, longest_wait: float = 10.0) -> None:
+    def __init__(
+        self,
+        budget: float,
+        first_wait: float = 0.05,
+        longest_wait: float = 10.0,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self.budget = budget
+        self._clock = clock
         self.retries = 0
         self.throttled = 0
         self.repeating = 0
         self._also: Retry | None = None
-        self._trouble = Trouble()
+        self._trouble = Trouble(clock or time.monotonic)
         self._wait = tenacity.wait_random_exponential(multiplier=first_wait, max=longest_wait)
 
     async def __call__(
@@ -54,7 +62,7 @@ class Retry:
                 failed = failure
                 raise
 
-        clock = asyncio.get_running_loop().time
+        clock = self._clock or asyncio.get_running_loop().time
         began = clock()
         end = began + self.budget
         request = self._trouble.begins(self.budget)
@@ -80,7 +88,7 @@ class Retry:
     def apart(self, budget: float | None = None) -> "Retry":
         """Another one, with the same budget unless another is given, whose attempts count here too;
         what it repeats does not."""
-        other = Retry(self.budget if budget is None else budget)
+        other = Retry(self.budget if budget is None else budget, clock=self._clock)
         other._also, other._wait, other._trouble = self, self._wait, self._trouble
         return other
 

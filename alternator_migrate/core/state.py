@@ -53,12 +53,12 @@ class FollowPhase(StrEnum):
 _NEXT: Final[Mapping[FollowPhase, Collection[FollowPhase]]] = {
     FollowPhase.SPOOL: (FollowPhase.REPLAY, FollowPhase.LIVE),
     FollowPhase.REPLAY: (FollowPhase.LIVE,),
-    FollowPhase.LIVE: (FollowPhase.ENDING, FollowPhase.SPOOL),
+    FollowPhase.LIVE: (FollowPhase.ENDING, FollowPhase.SPOOL, FollowPhase.REPLAY),
     FollowPhase.ENDING: (FollowPhase.OVER, FollowPhase.LIVE),
     FollowPhase.OVER: (),
 }
-"""Without a copy nothing is kept; where more segments are to be copied later, changes are kept
-again; a stream that was not disabled in time is followed on."""
+"""Without a copy nothing is kept; where more segments are to be copied later, or while a run is
+held back, changes are kept again; a stream that was not disabled in time is followed on."""
 
 
 @dataclass(frozen=True, slots=True)

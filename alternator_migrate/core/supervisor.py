@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.stopping import stopped_by
@@ -21,17 +22,19 @@ GRACE_SECONDS: Final = 4.0
 
 
 class Supervisor:
-    """Does work while savepoints are written every `interval` seconds and on demand, and what is
-    `beside` goes on."""
+    """Does work while savepoints are written every `interval` seconds, on demand and when the work
+    is held back, and what is `beside` goes on."""
 
     def __init__(
         self,
         save: Save,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         interval: float,
+        gate: Gate,
     ) -> None:
         self._save, self._beside, self._interval = save, beside, interval
-        self._save_now = asyncio.Event()
+        self._save_now, self._gate = asyncio.Event(), gate
+        gate.on_change(self._save_if_shut)
         self._unsaved: MigrateError | None = None
 
     def save_now(self) -> None:
@@ -75,7 +78,7 @@ class Supervisor:
                 group.create_task(self._keep_saving(stop)),
                 *[group.create_task(each()) for each in self._beside],
             ]
-            result = await stopped_by(stop, work(stop), GRACE_SECONDS)
+            result = await stopped_by(stop, work(stop), self._grace)
             for task in beside:
                 task.cancel()
         if self._unsaved:
@@ -83,6 +86,14 @@ class Supervisor:
         if isinstance(result, MigrateError):
             raise result
         return result or False
+
+    def _grace(self) -> float:
+        """Seconds for the work under way: none of it is, where it is held back."""
+        return 0.0 if self._gate.shut.is_set() else GRACE_SECONDS
+
+    def _save_if_shut(self) -> None:
+        if self._gate.shut.is_set():
+            self.save_now()
 
     async def _keep_saving(self, stop: asyncio.Event) -> None:
         """Save by the clock and on demand; a disk that does not take it stops the run."""

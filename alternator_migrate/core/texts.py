@@ -39,6 +39,11 @@ def lag_text(lag: float | None) -> str:
     return "unknown" if lag is None else duration(lag)
 
 
+def clock_text(at: float) -> str:
+    """A time in epoch seconds as the time of day, here."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
 def moment(at: float) -> str:
     """A time in epoch seconds, as UTC in the form of ISO 8601."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

@@ -14,6 +14,7 @@ from alternator_migrate.core.progress import Reason, WorkerProgress, joined
 from alternator_migrate.core.requests import SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.steering import NO_CAPS, Caps
 
 P = TypeVar("P")
 K = TypeVar("K")
@@ -27,7 +28,8 @@ class Slice(Generic[P]):
 
     `places` maps the index of each segment, of `total`, to where to go on in it. Reading ends
     after `seconds`. `params` is what else its work has to know, and `share` the part of the run's
-    limits (rates, connections) that this slice may use.
+    limits (rates, connections) that this slice may use; `asked` are limits besides those of the
+    configuration.
     """
 
     total: int
@@ -35,6 +37,7 @@ class Slice(Generic[P]):
     seconds: float
     params: P
     share: float = 1.0
+    asked: Caps = NO_CAPS
 
     @property
     def segments(self) -> list[Segment]:

@@ -185,6 +185,7 @@ class DynamoDBClient:
             if back >= count:
                 raise Throttled(f"{operation}: none of {back} items was processed")
         except Retryable as failure:
+            failure.side = self._http.side
             self._http.requests.failed(operation, failure)
             if isinstance(failure, Throttled):
                 self.pace.slow_down()

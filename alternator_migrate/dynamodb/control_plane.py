@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from alternator_migrate.core.errors import Retryable
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.botocore_errors import repeating
 
@@ -17,6 +18,7 @@ class RepeatingClient:
 
     def __init__(self, client: Any, retry: Retry, where: str) -> None:
         self._client, self._retry, self._where = client, retry, where
+        self._side, _, _ = where.rpartition(" ")
 
     @property
     def meta(self) -> Any:
@@ -30,7 +32,11 @@ class RepeatingClient:
         operation = self._client.meta.method_to_api_mapping[method]
 
         async def attempt(_: str) -> Any:
-            with repeating(f"{self._where}: {operation}"):
-                return await getattr(self._client, method)(**request)
+            try:
+                with repeating(f"{self._where}: {operation}"):
+                    return await getattr(self._client, method)(**request)
+            except Retryable as failure:
+                failure.side = self._side
+                raise
 
         return await self._retry(attempt)

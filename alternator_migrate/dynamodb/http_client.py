@@ -43,7 +43,8 @@ _READ_BUFFER: Final = 2**21
 
 class HttpClient:
     """`call(operation, body)` against one service, at one or several nodes in turn; bodies are
-    compressed as long as it `packs`, which ends with the first node that cannot read them.
+    compressed as long as it `packs`, which ends with the first node that cannot read them. `side`
+    is what messages call the service.
 
     Requests are written and answers read on connections of aiohttp's pool directly: its client
     session costs more processor time a request than all the rest of a copy. Whoever repeats them
@@ -59,8 +60,9 @@ class HttpClient:
         signer: Signer | None,
         credentials: CredentialSource | None,
         api: str = API,
+        side: str = "",
     ) -> None:
-        self.nodes = nodes
+        self.nodes, self.side = nodes, side
         self._api = api
         self._connector = connector
         self._transport = transport
@@ -229,9 +231,10 @@ async def open_http_client(
     region: str,
     credentials: CredentialSource | None = None,
     api: str = API,
+    side: str = "",
 ) -> AsyncIterator[HttpClient]:
     """A client of `nodes` with its own connections, for the operations of `api`; unsigned where
-    `credentials` is None.
+    `credentials` is None. `side` is what messages call the service.
 
     Raises `UsageError` for a CA bundle that cannot be read.
     """
@@ -239,7 +242,13 @@ async def open_http_client(
     signer = Signer(region, with_type=not transport.few_headers) if credentials else None
     async with connector:
         yield HttpClient(
-            connector, nodes, transport, signer=signer, credentials=credentials, api=api
+            connector,
+            nodes,
+            transport,
+            signer=signer,
+            credentials=credentials,
+            api=api,
+            side=side,
         )
 
 

@@ -162,9 +162,14 @@ def deletion(key: bytes) -> bytes:
     return _DELETE % key
 
 
+def put(item: Item) -> bytes:
+    """A WriteRequest that puts an item."""
+    return _PUT % memoryview(item)
+
+
 def write_request(change: Change) -> bytes:
     """A change as a WriteRequest: a put of its image, or a delete of its key."""
-    return deletion(change.key) if change.image is None else _PUT % memoryview(change.image)
+    return deletion(change.key) if change.image is None else put(change.image)
 
 
 def requests_body(table: str, requests: Sequence[Item], *, ask_capacity: bool) -> bytes:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from alternator_migrate.core.capacity import EVENTUAL_READ_BYTES, WRITE_BYTES
 from alternator_migrate.core.runtime import usable_cores
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.work import Engine, Job
 from alternator_migrate.engines.executor import Executor
 from alternator_migrate.engines.local import Local
@@ -79,22 +80,38 @@ def choose(options: EngineOptions, facts: WorkFacts, cores: int) -> EngineChoice
 
 @asynccontextmanager
 async def open_engine(
-    options: EngineOptions, facts: WorkFacts, job_of: Callable[[bool], Job]
+    options: EngineOptions,
+    facts: WorkFacts,
+    job_of: Callable[[bool], Job],
+    steering: Steering | None = None,
 ) -> AsyncIterator[Engine]:
     """The engine of a run, with its workers; `job_of(here)` is the job of those of this machine,
-    or of a cluster's. Raises `UsageError` where they cannot be had."""
+    or of a cluster's. What is sent to workers obeys `steering`. Raises `UsageError` where they
+    cannot be had."""
     choice = choose(options, facts, usable_cores())
     if choice.engine == "local":
         yield Local(choice.text)
     elif choice.engine == "processes":
         async with open_processes(choice.workers, job_of(True)) as pool:
-            yield Executor(pool, most=facts.most, shared=facts.shared, text=choice.text)
+            yield Executor(
+                pool,
+                most=facts.most,
+                shared=facts.shared,
+                text=choice.text,
+                steering=steering,
+            )
     else:
         from alternator_migrate.engines import dask  # noqa: PLC0415 # slow to import
 
         opening = dask.open_cluster(options.scheduler, choice.workers, job_of(False))
         async with opening as cluster:
-            yield Executor(cluster, most=facts.most, shared=facts.shared, text=choice.text)
+            yield Executor(
+                cluster,
+                most=facts.most,
+                shared=facts.shared,
+                text=choice.text,
+                steering=steering,
+            )
 
 
 def _why_local(facts: WorkFacts, workers: int) -> str:

@@ -103,6 +103,9 @@ class Cluster:
         """Nothing: a cluster tells what a slice has done when it is over."""
         return LiveStats()
 
+    def recall(self) -> None:
+        """Nothing: slices under way end by themselves."""
+
     def workers(self) -> Sequence[WorkerProgress]:
         """The workers that fit; which of them has a slice is the scheduler's affair."""
         return [WorkerProgress(address) for address in self._fit]

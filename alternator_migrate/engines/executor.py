@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from alternator_migrate.core.errors import MigrateError, WorkerLost
+from alternator_migrate.core.errors import MigrateError, OutOfTime, WorkerLost
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.progress import WorkerProgress
+from alternator_migrate.core.steering import Steering, lower
 from alternator_migrate.core.work import LiveStats, Slice, SliceResult, Work
 from alternator_migrate.engines.pool import Pool
 from alternator_migrate.engines.slicer import Slicer
@@ -23,16 +24,24 @@ class Executor:
 
     Only what comes back with a report counts: the slice of a lost worker is run again. `most` is
     how many slices may run at once, None for as many as there are workers; `shared` says that
-    the run has limits, of which each slice under way holds a share; `text` is for a person.
+    the run has limits, of which each slice under way holds a share; `text` is for a person. Slices
+    that `steering` makes out of date are called back, and none is sent while it holds the run
+    back.
     """
 
     def __init__(
-        self, pool: Pool, *, most: int | None, shared: bool, text: str = "workers"
+        self,
+        pool: Pool,
+        *,
+        most: int | None,
+        shared: bool,
+        text: str = "workers",
+        steering: Steering | None = None,
     ) -> None:
         self.text = text
         self._pool = pool
-        self._most = most
-        self._shared = shared
+        self._most, self._shared = most, shared
+        self._steering = steering or Steering()
         self._under_way: dict[asyncio.Task[SliceResult[Any] | WorkerLost], Slice[Any]] = {}
         self._past = LiveStats()
 
@@ -76,10 +85,17 @@ class Executor:
         """Send slices and take reports until nothing is left; after a failure or a stop only
         those under way are waited for."""
         failure: MigrateError | None = None
+        steered = group.create_task(self._steering.change())
         while not (failure or stopping.done()) and (slicer or self._under_way):
-            await self._send(work, slicer, group)
-            await asyncio.wait({stopping, *self._under_way}, return_when=asyncio.FIRST_COMPLETED)
+            if self._steering.gate.is_open:
+                await self._send(work, slicer, group)
+            awaited = {stopping, steered, *self._under_way}
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             failure = self._take_all(work, slicer)
+            if steered.done():
+                steered = group.create_task(self._steering.change())
+                self._pool.recall()
+        steered.cancel()
         if self._under_way:
             self._pool.hurry()
         while self._under_way:
@@ -91,15 +107,17 @@ class Executor:
     async def _send(self, work: Work[Any, Any], slicer: Slicer, group: asyncio.TaskGroup) -> None:
         busy = len(self._under_way)
         vacant = await self._pool.vacant(busy) if slicer else 0
-        if self._most is not None:
-            vacant = min(vacant, self._most - busy)
+        asked = self._steering.asked
+        most = lower(self._most, asked.at_once)
+        if most is not None:
+            vacant = min(vacant, most - busy)
         vacant = min(vacant, len(slicer))
         free = 1.0 - sum(piece.share for piece in self._under_way.values())
         while vacant > 0 and slicer:
             share = min(1 / (len(self._under_way) + vacant), free / vacant)
-            if self._shared and share < _LEAST_SHARE:
+            if (self._shared or asked.limited) and share < _LEAST_SHARE:
                 return
-            piece = slicer.cut(vacant, share, work.params)
+            piece = slicer.cut(vacant, share, work.params, asked)
             self._under_way[group.create_task(self._outcome(piece))] = piece
             vacant, free = vacant - 1, free - share
 
@@ -137,5 +155,6 @@ class Executor:
         )
         work.take(report)
         slicer.came_back(piece, report)
-        if report.error:
+        given_up = isinstance(report.error, OutOfTime)
+        if report.error and not (given_up and not self._steering.gate.is_open):
             raise report.error

@@ -28,6 +28,10 @@ class Pool(Protocol):
         """The figures of the slices under way."""
         ...
 
+    def recall(self) -> None:
+        """The slices under way are to end soon, where they can be told; others will follow."""
+        ...
+
     def workers(self) -> Sequence[WorkerProgress]:
         """The workers that are known."""
         ...

@@ -15,7 +15,7 @@ from alternator_migrate.core.errors import WorkerLost
 from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
 from alternator_migrate.engines.pipe import Pipe
-from alternator_migrate.engines.worker_process import live
+from alternator_migrate.engines.worker_process import Recall, live
 
 LONGEST_SECONDS: Final = 16.0
 _LEAVE_SECONDS: Final = 0.5
@@ -66,6 +66,12 @@ class Processes:
     def live_stats(self) -> LiveStats:
         """The figures of the slices under way."""
         return sum((worker.seen for worker in self._all), LiveStats())
+
+    def recall(self) -> None:
+        """The slices under way are to end; others will follow."""
+        for worker in self._all:
+            if worker not in self._idle:
+                worker.recall()
 
     def workers(self) -> Sequence[WorkerProgress]:
         """The processes."""
@@ -127,6 +133,11 @@ class _Worker:
                     self.seen = message
         finally:
             self.seen = LiveStats()
+
+    def recall(self) -> None:
+        """Have the slice under way end."""
+        with suppress(ConnectionResetError):  # found out by whoever waits for its report
+            self.pipe.post(Recall())
 
     async def leave(self) -> str:
         """Wait a moment for the process to end, then kill it; " by signal 9" or the like."""

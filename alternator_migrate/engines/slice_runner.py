@@ -25,7 +25,7 @@ async def work_off(
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         timing = group.create_task(_set_within(seconds, hurry, stop))
-        error = await stopped_by(hurry, run.work(stop), GRACE_SECONDS)
+        error = await stopped_by(hurry, run.work(stop), lambda: GRACE_SECONDS)
         timing.cancel()
     return replace(run.result(), error=error if isinstance(error, MigrateError) else None)
 

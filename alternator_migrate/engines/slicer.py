@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, WorkerLost
 from alternator_migrate.core.model import Position
+from alternator_migrate.core.steering import NO_CAPS, Caps
 from alternator_migrate.core.work import Slice, SliceResult
 
 SHORTEST_SECONDS: Final = 2.0
@@ -33,12 +34,12 @@ class Slicer:
         """The number of segments that wait."""
         return len(self._waiting)
 
-    def cut(self, vacant: int, share: float, params: object) -> Slice[Any]:
+    def cut(self, vacant: int, share: float, params: object, asked: Caps = NO_CAPS) -> Slice[Any]:
         """The next slice, where `vacant` workers want one; at least one segment must wait."""
         count = min(math.ceil(len(self._waiting) / vacant), _MOST_SEGMENTS)
         places = dict(self._waiting.popleft() for _ in range(count))
         seconds = self._seconds if self._waiting else min(SHORTEST_SECONDS, self._longest)
-        return Slice(self._total, places, seconds, params, share)
+        return Slice(self._total, places, seconds, params, share, asked)
 
     def came_back(self, piece: Slice[Any], report: SliceResult[Any]) -> None:
         """Let wait again what a slice left over."""

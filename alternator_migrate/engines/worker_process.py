@@ -21,6 +21,10 @@ _TELL_SECONDS: Final = 0.5
 _GONE = (EOFError, OSError)
 
 
+class Recall:
+    """Asks a worker to end the slice that it has under way."""
+
+
 def live(end: socket.socket) -> None:
     """Serve slices over one end of a socket pair, until the other is closed."""
     gc.set_threshold(100_000, 20, 50)  # imports make many objects, and next to no garbage
@@ -50,7 +54,8 @@ async def _serve(end: socket.socket) -> None:
 
 
 async def _slices(pipe: Pipe, session: WorkerSession) -> None:
-    """Do slice after slice. While one is under way nothing comes but the end of the pipe."""
+    """Do slice after slice. While one is under way nothing comes but its recall, or the end of the
+    pipe."""
     async with asyncio.TaskGroup() as group:
         coming = group.create_task(_order(pipe))
         while piece := await coming:
@@ -64,12 +69,15 @@ async def _slices(pipe: Pipe, session: WorkerSession) -> None:
 
 
 async def _order(pipe: Pipe, came: asyncio.Event | None = None) -> Slice[Any] | None:
-    """The next slice, None at the end of the pipe; sets `came` with it."""
+    """The next slice, None at the end of the pipe; sets `came` with either, and with a recall."""
     try:
-        piece: Slice[Any] = await pipe.receive()
+        while isinstance(message := await pipe.receive(), Recall):
+            if came:
+                came.set()
     except _GONE:
         return None
     else:
+        piece: Slice[Any] = message
         return piece
     finally:
         if came:

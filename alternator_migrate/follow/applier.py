@@ -40,20 +40,21 @@ class Applier:
     """Writes changes to the target: of each key the last one, all keys at once.
 
     A change whose image is not `wanted` (in the source's names) is written as the deletion of
-    its key: the item left the filter, or never was in it. `reshape` leaves out and renames the
-    attributes of an image or a key.
+    its key: the item left the filter, or never was in it. At most so many batches are written at
+    once as the `limiter` lets in. `reshape` leaves out and renames the attributes of an image or a
+    key.
     """
 
     def __init__(
         self,
         target: Target,
         rejects: RejectBook,
-        writers: int,
+        limiter: Limiter,
         reshape: Callable[[Item], Item] | None = None,
         wanted: Callable[[Item], bool] | None = None,
     ) -> None:
         self._target, self._rejects = target, rejects
-        self._limiter = Limiter(writers)
+        self._limiter = limiter
         self._reshape, self._wanted = reshape, wanted
         self.backlog = 0
 

@@ -1,21 +1,34 @@
 """Cut-over: when the target has caught up for long enough."""
 
-from alternator_migrate.follow.ledger import ShardLedger
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from alternator_migrate.follow.ledger import ShardLedger, caught_up_text
+
+log = logging.getLogger(__name__)
+CaughtUp = Callable[[], Awaitable[bool]]
+"""Tells that the target has caught up; True where something was done meanwhile."""
+_LOOK_SECONDS: Final = 0.25
+_AFTER_HOOK: Final = 5.0
+"""For clocks that differ, and answers that were under way."""
 
 
 class Cutover:
     """Tells whether the target has caught up: the lag was at most `max_lag` seconds for `seconds`
-    on end, no write waited to be repeated, and every shard was read to its tip meanwhile. A stream
+    on end, no write waited, and every shard was read to its tip meanwhile. A stream
     that shows changes `delay` seconds late may lag by that much more."""
 
     def __init__(self, max_lag: float, seconds: float, delay: float = 0.0) -> None:
         self._max_lag, self._seconds = max_lag + delay, seconds
         self._since: float | None = None
 
-    def reached(self, shards: ShardLedger, now: float, *, repeating: bool) -> bool:
+    def reached(self, shards: ShardLedger, now: float, *, waits: bool) -> bool:
         """Take a look at `now` (epoch seconds); True while the rule holds."""
         lag = shards.lag()
-        if repeating or lag is None or lag > self._max_lag:
+        if waits or lag is None or lag > self._max_lag:
             self._since = None
             return False
         if self._since is None:
@@ -23,3 +36,31 @@ class Cutover:
         return now - self._since >= self._seconds and shards.current_since(
             max(self._since, now - max(self._seconds, self._max_lag, 1.0))
         )
+
+
+class CaughtUpWatch:
+    """Looks by the clock whether the target has `caught_up`, and tells that once; following `ends`
+    then, or goes on. `waits()` says whether a write waits."""
+
+    def __init__(self, waits: Callable[[], bool], *, ends: bool) -> None:
+        self._waits, self._ends = waits, ends
+        self.caught_up = False
+
+    async def run(
+        self, shards: ShardLedger, rule: Cutover, over: asyncio.Event, tell: CaughtUp
+    ) -> None:
+        """Look until cancelled; sets `over` where following ends."""
+        told_at: float | None = None
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self.caught_up = rule.reached(shards, time.time(), waits=self._waits())
+            if self.caught_up and told_at is None:
+                log.info(caught_up_text(ends=self._ends))
+                told_at = time.time() + _AFTER_HOOK if await tell() else 0.0
+            elif self.caught_up and self._is_finished(shards, told_at):
+                over.set()
+
+    def _is_finished(self, shards: ShardLedger, told_at: float | None) -> bool:
+        """Whether following ends: it was told that the target has caught up, and all is there that
+        was made until then, while a hook may have stopped the writers."""
+        return told_at is not None and self._ends and shards.current_since(told_at)

@@ -5,50 +5,32 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
 from alternator_migrate.core.counts import ChangeCounts
-from alternator_migrate.core.errors import AccountingBroken
+from alternator_migrate.core.errors import AccountingBroken, MigrateError
+from alternator_migrate.core.gate import DRAIN_SECONDS, Gate
 from alternator_migrate.core.model import Change, ChangePage
 from alternator_migrate.core.ports import Stream
 from alternator_migrate.core.progress import FollowProgress
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import FollowPhase, FollowState
+from alternator_migrate.core.stopping import either, pass_on, stopped_by
 from alternator_migrate.follow.applier import Applier, SinceFilter
-from alternator_migrate.follow.cutover import Cutover
-from alternator_migrate.follow.ledger import ShardLedger, caught_up_text
+from alternator_migrate.follow.cutover import CaughtUp, CaughtUpWatch, Cutover
+from alternator_migrate.follow.ledger import ShardLedger
 from alternator_migrate.follow.reader import read_shards
-from alternator_migrate.follow.retention import Retention
+from alternator_migrate.follow.retention import Retention, held_back_warning
+from alternator_migrate.follow.rules import Rules
 from alternator_migrate.follow.spool import PARTS, Spool
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
-CaughtUp = Callable[[], Awaitable[bool]]
-"""Tells that the target has caught up; True where something was done meanwhile."""
-_LOOK_SECONDS: Final = 0.25
-_AFTER_HOOK: Final = 5.0
-"""For clocks that differ, and answers that were under way."""
 _PARTS_AT_ONCE: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How to follow: with a `snapshot` or without (`whole`: the target then is what was read after
-    the stream's place was known, and nothing else), keeping up to `spool_bytes` in a folder
-    `spool_...` beside the savepoints meanwhile; when the target counts as caught up (seconds), and
-    what is done then."""
-
-    snapshot: bool
-    spool: Path
-    spool_bytes: int
-    max_lag: float
-    caught_up_for: float
-    until_caught_up: bool = False
-    disable_after: bool = False
-    whole: bool = False
+_UNDER_WAY_SECONDS: Final = DRAIN_SECONDS + 0.5
 
 
 class _NoRoom(Exception):
@@ -56,8 +38,8 @@ class _NoRoom(Exception):
 
 
 class Follower:
-    """Follows one table's changes; goes on from `standing`. `retry` repeats what the applier
-    writes."""
+    """Follows one table's changes; goes on from `state`. `retry` repeats what the applier writes.
+    While the `gate` is closed nothing is written, and changes are kept in the spool."""
 
     def __init__(
         self,
@@ -66,16 +48,17 @@ class Follower:
         retry: Retry,
         rules: Rules,
         state: FollowState | None,
+        gate: Gate,
     ) -> None:
         self._stream, self._applier, self._retry, self._rules = stream, applier, retry, rules
-        self._state = state
+        self._state, self._gate = state, gate
         self._phase: FollowPhase = state.phase if state else FollowPhase.SPOOL
         self._shards = ShardLedger({})
         self._spool: Spool | None = None
         self._retention = Retention(self._waiting_since)
         self._since = SinceFilter(-math.inf)
         self._begun = False
-        self._caught_up = False
+        self._watch = CaughtUpWatch(self._writes_wait, ends=rules.until_caught_up)
 
     @property
     def over(self) -> bool:
@@ -107,7 +90,7 @@ class Follower:
             waiting=kept + self._shards.pending,
             lag=None if kept_back else self._shards.lag(),
             shards=self._shards.open,
-            caught_up=self._caught_up,
+            caught_up=self._watch.caught_up,
         )
 
     @property
@@ -117,8 +100,8 @@ class Follower:
 
     async def begin(self, save: Callable[[], Awaitable[None]]) -> None:
         """Find or enable the stream, and know its place, before anything is copied; `save` makes
-        durable what is known so far."""
-        known = self._state
+        durable what is known so far, now and later."""
+        self._save, known = save, self._state
         is_ending = self._phase == FollowPhase.ENDING
         if known is not None and is_ending and await self._is_disabled(known):
             self._to(FollowPhase.OVER)
@@ -216,25 +199,27 @@ class Follower:
             done.set()
             warning.cancel()
 
-    async def replay(self, save: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
-        """Write what was kept; `save` makes the place durable. False where `stop` ended it."""
+    async def held(self, stop: asyncio.Event) -> None:
+        """Keep changes while the gate is closed, until `stop` is set; where they are written as
+        they come, `live` does."""
+        kept_back = self._phase in (FollowPhase.SPOOL, FollowPhase.REPLAY)
+        while kept_back and not (self._gate.is_open or stop.is_set()):
+            await self._keep_while_held(stop)
+
+    async def replay(self, stop: asyncio.Event) -> bool:
+        """Write what was kept, and what is kept meanwhile. False where `stop` ended it."""
         if self.copies:
             self._to(FollowPhase.REPLAY)
-        if self._phase != FollowPhase.REPLAY:
-            return True
-        if self._spool:
-            free = asyncio.Semaphore(_PARTS_AT_ONCE)
-            async with asyncio.TaskGroup() as group:
-                for part in range(PARTS):
-                    group.create_task(self._replay_part(self._spool, part, free, stop))
-            if stop.is_set():
-                return False
-        kept, self._spool = self._spool, None
-        self._to(FollowPhase.LIVE)
-        await save()
-        if kept:
-            kept.remove()
-        return True
+        while self._phase == FollowPhase.REPLAY and not stop.is_set():
+            if not self._gate.is_open:
+                await self._keep_while_held(stop)
+            elif await self._unless_held(self._replay_kept, stop):
+                kept, self._spool = self._spool, None
+                self._to(FollowPhase.LIVE)
+                await self._save()
+                if kept:
+                    kept.remove()
+        return not stop.is_set()
 
     async def live(self, stop: asyncio.Event, caught_up: CaughtUp) -> bool:
         """Write changes as they come until `stop` is set (False), or, where that is wanted, until
@@ -242,10 +227,14 @@ class Follower:
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             watches = (
-                group.create_task(_pass_on(stop, over)),
-                group.create_task(self._watch(over, caught_up)),
+                group.create_task(pass_on(stop, over)),
+                group.create_task(self._watch.run(self._shards, self._cutover, over, caught_up)),
             )
-            await self._read(self._apply, over)
+            while not over.is_set():
+                await self._unless_held(lambda ends: self._read(self._apply, ends), over)
+                if not over.is_set():
+                    self._to(FollowPhase.REPLAY)
+                    await self.replay(over)
             for watch in watches:
                 watch.cancel()
         return not stop.is_set()
@@ -270,6 +259,16 @@ class Follower:
         if await self._stream.disable(known.arn):
             log.info("the source's stream was disabled again")
         self._to(FollowPhase.OVER)
+
+    @property
+    def _cutover(self) -> Cutover:
+        rules = self._rules
+        return Cutover(rules.max_lag, rules.caught_up_for, self._source.delay)
+
+    def _writes_wait(self) -> bool:
+        """Whether changes that were read are not written at once."""
+        is_live = self._phase == FollowPhase.LIVE and self._gate.is_open
+        return self._retry.repeating > 0 or not is_live
 
     def _to(self, phase: FollowPhase) -> None:
         self._phase = self._phase.to(phase)
@@ -305,6 +304,36 @@ class Follower:
                 self._rules.spool_bytes,
             )
 
+    async def _unless_held(
+        self, work: Callable[[asyncio.Event], Coroutine[Any, Any, T]], stop: asyncio.Event
+    ) -> T | None:
+        """The result of `work(ends)`. When `stop` is set or the gate closes, `ends` is, and what
+        `work` has under way is left after some seconds (None): it will be done again."""
+        async with either(stop, self._gate.held) as ends:
+            result = await stopped_by(ends, work(ends), lambda: _UNDER_WAY_SECONDS)
+        if isinstance(result, MigrateError):
+            raise result
+        return result
+
+    async def _keep_while_held(self, stop: asyncio.Event) -> None:
+        """Keep changes while the gate is closed, until `stop` is set."""
+        if self._spool is None and self._rules.spool_bytes:
+            self._spool = Spool(self._rules.spool, self._rules.spool_bytes)
+        async with either(stop, self._gate.reading) as ends, asyncio.TaskGroup() as group:
+            warning = group.create_task(self._retention.warn(lambda: 0.0, held_back_warning))
+            await self._keep_changes(ends)
+            await ends.wait()
+            warning.cancel()
+
+    async def _replay_kept(self, ends: asyncio.Event) -> bool:
+        """Write what is in the spool; False where that was ended early."""
+        if self._spool:
+            free = asyncio.Semaphore(_PARTS_AT_ONCE)
+            async with asyncio.TaskGroup() as group:
+                for part in range(PARTS):
+                    group.create_task(self._replay_part(self._spool, part, free, ends))
+        return not ends.is_set()
+
     async def _replay_part(
         self, spool: Spool, part: int, free: asyncio.Semaphore, stop: asyncio.Event
     ) -> None:
@@ -318,29 +347,3 @@ class Follower:
                 spool.replayed(stored)
                 if stop.is_set():
                     return
-
-    async def _watch(self, over: asyncio.Event, caught_up: CaughtUp) -> None:
-        """Look at the rule for having caught up, by the clock."""
-        rule = Cutover(self._rules.max_lag, self._rules.caught_up_for, self._source.delay)
-        told_at: float | None = None
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            repeating = self._retry.repeating > 0
-            self._caught_up = rule.reached(self._shards, time.time(), repeating=repeating)
-            if self._caught_up and told_at is None:
-                log.info(caught_up_text(ends=self._rules.until_caught_up))
-                told_at = time.time() + _AFTER_HOOK if await caught_up() else 0.0
-            elif self._caught_up and self._is_finished(told_at):
-                over.set()
-
-    def _is_finished(self, told_at: float | None) -> bool:
-        """Whether following ends: it was told that the target has caught up, and all is there that
-        was made until then, while a hook may have stopped the writers."""
-        if told_at is None or not self._rules.until_caught_up:
-            return False
-        return self._shards.current_since(told_at)
-
-
-async def _pass_on(first: asyncio.Event, second: asyncio.Event) -> None:
-    await first.wait()
-    second.set()

@@ -45,9 +45,12 @@ class Retention:
         finally:
             self._reading = False
 
-    async def warn(self, fraction: Callable[[], float]) -> None:
+    async def warn(
+        self, fraction: Callable[[], float], words: Callable[[float, float], str] | None = None
+    ) -> None:
         """Warn, until cancelled, when work that is done by `fraction` (0 to 1) will have used up
-        much of the time at its speed, and the stream is not being read meanwhile."""
+        much of the time at its speed, and the stream is not being read meanwhile. `words` makes
+        the message, as `warning` does."""
         began, first = self._clock(), fraction()
         warned = 0.0
         while True:
@@ -60,7 +63,7 @@ class Retention:
             reached = max((level for level in _WARNINGS if used >= level), default=0.0)
             if reached > warned:
                 warned = reached
-                log.warning(warning(left, used))
+                log.warning((words or warning)(left, used))
 
 
 def warning(left: float, used: float) -> str:
@@ -69,4 +72,12 @@ def warning(left: float, used: float) -> str:
         f"warning: when the copy is complete, in about {left / 3600:.1f} h, changes will have "
         f"waited in the stream for {used:.0%} of the 24 h that it keeps them; raise "
         "spool.maxBytes, or make the copy faster"
+    )
+
+
+def held_back_warning(_: float, used: float) -> str:
+    """The message when a share `used` of the time has passed while the run is held back."""
+    return (
+        f"warning: the run is held back, and changes have waited in the stream for {used:.0%} of "
+        "the 24 h that it keeps them: let it go on, or give it more room with spool.maxBytes"
     )

@@ -10,8 +10,9 @@ import zlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from alternator_migrate.core.durable import private_folder, sync_folder
 from alternator_migrate.core.errors import MigrateError
@@ -19,6 +20,7 @@ from alternator_migrate.core.model import Change
 from alternator_migrate.core.state import CopyState, SpoolState
 from alternator_migrate.follow.spool_file import SpoolFile, Stretch, encode
 
+T = TypeVar("T")
 # A part is compacted in memory of its keys, and rewritten as a whole: a sixteenth at a time.
 PARTS: Final = 16
 # A full spool is compacted until a tenth is free, not for each page again.
@@ -97,7 +99,7 @@ class Spool:
         file = self._files[part]
         dropped = 0 if start else file.dropped
         stretches = file.read(start)
-        while stretch := await asyncio.to_thread(_next, stretches):
+        while stretch := await _in_thread(partial(_next, stretches)):
             yield Stored(part, stretch.changes, stretch.end, dropped)
             dropped = 0
 
@@ -126,16 +128,18 @@ class Spool:
 
     def _to_compact(self, held: int, most: float) -> SpoolFile | None:
         """A part to compact before `held` bytes are held, of at most `most`: one that has grown, if
-        the spool is half full; any that may shrink, if it is full."""
+        the spool is half full; any that may shrink, if it is full. Of a part that was replayed to
+        some byte none may move."""
         if held <= self._most * _FIRST_SHARE:
             return None
         much = self._most * _FIRST_SHARE / 2 / PARTS
-        for file in self._files:
+        files = [file for n, file in enumerate(self._files) if n not in self._replayed]
+        for file in files:
             if file.length - file.compacted >= max(file.compacted, much):
                 return file
         if held <= most:
             return None
-        return next((file for file in self._files if file.length > file.compacted), None)
+        return next((file for file in files if file.length > file.compacted), None)
 
     async def _compact(self, file: SpoolFile) -> None:
         """Compact a part; where this is cancelled, it may be left as it was."""
@@ -170,6 +174,16 @@ async def _to_its_end(
         await asyncio.wait({task})
         raise
     task.result()
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """The result of `work` in a thread, whose end is waited for also where this is cancelled."""
+    task = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 def _next(stretches: Iterator[Stretch]) -> Stretch | None:

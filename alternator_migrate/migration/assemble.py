@@ -1,12 +1,12 @@
 """Assembly of a migration from its settings and the open pair of tables."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from alternator_migrate.config import Settings, migration_identity
 from alternator_migrate.connectors import (
-    DynamoDBTarget,
     Pair,
     RejectsFile,
     RejectsSource,
@@ -18,18 +18,21 @@ from alternator_migrate.connectors import (
     target_of,
 )
 from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.gate import Gate
+from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.ports import RejectTally, SavepointKeeper
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.steering import Caps, Steering, within
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.engines import Local
 from alternator_migrate.follow import Applier, Follower, Rules, spool_folder
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
-from alternator_migrate.savepoints import NoKeeper
+from alternator_migrate.savepoints import NoKeeper, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,24 @@ def build_migration(
     earlier_rejects: str | None = None,
     until: Until = FOR_EVER,
     engine: Engine | None = None,
+    *,
+    steering: Steering,
 ) -> tuple[Migration, RejectsFile]:
-    """A migration that goes on from `state` on an engine (None: here), without the segments
-    that are skipped, and the file that will hold rejected items."""
-    found = segments_to_copy(settings, pair.inspection, state)
-    retry = Retry(settings.retry_budget_seconds)
-    reading, writing = Pace(pair.read_cap), Pace(pair.write_cap)
-    rejects = rejects_file(settings, found, earlier_rejects, state.rejected)
+    """A migration that goes on from `state` on an engine (None: here), steered from outside,
+    without the segments that are skipped, and the file that will hold rejected items."""
+    found, gate = segments_to_copy(settings, pair.inspection, state), steering.gate
+    retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
+    reading = Pace(pair.read_cap, valve=gate.reading)
+    writing = Pace(pair.write_cap, valve=gate.writing)
+    limits = tuple(Limiter(pair.concurrency.writers) for _ in ("copy", "changes"))
+    place = place_of(settings)
+    kept = place.at_hand(earlier_rejects) if earlier_rejects else None
+    rejects = rejects_file(settings, found, place.work, kept, state.rejected, place.told)
     source = source_of(settings, pair, retry, reading, now=time.time())
     target = target_of(settings, pair, retry, writing)
+    reshape = pair.shaping.reshape if pair.shaping else None
+    applier = Applier(target, rejects, limits[1], reshape, matcher_of(settings))
+    _steer(steering, pair, reading, writing, limits)
     migration = Migration(
         found,
         source,
@@ -101,11 +113,13 @@ def build_migration(
         writing=writing,
         concurrency=pair.concurrency,
         keeper=keeper,
+        gate=gate,
+        limiter=limits[0],
         state=state,
         beside=[service.watch for service in (pair.source, pair.target)],
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
-        follower=_follower(settings, pair, target, rejects, retry, state, until),
+        follower=_follower(settings, pair, applier, retry, gate, state, until),
         hooks=hooks(settings),
     )
     return migration, rejects
@@ -114,9 +128,9 @@ def build_migration(
 def _follower(
     settings: Settings,
     pair: Pair,
-    target: DynamoDBTarget,
-    rejects: RejectsFile,
+    applier: Applier,
     retry: Retry,
+    gate: Gate,
     state: CopyState,
     until: Until,
 ) -> Follower | None:
@@ -129,21 +143,35 @@ def _follower(
         pair.inspection.source.spec,
         idle_seconds=settings.cutover.max_lag_seconds / 2,
     )
-    applier = Applier(
-        target,
-        rejects,
-        pair.concurrency.writers,
-        pair.shaping.reshape if pair.shaping else None,
-        matcher_of(settings),
-    )
     follow_rules = rules(settings, until, target_is_new=pair.inspection.existing is None)
-    return Follower(stream, applier, retry, follow_rules, state.stream)
+    return Follower(stream, applier, retry, follow_rules, state.stream, gate)
+
+
+def _steer(
+    steering: Steering, pair: Pair, reading: Pace, writing: Pace, limits: Sequence[Limiter]
+) -> None:
+    """Have a copy and following keep to what is asked for besides the configuration."""
+    concurrency = pair.concurrency
+    allowed = Caps(pair.read_cap, pair.write_cap, concurrency.readers, concurrency.writers)
+
+    def apply(asked: Caps) -> None:
+        reading.ask(asked.read)
+        writing.ask(asked.write)
+        for limiter in limits:
+            limiter.allow(within(concurrency, asked).writers)
+
+    steering.begin(allowed, apply)
 
 
 def build_resend(
-    settings: Settings, pair: Pair, items: RejectsSource, refused: RejectTally
+    settings: Settings,
+    pair: Pair,
+    items: RejectsSource,
+    refused: RejectTally,
+    steering: Steering,
 ) -> Migration:
-    """A migration of the items of a rejects file into the target table that is there.
+    """A migration of the items of a rejects file into the target table that is there, steered from
+    outside.
 
     Raises `UsageError` where there is no target table.
     """
@@ -155,7 +183,10 @@ def build_resend(
     plan = replace(found.plan, spec=replace(found.plan.spec, tags={}, ttl_attribute=None), late=())
     state = replace(found.source, items=items.count)
     resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))
-    retry, writing = Retry(settings.retry_budget_seconds), Pace(pair.write_cap)
+    gate, reading = steering.gate, Pace(valve=steering.gate.reading)
+    retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
+    writing, limiter = Pace(pair.write_cap, valve=gate.writing), Limiter(pair.concurrency.writers)
+    _steer(steering, pair, reading, writing, (limiter,))
     return Migration(
         resent,
         items,
@@ -164,10 +195,12 @@ def build_resend(
         refused,
         engine=Local(),
         retry=retry,
-        reading=Pace(),
+        reading=reading,
         writing=writing,
         concurrency=pair.concurrency,
         keeper=NoKeeper(),
+        gate=gate,
+        limiter=limiter,
         state=CopyState(),
         beside=[pair.target.watch],
         figures=pair.figures,

@@ -1,20 +1,22 @@
 """Hooks: shell commands of the user's that run when something happens.
 
 A command gets the process's own environment and variables named ALTERNATOR_MIGRATE_...; what it
-prints goes to standard error.
+prints is logged, line by line.
 """
 
 import asyncio
 import logging
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
 log = logging.getLogger(__name__)
 PREFIX: Final = "ALTERNATOR_MIGRATE_"
+_LONGEST_LINE: Final = 4096
+_LAST_WORDS_SECONDS: Final = 0.5
+"""What a command has started may keep its output open for ever."""
 
 
 class Hooks:
@@ -42,12 +44,16 @@ class Hooks:
             command,
             env={**os.environ, **told, f"{PREFIX}EVENT": event},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=sys.stderr.fileno(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds), asyncio.TaskGroup() as group:
+                telling = group.create_task(_log_lines(event, process.stdout))
                 code = await process.wait()
+                await asyncio.wait({telling}, timeout=_LAST_WORDS_SECONDS)
+                telling.cancel()
         except BaseException as error:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -55,6 +61,26 @@ class Hooks:
                 return f"hook {event} took longer than {self._seconds:g} s and was killed"
             raise
         return f"hook {event} ended with exit code {code}" if code else None
+
+
+async def _log_lines(event: str, out: asyncio.StreamReader | None) -> None:
+    """Log what a command prints, to the end of it; an overlong line in pieces."""
+    rest = b""
+    try:
+        while out and (chunk := await out.read(_LONGEST_LINE)):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) >= _LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                _log_line(event, line)
+    finally:
+        if rest:
+            _log_line(event, rest)
+
+
+def _log_line(event: str, line: bytes) -> None:
+    words = "".join(each for each in line.decode("utf-8", "replace") if each.isprintable())
+    log.info("hook %s: %s", event, words)
 
 
 def _text(value: object) -> str:

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
 from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Concurrency, Role, settled
 from alternator_migrate.core.pace import Pace, reasons, sides_of
@@ -28,6 +29,8 @@ from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.snapshot import Copying, Ledger
 
 log = logging.getLogger(__name__)
+_CLOCKS_SECONDS: Final = 2.0
+"""By how much the clocks of two nodes may differ, and the later write lose."""
 Phase: TypeAlias = Callable[[asyncio.Event], Awaitable[bool]]
 """One phase of a migration; False where the stop event ended it early."""
 
@@ -50,6 +53,8 @@ class Migration:
         writing: Pace,
         concurrency: Concurrency,
         keeper: SavepointKeeper,
+        gate: Gate,
+        limiter: Limiter,
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         figures: Callable[[], Mapping[Role, SideFigures]],
@@ -63,17 +68,16 @@ class Migration:
         self._paces: Sequence[tuple[Role, Pace]] = (("source", reading), ("target", writing))
         self._figures = figures
         self._keeper = keeper
-        self._supervisor = Supervisor(self._save, beside, interval)
+        self._supervisor = Supervisor(self._save, beside, interval, gate)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
-        self._meter, self._saving = Meter(), asyncio.Lock()
+        self._meter, self._saving = Meter(gate.clock), asyncio.Lock()
+        self._gate = gate
         own = frozenset(segment.index for segment in inspection.segments)
         state = replace(state, done=state.done & own)
         total = max((segment.total for segment in inspection.segments), default=0)
         self._board = SegmentBoard(total, own, state.done)
         self._ledger = Ledger(len(own), state, self._board)
-        self._copying = Copying(
-            source, target, self._ledger, rejects, concurrency, Limiter(concurrency.writers)
-        )
+        self._copying = Copying(source, target, self._ledger, rejects, concurrency, limiter)
         self._state, self._stopping = "preparing", asyncio.Event()
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -142,7 +146,7 @@ class Migration:
         return Progress(
             source=found.source.spec.name,
             target=found.plan.spec.name,
-            state="stopping" if self._is_stopped else self._state,
+            state="stopping" if self._is_stopped else self._gate.state(self._state),
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
             items=items,
@@ -152,7 +156,7 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            reasons=reasons(self._paces, self._retry, seen.reasons),
+            reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
             segments=self._board.figures(self._engine.segments_out()),
@@ -170,10 +174,18 @@ class Migration:
             await self._follower.begin(self._save_running)
         await self._save_running()
         for phase in self._phases():
+            await self._let_go_on(stop)
             if not await phase(stop):
                 return False
         self._state = "done"
         return True
+
+    async def _let_go_on(self, stop: asyncio.Event) -> None:
+        """Return when nothing holds the run back; changes are kept meanwhile."""
+        if self._follower:
+            await self._follower.held(stop)
+        else:
+            await self._gate.reading.wait()
 
     def _phases(self) -> Sequence[Phase]:
         """The phases that are left, in their order; where changes are followed, and how, is known
@@ -214,18 +226,42 @@ class Migration:
     async def _copy(self, stop: asyncio.Event) -> bool:
         """Copy what is left, while changes are kept."""
         self._state = "copying"
-        left = [s for s in self._inspection.segments if not self._ledger.is_done(s.index)]
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
         async with beside:
             self._meter.begin(self._ledger.counts.handled)
             try:
-                await self._engine.run(self._copying, left, stop)
+                await self._copy_left(stop)
             finally:
                 self._meter.end()
             if not stop.is_set():
                 self._ledger.check()
         return not stop.is_set()
+
+    async def _copy_left(self, stop: asyncio.Event) -> None:
+        """Copy the segments that are left, those before a barrier before those after it."""
+        ledger, found = self._ledger, self._inspection
+        for turn, wave in enumerate(found.waves()):
+            left = [each for each in wave if not ledger.is_done(each.index)]
+            if not left or stop.is_set():
+                continue
+            if turn:
+                begun = len(left) < len(wave) or any(ledger.position(s.index) for s in left)
+                await self._pass_barrier(stop, begun=begun)
+            await self._engine.run(self._copying, left, stop)
+
+    async def _pass_barrier(self, stop: asyncio.Event, *, begun: bool) -> None:
+        """Wait until whatever is written from now on is the later one by the clock of every node.
+        Raises `MigrateError` where a refused item might be sent again over what comes now."""
+        if self._rejects.count and not begun:
+            raise MigrateError(
+                f"{self._rejects.count:,} items were refused, and a later export may hold newer "
+                f"ones of their keys: see {self._rejects.path}",
+                "Mend them and send them with `run --retry-failed FILE`, then run again.",
+            )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOCKS_SECONDS):
+                await stop.wait()
 
     async def _build_indexes(self, _: asyncio.Event) -> bool:
         """Build the indexes that come after the data."""
@@ -241,7 +277,7 @@ class Migration:
 
     async def _replay(self, stop: asyncio.Event) -> bool:
         self._state = "replaying"
-        return await self._following.replay(self._save_running, stop)
+        return await self._following.replay(stop)
 
     async def _enable_ttl(self, _: asyncio.Event) -> bool:
         attribute = self._inspection.plan.spec.ttl_attribute

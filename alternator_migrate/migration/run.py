@@ -4,14 +4,14 @@ again."""
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from alternator_migrate import config, connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import (
-    Inspection,
     Pair,
     RejectsFile,
     RejectsSource,
@@ -28,6 +28,7 @@ from alternator_migrate.connectors import (
 )
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import CopyState, Status
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
@@ -51,7 +52,15 @@ from alternator_migrate.migration.shards import (
     part_of,
 )
 from alternator_migrate.migration.worker import CopyJob, copy_job
-from alternator_migrate.savepoints import Earlier, Keeper, NoKeeper, Savepoint, Store, lock
+from alternator_migrate.savepoints import (
+    Earlier,
+    Keeper,
+    Located,
+    NoKeeper,
+    Savepoint,
+    Store,
+    place_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -59,24 +68,34 @@ log = logging.getLogger(__name__)
 class TableRun:
     """One run of the migration of a table, or of a `part` of it.
 
-    `rejects` is the file of refused items, None while there are none. Raises `UsageError` for
+    `rejects` is the file of refused items, None while there are none; `goes_on` says whether it
+    belongs to what an earlier run did. Raises `UsageError` for
     settings that do not go with parts.
     """
 
     work: Final = "Migration"
 
-    def __init__(self, loaded: Loaded, part: Part | None = None) -> None:
+    def __init__(
+        self, loaded: Loaded, part: Part | None = None, steering: Steering | None = None
+    ) -> None:
         self._loaded, self._settings = loaded, loaded.settings
+        self._steering = steering or Steering()
         if part:
             check_settings(part, self._settings)
         self._whole = config.migration_identity(self._settings)
         identity = self._whole + (part.suffix if part else "")
-        self._store = Store(Path(self._settings.savepoints.path), identity)
+        self._store = Store(place_of(self._settings), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
+        self.goes_on = True
 
     @property
-    def savepoint(self) -> Path | None:
+    def home(self) -> tuple[Path, str]:
+        """The folder of this machine for what it shows, and its identity there."""
+        return self._store.place.near, self._store.migration
+
+    @property
+    def savepoint(self) -> Located | None:
         """The savepoint that was written last, or is gone on from."""
         return self._store.latest
 
@@ -93,6 +112,10 @@ class TableRun:
         """Lines that a person should read when the run is over."""
         yield from ()
 
+    def verdict(self) -> Iterator[str]:
+        """What is to be said of the outcome: what its counts say, and nothing else."""
+        yield from ()
+
     async def _migrate(
         self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show
     ) -> Status:
@@ -100,14 +123,16 @@ class TableRun:
             self._migration = migration
             return await migration.run(stop, show)
         finally:
-            self.rejects = rejects.path if rejects.count else None
+            kept = rejects.path if rejects.count else None
+            self.rejects = kept and self._store.place.told(kept)
 
 
 class MigrationRun(TableRun):
     """Copies a table and follows its changes, from an earlier savepoint or from the start.
 
     `into_existing` accepts a target that holds items, `makes_table` lets changes alone make the
-    target, `until` says when following ends.
+    target, `until` says when following ends. `staying` warns of what stays on a target that held
+    items, once it was checked.
     """
 
     def __init__(
@@ -120,44 +145,60 @@ class MigrationRun(TableRun):
         fresh: bool = False,
         makes_table: bool = True,
         until: Until = FOR_EVER,
+        steering: Steering | None = None,
     ) -> None:
-        super().__init__(loaded, part)
+        super().__init__(loaded, part, steering)
         self._engine_options, self._part = engine_options or EngineOptions(), part
         self._into_existing, self._fresh = into_existing, fresh
         self._makes_table, self._until = makes_table, until
         self._alone = self._settings.target.skip_initial_snapshot_transfer
         self._done: Progress | None = None
-        self._staying: list[str] = []
+        self._resume = resume_of(loaded, self._store)
+        self._total = 0
+        self.staying: list[str] = []
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Migrate until all is done or `stop` is set. Raises `MigrateError`; a `UsageError`
         before anything is written."""
-        resume = resume_of(self._loaded, self._store)
-        earlier = resume.earlier(fresh=self._fresh)
-        segments = earlier[1].segments if earlier else None
-        async with open_pair(self._settings, segments, self._engine_options.workers) as whole:
-            pair = part_of(whole, self._part, self._whole) if self._part else whole
-            found = pair.inspection
-            if earlier:
-                savepoints.check_tables(*earlier, found.source, found.existing)
-            check_ttl(found, copied=self._settings.target.copy_ttl)
-            if earlier and self._is_done(earlier[1], found):
+        async with self.opened() as (pair, earlier):
+            self.goes_on = earlier is not None
+            self.check_tables(pair, earlier)
+            if earlier and self.is_done(pair, earlier):
                 return self._already_done(*earlier)
-            for line in resume.beginning(earlier):
+            for line in self._resume.beginning(earlier):
                 log.info(line)
             if self._settings.skip_segments and not self._alone:
                 log.info("note: %s", skipped_text(self._settings))
-            await self._check_tables(pair, earlier)
-            with lock(self._store.folder, self._store.migration):
-                resume.check_newest(earlier)
+            await self.check_contents(pair, earlier)
+            with self._store.lock(self.save_now):
+                self._resume.check_newest(earlier)
                 for line in connectors.notes(pair):
                     log.info(line)
-                for line in [*await stream_warnings(self._settings, pair), *self._staying]:
+                for line in [*await stream_warnings(self._settings, pair), *self.staying]:
                     log.warning("warning: %s", line)
-                total = whole.inspection.segments[0].total
-                first = first_savepoint(resume, found.source, total, earlier and earlier[1])
-                remove_old_spools(self._store.folder, self._store.migration, first.state)
+                source, total = pair.inspection.source, self._total
+                first = first_savepoint(self._resume, source, total, earlier and earlier[1])
+                remove_old_spools(self._settings.spool_home, self._store.migration, first.state)
                 return await self._on_engine(pair, first, stop, show)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[tuple[Pair, Earlier | None]]:
+        """Both sides as this run has them, and the savepoint that it goes on from, if there is one.
+        Raises `UsageError` where that does not fit."""
+        earlier = self._resume.earlier(fresh=self._fresh)
+        segments = earlier[1].segments if earlier else None
+        async with open_pair(self._settings, segments, self._engine_options.workers) as whole:
+            self._total = whole.inspection.segments[0].total
+            pair = part_of(whole, self._part, self._whole) if self._part else whole
+            yield pair, earlier
+
+    def check_tables(self, pair: Pair, earlier: Earlier | None) -> None:
+        """Raise `UsageError` unless the tables are those of the savepoint, and the target keeps
+        what is copied."""
+        found = pair.inspection
+        if earlier:
+            savepoints.check_tables(*earlier, found.source, found.existing)
+        check_ttl(found, copied=self._settings.target.copy_ttl)
 
     def progress(self) -> Progress | None:
         """A snapshot of the migration, or of one completed before; None while it is prepared."""
@@ -165,10 +206,11 @@ class MigrationRun(TableRun):
 
     def remarks(self) -> Iterator[str]:
         """Warnings of what stays on a target that held items."""
-        yield from (f"warning: {remark}" for remark in self._staying)
+        yield from (f"warning: {remark}" for remark in self.staying)
 
-    def _is_done(self, savepoint: Savepoint, found: Inspection) -> bool:
+    def is_done(self, pair: Pair, earlier: Earlier) -> bool:
         """Whether nothing is left to do; what a completed migration lacks now is told."""
+        savepoint, found = earlier[1], pair.inspection
         if not is_over(self._settings, savepoint):
             return False
         lacks = what_lacks(self._settings, savepoint, found, is_part=self._part is not None)
@@ -176,13 +218,13 @@ class MigrationRun(TableRun):
             log.info("this migration was completed, but now lacks: %s", ", ".join(lacks))
         return not lacks
 
-    def _already_done(self, path: Path, savepoint: Savepoint) -> Status:
+    def _already_done(self, path: Located, savepoint: Savepoint) -> Status:
         log.info("this migration is done already, says %s; --fresh copies everything again", path)
         self._done = savepoints.progress_of(savepoint)
         self.rejects = savepoint.rejects
         return Status.REJECTS if self._done.rejected else Status.COMPLETED
 
-    async def _check_tables(self, pair: Pair, earlier: Earlier | None) -> None:
+    async def check_contents(self, pair: Pair, earlier: Earlier | None) -> None:
         """Raise `UsageError` for a source that cannot be read, and for a target that cannot be
         written to or holds items of others."""
         existing, table = pair.inspection.existing, pair.target.table
@@ -196,7 +238,7 @@ class MigrationRun(TableRun):
             return
         await check_readable(pair.source)
         if self._into_existing:
-            self._staying = await what_stays(table, existing)
+            self.staying = await what_stays(table, existing)
         elif self._part:
             await check_target(table, self._part, pair, self._whole, self._none_used())
         else:
@@ -215,9 +257,17 @@ class MigrationRun(TableRun):
             where = self._engine_options.scheduler
             return copy_job(travelling(self._loaded, where, here=here), pair, now)
 
-        async with open_engine(self._engine_options, work_facts(settings, pair), job_of) as engine:
+        facts, steering = work_facts(settings, pair), self._steering
+        async with open_engine(self._engine_options, facts, job_of, steering) as engine:
             built = build_migration(
-                settings, pair, keeper, first.state, first.rejects, self._until, engine
+                settings,
+                pair,
+                keeper,
+                first.state,
+                first.rejects,
+                self._until,
+                engine,
+                steering=steering,
             )
             return await self._migrate(*built, stop, show)
 
@@ -225,15 +275,15 @@ class MigrationRun(TableRun):
 class FinishRun(TableRun):
     """Does what comes after the data of all parts."""
 
-    def __init__(self, loaded: Loaded, part: Part) -> None:
-        super().__init__(loaded, part)
+    def __init__(self, loaded: Loaded, part: Part, steering: Steering | None = None) -> None:
+        super().__init__(loaded, part, steering)
         self._part = part
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Build indexes, enable TTL, take the parts' tag away. Raises `UsageError` where a part
         is not done."""
         settings, store = self._settings, self._store
-        known = check_others(self._part, self._loaded, store.folder, self._whole)
+        known = check_others(self._part, self._loaded, store.place, self._whole)
         async with open_pair(settings, settings.source.scan_segments) as whole:
             found, table = whole.inspection, whole.target.table
             for path, savepoint in known:
@@ -241,9 +291,10 @@ class FinishRun(TableRun):
             await check_target(table, self._part, whole, self._whole)
             await check_late(found, whole.target)
             check_ttl(found, copied=settings.target.copy_ttl)
-            with lock(store.folder, store.migration):
+            with store.lock(self.save_now):
                 pair = part_of(whole, self._part, self._whole)
-                built = build_migration(settings, pair, NoKeeper(), CopyState())
+                keeper, steering = NoKeeper(store.check), self._steering
+                built = build_migration(settings, pair, keeper, CopyState(), steering=steering)
                 status = await self._migrate(*built, stop, show)
                 if status.is_final:
                     await table.untag(TAG)
@@ -253,8 +304,8 @@ class FinishRun(TableRun):
 class ResendRun(TableRun):
     """Sends the mended items of a rejects file again."""
 
-    def __init__(self, loaded: Loaded, file: Path) -> None:
-        super().__init__(loaded)
+    def __init__(self, loaded: Loaded, file: Path, steering: Steering | None = None) -> None:
+        super().__init__(loaded, steering=steering)
         self._file = file
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -262,8 +313,8 @@ class ResendRun(TableRun):
         settings, items = self._settings, RejectsSource(self._file)
         async with open_pair(settings) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
-            resend = Resend(settings, pair, items, self._whole)
-            with lock(self._store.folder, self._store.migration), resend.alone():
+            resend = Resend(settings, pair, items, self._whole, self._steering)
+            with self._store.lock(self.save_now), resend.alone():
                 self._migration = resend.migration
                 status = await resend.migration.run(stop, show)
                 if status.is_final:

@@ -55,9 +55,7 @@ class Part:
         return segment % self.count == self.index
 
 
-def check_others(
-    part: Part, loaded: Loaded, place: Place, migration: str
-) -> Sequence[Earlier]:
+def check_others(part: Part, loaded: Loaded, place: Place, migration: str) -> Sequence[Earlier]:
     """The newest savepoints of all parts; that there is none of a part in `place` is told. Raises
     `UsageError` for one that does not fit the configuration, or is not done."""
     known = []
@@ -82,8 +80,13 @@ def check_others(
 
 def check_settings(part: Part, settings: Settings) -> None:
     """Raise `UsageError` unless all parts are sure to cut the table alike."""
-    segments = settings.source.scan_segments
-    if segments is None or segments < part.count:
+    segments, exports = settings.source.scan_segments, settings.source.s3_export
+    if exports and len(exports.manifests) > 1:
+        raise UsageError(
+            "--shard is for one export: each is to be written before the next is read",
+            "Copy without --shard, on many machines by --engine dask.",
+        )
+    if exports is None and (segments is None or segments < part.count):
         raise UsageError(
             f"--shard needs source.scanSegments, of at least {part.count}",
             "All shards must cut the table alike, and its size may change between their starts.",

@@ -13,6 +13,7 @@ from alternator_migrate.core.model import Concurrency, Reject, Segment
 from alternator_migrate.core.pace import Pace, part_of
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.steering import within
 from alternator_migrate.core.work import LiveStats, Slice, SliceRun
 from alternator_migrate.snapshot import Copying, Ledger
 
@@ -48,12 +49,13 @@ class CopySession:
 
     def begin(self, piece: Slice[int]) -> SliceRun[int, tuple[Reject, ...]]:
         """Take up a slice."""
-        for pace, cap in (
-            (self._reading, self._sides.read_cap),
-            (self._writing, self._sides.write_cap),
+        for pace, cap, asked in (
+            (self._reading, self._sides.read_cap, piece.asked.read),
+            (self._writing, self._sides.write_cap, piece.asked.write),
         ):
             pace.allow(part_of(cap, piece.share))
-        concurrency = self.concurrency(piece.share)
+            pace.ask(part_of(asked, piece.share))
+        concurrency = within(self.concurrency(piece.share), piece.asked, piece.share)
         self._limiter.allow(concurrency.writers)
         source = source_of(self._settings, self._sides, self._retry, self._reading, now=self._now)
         paces = (("source", self._reading), ("target", self._writing))

@@ -25,6 +25,11 @@ class LocalFolder:
         return str(self.work)
 
     @property
+    def near(self) -> Path:
+        """The folder."""
+        return self.work
+
+    @property
     def beside(self) -> str:
         """The folder, whatever the working directory."""
         return str(self.work.absolute())

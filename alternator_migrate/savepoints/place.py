@@ -34,6 +34,11 @@ class Place(Protocol):
         ...
 
     @property
+    def near(self) -> Path:
+        """The folder for what belongs to this machine alone, such as sockets; it may be absent."""
+        ...
+
+    @property
     def beside(self) -> str:
         """Where it is, seen from everywhere."""
         ...

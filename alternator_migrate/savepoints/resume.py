@@ -81,9 +81,7 @@ class Resume:
             yield f"going on from {earlier[0]}"
         elif file and not self.loaded.savepoint and foreign.is_named_so(file):
             yield f"note: {file} is a savepoint of ScyllaDB Migrator, taken as a configuration"
-        elif self.work == "migration" and (
-            theirs := next(foreign.savepoints(place), None)
-        ):
+        elif self.work == "migration" and (theirs := next(foreign.savepoints(place), None)):
             yield (
                 f"note: {place} holds savepoints of ScyllaDB Migrator, which are left "
                 f"alone; to go on from the newest of them: `run {theirs} --into-existing`"

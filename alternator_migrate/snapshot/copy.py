@@ -34,7 +34,7 @@ async def copy(
         runs = list(pack(page.items, target.limits))
         number = ledger.page(segment.index, page, len(runs))
         for items, size in runs:
-            await queue.put(Batch(segment.index, number, items, size))
+            await queue.put(Batch(segment.index, number, items, size, page.requests))
 
     async def write() -> None:
         async for batch in queue:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from pathlib import Path
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import (
@@ -18,16 +17,19 @@ from alternator_migrate.connectors import (
 from alternator_migrate.core.capacity import page_items
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import DifferenceKind, Item, Role
 from alternator_migrate.core.pace import Pace, part_of
 from alternator_migrate.core.ports import FindingSink, Source, ValidationKeeper
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ValidationState
+from alternator_migrate.core.steering import Caps, Steering
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableState
+from alternator_migrate.savepoints import place_of
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.equality import Equality
@@ -58,7 +60,7 @@ def readers(pair: Pair) -> int:
 class ValidationSides:
     """Both sides as a validation reads them."""
 
-    def __init__(self, settings: Settings, pair: Pair, now: int) -> None:
+    def __init__(self, settings: Settings, pair: Pair, now: int, gate: Gate | None = None) -> None:
         self._settings, self._pair, self._now = settings, pair, now
         found = pair.inspection
         self.source_keys = found.source.spec.key_names
@@ -70,21 +72,29 @@ class ValidationSides:
             "target": Expiry.at(on_target, now) if on_target and skips else None,
         }
         self.expired = _expired(on_target) if on_target else None
-        self.retry = Retry(settings.retry_budget_seconds)
+        gate = gate or Gate()
+        self.retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
         self.paces: dict[Role, Pace] = {
-            "source": Pace(pair.read_cap),
-            "target": Pace(_target_cap(settings, pair)),
+            "source": Pace(pair.read_cap, valve=gate.writing),
+            "target": Pace(_target_cap(settings, pair), valve=gate.writing),
         }
-        self.writing = Pace(pair.write_cap)
+        self.writing = Pace(pair.write_cap, valve=gate.writing)
         self._caps = {role: pace.cap for role, pace in self.paces.items()}
         self._limiter = Limiter(LOOKUPS)
         self._target = target_of(settings, pair, self.retry, self.writing)
 
-    def allow(self, share: float) -> None:
-        """Let a share of each limit be what may be used from now on."""
+    def allow(self, share: float, asked: Caps) -> None:
+        """Let a share of each limit, and of what is `asked` for besides, be what may be used from
+        now on."""
         for role, pace in self.paces.items():
             pace.allow(part_of(self._caps[role], share))
         self.writing.allow(part_of(self._pair.write_cap, share))
+        self.ask(asked, share)
+
+    def ask(self, asked: Caps, share: float = 1.0) -> None:
+        """Keep to a share of the limits that are `asked` for besides those of the settings."""
+        self.paces["source"].ask(part_of(asked.read, share))
+        self.writing.ask(part_of(asked.write, share))
 
     def details(
         self,
@@ -197,11 +207,13 @@ def build_validation(
     begun: ValidationState,
     keeper: ValidationKeeper,
     engine: Engine,
+    steering: Steering,
 ) -> tuple[Validation, FindingsFile]:
-    """A validation that goes on from `begun` on an engine, and the file that will hold its
-    findings."""
-    sides = ValidationSides(settings, pair, begun.now)
-    findings = FindingsFile(Path(begun.findings), begun.findings_size)
+    """A validation that goes on from `begun` on an engine, steered from outside, and the file that
+    will hold its findings."""
+    sides = ValidationSides(settings, pair, begun.now, steering.gate)
+    steering.begin(Caps(pair.read_cap, pair.write_cap, readers(pair)), sides.ask)
+    findings = FindingsFile(place_of(settings).at_hand(begun.findings), begun.findings_size)
     details = sides.details(
         findings,
         replace(begun.validated, compared=0),
@@ -223,6 +235,7 @@ def build_validation(
         paces=sides.paces,
         readers=readers(pair),
         keeper=keeper,
+        gate=steering.gate,
         beside=[service.watch for service in (pair.source, pair.target)],
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,

@@ -10,14 +10,16 @@ from typing import Final
 from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
+from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status, ValidationState
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
-from alternator_migrate.savepoints import Keeper, Savepoint, lock
+from alternator_migrate.savepoints import Keeper, Located, Savepoint
 from alternator_migrate.validate import assemble, mode, sample
 from alternator_migrate.validate.deletion import Ask, Deletion
 from alternator_migrate.validate.findings_file import FindingsFile
@@ -43,18 +45,27 @@ class ValidationRun:
         *,
         fresh: bool = False,
         engine_options: EngineOptions | None = None,
+        steering: Steering | None = None,
         ask: Ask | None = None,
     ) -> None:
         self._loaded, self._fresh, self._ask = loaded, fresh, ask
         self._options = replace(options, delete_extra=False) if ask else options
         self._engine_options = engine_options or EngineOptions()
+        self._steering = steering or Steering()
         self._resume = resume_of(loaded, options)
         self._store = self._resume.store
         self._validation: Validation | None = None
         self._findings: FindingsFile | None = None
+        self._way = ""
+        self.goes_on = False
 
     @property
-    def savepoint(self) -> Path | None:
+    def home(self) -> tuple[Path, str]:
+        """The folder of its savepoints, and its identity there."""
+        return self._store.place.near, self._store.migration
+
+    @property
+    def savepoint(self) -> Located | None:
         """The savepoint that was written last, or is gone on from."""
         return self._store.latest
 
@@ -72,6 +83,7 @@ class ValidationRun:
         settings, options = self._loaded.settings, self._options
         earlier = self._resume.earlier(fresh=self._fresh)
         begun = earlier[1].comparison if earlier else None
+        self.goes_on = earlier is not None
         segments = begun.segments if begun and not begun.sampled else None
         async with open_pair(settings, segments, self._engine_options.workers) as pair:
             if pair.exports:
@@ -85,14 +97,15 @@ class ValidationRun:
                 savepoints.check_tables(*earlier, pair.inspection.source, target)
             for line in self._resume.beginning(earlier):
                 log.info(line)
-            with lock(self._store.folder, self._store.migration):
+            with self._store.lock(self.save_now):
                 self._resume.check_newest(earlier)
                 first = first_savepoint(self._resume, options, pair, target, earlier and earlier[1])
                 for text in (*pair.inspection.unknown, *of_servers(pair)):
                     log.info("note: %s", text)
                 if pair.inspection.foreign_ttl:
                     log.warning("warning: %s", connectors.ttl_text(pair))
-                log.info("comparing by %s", mode.mode_text(settings, options, pair, begun))
+                self._way = mode.mode_text(settings, options, pair, begun)
+                log.info("comparing by %s", self._way)
                 return await self._compare(pair, first, stop, show)
 
     async def _compare(
@@ -106,9 +119,10 @@ class ValidationRun:
             where = self._engine_options.scheduler
             return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
 
-        async with open_engine(self._engine_options, facts, job_of) as engine:
+        steering = self._steering
+        async with open_engine(self._engine_options, facts, job_of, steering) as engine:
             self._validation, self._findings = assemble.build_validation(
-                settings, pair, options, begun, Keeper(self._store, first), engine
+                settings, pair, options, begun, Keeper(self._store, first), engine, steering
             )
             status = await self._validation.run(stop, show)
         if self._ask is None or status != Status.DIFFERENCES:
@@ -126,10 +140,13 @@ class ValidationRun:
     ) -> Status:
         """Delete what is extra, if there is any and that is agreed to."""
         assert self._findings  # noqa: S101 # made with the validation
-        sides = assemble.ValidationSides(self._loaded.settings, pair, begun.now)
+        gate = self._steering.gate
+        sides = assemble.ValidationSides(self._loaded.settings, pair, begun.now, gate)
         deletion = Deletion(self._findings, sides.deleting())
         keys = deletion.first_keys()
-        if not keys or not await stopped_by(stop, ask(validation.validated.extra, keys), 0):
+        if not keys or not await stopped_by(
+            stop, ask(validation.validated.extra, keys), lambda: 0.0
+        ):
             return Status.DIFFERENCES
         return await validation.delete(deletion, stop, show)
 
@@ -142,7 +159,17 @@ class ValidationRun:
         yield from self._findings.first(shown)
         if validated.found > shown:
             yield f"... and {validated.found - shown:,} more"
-        if self._findings.size:
-            yield f"all differences are in {self._findings.path}"
-        if self._options.sample:
+        yield from self._concluded(validated)
+
+    def verdict(self) -> Iterator[str]:
+        """How the tables were compared, where the differences are, and what a sample says."""
+        if self._validation is None:
+            return
+        yield f"compared by {self._way}"
+        yield from self._concluded(self._validation.validated)
+
+    def _concluded(self, validated: ValidationCounts) -> Iterator[str]:
+        if self._findings and self._findings.size:
+            yield f"all differences are in {self._store.place.told(self._findings.path)}"
+        if self._validation and self._options.sample:
             yield from sample.sample_text(validated, self._validation.sampled)

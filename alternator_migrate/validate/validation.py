@@ -7,6 +7,7 @@ from typing import Any
 
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import AccountingBroken
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.model import Role, Segment
 from alternator_migrate.core.pace import Pace, reasons, sides_of
 from alternator_migrate.core.ports import ValidationKeeper
@@ -47,6 +48,7 @@ class Validation:
         paces: Mapping[Role, Pace],
         readers: int,
         keeper: ValidationKeeper,
+        gate: Gate,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         figures: Callable[[], Mapping[Role, SideFigures]],
         interval: float,
@@ -58,8 +60,8 @@ class Validation:
         self._compared = begun.validated.compared
         self._retry, self._paces, self._readers = retry, paces, readers
         self._keeper, self._figures = keeper, figures
-        self._supervisor = Supervisor(self._save, beside, interval)
-        self._meter = Meter()
+        self._supervisor = Supervisor(self._save, beside, interval, gate)
+        self._meter, self._gate = Meter(gate.clock), gate
         self._ledgers: dict[Role, Ledger] = {}
         self._boards: dict[Role, SegmentBoard] = {}
         for role in sides:
@@ -115,7 +117,7 @@ class Validation:
         seen = self._engine.live_stats()
         rechecks = self._details.rechecks
         is_stopped = self._stopping.is_set() and self._state != "done"
-        state = "stopping" if is_stopped else self._state
+        state = "stopping" if is_stopped else self._gate.state(self._state)
         read = sum(each.settled.read for each in ledgers) + seen.items.read
         return Progress(
             *self._names,
@@ -132,7 +134,7 @@ class Validation:
             backlog=sum(each.backlog for each in ledgers) + seen.backlog,
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            reasons=reasons(self._paces.items(), self._retry, seen.reasons),
+            reasons=self._gate.reasons or reasons(self._paces.items(), self._retry, seen.reasons),
             examined=earlier.examined + read,
             speed=self._meter.speed(earlier.examined + read),
             validated=self.validated,

@@ -10,6 +10,7 @@ from alternator_migrate.connectors import Pair, TableJob, TravellingConfig
 from alternator_migrate.core.counts import Counts, ValidationCounts
 from alternator_migrate.core.model import Difference, Role, Segment
 from alternator_migrate.core.state import CopyState, ValidationState
+from alternator_migrate.core.steering import lower
 from alternator_migrate.core.work import LiveStats, Slice, SliceRun
 from alternator_migrate.snapshot import Ledger
 from alternator_migrate.validate.assemble import ValidationSides, readers
@@ -57,7 +58,7 @@ class ValidationSession:
 
     def begin(self, piece: Slice[StageParams]) -> SliceRun[StageParams, StageFindings]:
         """Take up a slice."""
-        self._sides.allow(piece.share)
+        self._sides.allow(piece.share, piece.asked)
         ledgers = {
             role: Ledger(0, state) for role, state in begun(piece.total, piece.places).items()
         }
@@ -80,7 +81,7 @@ class ValidationSession:
             details,
             findings,
             total=piece.total,
-            readers=self._readers,
+            readers=lower(self._readers, piece.asked.readers) or 1,
         )
         work = _StageSlice(stage, ledgers, findings)
         return SliceRun(piece, work, self._sides.retry, self._sides.paces.items(), self._requests)

@@ -70,7 +70,7 @@ async def test_help_tells_the_default_of_every_choice(run_cli: RunCli, command: 
     [
         (["--nonsense"], "--nonsense"),
         (["run", "--nonsense"], "--nonsense"),
-        (["plan", "--into-existing"], "--into-existing"),
+        (["plan", "--rejects", "x"], "--rejects"),
         (["run", "a.yaml", "b.yaml"], "b.yaml"),
         (["run", "--progress", "loud"], "loud"),
         (["run", "--log-level", "chatty"], "chatty"),

@@ -39,6 +39,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "keys relative to the manifest": {"relative": True},
     "moved": {"written_prefix": "elsewhere/of/old/"},
     "no prefix": {"prefix": ""},
+    "in Ion": {"ion": True},
 }
 
 

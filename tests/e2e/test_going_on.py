@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.servers.client import call, create_table, fill
 from tests.servers.filled import filled
 from tests.servers.guarded import EITHER
 from tests.standin import StandIn
-from tests.support.cli import READS
+from tests.support.cli import READS, names_in
 from tests.support.jobs import Job, alternator, job, standin_side, write_config
 from tests.support.shapes import same_items
 
@@ -168,6 +169,31 @@ async def test_a_second_run_beside_a_running_one_is_refused(
         assert err.count("\n") == 1, "one line, before anybody is asked"
         standin.faults.clear()
         assert (await cli.wait(30)).code == 0
+
+
+async def test_plan_says_what_run_would_do_beside_a_savepoint(
+    source: StandIn, standin: StandIn, tmp_path: Path, run_cli: RunCli
+) -> None:
+    write_config(tmp_path, slowly(source, standin))
+    assert "\nrun     begins at the start\n" in (await run_cli("plan", "config.yaml")).out
+    await stopped(tmp_path, standin, signal.SIGTERM)
+    standin.faults.clear()
+    planned = await run_cli("plan", "config.yaml")
+    assert planned.code == 0, planned.err
+    assert f"\nrun     goes on from {newest(tmp_path)}\n" in planned.out
+    assert re.search(r"\d/4 segments done, [1-9]\d* items written", planned.out)
+    other = await run_cli("plan", "config.yaml", "--set=source.scanSegments=5")
+    assert (other.code, "4 segments" in other.err, other.out) == (2, True, "")
+    assert (await run_cli("run", "config.yaml")).code == 0
+    files, standin_log = names_in(tmp_path / "savepoints"), len(standin.log)
+    assert "nothing to do" in (await run_cli("plan", "config.yaml")).out
+    fresh = await run_cli("plan", "config.yaml", "--fresh")
+    assert (fresh.code, "already holds items" in fresh.err) == (2, True)
+    assert "\nrun     refused, exit code 2" in fresh.out
+    anew = await run_cli("plan", "config.yaml", "--fresh", "--into-existing")
+    assert (anew.code, "the target held items before this copy" in anew.out) == (0, True)
+    assert {name for name, _ in standin.log[standin_log:]} <= READS
+    assert names_in(tmp_path / "savepoints") == files
 
 
 async def unfit(tmp_path: Path, run_cli: RunCli, standin: StandIn, words: str, *more: str) -> None:

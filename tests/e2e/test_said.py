@@ -29,15 +29,19 @@ async def test_a_target_in_trouble_is_told_at_once_and_in_the_state(
     stage.target.faults.rate("BatchWriteItem", name, 1.0)
     workers = ("--workers", "2") if engine == "processes" else ()
     async with stage.run("--engine", engine, *workers) as cli:
-        line = await told(cli, lambda line: "retrying for up to" in line)
-        assert re.search(rf"BatchWriteItem at {stage.target.url}: .*(?:{words})", line), line
-        assert re.search(r"retrying for up to (?:300|29\d) s more", line)
-        state = await status(cli, lambda line: "s more: BatchWriteItem at" in line)
-        assert re.search(r"State copying \(paced: .*retrying for up to 2\d\d s more", state)
+        line = await told(cli, lambda line: "giving up in" in line)
+        assert re.search(
+            rf"target \w+ since .*: BatchWriteItem at {stage.target.url}: .*(?:{words})", line
+        ), line
+        assert re.search(r"giving up in (?:5m0s|4m5\ds)", line)
+        state = await status(cli, lambda line: "(BatchWriteItem at" in line)
+        assert re.search(
+            r"State copying \(paced: .*target \w+ since [0-9:]{8} \(.*giving up in 4m", state
+        )
         stage.hurry()
         result = await cli.wait(60)
     assert result.code == 0, result
-    lines = [line for line in result.err.splitlines() if "retrying" in line]
+    lines = [line for line in result.err.splitlines() if "giving up" in line]
     assert len([line for line in lines if "Segments" not in line]) <= 2 * 3
     stage.is_equal()
 
@@ -47,7 +51,7 @@ async def test_a_target_that_is_gone_is_told_and_so_is_its_return(stage: Stage) 
         stage.write(target__endpoint={"url": proxy.url})
         proxy.always("BatchWriteItem", faults.reset_before())
         async with stage.run() as cli:
-            line = await told(cli, lambda line: "retrying for up to" in line)
+            line = await told(cli, lambda line: "target not answering since" in line)
             assert proxy.url in line
             proxy.clear()
             assert (await cli.wait(60)).code == 0

@@ -175,7 +175,7 @@ async def test_seeder_tells_a_wrong_endpoint(tmp_path: Path) -> None:
     assert ended.code == 2
     waiting, told, error = ended.err.splitlines()
     assert waiting == f"waiting up to 1 s for {url}"
-    assert told.endswith("retrying for up to 1 s more")
+    assert told.endswith("; giving up in 1.0s")
     assert error.startswith("Error: nothing answers: ")
 
 

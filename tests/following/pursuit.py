@@ -9,6 +9,8 @@ from pathlib import Path
 from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.stream import StreamSource
 from alternator_migrate.connectors.writer import DynamoDBTarget
+from alternator_migrate.core.gate import Gate
+from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import FollowState
@@ -18,7 +20,8 @@ from alternator_migrate.dynamodb.http_client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.table_schema import KeyElement, TableSpec
 from alternator_migrate.follow.applier import Applier
-from alternator_migrate.follow.follower import Follower, Rules
+from alternator_migrate.follow.follower import Follower
+from alternator_migrate.follow.rules import Rules
 from tests.standin import StandIn
 from tests.streams.reading import streams_http
 
@@ -81,10 +84,11 @@ async def pursuit(
             limits=Limits(batch),
             ask_capacity=False,
         )
-        applier = Applier(writer, RejectsFile(folder, SPEC.key_names, 0), 32)
+        applier = Applier(writer, RejectsFile(folder, SPEC.key_names, 0), Limiter(32))
         spool = folder / "spool_m_1"
         rules = Rules(snapshot, spool, spool_bytes, 5.0, caught_up_for, True, whole=whole)
-        yield Follower(Served(DynamoDBClient(streams, retry), arn), applier, retry, rules, state)
+        stream = Served(DynamoDBClient(streams, retry), arn)
+        yield Follower(stream, applier, retry, rules, state, Gate())
 
 
 @asynccontextmanager

@@ -95,7 +95,7 @@ async def test_a_spool_that_was_replayed_is_not_asked_for(tmp_path: Path) -> Non
         await create_table(target.url, TABLE, {"pk": "S", "sk": "N"})
         async with pursuit(url, ARN, target, tmp_path, snapshot=True) as follower:
             state = await kept(follower, 2)
-            assert await follower.replay(_nothing, asyncio.Event())
+            assert await follower.replay(asyncio.Event())
         assert len(target.items(TABLE)) == 2
         again = replace(state, phase=FollowPhase.LIVE)
         async with pursuit(url, ARN, target, tmp_path, state=again) as follower:

@@ -13,6 +13,7 @@ from typing import Any
 import aioboto3
 
 from tests.servers.client import Item
+from tests.support import ion_text
 
 ID = "01715094384115-d1a1d4f5"
 PREFIX = "backups/daily/"
@@ -124,7 +125,8 @@ class Export:
 
 def full(items: Iterable[Item], files: int = 3, empty: int = 1, **more: Any) -> Export:
     """A full export in JSON of `items`, dealt to so many files, with `empty` ones between them."""
-    lines = [dumped({"Item": item}) for item in items]
+    in_ion = more.get("ion", False)
+    lines = [ion_text.line(Item=item) if in_ion else dumped({"Item": item}) for item in items]
     dealt: list[list[bytes]] = [lines[place::files] for place in range(files)]
     return Export([*dealt[:1], *[[] for _ in range(empty)], *dealt[1:]], **more)
 
@@ -143,6 +145,11 @@ def members(text: bytes) -> bytes:
 def padded(text: bytes) -> bytes:
     """Gzip with zeros after it."""
     return gzip.compress(text) + bytes(64)
+
+
+def stored(text: bytes) -> bytes:
+    """Gzip that compresses nothing."""
+    return gzip.compress(text, 0)
 
 
 def dumped(value: object) -> bytes:
@@ -196,3 +203,47 @@ def bucket_source(url: str, manifest: str, bucket: str = BUCKET, **more: Any) ->
     place = {"bucket": bucket, "region": "us-east-1", "endpoint": {"host": url}}
     keys = {"accessKey": "local", "secretKey": "local"}
     return source(manifest, **place, credentials=keys, usePathStyleAccess=True, **more)
+
+
+@dataclass(frozen=True)
+class Write:
+    """What a key holds at the end of a window, None where it was deleted, and what it held before
+    (None: nothing)."""
+
+    key: Item
+    new: Item | None
+    old: Item | None = None
+
+    def line(self, *, both: bool, ion: bool) -> bytes:
+        """The record in JSON or Ion; `both` is the view NEW_AND_OLD_IMAGES."""
+        record: dict[str, Item] = {
+            "Metadata": {"WriteTimestampMicros": {"N": "1774379199746598"}},
+            "Keys": self.key,
+        }
+        if self.new is not None:
+            record["NewImage"] = self.new
+        if both and self.old is not None:
+            record["OldImage"] = self.old
+        return ion_text.line(**record) if ion else dumped(record)
+
+
+def incremental(
+    writes: Sequence[Write],
+    start: str,
+    end: str,
+    *,
+    both: bool = False,
+    files: int = 2,
+    **more: Any,
+) -> Export:
+    """An incremental export of a window."""
+    lines = [write.line(both=both, ion=more.get("ion", False)) for write in writes]
+    view = "NEW_AND_OLD_IMAGES" if both else "NEW_IMAGE"
+    window = {"exportFromTime": start, "exportToTime": end, "outputView": view}
+    summary = {**window, **more.pop("summary", {})}
+    return Export(
+        [[], *(lines[place::files] for place in range(files))],
+        incremental=True,
+        summary=summary,
+        **more,
+    )

@@ -16,6 +16,7 @@ from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.target_table import check_empty
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.steering import Steering
 from alternator_migrate.migration.assemble import build_migration
 from alternator_migrate.migration.resume import first_savepoint, resume_of
 from alternator_migrate.savepoints.keeper import Keeper
@@ -131,7 +132,11 @@ async def migrate(folder: Path, content: Job, *, into_existing: bool = False) ->
             resume = resume_of(loaded, store)
             first = first_savepoint(resume, found.source, len(found.segments), None)
             migration, rejects = build_migration(
-                loaded.settings, sides, Keeper(store, first), first.state
+                loaded.settings,
+                sides,
+                Keeper(store, first),
+                first.state,
+                steering=Steering(),
             )
             status = await migration.run(asyncio.Event(), _show_nothing)
     except MigrateError as error:

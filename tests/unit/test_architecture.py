@@ -18,7 +18,7 @@ LONGEST: Final = 350
 
 FLOORS: Final = (
     ("core",),
-    ("dynamodb", "snapshot", "follow", "engines"),
+    ("dynamodb", "snapshot", "follow", "engines", "monitor"),
     ("config",),
     ("connectors", "savepoints"),
     ("migration", "validate"),
@@ -35,13 +35,18 @@ DOORS: Final = {
     "aioboto3": ("dynamodb.session",),
     "aiobotocore": ("dynamodb.session",),
     "botocore": ("dynamodb.session", "dynamodb.botocore_errors"),
-    "aiohttp": ("dynamodb.http", "dynamodb.http_client", "connectors.s3_export.bucket"),
+    "aiohttp": (
+        *("dynamodb.http", "dynamodb.http_client"),
+        *("connectors.s3_export.bucket", "savepoints.s3.bucket", "monitor.judges", "monitor.web"),
+    ),
     "yarl": ("dynamodb.http",),
+    "amazon": ("connectors.s3_export.ion",),
     "msgspec": ("dynamodb", "connectors.s3_export"),
     "yaml": ("config", "savepoints"),
     "moto": ("cli.demo",),
     "uvloop": ("core.runtime",),
     "distributed": ("engines.dask",),
+    "prometheus_client": ("monitor.metrics",),
 }
 # Tested without any disk or network: what they need of these is handed to them.
 PURE: Final = (

@@ -2,19 +2,20 @@
 
 import zlib
 from base64 import b64encode
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
 from hashlib import md5
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from alternator_migrate.connectors.s3_export.lines import Inflater, LineCutter
 from alternator_migrate.connectors.s3_export.manifest import DataFile
 from alternator_migrate.connectors.s3_export.objects import Objects
 from alternator_migrate.connectors.s3_export.records import BadLine, Records
 from alternator_migrate.core.errors import MigrateError
-from alternator_migrate.core.model import Page, Position
+from alternator_migrate.core.model import Position
 from alternator_migrate.dynamodb import items
 
+T = TypeVar("T")
 _MEND: Final = (
     "What was read of it before may be written already, and does no harm. Copy it anew from where "
     "the export was made, and run again."
@@ -50,18 +51,28 @@ class Place:
         )
 
 
-class FileReading:
-    """The reading of one data file from `start` on, whose items `records` cuts out of lines."""
+@dataclass(frozen=True, slots=True)
+class Block(Generic[T]):
+    """Some records of a data file, of lines of so many bytes; `position` is after them, None at
+    the end of the file."""
 
-    def __init__(self, objects: Objects, file: DataFile, records: Records, start: Place) -> None:
-        self._objects, self._file, self._records = objects, file, records
+    records: Sequence[T]
+    size: int
+    position: Position | None
+
+
+class FileReading(Generic[T]):
+    """The reading of one data file from `start` on; `cut` finds the records of a block of lines."""
+
+    def __init__(self, objects: Objects, file: DataFile, cut: Records[T], start: Place) -> None:
+        self._objects, self._file, self._cut = objects, file, cut
         self._name = objects.name(file.key)
         self._start, self._place = start, Place()
         self._digest, self._bytes = md5(usedforsecurity=False), 0
 
-    async def pages(self) -> AsyncGenerator[Page, None]:
-        """The pages from the start on. The last one comes when all bytes, also those before the
-        start, are what the manifest says they are. Raises `MigrateError` where they are not."""
+    async def blocks(self) -> AsyncGenerator[Block[T], None]:
+        """The records from the start on. The last block comes when all bytes, also those before
+        the start, are what the manifest says they are. Raises `MigrateError` where they are not."""
         reader = self._objects.open(self._file.key)
         inflater, cutter = Inflater(), LineCutter()
         try:
@@ -69,30 +80,30 @@ class FileReading:
                 self._digest.update(data)
                 self._bytes += len(data)
                 for piece in inflater.pieces(data):
-                    page = self._page(cutter.block(piece))
-                    if page:
-                        yield page
+                    block = self._block(cutter.block(piece))
+                    if block:
+                        yield block
             inflater.finish()
-            last = self._page(cutter.last())
+            last = self._block(cutter.last())
         except ValueError as error:
             raise self._damaged(str(error)) from error
         finally:
             await reader.close()
         self._check()
-        yield Page(last.items, last.size, None, last.read) if last else Page((), 0, None, 0)
+        yield replace(last, position=None) if last else Block((), 0, None)
 
-    def _page(self, block: bytes) -> Page | None:
-        """The page of a block of lines; None where it has none beyond the start."""
-        lines = self._beyond_start(block)
+    def _block(self, whole: bytes) -> Block[T] | None:
+        """The records of a block of lines; None where it has none beyond the start."""
+        lines = self._beyond_start(whole)
         if not lines:
             return None
         try:
-            found = self._records(lines)
+            found = self._cut(lines)
         except BadLine as error:
             number = self._place.line + error.line
             raise ValueError(f"its line {number:,} is no record ({error})") from error
         self._place = self._place.after(lines, len(found))
-        return Page(found, len(lines), self._place.position, len(found))
+        return Block(found, len(lines), self._place.position)
 
     def _beyond_start(self, block: bytes) -> bytes:
         """The part of a block that lies beyond the start."""

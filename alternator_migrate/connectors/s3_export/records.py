@@ -1,15 +1,26 @@
-"""Records of a data file as items: cut out of their lines, never decoded."""
+"""Records of data files: cut out of their lines as bytes, never decoded.
+
+A full export has items, an incremental one changes: what a key holds at the end of the window.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from alternator_migrate.core.model import Item
 
-Records: TypeAlias = Callable[[bytes], Sequence[Item]]
-"""Gives the items of a block of lines. Raises `ValueError` that tells the line within the block,
-counted from 1, at fault, as `BadLine` does."""
+
+class Change(NamedTuple):
+    """The change of one key: the item that it holds, None where that was deleted."""
+
+    key: Item
+    image: Item | None
+
+
+T = TypeVar("T")
+Records: TypeAlias = Callable[[bytes], Sequence[T]]
+"""Gives the records of a block of lines. Raises `BadLine`."""
 
 
 class BadLine(ValueError):
@@ -20,11 +31,20 @@ class BadLine(ValueError):
         self.line = line
 
 
-class _FullLine(msgspec.Struct):
+class _Full(msgspec.Struct):
     item: msgspec.Raw = msgspec.field(name="Item")
 
 
-_full = msgspec.json.Decoder(_FullLine)
+_NOTHING = msgspec.Raw(b"")
+
+
+class _Incremental(msgspec.Struct):
+    keys: msgspec.Raw = msgspec.field(name="Keys")
+    new: msgspec.Raw = msgspec.field(name="NewImage", default=_NOTHING)
+
+
+_full = msgspec.json.Decoder(_Full)
+_incremental = msgspec.json.Decoder(_Incremental)
 _ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -33,15 +53,29 @@ def json_items(block: bytes) -> Sequence[Item]:
     try:
         return cast("Sequence[Item]", [line.item for line in _full.decode_lines(block)])
     except _ERRORS:
-        raise _fault(block) from None
+        raise fault(block, _full.decode, _ERRORS) from None
 
 
-def _fault(block: bytes) -> BadLine:
-    """The first line of a block that is no record."""
+def json_changes(block: bytes) -> Sequence[Change]:
+    """The changes of lines like {"Keys":{...},"NewImage":{...}}. Raises `BadLine`."""
+    try:
+        lines = _incremental.decode_lines(block)
+    except _ERRORS:
+        raise fault(block, _incremental.decode, _ERRORS) from None
+    return [
+        Change(cast("Item", line.keys), None if line.new is _NOTHING else cast("Item", line.new))
+        for line in lines
+    ]
+
+
+def fault(
+    block: bytes, read: Callable[[bytes], object], errors: tuple[type[Exception], ...]
+) -> BadLine:
+    """The first line of a block that `read` cannot read."""
     for number, line in enumerate(block.split(b"\n"), 1):
         try:
             if line.strip():
-                _full.decode(line)
-        except _ERRORS as error:
+                read(line)
+        except errors as error:
             return BadLine(number, f"{error}: {line[:80].decode(errors='replace')}")
     return BadLine(1, "a record goes over several lines")

@@ -3,16 +3,17 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Final
 
 from alternator_migrate.config import S3ExportSettings, SourceSettings
 from alternator_migrate.connectors.s3_export.bucket import Bucket
+from alternator_migrate.connectors.s3_export.ion import check_library
 from alternator_migrate.connectors.s3_export.objects import Files, Objects
 from alternator_migrate.connectors.s3_export.reading import read_export
 from alternator_migrate.connectors.s3_export.source import Export
+from alternator_migrate.connectors.s3_export.windows import check_order, iso
 from alternator_migrate.connectors.service import check_files, login_of, transport_of
-from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.dialect import DYNAMODB, Dialect
@@ -43,6 +44,12 @@ class ExportSide:
         segment."""
         return max(sum(len(export.files) for export in self.exports), 1)
 
+    @property
+    def barriers(self) -> tuple[int, ...]:
+        """The first segment of each export but the first."""
+        counts = [len(export.files) for export in self.exports[:-1]]
+        return tuple(accumulate(counts))
+
     async def watch(self) -> None:
         """Nothing: there are no nodes."""
 
@@ -60,7 +67,7 @@ class ExportSide:
     def moment(self) -> str:
         """The moment that they are of, for a person."""
         end = self.exports[-1].summary.moments.end
-        return f"as of {_iso(end)}" if end else "as of a moment that is not told"
+        return f"as of {iso(end)}" if end else "as of a moment that is not told"
 
 
 @asynccontextmanager
@@ -81,7 +88,9 @@ async def open_export(
                 await read_export(objects(place.bucket), place.bucket, place.key)
                 for place in given.manifests
             ]
-            _check(exports)
+            check_order(exports)
+        if any(export.summary.format == "ION" for export in exports):
+            check_library()
         yield ExportSide(tuple(exports), objects)
 
 
@@ -120,19 +129,3 @@ def _in_path(given: S3ExportSettings, url: str | None) -> bool:
     if given.use_path_style_access is not None:
         return given.use_path_style_access
     return url is not None and not url.endswith(_AWS)
-
-
-def _check(exports: Sequence[Export]) -> None:
-    """Raise `UsageError` for exports that this version does not read."""
-    for export in exports:
-        if export.summary.incremental or export.summary.format != "DYNAMODB_JSON":
-            raise UsageError(
-                f"{export.name}: incremental exports and Ion are not in this version",
-                "Make a full export in DYNAMODB_JSON.",
-            )
-    if len(exports) > 1:
-        raise UsageError("several exports are not in this version", "Name one with manifestKey.")
-
-
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -86,12 +86,10 @@ class Bucket:
         return found and found._replace(text=text.getvalue())
 
     async def fetch(self, key: str, path: Path) -> str | None:
-        """Bring an object into a file for its owner alone; its ETag, None where there is none.
-        Raises `MigrateError`, `OSError`."""
+        """Bring an object into a file for its owner alone, empty where there is none; its ETag,
+        None without one. Raises `MigrateError`, `OSError`."""
         with open_private(path) as file:
             found = await self._retry(self._read, key, file)
-        if found is None:
-            path.unlink()
         return found and found.etag
 
     async def put(self, key: str, body: "bytes | FileBody", etag: str | None) -> str:

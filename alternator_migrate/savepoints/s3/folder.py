@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock as ThreadLock
 from typing import Any, Final, NamedTuple
@@ -58,6 +59,12 @@ class S3Folder:
 
     def __str__(self) -> str:
         return str(self._folder)
+
+    @property
+    def near(self) -> Path:
+        """A folder of this user's own, found by the URL."""
+        own = Path(tempfile.gettempdir()) / f"alternator-migrate-{os.getuid()}"
+        return own / sha256(str(self).encode()).hexdigest()[:16]
 
     @property
     def beside(self) -> str:
@@ -129,6 +136,8 @@ class S3Folder:
                 etag = self._background.do(self._bucket.fetch(self._key(name), path))
                 if etag:
                     self._sent[name] = _Sent(_mark(path.stat()), etag)
+                else:
+                    path.unlink()
         return path
 
     @contextmanager

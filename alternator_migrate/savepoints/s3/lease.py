@@ -58,7 +58,7 @@ class Lock:
         first = now = await self.holder()
         if first:
             log.info(
-                "process %s holds %s: waiting until it renews its lease, or that runs out in %.0f s",
+                "process %s holds %s: waiting until it renews its lease, or for its end in %.0f s",
                 first.process,
                 self.url,
                 first.left,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from alternator_migrate.config.loading import load
+from alternator_migrate.config.loading import Loaded, load
+from alternator_migrate.savepoints.places import place_of
 from alternator_migrate.savepoints.resume import configuration
 from tests.support.configs import (
     ALTERNATOR_SOURCE,
@@ -73,6 +74,11 @@ validation:
 """
 
 
+def kept_place(found: Loaded) -> object:
+    """What a savepoint keeps of where it is."""
+    return configuration(found, place_of(found.settings))["savepoints"]
+
+
 def test_a_file_with_all_that_the_newest_migrator_takes_is_loaded() -> None:
     settings, (warning,) = loaded(WHOLE)
     source, target = settings.source, settings.target
@@ -120,7 +126,9 @@ def test_a_section_that_is_null_can_be_set(tmp_path: Path) -> None:
     file.write_text(text)
     found = load(file, {"source.credentials.profile": ("--source-profile", "p")}, [])
     assert at(found.settings, "source.credentials.profile") == "p"
-    assert configuration(found)["savepoints"] == {"path": str(Path("savepoints").absolute())}
+    assert configuration(found, place_of(found.settings))["savepoints"] == {
+        "path": str(Path("savepoints").absolute())
+    }
     settings, _ = loaded(text, "source.credentials.assumeRole.arn=arn:aws:iam::1:role/r")
     assert at(settings, "source.credentials.assume_role.arn") == "arn:aws:iam::1:role/r"
 
@@ -170,7 +178,9 @@ def test_savepoints_of_the_migrator_in_a_folder_are_there(kind: str, tmp_path: P
     file.write_text(text)
     found = load(file, {})
     assert found.settings.savepoints.path == "/var/lib/s"
-    assert configuration(found)["savepoints"] == {"path": "/var/lib/s"}, "it can be loaded again"
+    assert configuration(found, place_of(found.settings))["savepoints"] == {"path": "/var/lib/s"}, (
+        "it can be loaded again"
+    )
     settings, _ = loaded(changed("savepoints", {"path": "/p", "target": {"type": kind}}))
     assert settings.savepoints.path == "/p"
 

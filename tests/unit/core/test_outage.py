@@ -53,7 +53,8 @@ def test_the_first_failure_is_told_at_once_with_the_time_that_is_left(scene: Sce
     scene.clock.now += 20
     scene.trouble.failed(request, Throttled("BatchWriteItem at http://a: Throttled: slow down"))
     assert scene.told == [
-        "BatchWriteItem at http://a: Throttled: slow down; retrying for up to 280 s more"
+        f"server throttling since {request.since}: BatchWriteItem at http://a: Throttled: slow "
+        "down; giving up in 4m40s"
     ]
 
 
@@ -93,7 +94,7 @@ def test_the_end_of_a_long_trouble_is_told(scene: Scene) -> None:
     assert len(scene.told) == 1
     scene.clock.now += 60
     scene.fails("Scan: reset", seconds=42)
-    assert scene.told[1:] == ["requests are answered again, after 42 s"]
+    assert scene.told[1:] == ["requests are answered again, after 42s"]
 
 
 def test_a_request_that_is_given_up_is_not_said_to_be_answered(scene: Scene) -> None:
@@ -104,12 +105,14 @@ def test_a_request_that_is_given_up_is_not_said_to_be_answered(scene: Scene) -> 
 def test_the_reason_is_that_of_the_oldest_request_once_it_lasts(scene: Scene) -> None:
     assert scene.trouble.reason == ""
     request = scene.trouble.begins(300)
-    scene.trouble.failed(request, Unavailable("Put at http://a: 500: (no; really)"))
+    failure = Unavailable("Put at http://a: 500: (no; really)")
+    failure.side = "target"
+    scene.trouble.failed(request, failure)
     assert scene.trouble.reason == ""
     scene.clock.now += 50
     other = scene.trouble.begins(300)
     scene.trouble.failed(other, Unavailable("another"))
-    expected = "retrying for up to 250 s more: Put at http://a: 500: no really"
-    assert scene.trouble.reason == expected
+    words = "(Put at http://a: 500: no really), giving up in 4m10s"
+    assert scene.trouble.reason == f"target not answering since {request.since} {words}"
     scene.trouble.ends(request)
     assert scene.trouble.reason == ""

@@ -258,7 +258,7 @@ def test_a_stream_that_shows_changes_late_has_caught_up_when_they_are_there() ->
 
 
 def caught_up(clock: Clock, ledger: ShardLedger, rule: Cutover, *, repeating: bool = False) -> bool:
-    return rule.reached(ledger, clock.now, repeating=repeating)
+    return rule.reached(ledger, clock.now, waits=repeating)
 
 
 @pytest.mark.parametrize("trouble", ["none", "lag", "repeating", "unlisted"])

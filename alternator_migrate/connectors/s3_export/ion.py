@@ -1,0 +1,144 @@
+"""Records of data files in text Ion, as DynamoDB JSON: by the optional library amazon-ion.
+
+Numbers keep their value and are spelled in plain digits: Ion writes 600 as 6d2.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final, TypeVar
+
+from alternator_migrate.connectors.s3_export.records import Change, fault
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.dynamodb.items import to_json
+
+T = TypeVar("T")
+_LONGEST: Final = 60
+_SETS: Final = {"$dynamodb_SS": "SS", "$dynamodb_NS": "NS", "$dynamodb_BS": "BS"}
+_INSTALL: Final = "Install the extra: pip install 'alternator-migrate[ion]'."
+
+
+def ion_items(block: bytes) -> Sequence[bytes]:
+    """The items of lines like $ion_1_0 {Item:{...}}. Raises `BadLine`."""
+    return _records(block, lambda record: to_json(_attributes(record["Item"])))
+
+
+def ion_changes(block: bytes) -> Sequence[Change]:
+    """The changes of lines like $ion_1_0 {Keys:{...},NewImage:{...}}. Raises `BadLine`."""
+    return _records(block, _change)
+
+
+def check_library() -> None:
+    """Raise `UsageError` where amazon-ion is not there, or without its C extension, which would be
+    a hundred times as slow."""
+    try:
+        from amazon.ion import simpleion  # noqa: PLC0415 # only where an export is in Ion
+    except ImportError as error:
+        raise UsageError("the export is in Ion, and amazon-ion is not here", _INSTALL) from error
+    if not simpleion.c_ext:
+        raise UsageError(
+            "the export is in Ion, and amazon-ion is here without its C extension",
+            f"{_INSTALL} Its wheels have it; or export in DYNAMODB_JSON.",
+        )
+
+
+def _change(record: Mapping[str, Any]) -> Change:
+    image = record.get("NewImage")
+    return Change(
+        to_json(_attributes(record["Keys"])), None if image is None else to_json(_attributes(image))
+    )
+
+
+def _records(block: bytes, read: Callable[[Any], T]) -> Sequence[T]:
+    """What `read` makes of each struct of a block. Raises `BadLine`."""
+    load = _loader()
+
+    def records(lines: bytes) -> Sequence[T]:
+        return [read(record) for record in load(lines)]
+
+    try:
+        return records(block)
+    except _errors():
+        raise fault(block, records, _errors()) from None
+
+
+@cache
+def _loader() -> Callable[[bytes], Sequence[Any]]:
+    from amazon.ion import simpleion  # noqa: PLC0415 # only where an export is in Ion
+
+    model = simpleion.IonPyValueModel.MAY_BE_BARE
+
+    def load(text: bytes) -> Sequence[Any]:
+        found: Sequence[Any] = simpleion.loads(text, single_value=False, value_model=model)
+        return found
+
+    return load
+
+
+@cache
+def _errors() -> tuple[type[Exception], ...]:
+    from amazon.ion.exceptions import IonException  # noqa: PLC0415 # see `_loader`
+
+    odd = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+    return (IonException, *odd)
+
+
+def _attributes(struct: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _value(value) for name, value in struct.items()}
+
+
+def _value(value: Any) -> dict[str, Any]:
+    """An Ion value as DynamoDB JSON, by its exact type first, for most are bare."""
+    convert = _BARE.get(type(value))
+    return convert(value) if convert else _wrapped(value)
+
+
+def _wrapped(value: Any) -> dict[str, Any]:
+    """A value of one of the library's own types. Raises `ValueError` for what no item holds."""
+    if isinstance(value, list):
+        return _list(value)
+    if isinstance(value, Mapping):
+        return {"M": _attributes(value)}
+    if isinstance(value, bytes):
+        return {"B": bytes(value)}
+    if isinstance(value, Decimal | int):
+        return {"N": plain(Decimal(value))}
+    if isinstance(value, str):
+        return {"S": str(value)}
+    if value is None or type(value).__name__ == "IonPyNull":
+        return {"NULL": True}
+    raise ValueError(f"no attribute has a value of Ion's {type(value).__name__}")
+
+
+def _list(value: Sequence[Any]) -> dict[str, Any]:
+    marks = getattr(value, "ion_annotations", ())
+    kind = _SETS.get(str(getattr(marks[0], "text", marks[0]))) if marks else None
+    if kind == "NS":
+        return {kind: [plain(Decimal(each)) for each in value]}
+    if kind:
+        members = bytes if kind == "BS" else str
+        return {kind: [members(each) for each in value]}
+    return {"L": [_value(each) for each in value]}
+
+
+def plain(number: Decimal) -> str:
+    """A number in plain digits, without zeros that say nothing; as 1E+125 where that is long."""
+    text = format(number, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    if len(text) > _LONGEST:
+        sign, digits, exponent = number.as_tuple()
+        whole = "".join(map(str, digits)).rstrip("0")
+        return f"{'-' * sign}{whole}E{int(exponent) + len(digits) - len(whole):+d}"
+    return "0" if text in ("-0", "") else text
+
+
+_BARE: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
+    str: lambda value: {"S": value},
+    Decimal: lambda value: {"N": plain(value)},
+    int: lambda value: {"N": str(value)},
+    bool: lambda value: {"BOOL": value},
+    type(None): lambda _: {"NULL": True},
+    bytes: lambda value: {"B": value},
+    list: _list,
+}

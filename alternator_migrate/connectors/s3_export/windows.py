@@ -1,0 +1,56 @@
+"""Whether exports follow one another: one table, in the order of time, without a gap."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Final
+
+from alternator_migrate.connectors.s3_export.source import Export
+from alternator_migrate.core.errors import UsageError
+
+_SECOND: Final = 1.0
+_ORDER: Final = (
+    "Name a full export and then the incremental ones in source.manifestKeys, the oldest first, "
+    "each from the moment at which the one before ends."
+)
+
+
+def check_order(exports: Sequence[Export]) -> None:
+    """Raise `UsageError` unless all are of one table, all but the first incremental, and each
+    begins where the one before it ends: AWS gives beginnings in whole seconds."""
+    for before, after in pairwise(exports):
+        _check_table(before, after)
+        if not after.summary.incremental:
+            raise UsageError(
+                f"{after.name} is a full export, and stands after {before.name}", _ORDER
+            )
+        ended, begun = before.summary.moments.end, after.summary.moments.start
+        if ended is None or begun is None:
+            raise UsageError(
+                f"whether {after.name} goes on from {before.name} is not known: their manifests "
+                "lack a moment",
+                _ORDER,
+            )
+        told = f"{before.name} ends at {iso(ended)}, and {after.name} begins at {iso(begun)}"
+        if begun > ended:
+            raise UsageError(f"changes are missing between two exports: {told}", _ORDER)
+        if begun <= ended - _SECOND:
+            raise UsageError(f"two exports overlap, or are out of order: {told}", _ORDER)
+
+
+def iso(moment: float) -> str:
+    """A moment for a person, with milliseconds where it has some."""
+    exact = "milliseconds" if moment % 1 else "seconds"
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec=exact)
+    return text.replace("+00:00", "Z")
+
+
+def _check_table(before: Export, after: Export) -> None:
+    one, other = before.summary, after.summary
+    for this, that in ((one.table_id, other.table_id), (one.table_arn, other.table_arn)):
+        if this and that and this != that:
+            raise UsageError(
+                f"two exports are of different tables: {before.name} of {one.table_arn}, id "
+                f"{one.table_id}, and {after.name} of {other.table_arn}, id {other.table_id}",
+                "A migration is of one table: name exports of one.",
+            )

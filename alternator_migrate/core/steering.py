@@ -1,0 +1,86 @@
+"""Steering: what a person asks of a run while it lasts, for whatever does the work."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Final
+
+from alternator_migrate.core.gate import Gate
+from alternator_migrate.core.model import Concurrency
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Limits of a whole run: units a second that are read and written, segments read and batches
+    written at once. None: no limit of this kind."""
+
+    read: float | None = None
+    write: float | None = None
+    readers: int | None = None
+    writers: int | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return any(getattr(self, each.name) is not None for each in fields(self))
+
+    @property
+    def at_once(self) -> int | None:
+        """The most slices that each have a segment to read and a batch to write."""
+        return lower(self.readers, self.writers)
+
+
+NO_CAPS: Final = Caps()
+
+
+def lower(one: int | None, other: int | None) -> int | None:
+    """The lower of two limits, of which None is none."""
+    known = [each for each in (one, other) if each is not None]
+    return min(known, default=None)
+
+
+def within(concurrency: Concurrency, caps: Caps, share: float = 1.0) -> Concurrency:
+    """A concurrency that keeps to a share of what is asked for, at least one of each."""
+    readers = _at_most(concurrency.readers, caps.readers, share)
+    return replace(
+        concurrency, readers=readers, writers=_at_most(concurrency.writers, caps.writers, share)
+    )
+
+
+def _at_most(number: int, limit: int | None, share: float) -> int:
+    return number if limit is None else min(number, max(int(limit * share), 1))
+
+
+@dataclass(slots=True)
+class Steering:
+    """What holds a run back, and the limits that were asked for below those of its configuration,
+    which are `allowed` once they are known."""
+
+    gate: Gate = field(default_factory=Gate)
+    asked: Caps = field(default_factory=Caps)
+    allowed: Caps | None = None
+    _apply: Callable[[Caps], None] = lambda _: None
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.on_change(self._tell)
+
+    def begin(self, allowed: Caps, apply: Callable[[Caps], None]) -> None:
+        """A piece of work begins, whose limits are `allowed`: `apply` is called with what is asked
+        for besides, now and after each change, in place of that of the work before."""
+        self.allowed, self._apply = allowed, apply
+        apply(self.asked)
+
+    def ask(self, caps: Caps) -> None:
+        """Let `caps` be what is asked for from now on."""
+        self.asked = caps
+        self._apply(caps)
+        self._tell()
+
+    async def change(self) -> None:
+        """Return when the gate has moved, or other limits are asked for, after this call."""
+        await self._news.wait()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()

@@ -1,0 +1,128 @@
+"""Exports whose run is killed, or whose bucket fails: what arrives is whole all the same."""
+
+import json
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.e2e.stage import until
+from tests.servers import faults
+from tests.servers.cli import running
+from tests.servers.client import Item
+from tests.servers.exchange import Exchange, Fault
+from tests.servers.proxy import FaultProxy
+from tests.standin import StandIn
+from tests.support import exports
+from tests.support.exports import bucket_source, full, source
+from tests.support.jobs import Migrate, alternator, job, write_config
+from tests.support.names import unique_name
+from tests.support.shapes import same_items
+
+ROWS: list[Item] = [{"pk": {"S": f"item {n}"}, "t": {"S": "x" * 4000}} for n in range(900)]
+EXPORT = full(ROWS, files=2)
+# Nothing is saved by compressing: so that a body takes its time, and can be cut in its middle.
+LARGE = full(ROWS, files=1, zipped=exports.stored)
+
+
+async def test_a_killed_run_goes_on_within_a_file(
+    tmp_path: Path, standin: StandIn, table_name: str
+) -> None:
+    exports.write(tmp_path / "s3", EXPORT.objects())
+    target = alternator(standin.url, table_name, maxItemsPerBatch=10, maxConnections=2)
+    content = job(source(tmp_path / "s3" / EXPORT.manifest), target)
+    content["savepoints"] = {"path": "savepoints", "intervalSeconds": 0.1}
+    write_config(tmp_path, content)
+    standin.faults.rate("BatchWriteItem", "slow", 1.0, 0.05)
+    saved = tmp_path / "savepoints"
+    async with running(tmp_path, "run", "config.yaml") as cli:
+        await until(lambda: any(_lines(saved)), 30)
+        cli.send_signal(signal.SIGKILL)
+        await cli.wait(10)
+    begun = [*_lines(saved)]
+    assert 0 < max(begun) < 450
+    standin.faults.clear()
+    async with running(tmp_path, "run", "config.yaml", "--summary-json", "s.json") as cli:
+        assert (await cli.wait(60)).code == 0
+    counts = json.loads((tmp_path / "s.json").read_text())["tables"][0]["items"]
+    assert counts["read"] == counts["written"] == len(ROWS)
+    assert same_items(standin.items(table_name), ROWS)
+
+
+def _lines(folder: Path) -> list[int]:
+    """The lines of files that are done, by the newest savepoint."""
+    newest = sorted(folder.glob("savepoint_*.yaml"))[-1:]
+    found = [json.loads(each.read_text())["progress"]["positions"] for each in newest]
+    return [place["line"] for places in found for place in places.values()]
+
+
+@pytest.fixture
+async def bucket(moto_server: str) -> AsyncIterator[tuple[FaultProxy, str]]:
+    """A proxy before the S3 of a bucket that holds the export, and the bucket's name."""
+    name = unique_name("bucket").lower().replace("_", "-")
+    await exports.upload(moto_server, name, LARGE.objects())
+    async with FaultProxy(moto_server, record=True) as proxy:
+        yield proxy, name
+
+
+def of_data(exchange: Exchange) -> bool:
+    """Whether it is a request for the content of a data file."""
+    return exchange.request.method == "GET" and exchange.request.path.endswith(LARGE.data[0])
+
+
+async def test_bodies_that_break_off_are_gone_on_with(
+    bucket: tuple[FaultProxy, str], standin: StandIn, table_name: str, migrate: Migrate
+) -> None:
+    proxy, name = bucket
+    proxy.script(of_data, faults.truncate(), faults.service_unavailable_503(), faults.truncate())
+    given = bucket_source(proxy.url, LARGE.manifest, name)
+    ending = await migrate(job(given, alternator(standin.url, table_name)))
+    assert ending.done.items.written == ending.done.items.read == len(ROWS)
+    assert same_items(standin.items(table_name), ROWS)
+    asked = [each.request.headers for each in proxy.log if of_data(each)]
+    ranges = [headers.get("Range") for headers in asked]
+    assert ranges[0] is None
+    assert all(str(each).startswith("bytes=") for each in ranges[1:])
+    assert len(asked) == 4
+    assert all(headers["If-Match"] for headers in asked[1:])
+
+
+async def test_an_object_that_is_replaced_while_it_is_read_is_told(
+    moto_server: str,
+    bucket: tuple[FaultProxy, str],
+    standin: StandIn,
+    table_name: str,
+    migrate: Migrate,
+) -> None:
+    proxy, name = bucket
+
+    async def replace(exchange: Exchange) -> web.StreamResponse:
+        other = {LARGE.data[0]: exports.stored(b"x" * 4_000_000)}
+        await exports.upload(moto_server, name, other)
+        return (await exchange.forward(exchange.body)).response()
+
+    proxy.script(of_data, faults.truncate(), Fault("replace", replace))
+    given = bucket_source(proxy.url, LARGE.manifest, name)
+    ending = await migrate(job(given, alternator(standin.url, table_name)))
+    assert f"{LARGE.data[0]} was replaced while it was read" in str(ending.failure)
+
+
+async def test_a_bucket_that_may_not_be_read_is_told_with_the_right(
+    bucket: tuple[FaultProxy, str], standin: StandIn, table_name: str, migrate: Migrate
+) -> None:
+    proxy, name = bucket
+
+    async def deny(_: Exchange) -> web.StreamResponse:
+        words = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        return web.Response(status=403, text=words, content_type="application/xml")
+
+    given = bucket_source(proxy.url, LARGE.manifest, name)
+    content = job(given, alternator(standin.url, table_name))
+    proxy.always(lambda each: each.request.path.endswith(".md5"), Fault("deny", deny))
+    assert (await migrate(content)).done.items.written == len(ROWS), "md5 files may be missing"
+    proxy.always("*", Fault("deny", deny))
+    ending = await migrate(content)
+    assert ending.failure.exit_code == 2
+    assert "s3:GetObject" in str(ending.failure)
