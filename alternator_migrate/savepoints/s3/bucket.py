@@ -98,20 +98,19 @@ class Bucket:
 
         Raises `Taken` where there is another one, `MigrateError` where it is not known to be there.
         """
-        write, tried = uuid4().hex, False
+        write = uuid4().hex
         what = f"writing s3://{self._bucket}/{key}"
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         size = len(body)
         asked = {"Key": key, "Metadata": {"write": write}, "ContentLength": size, **condition}
 
         async def attempt(avoid: str) -> str:
-            nonlocal tried
-            again, tried = tried, True
             content = body if isinstance(body, bytes) else body.opened()
             try:
                 answer = await self._ask(avoid, what, self._put, {**asked, "Body": content}, size)
             except Taken:
-                found = await self._head(avoid, key) if again else None
+                # be it the first one here: aiohttp itself sends once more where a connection ends
+                found = await self._head(avoid, key)
                 if found is None or found.write != write:
                     raise
                 return found.etag
@@ -145,9 +144,12 @@ class Bucket:
         except Taken:
             return None
         with _asking(what):
-            async with answer["Body"] as body:
+            body = answer["Body"]
+            try:
                 while piece := await _timely(what, body.read(_PIECE)):
                     into.write(piece)
+            finally:
+                body.close()
         if into.tell() != answer["ContentLength"]:
             raise Unavailable(f"{what}: it broke off after {into.tell():,} bytes")
         return _found(answer)

@@ -3,13 +3,13 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock as ThreadLock
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from alternator_migrate.config import BucketFolder
 from alternator_migrate.core.errors import MigrateError
@@ -18,6 +18,7 @@ from alternator_migrate.savepoints.s3.background import Background
 from alternator_migrate.savepoints.s3.bucket import Bucket, FileBody, Taken
 from alternator_migrate.savepoints.s3.lease import Lease, Lock
 
+T = TypeVar("T")
 _MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
 """Savepoints never change: those that were read or written here are not read again."""
 _GROWING: Final = "[!.]*.jsonl"
@@ -78,7 +79,7 @@ class S3Folder:
 
     def names(self) -> list[str]:
         """The names of savepoints. Raises `MigrateError`."""
-        keys = self._background.do(self._bucket.names(self._key("savepoint_")))
+        keys = self._do(self._bucket.names(self._key("savepoint_")))
         return [ObjectName(key).name for key in keys]
 
     def where(self, name: str) -> ObjectName:
@@ -88,7 +89,7 @@ class S3Folder:
     def read(self, name: str) -> bytes:
         """A whole object. Raises `FileNotFoundError`, `MigrateError`."""
         if name not in self._texts:
-            found = self._background.do(self._bucket.get(self._key(name)))
+            found = self._do(self._bucket.get(self._key(name)))
             if found is None:
                 raise FileNotFoundError(f"{self.where(name)} is not there any more")
             self._remember(name, found.text)
@@ -100,13 +101,13 @@ class S3Folder:
             self.check(owner)
             name = names()
             with suppress(Taken):
-                self._background.do(self._bucket.put(self._key(name), text, None))
+                self._do(self._bucket.put(self._key(name), text, None))
                 self._remember(name, text)
                 return name
 
     def remove(self, name: str) -> None:
         """Delete an object. Raises `MigrateError`."""
-        self._background.do(self._bucket.delete(self._key(name)))
+        self._do(self._bucket.delete(self._key(name)))
         self._texts.pop(name, None)
 
     def keep(self) -> None:
@@ -120,7 +121,7 @@ class S3Folder:
                 with suppress(FileNotFoundError):
                     self._send(name)
             for name in sorted(self._sent.keys() - set(there)):
-                self._background.do(self._bucket.delete(self._key(name)))
+                self._do(self._bucket.delete(self._key(name)))
                 del self._sent[name]
 
     def told(self, path: str | Path) -> str:
@@ -133,7 +134,7 @@ class S3Folder:
         path = self.work / name
         with self._turn:
             if not path.exists():
-                etag = self._background.do(self._bucket.fetch(self._key(name), path))
+                etag = self._do(self._bucket.fetch(self._key(name), path))
                 if etag:
                     self._sent[name] = _Sent(_mark(path.stat()), etag)
                 else:
@@ -175,6 +176,11 @@ class S3Folder:
     def _temporary(self) -> "tempfile.TemporaryDirectory[str]":
         return tempfile.TemporaryDirectory(prefix="alternator-migrate-", ignore_cleanup_errors=True)
 
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, which is given up where a lock is lost: nobody waits for S3 then.
+        Raises what it raises, and `MigrateError`."""
+        return self._background.do(_unless_lost(work, [*self._leases.values()]))
+
     def _key(self, name: str) -> str:
         return f"{self._folder.prefix}/{name}" if self._folder.prefix else name
 
@@ -196,12 +202,25 @@ class S3Folder:
             body = FileBody(file.fileno(), status.st_size)
             try:
                 put = self._bucket.put(self._key(name), body, sent.etag if sent else None)
-                self._sent[name] = _Sent(mark, self._background.do(put))
+                self._sent[name] = _Sent(mark, self._do(put))
             except Taken as error:
                 raise MigrateError(
                     f"{self.where(name)} was changed by somebody else while this run adds to it",
                     "What is there is left as it is. Run it again: that goes on with it.",
                 ) from error
+
+
+async def _unless_lost(work: Coroutine[Any, Any, T], leases: Sequence[Lease]) -> T:
+    task = asyncio.create_task(work)
+    losses = [asyncio.create_task(lease.wait_lost()) for lease in leases]
+    try:
+        await asyncio.wait({task, *losses}, return_when=asyncio.FIRST_COMPLETED)
+        for lease in leases if not task.done() else ():
+            lease.check()
+        return await task
+    finally:
+        for each in (task, *losses):
+            each.cancel()
 
 
 def _mark(status: os.stat_result) -> _Mark:

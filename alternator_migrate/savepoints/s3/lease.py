@@ -79,6 +79,7 @@ class Lease:
         self._failure: MigrateError | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
+        self._is_lost = asyncio.Event()
 
     async def take(self) -> None:
         """Take the lock, and renew it from now on. Raises `UsageError` while another process holds
@@ -117,6 +118,10 @@ class Lease:
                 self._lock.url,
                 self._seconds,
             )
+
+    async def wait_lost(self) -> None:
+        """Return when it is lost."""
+        await self._is_lost.wait()
 
     def check(self) -> None:
         """Raise `MigrateError` where it is lost, or has to be taken for lost."""
@@ -165,6 +170,7 @@ class Lease:
             self._failure = MigrateError(
                 f"the lock of this migration was lost: {error.args[0]}", error.hint
             )
+        self._is_lost.set()
         self._lost()
 
     def _not_renewed(self) -> MigrateError:
