@@ -119,7 +119,7 @@ class SavepointsSettings:
     )
     interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
     lease_seconds: float = key(
-        number(6, 3600),
+        number(3, 3600),
         "on S3: how long the lock of a run that was killed keeps the next one out",
         default=60.0,
     )

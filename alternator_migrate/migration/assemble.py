@@ -1,7 +1,7 @@
 """Assembly of a migration from its settings and the open pair of tables."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -60,6 +60,17 @@ def rules(settings: Settings, until: Until, *, target_is_new: bool) -> Rules:
         disable_after=until.disable_stream,
         whole=snapshot and target_is_new and not settings.skip_segments,
     )
+
+
+def spool_text(settings: Settings) -> Iterator[str]:
+    """What is to be known of a spool that is not where the savepoints are; nothing of others."""
+    target, kept = settings.target, settings.spool.max_bytes
+    if settings.savepoints.bucket and target.stream_changes and kept:
+        yield (
+            f"changes are kept in {settings.spool_home} on this machine while the copy lasts: "
+            "until then a run goes on only where that folder is (spool.path: a volume); with "
+            "spool.maxBytes: 0 they stay in the stream"
+        )
 
 
 def hooks(settings: Settings) -> Hooks:

@@ -33,7 +33,7 @@ from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
 from alternator_migrate.follow import remove_old_spools
-from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration
+from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration, spool_text
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.resend import Resend
 from alternator_migrate.migration.resume import (
@@ -174,6 +174,8 @@ class MigrationRun(TableRun):
                 self._resume.check_newest(earlier)
                 for line in connectors.notes(pair):
                     log.info(line)
+                for line in spool_text(self._settings) if not self._alone else ():
+                    log.info("note: %s", line)
                 for line in [*await stream_warnings(self._settings, pair), *self.staying]:
                     log.warning("warning: %s", line)
                 source, total = pair.inspection.source, self._total

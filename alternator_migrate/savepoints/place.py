@@ -35,7 +35,7 @@ class Place(Protocol):
 
     @property
     def near(self) -> Path:
-        """The folder for what belongs to this machine alone, such as sockets; it may be absent."""
+        """The folder for what belongs to this machine alone, such as sockets."""
         ...
 
     @property

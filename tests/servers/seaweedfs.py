@@ -44,16 +44,12 @@ def _started(program: Path, folder: Path) -> tuple[subprocess.Popen[bytes], str]
     ports = {name: free_port() for name in ("s3", "master", "volume", "filer")}
     grpc = {f"{name}.port.grpc": free_port() for name in ports}
     options: dict[str, object] = {f"{name}.port": port for name, port in ports.items()}
-    options |= {
-        "s3.port.iceberg": 0,
-        "s3.port.lance": 0,
-        "s3.iam": "false",
-        "master.telemetry": "false",
-    }
-    options |= {"master.volumeSizeLimitMB": 16, "volume.max": 100}
-    listening = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", f"-s3.config={config}"]
+    options |= grpc
+    options |= {"s3.port.iceberg": 0, "s3.port.lance": 0, "s3.iam": "false"}
+    options |= {"master.telemetry": "false", "master.volumeSizeLimitMB": 16, "volume.max": 100}
     command = [
-        *(str(program), "server", "-s3", *listening),
+        *(str(program), "server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+        *(f"-dir={folder}", f"-s3.config={config}"),
         *(f"-{name}={value}" for name, value in options.items()),
     ]
     with (folder / "log").open("wb") as log:

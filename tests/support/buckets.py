@@ -42,7 +42,7 @@ class Prefix:
     def environment(self) -> dict[str, str]:
         """AWS's settings that name the server and the keys."""
         keys = {name.upper(): value for name, value in KEYS.items()}
-        return {**keys, "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": self.url}
+        return {**keys, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": self.url}
 
     def open(self, url: str = "", lease: float = 6, patience: float = 20) -> S3Folder:
         """The place, in the test's process."""

@@ -1,5 +1,6 @@
 """Configurations to load: a small one that is right, and ways to change it."""
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -31,9 +32,9 @@ def loaded(
     *assignments: str,
     flags: Mapping[str, tuple[str, Any]] | None = None,
 ) -> tuple[Settings, list[str]]:
-    """Settings and warnings of a file called `NAME`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / NAME
+    """Settings and warnings of a file called `NAME` in the working directory."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        path = Path(NAME)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         found = load(path, flags or {}, assignments)
         return found.settings, list(found.warnings)

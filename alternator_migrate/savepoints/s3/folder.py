@@ -12,6 +12,7 @@ from threading import Lock as ThreadLock
 from typing import Any, Final, NamedTuple, TypeVar
 
 from alternator_migrate.config import BucketFolder
+from alternator_migrate.core.durable import private_folder
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.savepoints.place import ObjectName
 from alternator_migrate.savepoints.s3.background import Background
@@ -63,9 +64,16 @@ class S3Folder:
 
     @property
     def near(self) -> Path:
-        """A folder of this user's own, found by the URL."""
+        """A folder of this user's own, found by the URL; where there can be none, that of this
+        process."""
         own = Path(tempfile.gettempdir()) / f"alternator-migrate-{os.getuid()}"
-        return own / sha256(str(self).encode()).hexdigest()[:16]
+        folder = own / sha256(str(self).encode()).hexdigest()[:16]
+        try:
+            private_folder(own)
+            private_folder(folder)
+            return folder if folder.lstat().st_uid == os.getuid() else self.work
+        except OSError:
+            return self.work
 
     @property
     def beside(self) -> str:
