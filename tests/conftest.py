@@ -13,6 +13,7 @@ from tests.servers.dynamodb_local import dynamodb_local as run_dynamodb_local
 from tests.servers.local_command import NotInstalledError
 from tests.servers.moto_server import moto_server as run_moto_server
 from tests.servers.process import unavailable
+from tests.servers.seaweedfs import seaweedfs as run_seaweedfs
 from tests.support.names import unique_name
 
 
@@ -48,6 +49,12 @@ def dynamodb_local_target() -> Iterator[str]:
 def moto_server() -> Iterator[str]:
     """URL of moto's DynamoDB, S3 and STS; tables are kept apart by region."""
     yield from _serve(run_moto_server)
+
+
+@pytest.fixture(scope="session")
+def seaweedfs() -> Iterator[str]:
+    """URL of a SeaweedFS: a real S3."""
+    yield from _serve(run_seaweedfs)
 
 
 @pytest.fixture

@@ -29,6 +29,16 @@ def deletion_of(table: str) -> Ask:
     return ask
 
 
+def one_at_a_time(ask: Ask, asking: asyncio.Lock) -> Ask:
+    """The same question, asked while no other one is."""
+
+    async def alone(count: int, keys: Sequence[str]) -> bool:
+        async with asking:
+            return await ask(count, keys)
+
+    return alone
+
+
 async def _line() -> str:
     """The next line of standard input, which is a terminal; "" at its end."""
     loop, ready = asyncio.get_running_loop(), asyncio.Event()

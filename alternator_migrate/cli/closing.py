@@ -12,8 +12,14 @@ from alternator_migrate.core.state import Status
 log = logging.getLogger(__name__)
 
 
-def tell(ending: report.Ending, remarks: Iterable[str], console: Console, mode: Mode) -> None:
-    """Tell how a run ended, in the way of its display."""
+def tell(
+    ending: report.Ending,
+    remarks: Iterable[str],
+    steps: Iterable[str],
+    console: Console,
+    mode: Mode,
+) -> None:
+    """Tell how a run ended, in the way of its display, and the next steps."""
     if ending.rejects:
         log.warning("rejected items are kept in %s", ending.rejects)
     for remark in remarks:
@@ -24,5 +30,8 @@ def tell(ending: report.Ending, remarks: Iterable[str], console: Console, mode: 
     elif mode != "none":
         for line in report.closing_lines(ending):
             log.info(line)
+    if mode != "none":
+        for step in steps:
+            log.info("next: %s", step)
     if ending.status == Status.STOPPED and ending.savepoint:
         logs.tell_savepoint(console, ending.savepoint)

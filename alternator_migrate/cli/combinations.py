@@ -9,9 +9,17 @@ _ALONE: Final[Mapping[str, tuple[str, Collection[str], str]]] = {
         "--rejects",
         (
             *("validate", "shard", "fresh", "into_existing"),
-            *("until_caught_up", "disable_stream_after", *_ENGINES),
+            *("until_caught_up", "disable_stream_after", "transform_changed", *_ENGINES),
         ),
         "it sends the items of one file into the table that is there, and does nothing else",
+    ),
+    "schema_only": (
+        "--schema-only",
+        (
+            *("validate", "shard", "rejects", "fresh", "into_existing"),
+            *("until_caught_up", "disable_stream_after", *_ENGINES),
+        ),
+        "it makes the target table, and copies nothing",
     ),
     "shard": (
         "--shard",
@@ -56,7 +64,7 @@ def clash(options: Mapping[str, Any]) -> str:
 
 def _given(options: Mapping[str, Any]) -> set[str]:
     """The options that say anything, and the values of some that count as options."""
-    given = {name for name, value in options.items() if value not in (None, False, "auto")}
+    given = {name for name, value in options.items() if value not in (None, False, "auto", ())}
     shard = options.get("shard")
     if shard and shard.index is None:
         given.add("finish")

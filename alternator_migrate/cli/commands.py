@@ -2,29 +2,41 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from alternator_migrate import config
-from alternator_migrate.cli import logs
+from alternator_migrate.cli import logs, tables
 from alternator_migrate.cli.asking import deletion_of
 from alternator_migrate.cli.display import Mode
+from alternator_migrate.cli.live_status import live
 from alternator_migrate.cli.planned import planned
 from alternator_migrate.cli.report import check_destination, print_out
 from alternator_migrate.cli.session import Run, Session
 from alternator_migrate.cli.status import standing, status_lines
+from alternator_migrate.cli.tables_plan import tables_plan
+from alternator_migrate.cli.tables_status import tables_lines, tables_standing
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.engines import EngineOptions
-from alternator_migrate.migration import FinishRun, MigrationRun, Part, ResendRun, Until
-from alternator_migrate.monitor import Throttle, ask, control_name, socket_of
-from alternator_migrate.savepoints import Place, check_alone, holder, place_of
+from alternator_migrate.migration import (
+    FinishRun,
+    MigrationRun,
+    Part,
+    ResendRun,
+    SchemaRun,
+    Selection,
+    Until,
+)
+from alternator_migrate.monitor import Throttle
+from alternator_migrate.savepoints import check_alone, place_of
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 if TYPE_CHECKING:
@@ -40,10 +52,16 @@ def run(
     fresh: bool,
     watch: Mapping[str, Any],
     rejects: Path | None = None,
+    schema_only: bool = False,
     engine_options: EngineOptions = EngineOptions(),  # noqa: B008 # frozen
     shard: Part | None = None,
     validate: bool = False,
     makes_table: bool = True,
+    only: tuple[str, ...] = (),
+    skip: tuple[str, ...] = (),
+    retry_failed: bool = False,
+    add: bool = False,
+    transform_changed: bool = False,
     until_caught_up: bool,
     disable_stream_after: bool,
     progress: Mode,
@@ -51,19 +69,31 @@ def run(
     log_format: logs.Format,
     log_level: str,
 ) -> int:
-    """Copy the table, follow its changes, compare the two then if that is asked for. Returns 0, 3
-    (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
+    """Copy the table or tables, follow their changes, compare both sides then if that is asked for.
+    Returns 0, 3 (something was rejected, or differences), 130 or 143; raises `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     showing = _showing(loaded, watch)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
-    check_alone(
-        place_of(loaded.settings),
-        config.migration_identity(loaded.settings) + (shard.suffix if shard else ""),
-    )
+    selection = Selection(only, skip, retry_failed, add, fresh)
+    tables.check_selection(loaded, selection)
+    until = Until(until_caught_up, disable_stream_after)
+    if not loaded.settings.tables:
+        part = shard.suffix if shard else ""
+        check_alone(place_of(loaded.settings), config.migration_identity(loaded.settings) + part)
     first: Run
     steering = Steering()
-    if rejects:
+    if loaded.settings.tables:
+        copy = tables.Copy(shard, into_existing, fresh, makes_table, until, engine_options)
+        if rejects:
+            first = tables.resending(loaded, selection, rejects, steering)
+        elif schema_only:
+            first = tables.schemas(loaded, selection, steering)
+        else:
+            first = tables.copying(loaded, selection, copy, steering)
+    elif rejects:
         first = ResendRun(loaded, rejects, steering)
+    elif schema_only:
+        first = SchemaRun(loaded)
     elif shard and shard.index is None:
         first = FinishRun(loaded, shard, steering)
     else:
@@ -74,17 +104,14 @@ def run(
             into_existing=into_existing,
             fresh=fresh,
             makes_table=makes_table,
-            until=Until(until_caught_up, disable_stream_after),
+            until=until,
+            transform_changed=transform_changed,
             steering=steering,
         )
     runs: list[Run] = [first]
     if validate:
-        options = ValidateOptions()
-        runs.append(
-            ValidationRun(
-                loaded, options, fresh=fresh, engine_options=engine_options, steering=steering
-            )
-        )
+        options = ValidateOptions(transform_changed=transform_changed)
+        runs.append(_validation(loaded, selection, options, engine_options, steering))
     return _session(loaded, console, progress, steering, showing).to_the_end(runs, summary_json)
 
 
@@ -99,6 +126,29 @@ def _throttle(settings: Settings) -> Throttle:
     """What may hold a run back from outside."""
     given = settings.throttle
     return Throttle(given.file, given.host_file, given.command, given.url, given.seconds)
+
+
+def _validation(
+    loaded: Loaded,
+    selection: Selection,
+    options: ValidateOptions,
+    engine_options: EngineOptions,
+    steering: Steering,
+    *,
+    asks: bool = False,
+) -> Run:
+    """The validation of the table or tables; `asks` before anything is deleted."""
+    if loaded.settings.tables:
+        return tables.validating(loaded, selection, options, steering, asks=asks)
+    check_alone(place_of(loaded.settings), config.validation_identity(loaded.settings))
+    return ValidationRun(
+        loaded,
+        options,
+        fresh=selection.fresh,
+        engine_options=engine_options,
+        ask=deletion_of(loaded.settings.target.table) if asks else None,
+        steering=steering,
+    )
 
 
 def _check_following(settings: Settings, *, validate: bool, until_caught_up: bool) -> None:
@@ -127,6 +177,9 @@ def validate(
     delete_extra: bool,
     show_values: bool,
     fresh: bool,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    transform_changed: bool,
     yes: bool,
     watch: Mapping[str, Any],
     engine_options: EngineOptions,
@@ -139,19 +192,11 @@ def validate(
     `MigrateError`."""
     console = _ready(loaded, log_format, log_level, summary_json)
     showing = _showing(loaded, watch)
-    options = ValidateOptions(mode, sample, repair, delete_extra, show_values)
-    check_alone(place_of(loaded.settings), config.validation_identity(loaded.settings))
-    table = loaded.settings.target.table
-    agree = deletion_of(table) if delete_extra and not yes else None
-    steering = Steering()
-    run = ValidationRun(
-        loaded,
-        options,
-        fresh=fresh,
-        engine_options=engine_options,
-        ask=agree,
-        steering=steering,
-    )
+    options = ValidateOptions(mode, sample, repair, delete_extra, show_values, transform_changed)
+    selection, steering = Selection(only, skip, fresh=fresh), Steering()
+    tables.check_selection(loaded, selection)
+    asks = delete_extra and not yes
+    run = _validation(loaded, selection, options, engine_options, steering, asks=asks)
     return _session(loaded, console, progress, steering, showing).to_the_end([run], summary_json)
 
 
@@ -163,8 +208,13 @@ def plan(
     validate: bool,
     until_caught_up: bool,
     disable_stream_after: bool,
+    transform_changed: bool,
     engine_options: EngineOptions,
     shard: Part | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    retry_failed: bool,
+    add: bool,
     log_format: logs.Format,
     log_level: str,
 ) -> int:
@@ -172,15 +222,24 @@ def plan(
     the run, where it would refuse to begin."""
     logs.configure(Console(stderr=True), log_format, log_level)
     settings = _with_warnings(loaded)
-
+    selection = Selection(only, skip, retry_failed, add, fresh)
+    tables.check_selection(loaded, selection)
     _check_following(settings, validate=validate, until_caught_up=until_caught_up)
+    until = Until(until_caught_up, disable_stream_after)
+    if settings.tables:
+        copy = tables.Copy(shard, into_existing, fresh, True, until, engine_options)
+        found = on_loop(lambda: tables_plan(loaded, selection, copy))
+        print_out(found.text)
+        found.check()
+        return 0
     migration = MigrationRun(
         loaded,
         engine_options,
         shard,
         into_existing=into_existing,
         fresh=fresh,
-        until=Until(until_caught_up, disable_stream_after),
+        until=until,
+        transform_changed=transform_changed,
     )
     text, refusal = on_loop(lambda: planned(settings, migration, engine_options))
     print_out(text)
@@ -190,14 +249,22 @@ def plan(
 
 
 def status(
-    loaded: Loaded, *, shard: Part | None, as_json: bool = False, report: Path | None = None
+    loaded: Loaded,
+    *,
+    shard: Part | None,
+    as_json: bool = False,
+    report: Path | None = None,
+    only: tuple[str, ...] = (),
+    skip: tuple[str, ...] = (),
 ) -> int:
     """Print where the migrations of a savepoints folder stand, and write a report where one is
     asked for. Returns 0; raises `UsageError` without a savepoint."""
-    place = place_of(loaded.settings)
-    copied = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
+    tables.check_selection(loaded, Selection(only, skip))
+    place, part = place_of(loaded.settings), shard.suffix if shard else ""
+    copied = config.migration_identity(loaded.settings) + part
     identities = copied, config.validation_identity(loaded.settings)
-    stood = standing(place, *identities)
+    many = loaded.settings.tables is not None
+    stood = tables_standing(loaded, part, only, skip) if many else standing(place, *identities)
     if stood is None:
         raise UsageError(
             f"there is no savepoint of this migration in {place}",
@@ -206,12 +273,24 @@ def status(
     if report:
         from alternator_migrate.cli.watching import report_of  # noqa: PLC0415 # only if asked for
 
-        report_of(loaded, stood, (place.near, copied), report)
+        home = tables.identities(loaded.settings, part)[0] if many else copied
+        report_of(loaded, stood, (place.near, home), report)
+    running = live(place, tables.identities(loaded.settings, part) if many else identities)
     if as_json:
-        print_out(json.dumps(live_summary(stood)) + "\n")
-    else:
-        lines = [line for each in identities for line in status_lines(place, each)]
-        print_out("\n".join(lines) + "\n")
+        told = running.summary if running else live_summary(stood)
+        age = stood.saved_at and round(max(time.time() - stood.saved_at, 0.0), 1)
+        live_or_saved = {"live": running is not None, "saved_seconds_ago": age}
+        print_out(json.dumps({**told, **live_or_saved}) + "\n")
+        return 0
+    lines = (
+        tables_lines(loaded, part, only, skip)
+        if many
+        else [line for each in identities for line in status_lines(place, each)]
+    )
+    if running:
+        at = next((n for n, line in enumerate(lines, 1) if "running, process" in line), 1)
+        lines.insert(at, f"  now        {running.line}")
+    print_out("\n".join(lines) + "\n")
     return 0
 
 
@@ -222,47 +301,6 @@ def _showing(loaded: Loaded, options: Mapping[str, Any]) -> "Showing | None":
     from alternator_migrate.cli.watching import showing_of  # noqa: PLC0415 # only where asked for
 
     return showing_of(loaded, options)
-
-
-def control(
-    loaded: Loaded,
-    words: Sequence[str],
-    *,
-    shard: Part | None,
-    validation: bool,
-    as_json: bool,
-) -> int:
-    """Have a running migration, or validation, do a command. Returns 0, or 1 where it did not do
-    it; raises `UsageError` where none runs that could be asked."""
-    place = place_of(loaded.settings)
-    own = config.migration_identity(loaded.settings) + (shard.suffix if shard else "")
-    others = [] if shard else [config.validation_identity(loaded.settings)]
-    answer = ask(_listening(place, others if validation else [own, *others]), words)
-    text = json.dumps(answer) if as_json else str(answer.get("text", ""))
-    if answer.get("ok"):
-        print_out(f"{text}\n")
-        return 0
-    if as_json:
-        print_out(f"{text}\n")
-        return 1
-    raise MigrateError(text)
-
-
-def _listening(place: Place, identities: Sequence[str]) -> Path:
-    """The socket of the first of these that runs. Raises `UsageError` where none does."""
-    running = [each for each in identities if holder(place, each)]
-    for each in running:
-        if path := socket_of(place.near, control_name(each)):
-            return path
-    if running:
-        raise UsageError(
-            f"process {holder(place, running[0])} is at it, but does not listen",
-            "It is being prepared, or could open no socket, as it said when it started.",
-        )
-    raise UsageError(
-        f"this migration is not running, says {place}",
-        "`alternator-migrate status` shows how it stands; --shard names one of several runs.",
-    )
 
 
 def _ready(

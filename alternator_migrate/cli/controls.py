@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from alternator_migrate.cli import limits
+from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.progress import SettingInForce
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.texts import clock_text
@@ -21,6 +22,7 @@ HELP: Final = {
     "set NAME=VALUE ...": "lower a limit, or lift it again with NAME=none",
     "get [NAME]": "the limits in force; NAME=? does the same",
     "savepoint": "write a savepoint now",
+    "report": "write the report of --report as it stands now",
     "stop": "stop in good order, as SIGTERM does",
     "help": "these words",
 }
@@ -32,12 +34,14 @@ Status = Callable[[], tuple[str, Mapping[str, Any]]]
 @dataclass(slots=True)
 class Controls:
     """Does commands: `status()` tells how the run stands, for a person and for a program, `save()`
-    writes a savepoint as soon as possible, `stop()` asks to stop."""
+    writes a savepoint as soon as possible, `stop()` asks to stop, `report()` writes the report
+    that is asked for, and tells where."""
 
     steering: Steering
     status: Status
     save: Callable[[], None]
     stop: Callable[[], None]
+    report: Callable[[], str | None] = lambda: None
     changes: dict[str, tuple[str, float]] = field(default_factory=dict)
     """By the key of each limit that was changed: what it was before, and when (epoch seconds)."""
 
@@ -110,6 +114,15 @@ class Controls:
     def _savepoint(self, _: Sequence[str]) -> Reply:
         self.save()
         return self._told("a savepoint is being written")
+
+    def _report(self, _: Sequence[str]) -> Reply:
+        try:
+            path = self.report()
+        except MigrateError as error:
+            return Reply(ok=False, text=str(error))
+        if path is None:
+            return Reply(ok=False, text="this run was started without --report PATH.html")
+        return self._told(f"written to {path}")
 
     def _stop(self, _: Sequence[str]) -> Reply:
         self.stop()

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from alternator_migrate.cli import json_log
+from alternator_migrate.cli.table_logs import OfTables
 from alternator_migrate.core.progress import Message, Progress
 from alternator_migrate.core.summary import live_table
 
@@ -41,6 +42,9 @@ def configure(console: Console, style: Format, level: str) -> None:
     else:
         handler = logging.StreamHandler(console.file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    of_tables = OfTables()
+    handler.addFilter(of_tables)
+    _RECENT.filters = [of_tables]
     logging.raiseExceptions = False
     _RECENT.kept.clear()
     _RECENT.noted.clear()

@@ -11,7 +11,13 @@ from typing import Any, Final
 import click
 
 from alternator_migrate import __version__
-from alternator_migrate.cli import json_log, standard_streams, topics
+from alternator_migrate.cli import (
+    json_log,
+    side_commands,
+    standard_streams,
+    topics,
+    transform_command,
+)
 from alternator_migrate.cli import options as common
 from alternator_migrate.core.errors import MigrateError
 
@@ -85,6 +91,8 @@ def cli() -> None:
     metavar="FILE",
     help="send only the items of a rejects file, mended by you, again",
 )
+@click.option("--schema-only", is_flag=True, help="make the target table, and copy nothing")
+@common.many
 @common.engine
 @common.shard
 @common.watched
@@ -106,8 +114,10 @@ def run(config: Path | None, **options: Any) -> None:
       alternator-migrate run config.yaml --engine processes --workers 8
       alternator-migrate run config.yaml --engine dask --scheduler tcp://scheduler:8786
       alternator-migrate run config.yaml --shard 0/4
+      alternator-migrate run config.yaml --schema-only
       alternator-migrate run --table Example --source-region eu-west-1 \\
           --target-endpoint http://scylla:8000
+      alternator-migrate run tables.yaml --retry-failed
     """
     common.check(options)
     settings = common.settings_of(config, options)
@@ -138,6 +148,8 @@ def run(config: Path | None, **options: Any) -> None:
 @click.option("--yes", is_flag=True, help="do not ask before --delete-extra deletes")
 @click.option("--show-values", is_flag=True, help="keep the items that differ in the findings file")
 @click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")
+@common.only
+@common.transform_changed
 @common.engine
 @common.watched
 @common.progress
@@ -170,6 +182,7 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
 @cli.command()
 @common.configuration
 @common.following
+@common.many
 @common.watched
 @common.progress
 @common.logs
@@ -207,6 +220,7 @@ def follow(config: Path | None, **options: Any) -> None:
 @common.following
 @common.engine
 @common.shard
+@common.many
 @common.logs
 def plan(config: Path | None, **options: Any) -> None:
     """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
@@ -231,13 +245,17 @@ def plan(config: Path | None, **options: Any) -> None:
     sys.exit(commands.plan(settings, engine_options=engine_options, **options))
 
 
+cli.add_command(transform_command.transform)
+
+
 @cli.command(short_help="Where a migration stands.")
 @common.configuration
 @common.shard
+@common.only
 @common.report
 @click.option("--json", "as_json", is_flag=True, help="print it as one JSON object")
 def status(config: Path | None, **options: Any) -> None:
-    """Where a migration stands, read from its savepoints; works beside a running one.
+    """Where a migration stands: asked of a running one, else read from its savepoints.
 
     \b
     Examples:
@@ -273,54 +291,16 @@ def control(config: Path, words: tuple[str, ...], shard: Any, **options: Any) ->
       alternator-migrate control config.yaml stop
     """
     from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
+    from alternator_migrate.savepoints import where_they_are  # noqa: PLC0415 # keeps -h fast
 
-    loaded = load(config, {}, ())
-    from alternator_migrate.cli import commands  # noqa: PLC0415 # keeps mistakes and -h fast
+    loaded = where_they_are(load(config, {}, ()))
+    from alternator_migrate.cli import controlling  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(commands.control(loaded, words, shard=shard, **options))
-
-
-@cli.command(short_help="A sample table moved between two embedded servers.")
-@click.option(
-    "--items",
-    type=click.IntRange(1, 100_000),
-    default=1000,
-    show_default=True,
-    help="how many items to migrate",
-)
-@common.progress
-@common.logs
-def demo(**options: Any) -> None:
-    """Migrate a sample table between two embedded servers: nothing to set up.
-
-    \b
-    Examples:
-      alternator-migrate demo
-      alternator-migrate demo --items 5000
-    """
-    from alternator_migrate.cli.demo import run as show  # noqa: PLC0415 # keeps -h fast
-
-    sys.exit(show(**options))
+    sys.exit(controlling.control(loaded, words, shard=shard, **options))
 
 
-@cli.command("help")
-@click.argument("topic", required=False)
-def help_(topic: str | None) -> None:
-    """The documentation: a topic, or the list of topics.
-
-    \b
-    Examples:
-      alternator-migrate help
-      alternator-migrate help resume
-    """
-    if topic is None:
-        click.echo(topics.index())
-    elif topic in cli.commands and topic not in topics.topics():
-        command = cli.commands[topic]
-        parent = click.Context(cli, info_name="alternator-migrate")
-        click.echo(command.get_help(click.Context(command, parent, topic)))
-    else:
-        topics.show(topic)
+for _name, _command in side_commands.COMMANDS.items():
+    cli.add_command(_command, _name)
 
 
 def main() -> None:

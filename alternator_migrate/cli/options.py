@@ -11,7 +11,11 @@ from alternator_migrate.cli import json_log
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", str, Path)
 FLAGS = {
-    "table": ("source.table", "table to read (and to write, unless --target-table)"),
+    "table": (
+        "source.table",
+        "table to read (and to write, unless --target-table); repeated, or as a glob or /regex/, "
+        "many tables in one run",
+    ),
     "source_type": ("source.type", "dynamodb (default) or alternator"),
     "source_endpoint": ("source.endpoint.url", "http://host:port of the source, if not AWS"),
     "source_export": (
@@ -28,16 +32,22 @@ FLAGS = {
 }
 
 
+_TABLE = "table"
+
+
 def configuration(command: F) -> F:
     """Add CONFIG, the one-off flags and --set to a command."""
     for name, (path, text) in reversed(FLAGS.items()):
         option = f"--{name.replace('_', '-')}"
-        command = click.option(option, name, metavar="TEXT", help=f"{text}  [{path}]")(command)
+        command = click.option(
+            option, name, metavar="TEXT", help=f"{text}  [{path}]", multiple=name == _TABLE
+        )(command)
     command = click.option(
         "--set",
         "assignments",
         multiple=True,
         metavar="PATH=VALUE",
+        shell_complete=_key,
         help="set any key of the configuration; repeatable",
     )(command)
     return click.argument(
@@ -47,6 +57,19 @@ def configuration(command: F) -> F:
         callback=local,
         metavar="[CONFIG]",
     )(command)
+
+
+def _key(ctx: click.Context, param: click.Parameter, begun: str) -> list[Any]:
+    """The keys that begin so, for completion in a shell."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 # for completion only
+
+    from alternator_migrate.config import key_paths  # noqa: PLC0415 # for completion only
+
+    return [
+        CompletionItem(f"{path}=", help=meaning)
+        for path, meaning in key_paths()
+        if path.startswith(begun)
+    ]
 
 
 def local(ctx: click.Context, param: click.Parameter, value: P | None) -> P | None:
@@ -142,6 +165,15 @@ def progress(command: F) -> F:
     )(command)
 
 
+def transform_changed(command: F) -> F:
+    """Add --transform-changed."""
+    return click.option(
+        "--transform-changed",
+        is_flag=True,
+        help="go on from a savepoint although the code of the transform is another now",
+    )(command)
+
+
 def beginning(command: F) -> F:
     """Add --into-existing and --validate."""
     command = click.option(
@@ -155,7 +187,8 @@ def beginning(command: F) -> F:
 
 
 def following(command: F) -> F:
-    """Add --fresh, --until-caught-up and --disable-stream-after."""
+    """Add --fresh, --transform-changed, --until-caught-up and --disable-stream-after."""
+    command = transform_changed(command)
     command = click.option(
         "--disable-stream-after",
         is_flag=True,
@@ -169,6 +202,35 @@ def following(command: F) -> F:
     return click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")(
         command
     )
+
+
+def only(command: F) -> F:
+    """Add --only and --skip."""
+    command = click.option(
+        "--skip",
+        multiple=True,
+        metavar="NAME",
+        help="of many tables, leave this one out; repeatable, globs too",
+    )(command)
+    return click.option(
+        "--only",
+        multiple=True,
+        metavar="NAME",
+        help="of many tables, do this one only; repeatable, globs too",
+    )(command)
+
+
+def many(command: F) -> F:
+    """Add --only, --skip, --retry-failed and --add."""
+    command = click.option(
+        "--add",
+        is_flag=True,
+        help="of many tables, take in those that are chosen now and were not at the first start",
+    )(command)
+    command = click.option(
+        "--retry-failed", is_flag=True, help="of many tables, do those only that failed"
+    )(command)
+    return only(command)
 
 
 def watched(command: F) -> F:
@@ -249,21 +311,25 @@ def engine_options_of(options: dict[str, Any]) -> Any:
 
 def settings_of(config: Path | None, options: dict[str, Any]) -> Any:
     """Settings and warnings from CONFIG, flags and --set, which are taken out of `options`."""
-    from alternator_migrate.config import is_arn, load  # noqa: PLC0415 # keeps -h fast
+    from alternator_migrate.config import is_arn, is_pattern, load  # noqa: PLC0415 # keeps -h fast
     from alternator_migrate.savepoints import where_they_are  # noqa: PLC0415 # keeps -h fast
 
     given = {name: options.pop(name) for name in FLAGS}
+    tables = given.pop(_TABLE)
     flags = {
         FLAGS[name][0]: (f"--{name.replace('_', '-')}", value)
         for name, value in given.items()
         if value is not None
     }
+    if len(tables) == 1 and not is_pattern(tables[0]):
+        flags = {"source.table": ("--table", tables[0]), **flags}
+    elif tables:
+        flags = {"tables.include": ("--table", [*tables]), **flags}
     if given["source_export"]:
         flags = {"source.type": ("--source-export", "dynamodb-s3-export"), **flags}
     if flags and config is None:
         kinds = {"source.type": "dynamodb", "target.type": "alternator"}
         flags = {**{path: ("--table", kind) for path, kind in kinds.items()}, **flags}
-    table = given["table"]
-    if table and not is_arn(table):
-        flags = {"target.table": ("--table", table), **flags}
+    if len(tables) == 1 and not is_pattern(tables[0]) and not is_arn(tables[0]):
+        flags = {"target.table": ("--table", tables[0]), **flags}
     return where_they_are(load(config, flags, options.pop("assignments")))

@@ -1,9 +1,10 @@
 """The text of `plan`: tables, schema, estimates, warnings."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from alternator_migrate.cli.transform_text import plan_lines
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import (
     ALTERNATOR,
@@ -17,6 +18,7 @@ from alternator_migrate.connectors import (
     first_items,
     of_attributes,
     of_servers,
+    rehearse,
     shown_late,
     skipped_text,
     stream_warnings,
@@ -25,7 +27,7 @@ from alternator_migrate.connectors import (
     work_facts,
 )
 from alternator_migrate.core import capacity
-from alternator_migrate.core.model import Limits
+from alternator_migrate.core.model import Item, Limits
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.texts import duration, size_text
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Throughput
@@ -33,6 +35,7 @@ from alternator_migrate.engines import EngineOptions, choose
 from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text
 
 _SKEW_SECONDS: Final = 300
+_TRIED: Final = 100
 _NONE_READ: Final = "none: the table itself is not read"
 
 
@@ -41,21 +44,43 @@ async def plan_text(
 ) -> str:
     """The whole text of `plan`; `beginning` tells where the run begins. Reads at most one page of
     the source; writes nothing."""
+    items = await first_items(settings, pair)
     lines = [
         *_tables(settings, pair),
         *beginning,
         *_schema(pair),
         *_estimates(settings, pair, engine_options),
+        *_transform(pair, items),
         *await _changes(settings, pair),
         *_validation(settings, pair),
-        *[f"note: {text}" for text in way_back(pair)],
-        *[f"note: {text}" for text in await _items(settings, pair)],
-        *[f"warning: {text}" for text in await stream_warnings(settings, pair)],
-        *[f"warning: {text}" for text in await _refusals(settings, pair)],
-        *[f"warning: {text}" for text in await _warnings(settings, pair)],
+        *await remarks(settings, pair, items),
         "Nothing was written.",
     ]
     return "\n".join(lines) + "\n"
+
+
+async def remarks(settings: Settings, pair: Pair, items: Sequence[Item] | None = None) -> list[str]:
+    """The notes and warnings on a table, each as a line; `items` are a page of the source, where
+    that has been read."""
+    if items is None:
+        items = await first_items(settings, pair)
+    return [
+        *[f"note: {text}" for text in way_back(pair)],
+        *[f"note: {text}" for text in of_attributes(settings, pair, items)],
+        *[f"warning: {text}" for text in await stream_warnings(settings, pair)],
+        *[f"warning: {text}" for text in await _refusals(settings, pair)],
+        *[f"warning: {text}" for text in await _warnings(settings, pair)],
+    ]
+
+
+def units_of(settings: Settings, pair: Pair) -> tuple[int, int]:
+    """The read units on the source and the write units on the target of a copy; 0 where nothing is
+    known of the table's size."""
+    state = pair.inspection.source
+    unit = capacity.read_bytes(consistent=settings.source.consistent_read)
+    exported = isinstance(pair.source, ExportSide)
+    read_units = 0 if exported else math.ceil(state.size / unit)
+    return read_units, math.ceil(capacity.write_units(state.items, state.size))
 
 
 def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
@@ -64,10 +89,10 @@ def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
         yield f"source  {found.source.spec.name}, exported to {pair.source.address}"
         yield f"        {_exported(pair.source, found.source)}"
     else:
-        yield f"source  {settings.source.table} at {_address(pair.source)}"
+        yield f"source  {settings.source.table} at {address(pair.source)}"
         yield f"        {_extent(found.source)}"
     state = "exists and fits" if found.existing else "will be created"
-    yield f"target  {found.plan.spec.name} at {_address(pair.target)}: {state}"
+    yield f"target  {found.plan.spec.name} at {address(pair.target)}: {state}"
 
 
 def _extent(state: TableState) -> str:
@@ -91,7 +116,8 @@ def _about(figure: float) -> str:
     return f"about {figure:,.0f}" if figure else "not known"
 
 
-def _address(service: Service) -> str:
+def address(service: Service) -> str:
+    """Where a service is, and what it is."""
     return f"{service.address} ({service.dialect.name})"
 
 
@@ -135,11 +161,8 @@ def _billing(spec: TableSpec) -> str:
 
 def _estimates(settings: Settings, pair: Pair, engine_options: EngineOptions) -> Iterator[str]:
     state = pair.inspection.source
-    consistent = settings.source.consistent_read
-    read_units = math.ceil(state.size / capacity.read_bytes(consistent=consistent))
-    write_units = math.ceil(capacity.write_units(state.items, state.size))
+    read_units, write_units = units_of(settings, pair)
     options, exported = pair.target.options, isinstance(pair.source, ExportSide)
-    read_units = 0 if exported else read_units
     batch = options.max_items_per_batch if options else 25
     segments = len(pair.inspection.segments)
     choice = choose(engine_options, work_facts(settings, pair), usable_cores())
@@ -185,9 +208,10 @@ def _for_indexes(pair: Pair) -> str:
     return f", and up to as many again for each of {count} indexes"
 
 
-async def _items(settings: Settings, pair: Pair) -> list[str]:
-    """Notes on the items of a page of the source."""
-    return [*of_attributes(settings, pair, await first_items(settings, pair))]
+def _transform(pair: Pair, items: Sequence[Item]) -> Iterator[str]:
+    """What the transform does to some items of the source; nothing without one."""
+    if pair.code and pair.shaping:
+        yield from plan_lines(rehearse(pair.shaping, items[:_TRIED]), pair)
 
 
 def _filter(source: Service | ExportSide) -> str:
@@ -256,7 +280,8 @@ def _validation(settings: Settings, pair: Pair) -> Iterator[str]:
     source, target = scans if mode == "digest" else (scans[0] + each, scans[1] + each)
     yield "validation"
     yield f"  compares by     {mode_text(settings, options, pair)}"
-    yield f"  read units      {_about(source)} on the source, {_about(target)} on the target"
+    units = "none" if isinstance(pair.source, ExportSide) else _about(source)
+    yield f"  read units      {units} on the source, {_about(target)} on the target"
 
 
 def _share(pair: Pair, side: str, cap: float) -> str:

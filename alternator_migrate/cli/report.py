@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from alternator_migrate.core.texts import clock_text, duration, lag_text, moment
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The outcome of a run. `began` is epoch seconds."""
+    """The outcome of a run. `began` is epoch seconds; of its `seconds` it was `paused` for some."""
 
     work: Literal["Migration", "Validation"]
     status: Status
@@ -31,6 +31,8 @@ class Ending:
     error: str | None = None
     savepoint: str | None = None
     rejects: str | None = None
+    tables: Sequence[Progress] = ()
+    paused: float = 0.0
 
 
 def status_line(progress: Progress, rates: RatesNow) -> str:
@@ -55,10 +57,15 @@ def status_line(progress: Progress, rates: RatesNow) -> str:
 
 def why_text(reasons: Sequence[Reason]) -> str:
     """Why a run is held back, with the time of day since when, or slower than it could be."""
-    held = [f"{each.text} since {clock_text(each.since)}" for each in reasons if each.pauses]
-    if held:
-        return f" ({'; '.join(held)})"
+    if held := held_text(reasons):
+        return f" ({held})"
     return f" (paced: {', '.join(each.text for each in reasons)})" if reasons else ""
+
+
+def held_text(reasons: Sequence[Reason]) -> str:
+    """Why a run is held back, with the time of day since when; "" where it is not."""
+    held = [f"{each.text} since {clock_text(each.since)}" for each in reasons if each.pauses]
+    return "; ".join(held)
 
 
 def changes_parts(progress: Progress, rates: RatesNow) -> list[str]:
@@ -84,7 +91,7 @@ def closing_table(ending: Ending) -> Table:
         table.add_row("table", f"{progress.source} -> {progress.target}")
         for what, figure in _figures(progress):
             table.add_row(what, figure)
-    table.add_row("time", duration(ending.seconds))
+    table.add_row("time", _time_text(ending))
     return table
 
 
@@ -94,6 +101,9 @@ def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
         yield "items read", f"{items.handled:,}"
         yield "items written", f"{items.written:,}"
         yield "skipped, expired", f"{items.skipped_expired:,}"
+        if items.dropped or items.extra:
+            yield "dropped by the transform", f"{items.dropped:,}"
+            yield "items on the target", f"{items.written + items.extra:,}"
         yield "rejected", f"{items.rejected:,}"
         if not items.accounted:
             yield "to be read again", f"{items.read - items.handled:,}"
@@ -115,7 +125,7 @@ def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
 
 def closing_lines(ending: Ending) -> Iterator[str]:
     """The sentences that end a run without a terminal."""
-    progress, time_taken = ending.progress, duration(ending.seconds)
+    progress, time_taken = ending.progress, _time_text(ending)
     work = ending.work
     if progress is None:
         done = "copied" if work == "Migration" else "compared"
@@ -126,7 +136,8 @@ def closing_lines(ending: Ending) -> Iterator[str]:
     if progress.phase == "Copy":
         yield (
             f"{work} {ending.status}: read {items.handled:,} = written {items.written:,} + skipped "
-            f"{items.skipped_expired:,} + rejected {items.rejected:,}{_again_text(items)}; "
+            f"{items.skipped_expired:,}{_dropped_text(items)} + rejected {items.rejected:,}"
+            f"{_again_text(items)}{_extra_text(items)}; "
             f"{segments}{_changes_text(progress.changes)}"
         )
     if validated:
@@ -138,6 +149,21 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             yield f"Validation: {said}"
         else:
             yield f"{work} {ending.status}: {said}; {segments}"
+
+
+def _time_text(ending: Ending) -> str:
+    """The time that a run took, and how much of it was a pause."""
+    paused = f" (paused for {duration(ending.paused)})" if ending.paused >= 1 else ""
+    return duration(ending.seconds) + paused
+
+
+def _dropped_text(items: Counts) -> str:
+    return f" + dropped {items.dropped:,}" if items.dropped else ""
+
+
+def _extra_text(items: Counts) -> str:
+    """The items that were made of those written, where they are more."""
+    return f"; made {items.written + items.extra:,} items of those written" if items.extra else ""
 
 
 def _again_text(items: Counts) -> str:
@@ -171,16 +197,26 @@ def _changes_text(changes: FollowProgress | None) -> str:
 
 def summary(ending: Ending) -> dict[str, Any]:
     """The JSON summary of a run."""
+    paused = {"paused_seconds": round(ending.paused, 3)} if ending.paused else {}
     return {
         "version": __version__,
         "status": ending.status,
         "error": ending.error,
         "started": moment(ending.began),
         "seconds": round(ending.seconds, 3),
-        "tables": [table_summary(ending.progress)] if ending.progress else [],
+        **paused,
+        "tables": [*_table_summaries(ending)],
         "savepoint": ending.savepoint,
         "rejects": ending.rejects,
     }
+
+
+def _table_summaries(ending: Ending) -> Iterator[Mapping[str, Any]]:
+    """The counts of each table; among many with its state, and why it is in that."""
+    for table in ending.tables:
+        yield {**table_summary(table), "state": table.status, "reason": table.error or None}
+    if ending.progress and not ending.tables:
+        yield table_summary(ending.progress)
 
 
 def check_destination(path: str | None, option: str = "--summary-json") -> None:

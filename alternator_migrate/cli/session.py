@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -15,16 +14,18 @@ from rich.console import Console
 from alternator_migrate.cli import closing, logs, report
 from alternator_migrate.cli.controls import Controls
 from alternator_migrate.cli.display import Display, Mode
+from alternator_migrate.cli.outside import Outside
 from alternator_migrate.cli.signals import Signals
-from alternator_migrate.core.errors import MigrateError
-from alternator_migrate.core.progress import Progress, RunProgress
+from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.next_steps import next_steps
+from alternator_migrate.core.progress import Progress, RatesNow, RunProgress
 from alternator_migrate.core.rates import Observer
 from alternator_migrate.core.runtime import on_loop, spare_the_collector
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.core.supervisor import Show
-from alternator_migrate.monitor import ControlServer, Judges, Throttle, control_name, open_socket
+from alternator_migrate.monitor import Throttle
 from alternator_migrate.savepoints import Located, written_at
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class Run(Protocol):
         ...
 
     @property
+    def beginning(self) -> Iterable[str]:
+        """Its first words: what goes where, and how; known when it shows anything."""
+        ...
+
+    @property
     def goes_on(self) -> bool:
         """Whether it goes on with what an earlier one did; known when it has begun."""
         ...
@@ -70,6 +76,10 @@ class Run(Protocol):
 
     def progress(self) -> Progress | None:
         """A snapshot of the run; None while it prepares, and does not look at `stop`."""
+        ...
+
+    def tables(self) -> Sequence[Progress]:
+        """A snapshot of each table, where the run has many of them."""
         ...
 
     def save_now(self) -> None:
@@ -105,16 +115,20 @@ class Session:
         showing: "Showing | None" = None,
     ) -> None:
         self._console, self._lasting = console, lasting
-        self._display = Display(console, mode)
-        self._signals = Signals(self._show_cursor)
         steering = steering or Steering()
-        self._judges = Judges(steering.gate, throttle or Throttle())
+        self._display = Display(console, mode, steering.gate.clock)
+        self._signals = Signals(self._show_cursor)
         self._steering = steering
-        self._controls = Controls(steering, self._standing, self._save, self._signals.ask_to_stop)
+        self._controls = Controls(
+            steering, self._standing, self._save, self._signals.ask_to_stop, self._report_now
+        )
+        is_quiet = self._display.mode == "none"
+        self._outside = Outside(steering, throttle or Throttle(), self._controls, is_quiet=is_quiet)
         self._run: Run | None = None
         self._before: Progress | None = None
+        self._tables_before: Sequence[Progress] = ()
         self._runs: Sequence[Run] = ()
-        self._observer = Observer()
+        self._observer = Observer(steering.gate.clock)
         self._began, self._clock = time.time(), time.monotonic()
         self._status, self._error = Status.RUNNING, ""
         self._showing = showing
@@ -128,7 +142,9 @@ class Session:
         self._runs, self._began, self._clock = runs, time.time(), time.monotonic()
         if self._showing:
             first = runs[0]
-            self._watch = self._showing.watch(self.snapshot, first.home, lambda: first.goes_on)
+            self._watch = self._showing.watch(
+                self.snapshot, first.home, lambda: first.goes_on, self._outside.web()
+            )
         status = Status.FAILED
         failure: MigrateError | None = None
         try:
@@ -146,8 +162,12 @@ class Session:
             error=str(failure) if failure else None,
             savepoint=_newest(runs) if self._lasting else None,
             rejects=runs[0].rejects,
+            tables=self._tables(),
+            paused=self._steering.gate.seconds,
         )
-        closing.tell(ending, runs[-1].remarks(), self._console, self._display.mode)
+        begun = self._lasting and not isinstance(failure, UsageError)
+        steps = next_steps(self.snapshot()) if begun else ()
+        closing.tell(ending, runs[-1].remarks(), steps, self._console, self._display.mode)
         failure = self._reported(_summarized(summary_json, ending, failure))
         if failure:
             raise failure
@@ -156,14 +176,18 @@ class Session:
 
     def snapshot(self) -> RunProgress:
         """How all that is done stands now."""
-        now, newest = self._progress(), _newest(self._runs)
+        newest, (now, each) = _newest(self._runs), self._at_work()
+        tables = self._observer.observed(each or ([now] if now else []))
+        total = self._observer.observed([now])[0] if now else None
         return RunProgress(
             work=self._runs[0].work,
             began=self._began,
             seconds=time.monotonic() - self._clock,
-            tables=self._observer.observed([now] if now else []),
+            tables=tables,
             status=self._status,
             error=self._error,
+            now=total.now if total else RatesNow(),
+            speed=self._speed(total, len(tables)),
             reasons=self._steering.gate.reasons,
             paused_seconds=self._steering.gate.seconds,
             settings=self._controls.settings,
@@ -173,6 +197,12 @@ class Session:
             types=self._showing.types if self._showing else (),
             messages=logs.recent(),
         )
+
+    def _speed(self, total: Progress | None, tables: int) -> float:
+        """Items a second on average: a single table knows its own, and when it was measured."""
+        if total is None:
+            return 0.0
+        return total.speed if tables == 1 else self._observer.average(total)
 
     async def _watched(self, runs: Sequence[Run]) -> Status:
         """Do `runs` while those who look from outside see them."""
@@ -184,14 +214,14 @@ class Session:
         stop, status = asyncio.Event(), Status.COMPLETED
         self._signals.listen(stop, self._save, self._tell, lambda: self._is_at_work)
         try:
-            await self._judges.first()
+            await self._outside.judged()
             for run in runs:
                 self._run = run
                 ended = await run.run(stop, self._show)
                 if ended == Status.STOPPED:
                     return ended
                 status = status if ended == Status.COMPLETED else ended
-                self._before = self._progress()
+                self._before, self._tables_before = self._progress(), self._tables()
         except asyncio.CancelledError:
             if not self._signals.received:
                 raise
@@ -200,21 +230,12 @@ class Session:
 
     async def _show(self, snapshot: Callable[[], Progress]) -> None:
         spare_the_collector()
+        run = self._run
+        for line in run.beginning if run and self._display.mode != "none" else ():
+            log.info("%s", line)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._judges.watch())
-            if self._run and self._lasting:
-                group.create_task(self._listen(*self._run.home))
-            await self._display.show(snapshot)
-
-    async def _listen(self, folder: Path, identity: str) -> None:
-        """Let a run be steered by a socket, until cancelled; one that cannot be is told."""
-        try:
-            with open_socket(folder, control_name(identity)) as (listening, path):
-                if self._display.mode != "none":
-                    log.info("steer it with `alternator-migrate control`, or by nc -U %s", path)
-                await ControlServer(self._controls.do).serve(listening)
-        except OSError as error:
-            log.warning("warning: this run cannot be steered by a socket: %s", error)
+            group.create_task(self._outside.watch(run.home if run and self._lasting else None))
+            await self._display.show(snapshot, self.snapshot)
 
     def _standing(self) -> tuple[str, Mapping[str, Any]]:
         """How it stands, for a person and for a program."""
@@ -227,18 +248,49 @@ class Session:
         """Whether a run looks at the stop signal itself."""
         return self._run is not None and self._run.progress() is not None
 
+    def _at_work(self) -> tuple[Progress | None, Sequence[Progress]]:
+        """The total and the tables of the run that is at work, and of all runs once it is not."""
+        if self._run and self._status == Status.RUNNING and (now := self._run.progress()):
+            return now, self._run.tables()
+        return self._progress(), self._tables()
+
     def _progress(self) -> Progress | None:
         """A snapshot of all runs: a copy's figures, with what the validation after it found."""
         now, before = self._run.progress() if self._run else None, self._before
         return replace(before, validated=now.validated) if before and now else now or before
 
+    def _tables(self) -> Sequence[Progress]:
+        """A snapshot of each table of all runs, in the way of `_progress`."""
+        now = self._run.tables() if self._run else ()
+        if not self._tables_before:
+            return now
+        validated = {each.source: each for each in now}
+        return [
+            replace(before, validated=validated[before.source].validated)
+            if before.source in validated
+            else before
+            for before in self._tables_before
+        ]
+
     def _reported(self, failure: MigrateError | None) -> MigrateError | None:
         """Write the report that is asked for; the failure to end with."""
-        if self._showing is None or self._watch is None:
-            return failure
-        verdict = [line for run in self._runs for line in run.verdict()]
-        write = partial(self._showing.write_report, self.snapshot(), self._watch.history.whole)
-        return _written(lambda: write(verdict), failure)
+        if self._watch:
+            self._watch.finish()
+        return _written(self._write_report, failure)
+
+    def _write_report(self) -> None:
+        """Write the report, if one is asked for. Raises `MigrateError`."""
+        if self._showing and self._watch:
+            verdict = [line for run in self._runs for line in run.verdict()]
+            samples = self._watch.history.whole
+            self._showing.write_report(self.snapshot(), samples, verdict)
+
+    def _report_now(self) -> str | None:
+        """Write the report as it stands; where it is, None where none is asked for. Raises
+        `MigrateError`."""
+        path = self._showing.wanted.report if self._showing else None
+        self._write_report()
+        return str(path) if path else None
 
     def _save(self) -> None:
         if self._run:

@@ -34,7 +34,9 @@ def status_lines(place: Place, identity: str) -> Iterator[str]:
     age = max(time.time() - savepoint.written, 0.0)
     written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(savepoint.written))
     yield f"{progress.source} -> {progress.target}: {what}{state}"
-    yield f"  segments   {progress.segments_done}/{progress.segments_total} done"
+    done, total = progress.segments_done, progress.segments_total
+    share = f" ({done / total:.1%})" if total and done < total else ""
+    yield f"  segments   {done}/{total} done{share}"
     yield from _counted(progress)
     if savepoint.state.stream:
         yield from _stream_lines(savepoint.state.stream)

@@ -12,6 +12,7 @@ from alternator_migrate.config import Loaded
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.listen import Listen
 from alternator_migrate.core.progress import RunProgress
+from alternator_migrate.monitor.control_web import PATH, WebControl
 from alternator_migrate.monitor.history import Sample
 from alternator_migrate.monitor.history_file import HistoryFile
 from alternator_migrate.monitor.report import Context, report, write_report
@@ -39,9 +40,17 @@ class Showing:
         snapshot: Callable[[], RunProgress],
         home: tuple[Path, str],
         goes_on: Callable[[], bool],
+        control: WebControl,
     ) -> Watch:
-        """The watch of a run whose savepoints are at `home`."""
-        return Watch(self.wanted, snapshot, HistoryFile(*home), goes_on)
+        """The watch of a run whose savepoints are at `home`; `control` steers it from the page."""
+        return Watch(
+            self.wanted,
+            snapshot,
+            HistoryFile(*home),
+            goes_on,
+            {("POST", PATH): control},
+            control.panel,
+        )
 
     def write_report(
         self, run: RunProgress, samples: Sequence[Sample], verdict: Iterable[str]

@@ -1,15 +1,28 @@
 """YAML, flags and `--set` to frozen settings, all mistakes at once."""
 
 from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
-from alternator_migrate.config.arns import is_arn
+from alternator_migrate.config.arns import is_arn, table_arn
+from alternator_migrate.config.choice import (
+    Choice,
+    Chosen,
+    Listing,
+    candidates,
+    check_targets,
+    choose,
+    picked,
+    selection,
+)
 from alternator_migrate.config.exports import Location, S3ExportSettings
 from alternator_migrate.config.identity import (
     fingerprint,
     migration_identity,
     migration_shape,
+    run_identity,
     skipped_segments,
     validation_identity,
 )
+from alternator_migrate.config.item_settings import TransformReference, transform_reference
+from alternator_migrate.config.key_paths import key_paths
 from alternator_migrate.config.kinds import base_url, local_path
 from alternator_migrate.config.loading import (
     Loaded,
@@ -17,9 +30,15 @@ from alternator_migrate.config.loading import (
     at,
     literal_secrets,
     load,
+    of_table,
     portable,
 )
-from alternator_migrate.config.savepoint_settings import BucketFolder, SavepointsSettings
+from alternator_migrate.config.patterns import is_pattern
+from alternator_migrate.config.savepoint_settings import (
+    BucketFolder,
+    SavepointsSettings,
+    SavepointTargetSettings,
+)
 from alternator_migrate.config.settings import (
     AlternatorSettings,
     Settings,
@@ -27,31 +46,49 @@ from alternator_migrate.config.settings import (
     SourceEndpointSettings,
     SourceSettings,
 )
+from alternator_migrate.config.tables_settings import TablesSettings
 
 __all__ = [
     "AlternatorSettings",
     "BucketFolder",
+    "Choice",
+    "Chosen",
     "CredentialsSettings",
     "EndpointSettings",
+    "Listing",
     "Loaded",
     "Location",
     "PortableConfig",
     "S3ExportSettings",
+    "SavepointTargetSettings",
     "SavepointsSettings",
     "Settings",
     "SideSettings",
     "SourceEndpointSettings",
     "SourceSettings",
+    "TablesSettings",
+    "TransformReference",
     "at",
     "base_url",
+    "candidates",
+    "check_targets",
+    "choose",
     "fingerprint",
     "is_arn",
+    "is_pattern",
+    "key_paths",
     "literal_secrets",
     "load",
     "local_path",
     "migration_identity",
     "migration_shape",
+    "of_table",
+    "picked",
     "portable",
+    "run_identity",
+    "selection",
     "skipped_segments",
+    "table_arn",
+    "transform_reference",
     "validation_identity",
 ]

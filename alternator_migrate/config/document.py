@@ -3,6 +3,7 @@
 Problems are collected, not raised: the reader tells all mistakes of a configuration at once.
 """
 
+import copy
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -53,6 +54,20 @@ class Document:
         """Put a plain value at a path such as `source.endpoint.port`, over what the text says."""
         if self._is_key(path, place):
             self._put(path, value, value, place)
+
+    def without(self, name: str) -> "Document":
+        """A copy that lacks a key of the top level, as if that had never been written."""
+        other = Document(self.name, self._environment)
+        other.unreadable, other.mistakes = self.unreadable, [*self.mistakes]
+        other.value = _copied(self.value, name)
+        other.unexpanded = _copied(self.unexpanded, name)
+        other._places = {key: at for key, at in self._places.items() if not within(key, name)}
+        other._options = {key: at for key, at in self._options.items() if not within(key, name)}
+        return other
+
+    def lay(self, path: str, value: object, written: object, place: str) -> None:
+        """Put a value, plain and as it is written at `place`, over what stands at a path."""
+        self._put(path, value, written, place)
 
     def imply(self, path: str, value: object) -> None:
         """Put a value that follows from others at a path where nothing stands."""
@@ -175,6 +190,10 @@ class Document:
 def within(path: str, around: str) -> bool:
     """Whether a path is another one, or stands below it."""
     return path == around or path.startswith((f"{around}.", f"{around}["))
+
+
+def _copied(values: Mapping[str, Any], without: str) -> dict[str, Any]:
+    return copy.deepcopy({key: each for key, each in values.items() if key != without})
 
 
 def yaml_text(values: Mapping[str, Any]) -> str:

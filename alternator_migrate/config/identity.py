@@ -19,6 +19,11 @@ def validation_identity(settings: Settings) -> str:
     return fingerprint(["validation", migration_identity(settings)])
 
 
+def run_identity(settings: Settings) -> str:
+    """The identity of a run of many tables: where they are, and where they go."""
+    return fingerprint(["tables", migration_identity(settings)])
+
+
 def migration_shape(settings: Settings) -> str:
     """A digest of all settings that decide which items arrive, and what they look like."""
     source = settings.source

@@ -3,12 +3,14 @@
 import copy
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from alternator_migrate.config.choice import Chosen, override_of
 from alternator_migrate.config.document import Document, yaml_text
+from alternator_migrate.config.item_settings import transform_reference
 from alternator_migrate.config.reader import read_settings
 from alternator_migrate.config.settings import Settings
 from alternator_migrate.core.errors import UsageError
@@ -17,6 +19,9 @@ _SECRETS: Final = ("secretKey", "sessionToken")
 _PROGRESS: Final = "progress"
 _SAVEPOINT: Final = "savepoint_"
 _SKIPPED: Final = "skipSegments"
+_TABLES: Final = "tables"
+_OVERRIDES: Final = "overrides"
+_SECTIONS: Final = ("source", "target", "validation", "spool")
 _SIGNED: Final = tuple(
     f"{section}.credentials" for section in ("source", "target", "savepoints.target")
 )
@@ -30,7 +35,8 @@ class Loaded:
 
     `file` is where it came from; `savepoint` that file, if it is a savepoint. A relative folder of
     savepoints counts from the folder of `file`; `beside` is the same one counted from the working
-    directory, where that is another.
+    directory, where that is another. Where `tables` names many tables, `document` is what each
+    one's configuration is made of.
     """
 
     settings: Settings
@@ -39,6 +45,7 @@ class Loaded:
     file: Path | None = None
     savepoint: Path | None = None
     beside: Path | None = None
+    document: Document | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +120,24 @@ def load(
     for assignment in assignments:
         document.set(assignment)
     settings, warnings = read_settings(document)
-    plain = _without_secrets(document.unexpanded)
-    loaded = Loaded(settings, tuple(warnings), plain, file and file.absolute(), savepoint)
+    plain, many = _without_secrets(document.unexpanded), document if settings.tables else None
+    home = path.parent.absolute() if path else Path.cwd()
+    settings, plain = _at_home(settings, plain, home)
+    file = file and file.absolute()
+    loaded = Loaded(settings, tuple(warnings), plain, file, savepoint, document=many)
+    if many:
+        check_overrides(loaded)
     return loaded if path is None else _placed(loaded, path)
+
+
+def _at_home(
+    settings: Settings, plain: dict[str, Any], home: Path
+) -> tuple[Settings, dict[str, Any]]:
+    """Settings and plain values whose transform counts from the configuration's folder."""
+    if not settings.transform:
+        return settings, plain
+    place = str(transform_reference(settings.transform).counted_from(home))
+    return replace(settings, transform=place), {**plain, "transform": place}
 
 
 def _placed(loaded: Loaded, file: Path) -> Loaded:
@@ -140,6 +162,66 @@ def at(loaded: Loaded, folder: Path) -> Loaded:
     settings = loaded.settings
     savepoints = replace(settings.savepoints, path=str(folder))
     return replace(loaded, settings=replace(settings, savepoints=savepoints))
+
+
+def of_table(loaded: Loaded, table: Chosen) -> Loaded:
+    """The configuration of one table of many: what all have in common, under what is its own, with
+    its names and a folder of savepoints of its own. Raises `ConfigError`."""
+    settings, document = loaded.settings, loaded.document
+    assert settings.tables and document  # noqa: S101 # it names many tables
+    key = override_of(settings.tables, table.source)
+    own = _of_table(loaded, key, {**_names(table), **settings.savepoints.below(table.source)})
+    spool = replace(own.settings.spool, path=settings.spool.path)
+    return replace(own, settings=replace(own.settings, spool=spool))
+
+
+def check_overrides(loaded: Loaded) -> None:
+    """Raise `ConfigError` where a table's own configuration has mistakes."""
+    tables = loaded.settings.tables
+    for key in tables.overrides if tables else ():
+        _of_table(loaded, key, _names(Chosen("source", "target")))
+
+
+def _names(table: Chosen) -> dict[str, str]:
+    return {"source.table": table.source, "target.table": table.target}
+
+
+def _of_table(loaded: Loaded, key: str, own: Mapping[str, str]) -> Loaded:
+    whole = loaded.document
+    assert whole  # noqa: S101 # it names many tables
+    document = whole.without(_TABLES)
+    if key:
+        places, both = f"{_TABLES}.{_OVERRIDES}.{key}", (whole.value, whole.unexpanded)
+        plain, written = (each[_TABLES][_OVERRIDES][key] for each in both)
+        for path, value, as_written in _leaves(plain, written):
+            document.lay(path, value, as_written, whole.place(f"{places}.{path}"))
+    for values in (document.value, document.unexpanded):
+        section = values.get("savepoints")
+        if isinstance(section, dict) and not loaded.settings.savepoints.bucket:
+            section.pop("target", None)
+    for path, name in own.items():
+        document.override(path, name, f"{_TABLES} of {whole.name}")
+    home = loaded.file.parent if loaded.file else Path.cwd()
+    settings, plain_values = _at_home(
+        read_settings(document)[0], _without_secrets(document.unexpanded), home
+    )
+    return replace(
+        loaded,
+        settings=settings,
+        plain=plain_values,
+        warnings=(),
+        document=None,
+    )
+
+
+def _leaves(plain: Mapping[str, Any], written: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """The keys of sections, by their paths, with their values, plain and as they are written."""
+    for name, value in plain.items():
+        if name in _SECTIONS and isinstance(value, dict):
+            for key, each in value.items():
+                yield f"{name}.{key}", each, written[name][key]
+        else:
+            yield name, value, written[name]
 
 
 def _skip_as_configured(document: Document, progress: Mapping[str, Any]) -> None:

@@ -40,6 +40,7 @@ _OF_CQL: Final = (
 )
 """Keys that ScyllaDB Migrator has for other types of source and target, and takes with these."""
 _NO_TABLE: Final = "none"
+_TABLES: Final = "tables"
 _FOLLOWING: Final = "target.streamChanges"
 _LATER: Final = {
     "target.dynamodb-s3-export": "writing exports to S3 is not in this version",
@@ -89,6 +90,7 @@ class _SettingsReader:
         self.ignored: list[str] = []
         self._document = document
         self._written_as: dict[str, str] = {}
+        self._many = document.value.get(_TABLES) is not None
 
     def whole(self) -> Settings:
         """All settings; only reliable without mistakes."""
@@ -186,7 +188,17 @@ class _SettingsReader:
             for name in _UNITS:
                 if value.pop(name, None) is not None:
                     self._ignore(_join(path, name), "; reading an export costs no read units")
+        if self._many:
+            return self._side_of_many(settings, value, path)
         return self._fields(settings, value, path)
+
+    def _side_of_many(self, settings: type, value: dict[str, Any], path: str) -> Any:
+        """One side where `tables` names the tables: its own table is ""."""
+        if value.get("table") not in (None, _NO_TABLE):
+            why = "stands beside tables, which names the tables: leave one of the two out"
+            self._mistake(f"{path}.table", why)
+        side = self._fields(settings, {**value, "table": _NO_TABLE}, path)
+        return dataclasses.replace(side, table="")
 
     def _nested(self, value: dict[str, Any], path: str, kind: str) -> dict[str, Any]:
         """Bring the flat options of a type that has some into their own section."""

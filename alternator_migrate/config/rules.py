@@ -9,6 +9,7 @@ from alternator_migrate.config.access import CredentialsSettings, EndpointSettin
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
 from alternator_migrate.config.exports import S3ExportSettings
+from alternator_migrate.config.item_settings import FilterSettings
 from alternator_migrate.config.savepoint_settings import (
     DEFAULT_FOLDER,
     FOLDER,
@@ -16,12 +17,12 @@ from alternator_migrate.config.savepoint_settings import (
     SavepointsSettings,
 )
 from alternator_migrate.config.settings import (
-    FilterSettings,
     Settings,
     SideSettings,
     SourceEndpointSettings,
     SourceSettings,
 )
+from alternator_migrate.config.tables_settings import TablesSettings
 from alternator_migrate.dynamodb.expressions import ExpressionError, TooDeepError, matcher
 
 _REDACTED: Final = "<redacted>"
@@ -55,7 +56,9 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     for name, side in (("source", source), ("target", target)):
         if side:
             yield from _of_side(name, side)
-    if source and source.s3_export:
+    if settings.tables:
+        yield from _of_choice(settings)
+    elif source and source.s3_export:
         yield from _of_exports(settings, source.s3_export)
     elif source and target:
         yield from _of_tables(source, target)
@@ -184,6 +187,29 @@ def _of_tables(source: SourceSettings, target: SideSettings) -> Iterator[Contrad
         keys = ("type", "table", "region", "endpoint", "credentials")
         about = tuple(f"{side}.{key}" for side in ("source", "target") for key in keys)
         yield Contradiction("target.table", "source and target are the same table", about)
+
+
+def _of_choice(settings: Settings) -> Iterator[Contradiction]:
+    tables = settings.tables
+    if tables is None:
+        return
+    if settings.source and settings.source.s3_export:
+        yield from _of_listed_exports(tables)
+    elif not tables.include and not tables.include_tags:
+        why = 'is missing: name the tables to move (globs do, and "*" is every table)'
+        yield Contradiction("tables.include", why, ("tables.include", "tables.includeTags"))
+
+
+def _of_listed_exports(tables: TablesSettings) -> Iterator[Contradiction]:
+    """Exports are listed one by one: nobody can be asked which there are."""
+    about = ("tables.include", "tables.includeTags", "source.type")
+    if tables.include_tags:
+        yield Contradiction("tables.includeTags", "is not for exports, which have no tags", about)
+    patterns = [str(each) for each in tables.include if not each.is_name]
+    if patterns or not tables.include:
+        why = "must name each export's table, for exports cannot be listed"
+        given = f": {', '.join(patterns)} is a pattern" if patterns else ""
+        yield Contradiction("tables.include", why + given, about)
 
 
 def _of_exports(settings: Settings, export: S3ExportSettings) -> Iterator[Contradiction]:

@@ -1,7 +1,9 @@
 """Where savepoints are kept: a folder of this machine, or a bucket of S3."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
@@ -138,3 +140,13 @@ class SavepointsSettings:
             return None
         bucket, _, prefix = found["rest"].partition("/")
         return BucketFolder(bucket, prefix)
+
+    def below(self, name: str) -> Mapping[str, str]:
+        """The keys, by their paths, that name the place below this one that has a name."""
+        bucket = self.bucket
+        if bucket is None:
+            return {"savepoints.path": str(Path(self.path) / name)}
+        lower = BucketFolder(bucket.bucket, f"{bucket.prefix}/{name}".removeprefix("/"))
+        if self.target:
+            return {"savepoints.target.prefix": lower.prefix}
+        return {"savepoints.path": str(lower)}

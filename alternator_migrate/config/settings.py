@@ -11,20 +11,22 @@ from typing import Literal
 
 from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
 from alternator_migrate.config.arns import table_arn
-from alternator_migrate.config.attributes import attribute_value
 from alternator_migrate.config.exports import S3ExportSettings
-from alternator_migrate.config.item_settings import AttributesSettings
+from alternator_migrate.config.item_settings import (
+    AttributesSettings,
+    FilterSettings,
+    RenameSettings,
+    transform_name,
+)
 from alternator_migrate.config.kinds import (
     any_text,
     base_url,
     flag,
     follows,
-    http_url,
     ignored,
     integer,
     key,
     list_of,
-    local_path,
     mapping,
     number,
     one_of,
@@ -34,8 +36,15 @@ from alternator_migrate.config.kinds import (
     table_name,
     text,
 )
+from alternator_migrate.config.run_settings import (
+    CutoverSettings,
+    HooksSettings,
+    SpoolSettings,
+    ThrottleSettings,
+)
 from alternator_migrate.config.savepoint_settings import DEFAULT_FOLDER, SavepointsSettings
 from alternator_migrate.config.status_page import StatusSettings
+from alternator_migrate.config.tables_settings import TablesSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +53,6 @@ class SourceEndpointSettings(EndpointSettings):
 
     streams_url: str | None = key(
         base_url, "where DynamoDB Streams are, if not where AWS has them (VPC endpoints)"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class FilterSettings:
-    """A filter of items, applied by the server, and of changes, applied here."""
-
-    expression: str = key(text, "FilterExpression", required=True)
-    names: Mapping[str, str] = key(mapping(text), "ExpressionAttributeNames", default={})
-    values: Mapping[str, object] = key(
-        mapping(attribute_value), "ExpressionAttributeValues", default={}
     )
 
 
@@ -131,9 +129,7 @@ class SourceSettings(SideSettings):
     expired_items: Literal["skip", "copy"] = key(
         one_of("skip", "copy"), "items whose TTL has passed", default="skip"
     )
-    s3_export: S3ExportSettings | None = section(
-        S3ExportSettings, "keys of type dynamodb-s3-export, which may stand beside type as well"
-    )
+    s3_export: S3ExportSettings | None = section(S3ExportSettings, "keys of an export to S3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +153,6 @@ class TargetSettings(SideSettings):
     indexes: Literal["before", "after", "skip"] = key(
         one_of("before", "after", "skip"), "when global indexes are created", default="before"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RenameSettings:
-    """One attribute to rename."""
-
-    from_: str = key(text, "name in the source", required=True)
-    to: str = key(text, "name in the target", required=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,68 +183,15 @@ class ValidationSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SpoolSettings:
-    """Changes kept on disk while the copy lasts."""
-
-    max_bytes: int = key(
-        integer(0, 2**63 - 1),
-        "most bytes of changes kept on disk while the copy lasts; 0 keeps none",
-        default=10_000_000_000,
-    )
-    path: str | None = key(
-        local_path, "folder for them on this machine, if not that of the savepoints (./savepoints)"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class CutoverSettings:
-    """The rule by which the target counts as caught up."""
-
-    max_lag_seconds: float = key(
-        number(0.1), "highest lag of a target that has caught up", default=5.0
-    )
-    for_seconds: float = key(number(0), "for how long on end", default=30.0)
-
-
-@dataclass(frozen=True, slots=True)
-class HooksSettings:
-    """Shell commands that run when something happens."""
-
-    on_start: str | None = key(text, "command before anything is changed; its failure ends the run")
-    on_snapshot_done: str | None = key(text, "command when the copy is complete")
-    on_caught_up: str | None = key(text, "command when the target has caught up, once a run")
-    on_failure: str | None = key(text, "command when the run has failed")
-    on_stop: str | None = key(text, "command at the end of the run, however it ended")
-    timeout_seconds: float = key(number(0.1), "how long a command may take", default=60.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ThrottleSettings:
-    """What holds a run back from outside."""
-
-    file: str | None = key(local_path, "while this file exists, the run is paused")
-    host_file: str = key(
-        local_path,
-        "while this file exists, all runs of this machine are paused; it counts if it is of this "
-        "user, or of root",
-        default="/tmp/alternator-migrate.throttle",  # noqa: S108 # its owner is looked at
-    )
-    command: str | None = key(text, "the run is paused unless this command's exit code is 0")
-    url: str | None = key(http_url, "the run is paused unless a GET of this is answered with 200")
-    seconds: float = key(
-        number(0.1),
-        "how often the command and the URL are asked, and how long each may take",
-        default=10.0,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration."""
 
     source: SourceSettings = section(SourceSettings, "the table to read", optional=False)
     target: TargetSettings = section(TargetSettings, "the table to write", optional=False)
     renames: tuple[RenameSettings, ...] = sections(RenameSettings, "attributes to rename")
+    transform: str | None = key(
+        transform_name, "a Python function for each item: ./file.py or package.module:function"
+    )
     savepoints: SavepointsSettings = section(SavepointsSettings, "savepoints", optional=False)
     skip_segments: tuple[int, ...] = key(
         list_of(integer(0)), "segments that are wholly written already", default=()
@@ -271,6 +206,9 @@ class Settings:
         CutoverSettings, "when the target has caught up", optional=False
     )
     hooks: HooksSettings = section(HooksSettings, "commands to run", optional=False)
+    tables: TablesSettings | None = section(
+        TablesSettings, "many tables in one run, in place of the two keys `table`"
+    )
     status: StatusSettings = section(StatusSettings, "the status page", optional=False)
     throttle: ThrottleSettings = section(
         ThrottleSettings, "what pauses a run from outside", optional=False

@@ -1,6 +1,6 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
-from alternator_migrate.connectors.build import source_of, target_of
+from alternator_migrate.connectors.build import final_export, source_of, target_of
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -19,19 +19,34 @@ from alternator_migrate.connectors.pair import (
     wanted,
     work_facts,
 )
+from alternator_migrate.connectors.permissions import (
+    Command,
+    grants,
+    policy,
+    rights_of,
+    usual_commands,
+)
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
 from alternator_migrate.connectors.remarks import (
+    beginning,
     notes,
     of_servers,
     skipped_text,
     stream_warnings,
+    transform_text,
     ttl_text,
     way_back,
 )
-from alternator_migrate.connectors.s3_export import ExportSide
-from alternator_migrate.connectors.samples import backlog, first_items, of_attributes
+from alternator_migrate.connectors.s3_export import ExportSide, FinalExport
+from alternator_migrate.connectors.samples import (
+    backlog,
+    check_transform,
+    first_items,
+    of_attributes,
+)
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.services import Services, open_services, refusing_to_begin
 from alternator_migrate.connectors.source_state import check_readable
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
@@ -47,34 +62,60 @@ from alternator_migrate.connectors.target_table import (
     prepare_target,
     what_stays,
 )
-from alternator_migrate.connectors.transform import shaped
+from alternator_migrate.connectors.transform import (
+    NO_WAY_BACK,
+    ChangeMaker,
+    Rehearsal,
+    Shaping,
+    TransformedChanges,
+    TransformedLookup,
+    Tried,
+    find_code,
+    rehearse,
+    shaped,
+)
 from alternator_migrate.connectors.writer import DynamoDBTarget
 
 __all__ = [
     "ALTERNATOR",
     "NO_STREAMS",
+    "NO_WAY_BACK",
     "STREAMS_FEATURE",
+    "ChangeMaker",
+    "Command",
     "DynamoDBLookup",
     "DynamoDBSource",
     "DynamoDBTarget",
     "Expiry",
     "ExportSide",
+    "FinalExport",
     "Inspection",
     "Pair",
+    "Rehearsal",
     "RejectsFile",
     "RejectsSource",
     "Service",
+    "Services",
+    "Shaping",
     "SourceStream",
     "TableJob",
+    "TransformedChanges",
+    "TransformedLookup",
     "TravellingConfig",
+    "Tried",
     "backlog",
+    "beginning",
     "check_empty",
     "check_late",
     "check_readable",
+    "check_transform",
     "check_ttl",
     "disable_stream",
+    "final_export",
+    "find_code",
     "find_stream",
     "first_items",
+    "grants",
     "item_filter",
     "lacking",
     "matcher_of",
@@ -82,8 +123,13 @@ __all__ = [
     "of_attributes",
     "of_servers",
     "open_pair",
+    "open_services",
+    "policy",
     "prepare_target",
+    "refusing_to_begin",
+    "rehearse",
     "rejects_file",
+    "rights_of",
     "segments_to_copy",
     "shaped",
     "shown_late",
@@ -91,8 +137,10 @@ __all__ = [
     "source_of",
     "stream_warnings",
     "target_of",
+    "transform_text",
     "travelling",
     "ttl_text",
+    "usual_commands",
     "wanted",
     "way_back",
     "what_stays",

@@ -5,11 +5,18 @@ from typing import Final
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.pair import Pair, item_filter, wanted
-from alternator_migrate.connectors.s3_export import ExportSide, ExportSource
+from alternator_migrate.connectors.s3_export import (
+    ExportSide,
+    ExportSource,
+    FinalExport,
+    FinalPages,
+    ItemRules,
+)
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.transform import shaped
 from alternator_migrate.connectors.writer import DynamoDBTarget
 from alternator_migrate.core.capacity import page_items
+from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.ports import Source
@@ -25,7 +32,10 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     table, side = pair.inspection.source, pair.source
     expiry = _expiry(settings, pair.inspection, now)
     if isinstance(side, ExportSide):
-        return export_source(settings, pair, side, expiry)
+        exported = ExportSource(
+            side.exports, side.objects, _item_rules(settings, pair, side, expiry)
+        )
+        return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
     source = DynamoDBSource(
         DynamoDBClient(side.http, retry, pace),
         settings.source.table,
@@ -36,19 +46,32 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
         page_items=page_items(pace.cap, table.items, table.size),
         ask_capacity=pair.read_cap is not None and not side.options,
     )
-    return shaped(source, pair.shaping)
+    return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
 
 
-def export_source(
+def final_export(
     settings: Settings, pair: Pair, side: ExportSide, expiry: Expiry | None
-) -> Source:
-    """The items and changes of exports as the target is to have them."""
-    return ExportSource(
-        side.exports,
-        side.objects,
+) -> FinalExport:
+    """The table that exports amount to, as a comparison reads it. Raises `UsageError` where the
+    first export is not a full one."""
+    if side.exports[0].summary.incremental:
+        raise UsageError(
+            f"{side.exports[0].name} is incremental: what it was based on is not known",
+            "Name the full export first, and then those that follow, in source.manifestKeys.",
+        )
+    rules, found = _item_rules(settings, pair, side, expiry), pair.inspection
+    pages = FinalPages(side.exports, side.objects, rules, found.source.spec.key_names)
+    target_keys = found.plan.spec.key_names
+    return FinalExport(shaped(pages, pair.shaping, target_keys), side.segments, target_keys)
+
+
+def _item_rules(
+    settings: Settings, pair: Pair, side: ExportSide, expiry: Expiry | None
+) -> ItemRules:
+    return ItemRules(
         wanted=wanted(settings, side),
         is_expired=expiry.test if expiry else None,
-        shape=pair.shaping.items if pair.shaping else None,
+        shaping=pair.shaping,
     )
 
 

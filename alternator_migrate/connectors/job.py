@@ -44,13 +44,22 @@ class TableJob:
         """The job of an open `pair`, with fields of its `own`."""
         found = replace(pair.inspection, segments=())
         known = PairFacts(
-            found, pair.read_cap, pair.write_cap, pair.concurrency, exports=pair.exports
+            found,
+            pair.read_cap,
+            pair.write_cap,
+            pair.concurrency,
+            code=pair.code,
+            old_images=pair.old_images,
+            exports=pair.exports,
         )
         return cls(configuration, known, *own)
 
     def check(self) -> None:
-        """Raise `ConfigError` where a variable that the configuration names is not set here."""
+        """Raise `UsageError` where this machine lacks a variable that the configuration names, or
+        the module of the transform."""
         self.configuration.settings()
+        if self.known.code:
+            self.known.code.functions()
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[tuple[Settings, Pair]]:

@@ -1,25 +1,42 @@
 """The pair of source and target, opened from settings."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from alternator_migrate.config import Settings, SourceSettings, skipped_segments
+from alternator_migrate.config import Settings, skipped_segments
 from alternator_migrate.connectors.inspect import Inspection, choose_segments, look
 from alternator_migrate.connectors.late_indexes import settled
 from alternator_migrate.connectors.rejects_file import RejectsFile
-from alternator_migrate.connectors.s3_export import Export, ExportSide, open_export
+from alternator_migrate.connectors.s3_export import Export, ExportSide
 from alternator_migrate.connectors.scan import Filter, check_filter
-from alternator_migrate.connectors.service import Service, open_service
+from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.services import (
+    Services,
+    open_both,
+    open_services,
+    refusing_to_begin,
+)
 from alternator_migrate.connectors.source_state import state_of
+from alternator_migrate.connectors.source_stream import BOTH_IMAGES, find_stream
 from alternator_migrate.connectors.target_table import TargetPlan, plan_target
-from alternator_migrate.connectors.transform import Shaping, check_attributes, shaping_of
-from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.connectors.transform import (
+    Shaping,
+    TransformCode,
+    check_attributes,
+    find_code,
+    shaping_of,
+)
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.model import Concurrency, Item, Role, Segment
+from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
+from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.dialect import Dialect
@@ -33,13 +50,16 @@ from alternator_migrate.engines import WorkFacts
 @dataclass(frozen=True, slots=True)
 class PairFacts:
     """Facts of both tables that the conductor finds out and workers are told: the inspection,
-    the caps in units a second (None: no cap), the concurrency, and the exports where the source is
-    read from such."""
+    the caps in units a second (None: no cap), the concurrency, the exports where the source is read
+    from such, the code of the transform, and whether that is told the old images of the source's
+    stream."""
 
     inspection: Inspection
     read_cap: float | None
     write_cap: float | None
     concurrency: Concurrency
+    code: TransformCode | None = field(default=None, kw_only=True)
+    old_images: bool = field(default=False, kw_only=True)
     exports: tuple[Export, ...] = field(default=(), kw_only=True)
 
 
@@ -52,6 +72,21 @@ class Pair(PairFacts):
     target: Service
     streams: HttpClient | None = None
     shaping: Shaping | None = None
+    shared: SharedCaps | None = None
+
+    def paces(
+        self, gate: Gate, left: Callable[[], float], *, reads: asyncio.Event | None = None
+    ) -> tuple[Pace, Pace]:
+        """The paces of reading the source and of writing, as the gate allows (reading by the valve
+        `reads`, if given); where tables share caps, they do so by what is `left` to do in each
+        (bytes)."""
+        reads, shared = reads or gate.reading, self.shared
+        if shared is None:
+            return Pace(self.read_cap, valve=reads), Pace(self.write_cap, valve=gate.writing)
+        return (
+            shared.reading.pace(self.read_cap, left, reads),
+            shared.writing.pace(self.write_cap, left, gate.writing),
+        )
 
     @property
     def live(self) -> Service:
@@ -60,7 +95,10 @@ class Pair(PairFacts):
         return self.source
 
     def figures(self) -> dict[Role, SideFigures]:
-        """Both sides as they are seen from here by now."""
+        """Both sides as they are seen from here by now; among many tables, which all see the same,
+        none."""
+        if self.shared:
+            return {}
         source = self.source.figures
         if self.streams:
             source += SideFigures(self.streams.requests.figures)
@@ -79,66 +117,81 @@ async def open_pair(
     workers: int | None = None,
     *,
     known: PairFacts | None = None,
+    services: Services | None = None,
 ) -> AsyncIterator[Pair]:
-    """Connect to both sides and, unless that is `known`, look at the tables; nothing is written.
-    `segments` is the total that an earlier run used, `workers` how many are wished for (None: one
-    a core).
+    """Connect to both sides, unless `services` are open already, and look at the tables, unless
+    they are `known`; nothing is written. `segments` is the total that an earlier run used,
+    `workers` how many are wished for (None: one a core).
 
     Raises `UsageError` for whatever keeps a migration from beginning; where the tables are known
     it has begun, and other errors of connecting are raised as they are.
     """
-    concurrency = known.concurrency if known else _concurrency(settings)
-    patience = settings.retry_budget_seconds
+    code = known.code if known else find_code(settings.transform)
+    functions = code.functions() if code else None
+
+    def shaping(facts: PairFacts) -> Shaping | None:
+        spec = facts.inspection.source.spec
+        return shaping_of(settings, spec, functions, old_images=facts.old_images)
+
     async with AsyncExitStack() as stack:
-        try:
-            source = await stack.enter_async_context(
-                _open_source(settings.source, concurrency.readers, patience, known)
-            )
-            target = await stack.enter_async_context(
-                open_service("target", settings.target, concurrency.writers, patience)
-            )
-            facts = known or await _facts_of(
-                settings, source, target, concurrency, segments, workers
-            )
-            follows = settings.target.stream_changes and not known
-            streams = None
-            if follows and isinstance(source, Service):
-                streams = await stack.enter_async_context(source.streams())
-        except MigrateError as error:
-            if known or isinstance(error, UsageError):
-                raise
-            raise UsageError(error.args[0], error.hint) from error
-        yield Pair(
-            facts.inspection,
-            facts.read_cap,
-            facts.write_cap,
-            concurrency,
-            source,
-            target,
-            streams,
-            shaping_of(settings, facts.inspection.source.spec.key_names),
-            exports=facts.exports,
-        )
+        if known:
+            concurrency = known.concurrency
+            source, target = await open_both(stack, settings, concurrency, known.exports)
+            services = Services(settings, concurrency, source, target)
+            yield _pair(known, source, services, shaping(known))
+            return
+        if services:
+            services = services.of(settings)
+        else:
+            follows = settings.target.stream_changes
+            opening = open_services(settings, follows=follows)
+            services = await stack.enter_async_context(opening)
+        with refusing_to_begin():
+            opened = await services.open_source(settings, stack)
+            facts = await _facts_of(settings, services, opened, segments, workers)
+            if services.streams and functions and not functions.transform_key:
+                assert isinstance(opened, Service)  # noqa: S101 # it has streams
+                facts = replace(facts, old_images=await _has_old_images(opened))
+        yield _pair(replace(facts, code=code), opened, services, shaping(facts))
 
 
-def _open_source(
-    source: SourceSettings, connections: int, patience: float, known: PairFacts | None
-) -> AbstractAsyncContextManager[Service | ExportSide]:
-    """Connect to the source, a table or exports."""
-    if source.s3_export:
-        return open_export(source, connections, patience, known.exports if known else None)
-    return open_service("source", source, connections, patience)
+def _pair(
+    facts: PairFacts,
+    source: Service | ExportSide,
+    services: Services,
+    shaping: Shaping | None,
+) -> Pair:
+    return Pair(
+        facts.inspection,
+        facts.read_cap,
+        facts.write_cap,
+        facts.concurrency,
+        source,
+        services.target,
+        services.streams,
+        shaping,
+        services.shared,
+        old_images=facts.old_images,
+        code=facts.code,
+        exports=facts.exports,
+    )
+
+
+async def _has_old_images(source: Service) -> bool:
+    """Whether the source's stream has old images; one that is to be enabled will have them."""
+    stream = await find_stream(source.table)
+    return stream is None or stream.view == BOTH_IMAGES
 
 
 async def _facts_of(
     settings: Settings,
+    services: Services,
     source: Service | ExportSide,
-    target: Service,
-    concurrency: Concurrency,
     segments: int | None,
     workers: int | None,
 ) -> PairFacts:
     """The facts by a look at both tables; the source checks the filter. Raises `MigrateError`."""
+    target = services.target
     inspection = await look(
         await state_of(settings, source, target),
         target.table,
@@ -149,12 +202,12 @@ async def _facts_of(
     inspection = await settled(inspection, target)
     if isinstance(source, ExportSide):
         inspection = replace(inspection, barriers=source.barriers)
-    check_attributes(settings, inspection.source.spec.key_names)
+    check_attributes(settings, inspection.source.spec)
     await _check_filter(settings, source)
-    read_cap = _read_cap(settings, inspection, source)
-    write_cap = _write_cap(settings, inspection, target)
+    read_cap = _read_cap(settings, inspection, services, own=source.own)
+    write_cap = _write_cap(settings, inspection, services)
     exports = source.exports if isinstance(source, ExportSide) else ()
-    return PairFacts(inspection, read_cap, write_cap, concurrency, exports=exports)
+    return PairFacts(inspection, read_cap, write_cap, services.concurrency, exports=exports)
 
 
 def _segments(
@@ -200,21 +253,6 @@ def rejects_file(
     return RejectsFile(
         folder, names, settings.max_rejects, str(path) if path else None, counted, told
     )
-
-
-def _concurrency(settings: Settings) -> Concurrency:
-    concurrency = Concurrency()
-    if settings.source.max_map_tasks:
-        concurrency = replace(concurrency, readers=settings.source.max_map_tasks)
-    options = settings.target.alternator
-    if options and options.max_connections:
-        concurrency = replace(concurrency, writers=options.max_connections)
-    options = settings.source.alternator
-    if options and options.max_connections:
-        concurrency = replace(
-            concurrency, readers=min(concurrency.readers, options.max_connections)
-        )
-    return concurrency
 
 
 def _needs(settings: Settings) -> Needs:
@@ -272,22 +310,35 @@ async def _check_filter(settings: Settings, source: Service | ExportSide) -> Non
         await check_filter(client, settings.source.table, given)
 
 
-def _read_cap(settings: Settings, found: Inspection, service: Service | ExportSide) -> float | None:
-    if settings.source.read_throughput:
-        return settings.source.read_throughput
-    provisioned = found.source.spec.throughput
-    if provisioned and service.own:
-        return provisioned.read * settings.source.throughput_read_percent
-    return None
+def _read_cap(
+    settings: Settings, found: Inspection, services: Services, *, own: bool
+) -> float | None:
+    """The cap of reading one table of AWS's `own`, or of another server, units a second. Among many
+    it keeps its share of a provisioned table's units besides what all together may read."""
+    given, spec = settings.source.read_throughput, found.source.spec
+    share = None
+    if spec.throughput and own:
+        share = spec.throughput.read * settings.source.throughput_read_percent
+    return _cap(given, share, services.settings.source.read_throughput if services.shared else None)
 
 
-def _write_cap(settings: Settings, found: Inspection, service: Service) -> float | None:
-    if settings.target.write_throughput:
-        return settings.target.write_throughput
+def _write_cap(settings: Settings, found: Inspection, services: Services) -> float | None:
+    """The cap of writing one table, in the way of `_read_cap`."""
+    given = settings.target.write_throughput
     spec = found.existing.spec if found.existing else found.plan.spec
-    if spec.throughput and service.own:
-        return spec.throughput.write * settings.target.throughput_write_percent
-    return None
+    share = None
+    if spec.throughput and services.target.own:
+        share = spec.throughput.write * settings.target.throughput_write_percent
+    of_all = services.settings.target.write_throughput if services.shared else None
+    return _cap(given, share, of_all)
+
+
+def _cap(given: float | None, share: float | None, of_all: float | None) -> float | None:
+    """The cap that is given for a table, else its own share; never more than the cap of all."""
+    if of_all is None:
+        return given or share
+    mine = share if given == of_all else given
+    return min(mine or of_all, of_all)
 
 
 def work_facts(settings: Settings, pair: Pair) -> WorkFacts:

@@ -6,15 +6,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from alternator_migrate.connectors.transform import Shaping
 from alternator_migrate.core.durable import replace_file
 from alternator_migrate.core.errors import BadAnswer, MigrateError, TooManyRejects, UsageError
 from alternator_migrate.core.jsonl_file import JsonlFile
 from alternator_migrate.core.model import Change, Item, Page, Position, Reject, Segment
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.items import lacks
 from alternator_migrate.dynamodb.values import canonical, canonical_key
 
 _PREFIX: Final = "rejects_"
+SOURCE_KEY: Final = b"source"
 
 
 class RejectsFile:
@@ -22,7 +25,8 @@ class RejectsFile:
     comes.
 
     A line is `{"key": ..., "error": ..., "message": ..., "item": ...}`, key and item as
-    DynamoDB JSON; that of a followed change has `"change": "put"` or `"delete"`, too. What a
+    DynamoDB JSON; that of a followed change has `"change": "put"` or `"delete"`, too, and one that
+    a transform refused `"source": true`, the source's item, and the traceback. What a
     person made of a line of the file stands when its item is refused again; a change that is
     refused takes the place of what its key had before. What a killed run left half written is
     overwritten: it was not counted, and comes again. The file is readable by its owner only.
@@ -66,7 +70,7 @@ class RejectsFile:
         keeping them, and `MigrateError` where the file cannot be written."""
         lines, last = {}, None
         for reject in rejects:
-            key = canonical_key(reject.item, self._key_names)
+            key = identity(reject, self._key_names)
             self._unmet.discard(key)
             if reject.change or key not in self._open | self._settled:
                 lines[key] = self.line(reject)
@@ -75,9 +79,10 @@ class RejectsFile:
         if lines:
             self._telling(lambda: self._put(lines))
         if last and self.count > self._allowed:
-            key = items.key_of(last.item, self._key_names)
+            key = last.key or items.key_of(last.item, self._key_names)
             raise TooManyRejects(
-                f"the target refuses item {key.decode('utf-8', 'replace')}: {last.error}: "
+                f"the {'transform' if last.source else 'target'} refuses item "
+                f"{key.decode('utf-8', 'replace')}: {last.error}: "
                 f"{last.message}",
                 f"It is kept in {self._told(self.path or str(self._folder))}. Raise maxRejects to "
                 "go on past such items.",
@@ -89,6 +94,12 @@ class RejectsFile:
         if self._open:
             again = {canonical_key(each.item, self._key_names) for each in refused}
             self.settle({canonical_key(each.key, self._key_names) for each in changes} - again)
+
+    def taken(self, keys: Sequence[bytes]) -> None:
+        """A transform has taken newer versions of these source items: those that it refused are
+        settled. Raises `MigrateError`."""
+        if self._open:
+            self.settle({SOURCE_KEY + canonical_key(key, self._key_names) for key in keys})
 
     def settle(self, keys: Collection[bytes]) -> None:
         """Move the rejects of these canonical `keys` to the file of the settled ones. Raises
@@ -107,9 +118,15 @@ class RejectsFile:
 
     def line(self, reject: Reject, key: bytes | None = None) -> bytes:
         """A reject as a line, under its own key unless another is given."""
-        facts = {"error": reject.error, "message": reject.message}
-        head = items.to_json(facts | ({"change": reject.change} if reject.change else {}))
-        key = items.one_line(key or items.key_of(reject.item, self._key_names))
+        facts: dict[str, object] = {"error": reject.error, "message": reject.message}
+        if reject.change:
+            facts["change"] = reject.change
+        if reject.source:
+            facts |= {"source": True, "traceback": reject.trace}
+        head = items.to_json(facts)
+        if key and key.startswith(SOURCE_KEY):
+            key = None  # what was made of the source item is refused now, under a key of its own
+        key = items.one_line(key or reject.key or items.key_of(reject.item, self._key_names))
         return b'{"key":%b,%b,"item":%b}\n' % (key, head[1:-1], items.one_line(reject.item))
 
     def _put(self, lines: dict[bytes, bytes]) -> None:
@@ -165,17 +182,25 @@ class RejectsFile:
         )
 
 
+def identity(reject: Reject, key_names: Sequence[str]) -> bytes:
+    """The canonical key of a reject. A source item that a transform refused has one of its own:
+    what another item becomes on the target may have the same key."""
+    if reject.source:
+        return SOURCE_KEY + canonical_key(reject.key, key_names)
+    return canonical_key(reject.item, key_names)
+
+
 def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
     """The canonical key that a line's item was refused with, whatever became of the item since; of
     a line that names no such key, that of its item, and of any other line the line itself."""
     try:
-        item, _, key = items.read_reject(line)
+        found = items.read_reject(line)
     except ValueError:
         return line
-    for each in (key, item):
+    for each in (found.key, found.item):
         with suppress(BadAnswer):
             if each is not None:
-                return canonical_key(each, key_names)
+                return (SOURCE_KEY if found.source else b"") + canonical_key(each, key_names)
     return line
 
 
@@ -200,7 +225,8 @@ _PAGE_ITEMS: Final = 1000
 
 
 class RejectsSource:
-    """The items of a rejects file, in one segment. Raises `UsageError` for a line that is none."""
+    """The items of a rejects file, in one segment; what a transform refused is given to it again.
+    Raises `UsageError` for a line that is none."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -211,44 +237,69 @@ class RejectsSource:
             ) from error
         self._path = path
         self._lines = {number: line for number, line in enumerate(lines, 1) if line.strip()}
-        self._found = {number: _item(path, number, line) for number, line in self._lines.items()}
-        self._items = list(self._found.values())
+        rejects = {number: _reject(path, number, line) for number, line in self._lines.items()}
+        self._found = [(number, each.item) for number, each in rejects.items()]
+        self._sources = {number for number, each in rejects.items() if each.source}
+        self._items = [item for _, item in self._found]
 
     @property
     def count(self) -> int:
         """The number of items to send."""
         return len(self._items)
 
+    def shape(self, shaping: Shaping | None) -> None:
+        """Let source items become what the target is to have. Raises `UsageError` where the
+        transform still refuses one."""
+        found: list[tuple[int, Item]] = []
+        for number, item in self._found:
+            made: Sequence[Item] = [item]
+            if shaping and number in self._sources:
+                try:
+                    made = shaping.results(item)
+                except MigrateError as error:
+                    raise UsageError(
+                        f"{self._path}, line {number}: {error.args[0]}",
+                        "Nothing was sent: mend the transform, the item or, where it is not to "
+                        "arrive, delete the line.",
+                    ) from error
+            found += [(number, each) for each in made]
+        self._found, self._items = found, [item for _, item in found]
+
     def once_each(self, names: Sequence[str]) -> dict[bytes, set[bytes]]:
         """Send an item once that stands there twice. Returns the keys that each item was refused
-        with, by the key that it has now, all of them canonical.
+        with, by the key that it has now, all of them canonical; under b"" those of items that the
+        transform drops now.
 
         Raises `UsageError` for an item without one of its table's key attributes, and for two
         items of one key.
         """
-        numbers: dict[bytes, int] = {}
+        firsts: dict[bytes, tuple[int, Item]] = {}
         refused_with: dict[bytes, set[bytes]] = {}
-        for number, item in self._found.items():
+        gone = self._lines.keys() - {number for number, _ in self._found}
+        if gone:
+            refused_with[b""] = {key_of_line(self._lines[number], names) for number in gone}
+        for number, item in self._found:
             if missing := lacks(item, names):
                 raise UsageError(
                     f"{self._path}, line {number}: the item lacks the key attribute {missing[0]}",
                     "Every item needs all attributes of the target table's key.",
                 )
             key = canonical_key(item, names)
-            first = numbers.setdefault(key, number)
-            if canonical(self._found[first]) != canonical(item):
+            first, other = firsts.setdefault(key, (number, item))
+            if canonical(other) != canonical(item):
                 raise UsageError(
                     f"{self._path}, lines {first} and {number}: two items of one key",
                     "Only one of them can be on the target: delete the other line.",
                 )
             refused_with.setdefault(key, set()).add(key_of_line(self._lines[number], names))
-        self._items = [self._found[number] for number in numbers.values()]
+        self._items = [item for _, item in firsts.values()]
         return refused_with
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
-        """All items; `segment` and `position` have but one value each."""
+        """All items; `segment` and `position` have but one value each, and a file never
+        throttles."""
         for start in range(0, max(len(self._items), 1), _PAGE_ITEMS):
             items: Sequence[Item] = self._items[start : start + _PAGE_ITEMS]
             is_last = start + _PAGE_ITEMS >= len(self._items)
@@ -256,19 +307,19 @@ class RejectsSource:
             yield Page(items, size, None if is_last else b"{}", len(items))
 
 
-def _item(path: Path, number: int, line: bytes) -> Item:
+def _reject(path: Path, number: int, line: bytes) -> items.FoundReject:
     try:
-        item, change, _ = items.read_reject(line)
+        found = items.read_reject(line)
     except ValueError as error:
         raise UsageError(
             f"{path}, line {number}: {error}", 'Each line must be like {"item": {...}}.'
         ) from error
-    if change:
+    if found.change:
         raise UsageError(
-            f"{path}, line {number}: this is a change ({change}), and what its key holds may have "
-            "changed since",
+            f"{path}, line {number}: this is a change ({found.change}), and what its key holds "
+            "may have changed since",
             "Mend the item on the source, or delete it there; `validate --repair --delete-extra` "
             "then brings the target in step. Delete the line then: what is not in the file any "
             "more is settled.",
         )
-    return item
+    return found

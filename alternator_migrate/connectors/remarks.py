@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from typing import Final
 
+from alternator_migrate import __version__
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.pair import Pair
+from alternator_migrate.connectors.s3_export import ExportSide
+from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.source_stream import find_stream
 from alternator_migrate.connectors.stream_traits import WRITE_ISOLATION, squash_warning
+from alternator_migrate.connectors.transform import TransformCode
+from alternator_migrate.core.texts import size_text
 
 _TABLETS: Final = "system:initial_tablets"
 
@@ -29,8 +34,30 @@ def way_back(pair: Pair) -> Iterator[str]:
         )
 
 
+def beginning(pair: Pair, engine: str, savepoints: str) -> Iterator[str]:
+    """The first words of a run: what goes from where to where, how much of it, on which engine, and
+    where its savepoints are."""
+    found = pair.inspection
+    source, target = found.source.spec.name, found.plan.spec.name
+    yield (
+        f"alternator-migrate {__version__}: {source} at {_place(pair.source)} -> {target} at "
+        f"{_place(pair.target)}"
+    )
+    count, size = found.source.items, found.source.size
+    amount = f"about {count:,} items, {size_text(size)}" if count else "the server counts no items"
+    yield (f"{amount}; segments {len(found.segments)}; engine {engine}; savepoints in {savepoints}")
+
+
+def _place(side: Service | ExportSide) -> str:
+    if isinstance(side, ExportSide):
+        return "exports in S3" if len(side.exports) > 1 else "an export in S3"
+    return f"{side.address} ({side.dialect.name})"
+
+
 def notes(pair: Pair) -> Iterator[str]:
-    """Remarks before a run: what is dropped or widened, and the pace."""
+    """Remarks before a run: what is dropped or widened, the transform, and the pace."""
+    if pair.code:
+        yield transform_text(pair.code)
     for note in (*pair.inspection.plan.notes, *pair.inspection.unknown):
         yield f"note: {note}"
     for text in of_servers(pair):
@@ -43,6 +70,11 @@ def notes(pair: Pair) -> Iterator[str]:
     ):
         if cap is not None:
             yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
+
+
+def transform_text(code: TransformCode) -> str:
+    """Which transform is called."""
+    return f"transform: {code.reference}, SHA-256 {code.sha256}"
 
 
 def skipped_text(settings: Settings) -> str:

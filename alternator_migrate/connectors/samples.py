@@ -11,6 +11,7 @@ from alternator_migrate.connectors.build import source_of
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.scan import expiry_now
 from alternator_migrate.connectors.service import Service
+from alternator_migrate.connectors.transform import Rehearsal, rehearse
 from alternator_migrate.core.errors import ServerRefused
 from alternator_migrate.core.model import Item
 from alternator_migrate.core.pace import Pace
@@ -22,6 +23,7 @@ from alternator_migrate.dynamodb.rights import is_denied
 _SAMPLE: Final = 1000
 _BACKLOG_SHARE: Final = 0.1
 _SEGMENTS: Final = 8
+_TRIED: Final = 100
 _REPLICATION: Final = "aws:rep:"
 
 
@@ -52,12 +54,21 @@ async def first_items(settings: Settings, pair: Pair) -> Sequence[Item]:
         for segment in pair.inspection.segments[:_SEGMENTS]:
             async with aclosing(source.pages(segment, None)) as pages:
                 page = await anext(pages, None)
-                if page and page.items:
+                if page and page.items and not page.requests:
                     return page.items
     except ServerRefused as error:
         if not is_denied(error):
             raise
     return ()
+
+
+async def check_transform(settings: Settings, pair: Pair) -> Rehearsal | None:
+    """Try the transform on some items of the source; None without one. Raises `UsageError` where
+    it makes something else of an item each time, or moves it where it may not."""
+    shaping = pair.shaping
+    if shaping is None or shaping.transform is None:
+        return None
+    return rehearse(shaping, (await first_items(settings, pair))[:_TRIED])
 
 
 def of_attributes(settings: Settings, pair: Pair, items: Sequence[Item]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from alternator_migrate.core.errors import (
     UsageError,
 )
 from alternator_migrate.core.model import Item, Page, Position, Segment
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.items import expired
@@ -130,14 +131,18 @@ class DynamoDBSource:
             self._request |= wire.projection(only, self._request)
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
         """The pages of a segment from `position` on. Raises `MigrateError`."""
         request = {**self._request, "Segment": segment.index, "TotalSegments": segment.total}
         guard = LoopGuard(position)
         while True:
             page, consumed = await self._client.scan(
-                request, position, self._expected_units, filtered_are_skipped=self._server_skips
+                request,
+                position,
+                self._expected_units,
+                filtered_are_skipped=self._server_skips,
+                turn=turn,
             )
             self._expected_units += 0.2 * (consumed - self._expected_units)
             position = page.position

@@ -15,7 +15,8 @@ from alternator_migrate.dynamodb.table_schema import TableSpec, TableStream
 
 log = logging.getLogger(__name__)
 VIEW: Final = "NEW_IMAGE"
-_WITH_NEW_IMAGES: Final = (VIEW, "NEW_AND_OLD_IMAGES")
+BOTH_IMAGES: Final = "NEW_AND_OLD_IMAGES"
+_WITH_NEW_IMAGES: Final = (VIEW, BOTH_IMAGES)
 _BUSY: Final = "ResourceInUseException"
 _NOT_YET: Final = "ResourceNotFoundException"
 _ALREADY: Final = "already has an enabled stream"
@@ -53,8 +54,9 @@ async def find_stream(table: Table) -> TableStream | None:
     return found
 
 
-async def enable_stream(table: Table) -> tuple[str, bool]:
-    """Enable the stream of `table`; its ARN, and False where somebody else was faster.
+async def enable_stream(table: Table, view: str = VIEW) -> tuple[str, bool]:
+    """Enable a stream of `table` of this view type; its ARN, and False where somebody else was
+    faster.
 
     Raises `UsageError` where none can be enabled, `MigrateError` after five minutes.
     """
@@ -62,7 +64,7 @@ async def enable_stream(table: Table) -> tuple[str, bool]:
     enabled = False
     found = await find_stream(table)
     while found is None:
-        why = "" if enabled else await _enable(table)
+        why = "" if enabled else await _enable(table, view)
         enabled = enabled or not why
         found = await find_stream(table)
         if found is None:
@@ -87,11 +89,11 @@ async def disable_stream(table: Table, arn: str) -> bool:
     return True
 
 
-async def _enable(table: Table) -> str:
+async def _enable(table: Table, view: str) -> str:
     """Ask for a stream; the server's words where the table is busy, or somebody else was faster,
     else ""."""
     try:
-        await table.set_stream({"StreamEnabled": True, "StreamViewType": VIEW})
+        await table.set_stream({"StreamEnabled": True, "StreamViewType": view})
     except ServerRefused as error:
         if error.code == _BUSY or _ALREADY in error.words:
             return f"{error.code}: {error.words}"
@@ -137,21 +139,29 @@ class _Patience:
 
 @dataclass(frozen=True, slots=True)
 class SourceStream:
-    """The stream of the source table, as a follower needs it, through a `client` of its API."""
+    """The stream of the source table, as a follower needs it, through a `client` of its API; with
+    `old_images`, or without."""
 
     control: Table
     client: DynamoDBClient
     table: TableSpec
     idle_seconds: float
+    old_images: bool = False
 
     async def find(self) -> str | None:
         """The ARN of the enabled stream; None without one."""
         found = await find_stream(self.control)
+        if found and self.old_images and found.view != BOTH_IMAGES:
+            raise UsageError(
+                f"the stream of table {self.control.name} has no old images any more, by which the "
+                "transform is told what to delete",
+                f"Enable one with the view type {BOTH_IMAGES}, or define `transform_key`.",
+            )
         return found.arn if found else None
 
     async def enable(self) -> tuple[str, bool]:
         """Enable one; its ARN, and False where somebody else was faster."""
-        return await enable_stream(self.control)
+        return await enable_stream(self.control, BOTH_IMAGES if self.old_images else VIEW)
 
     async def ready(self, arn: str) -> None:
         """Return when the stream can be read."""
@@ -159,7 +169,9 @@ class SourceStream:
 
     def open(self, arn: str) -> ChangeSource:
         """A reader of the stream."""
-        return StreamSource(self.client, arn, self.table, self.idle_seconds)
+        return StreamSource(
+            self.client, arn, self.table, self.idle_seconds, keep_old=self.old_images
+        )
 
     async def disable(self, arn: str) -> bool:
         """Disable it; False where it is not the table's enabled stream any more."""

@@ -50,7 +50,7 @@ class StreamSource:
     leave something for other readers; where many are idle, less often, so that these reads stay
     near a hundred a second, but every `idle_seconds` at least. Servers without that limit are
     asked again at once after a full answer. A shard that is listed and not there is looked for
-    again for `absent_seconds`.
+    again for `absent_seconds`. Changes `keep_old` images where the stream has them.
     """
 
     def __init__(
@@ -60,11 +60,13 @@ class StreamSource:
         table: TableSpec,
         idle_seconds: float = _IDLE_SECONDS,
         absent_seconds: float = _ABSENT_SECONDS,
+        *,
+        keep_old: bool = False,
     ) -> None:
         self._client, self._arn, self._traits = client, arn, traits_of(arn)
         self.delay, self.skew = self._traits.delay, self._traits.skew
         self._idle_seconds, self._absent_seconds = idle_seconds, absent_seconds
-        self._read = stream_wire.record_reader(table, self._traits.remedy)
+        self._read = stream_wire.record_reader(table, self._traits.remedy, keep_old=keep_old)
         self._open = 0
 
     async def shards(self) -> Sequence[Shard]:

@@ -67,8 +67,11 @@ class DynamoDBTarget:
             while rest:
                 rest = await self._send(self._client, rest, size)
 
-    def key_of(self, item: Item) -> bytes:
-        """The item's key attributes as a JSON object."""
+    def key_of(self, item: Item, *, request: bool = False) -> bytes:
+        """The key attributes, as a JSON object, of an item, or of what a WriteRequest puts or
+        deletes."""
+        if request:
+            item, _ = wire.item_of_request(item)
         return dynamodb_items.key_of(item, self._key_names)
 
     def batches(self, changes: Sequence[Change]) -> list[ChangeBatch]:

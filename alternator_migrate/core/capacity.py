@@ -1,5 +1,6 @@
 """Capacity units as DynamoDB counts them, by the bytes and items of a request."""
 
+import math
 from typing import Final
 
 EVENTUAL_READ_BYTES: Final = 8192.0
@@ -7,6 +8,12 @@ CONSISTENT_READ_BYTES: Final = 4096.0
 WRITE_BYTES: Final = 1024.0
 PAGE_BYTES: Final = 2**20
 """The most that a page of a Scan holds."""
+
+PARTITION_BYTES: Final = 10_000_000_000
+"""The most that DynamoDB keeps in a partition."""
+PARTITION_READS: Final = 3000
+"""The most read units a second that a partition of DynamoDB gives."""
+LEAST_STRETCHES: Final = 64
 
 
 def read_bytes(*, consistent: bool) -> float:
@@ -29,3 +36,14 @@ def page_items(cap: float | None, items: int, size: int) -> int | None:
         return None
     a_second = cap * EVENTUAL_READ_BYTES
     return None if a_second >= PAGE_BYTES else max(1, int(a_second / (size / items)))
+
+
+def partitions(size: int) -> int:
+    """The least number of partitions that a table of so many bytes has on DynamoDB."""
+    return max(1, math.ceil(size / PARTITION_BYTES))
+
+
+def stretches(size: int) -> int:
+    """Parts of the range of keys of a table of so many bytes: at most half of a partition each,
+    and fine enough where the size is not known."""
+    return max(LEAST_STRETCHES, 2 * partitions(size))

@@ -19,7 +19,8 @@ class ChangeCounts(Sum):
     """Changes of one table, since following began.
 
     Of those `read`, the `superseded` ones were followed by a newer change of their key before
-    they were written; `expired` of the `applied` ones are deletions by TTL.
+    they were written; `expired` of the `applied` ones are deletions by TTL; a transform `dropped`
+    some that leave nothing to be written or deleted.
     """
 
     read: int = 0
@@ -27,6 +28,7 @@ class ChangeCounts(Sum):
     superseded: int = 0
     rejected: int = 0
     expired: int = 0
+    dropped: int = 0
 
     def settled(self, rejects: int) -> "ChangeCounts":
         """The same, when of the rejected ones `rejects` are left and others have come instead."""
@@ -35,27 +37,52 @@ class ChangeCounts(Sum):
 
     @property
     def accounted(self) -> bool:
-        """Whether read = applied + superseded + rejected."""
-        return self.read == self.applied + self.superseded + self.rejected
+        """Whether read = applied + superseded + dropped + rejected."""
+        return self.read == self.applied + self.superseded + self.dropped + self.rejected
+
+    def figures(self) -> dict[str, int]:
+        """The counts by their names; those that only a transform brings, where it did."""
+        counts = {name: getattr(self, name) for name in self.__slots__}
+        if not self.dropped:
+            del counts["dropped"]
+        return counts
 
 
 @dataclass(frozen=True, slots=True)
 class Counts(Sum):
-    """Items of one table, since the start of the migration."""
+    """Items of one table, since the start of the migration: those of the source.
+
+    A transform `dropped` some; where it made several of one, `extra` are the items that the target
+    has beyond one for each that is `written`.
+    """
 
     read: int = 0
     written: int = 0
     skipped_expired: int = 0
     rejected: int = 0
+    dropped: int = 0
+    extra: int = 0
+
+    def figures(self) -> dict[str, int]:
+        """The counts by their names; those that only a transform brings, where it did."""
+        counts = {name: getattr(self, name) for name in self.__slots__}
+        if not (self.dropped or self.extra):
+            del counts["dropped"], counts["extra"]
+        return counts
 
     @property
     def handled(self) -> int:
-        """Items that are done with: written + skipped_expired + rejected."""
-        return self.written + self.skipped_expired + self.rejected
+        """Items that are done with: written + skipped_expired + dropped + rejected."""
+        return self.written + self.skipped_expired + self.dropped + self.rejected
+
+    @property
+    def left_out(self) -> int:
+        """Items that were not to be written: skipped_expired + dropped."""
+        return self.skipped_expired + self.dropped
 
     @property
     def accounted(self) -> bool:
-        """Whether read = written + skipped_expired + rejected."""
+        """Whether read = written + skipped_expired + dropped + rejected."""
         return self.read == self.handled
 
     def settled(self, rejects: int) -> "Counts":

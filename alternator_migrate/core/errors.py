@@ -21,7 +21,7 @@ MigrateError                 exit 1; `hint` says what a person can do about it
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 WRONG_SERVER: Final = "Is this the right endpoint, or is there a proxy in between?"
 FOLLOW_ANEW: Final = (
@@ -35,6 +35,10 @@ NO_CERTIFICATE: Final = (
     "endpoint.insecureSkipVerify."
 )
 _UNKNOWN_KEYS = "Check the credentials: the server does not know them."
+_DENIED = (
+    "The credentials lack a permission; the server's words name it. "
+    "`alternator-migrate permissions CONFIG` prints all that are needed."
+)
 _NO_KEYS = "Give credentials: the server checks signatures."
 REMEDIES: Final = {
     "UnrecognizedClientException": _UNKNOWN_KEYS,
@@ -46,10 +50,18 @@ REMEDIES: Final = {
     "IncompleteSignature": _NO_KEYS,
     "ExpiredTokenException": "The session token has expired: get a new one and run again.",
     "ExpiredToken": "The session token has expired: get a new one and run again.",
-    "AccessDeniedException": "The credentials lack a permission; the server's words name it.",
-    "AccessDenied": "The credentials lack a permission; the server's words name it.",
+    "AccessDeniedException": _DENIED,
+    "AccessDenied": _DENIED,
     "ResourceNotFoundException": "Check the table's name, the region and the endpoint.",
 }
+_BY_WORDS: Final = {
+    "wrong signature": "The secret key of an Alternator is not the password, but the salted_hash "
+    "of the role that the access key names: SELECT salted_hash FROM system.roles WHERE role = "
+    "'...' (`alternator-migrate help permissions`).",
+    "User not found": "Check the credentials: the access key of an Alternator names a role "
+    "(`alternator-migrate help permissions`).",
+}
+"""Remedies for what Alternator says under the codes of other mistakes."""
 
 
 class MigrateError(Exception):
@@ -122,11 +134,16 @@ class ServerRefused(MigrateError):
     """A server's final answer; `code` is its error type, `words` its message."""
 
     def __init__(self, operation: str, code: str, words: str, hint: str = "") -> None:
-        remedy = WRONG_SERVER if code.isdigit() else REMEDIES.get(code, "")
+        remedy = WRONG_SERVER if code.isdigit() else _remedy(code, words)
         super().__init__(f"{operation} was refused: {code}: {words}", hint or remedy)
         self.operation = operation
         self.code = code
         self.words = words
+
+
+def _remedy(code: str, words: str) -> str:
+    found = (remedy for part, remedy in _BY_WORDS.items() if part in words)
+    return next(found, REMEDIES.get(code, ""))
 
 
 class BatchTooLong(ServerRefused):
@@ -153,7 +170,10 @@ class Retryable(MigrateError):
 
 
 class Throttled(Retryable):
-    """The server, or a part of it, asks for a slower pace."""
+    """The server, or a part of it, asks for a slower pace: `scope` says which, where the server
+    does, a range of keys or the whole table."""
+
+    scope: Literal["", "range", "table"] = ""
 
     doing = "throttling"
 
@@ -194,8 +214,8 @@ class WorkerLost(MigrateError):
 
 
 class TooManyRejects(MigrateError):
-    """The target refused more items than `maxRejects` allows."""
+    """More items were refused than `maxRejects` allows."""
 
 
 class AccountingBroken(MigrateError):
-    """read = written + skipped_expired + rejected does not hold at the end of a run."""
+    """read = written + skipped_expired + dropped + rejected does not hold at the end of a run."""

@@ -1,10 +1,10 @@
-"""A limit of batches written at once: as many as the target can take without queueing them.
+"""A limit of requests at once: as many as the other side can take without queueing them.
 
 Alternator does not throttle, it slows down. The rule is that of BBR (Cardwell et al., "BBR:
-Congestion-Based Congestion Control", 2016) with batches for packets: the target holds
-`throughput x latency` batches when it is just busy, so the limit is a gain times the highest
-throughput of the last rounds times the lowest latency of the last minute. More writers than that
-would only wait inside the target. When another client loads it, throughput falls and the limit
+Congestion-Based Congestion Control", 2016) with requests for packets: a server holds
+`throughput x latency` of them when it is just busy, so the limit is a gain times the highest
+throughput of the last rounds times the lowest latency of the last minute. More than that
+would only wait inside the server. When another client loads it, throughput falls and the limit
 with it, within seconds; once a minute the latency is measured afresh at the lowest limit.
 """
 
@@ -25,20 +25,26 @@ _FLAT_ROUNDS: Final = 3
 _THROUGHPUT_ROUNDS: Final = 12
 _LATENCY_SECONDS: Final = 60.0
 _PROBE_ROUNDS: Final = 2
+_MOST_REFUSED: Final = 0.05
 
 
 class Limiter:
-    """Lets up to `limit` holders in at once, and finds the limit by what it sees of them.
+    """Lets up to `limit` holders in at once, in the order of asking, and finds the limit by what it
+    sees of them.
 
-    `limit` stays between `lowest` and `highest`. Use `async with limiter.slot():` around one
-    write; a write that fails is not counted.
+    `limit` stays between `lowest` and `highest`, and begins with `start` (None: the lowest). Use
+    `async with limiter.slot():` around one request; one that fails is not counted.
     """
 
     def __init__(
-        self, highest: int, lowest: int = 4, clock: Callable[[], float] = time.monotonic
+        self,
+        highest: int,
+        lowest: int = 4,
+        clock: Callable[[], float] = time.monotonic,
+        start: int | None = None,
     ) -> None:
         self.lowest, self.highest = min(lowest, highest), highest
-        self.limit = self.lowest
+        self.limit = min(start or self.lowest, highest)
         self.clock = clock
         self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -46,6 +52,7 @@ class Limiter:
         self._done = 0
         self._latency = 0.0
         self._saturated = False
+        self._refused = 0
         self._throughputs: deque[float] = deque(maxlen=_THROUGHPUT_ROUNDS)
         self._shortest = math.inf
         self._shortest_at = clock()
@@ -62,18 +69,32 @@ class Limiter:
         """A place for one write: entered when one is free."""
         return _Slot(self)
 
-    async def enter(self) -> None:
-        """Wait for a free place and take it."""
-        while self._inside >= self.limit:
-            self._saturated = True
-            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def enter(self, *, first: bool = False) -> None:
+        """Wait for a free place and take it: after all who wait already, or `first` of all."""
+        if self._inside < self.limit and not self._waiting:
+            self._inside += 1
+            return
+        self._saturated = True
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if first:
+            self._waiting.appendleft(place)
+        else:
             self._waiting.append(place)
-            try:
-                await place
-            except asyncio.CancelledError:
-                self._wake()
-                raise
-        self._inside += 1
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._inside -= 1
+            self._wake()
+            raise
+
+    def refused(self) -> None:
+        """A request was throttled: where many are, the limit is no larger than it must be."""
+        self._refused += 1
+
+    def want(self) -> None:
+        """More would be done at once, if that were allowed."""
+        self._saturated = True
 
     def leave(self, took: float | None) -> None:
         """Give the place back after a write that took so many seconds; None if it failed."""
@@ -83,12 +104,12 @@ class Limiter:
         self._wake()
 
     def _wake(self) -> None:
-        free = self.limit - self._inside
-        while free > 0 and self._waiting:
+        """Give free places to those who wait the longest."""
+        while self._waiting and self._inside < self.limit:
             place = self._waiting.popleft()
             if not place.done():
+                self._inside += 1
                 place.set_result(None)
-                free -= 1
 
     def _note(self, took: float) -> None:
         now = self.clock()
@@ -108,13 +129,18 @@ class Limiter:
         elif latency < self._shortest:
             self._shortest, self._shortest_at = latency, now
         self._probing = max(self._probing - 1, 0)
-        if self._saturated and not self._probing:
+        if self._refused:
+            self._starting = False
+            self._throughputs.append(throughput)
+            self._set(_GAIN * max(self._throughputs) * self._shortest)
+        elif self._saturated and not self._probing:
             self._throughputs.append(throughput)
             self._grow_or_settle()
         if now - self._shortest_at > _LATENCY_SECONDS and not self._probing:
             self._probing = _PROBE_ROUNDS
             self._set(self.lowest)
         self._round, self._done, self._latency, self._saturated = now, 0, 0.0, False
+        self._refused = 0
         self._wake()
 
     def _grow_or_settle(self) -> None:

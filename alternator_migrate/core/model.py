@@ -36,7 +36,9 @@ class Page:
     """One source response.
 
     `size` is the response's length in bytes, `read` the items it stands for, of which
-    `skipped` were expired and left out; `position` is None on the segment's last page. As
+    `skipped` were expired and left out; `position` is None on the segment's last page. Of the
+    others a transform `dropped` some and refused the `rejects`; where it made several of one,
+    `origins` numbers the source items that `items` were made of. As
     `requests` its items are WriteRequests, which put or delete.
     """
 
@@ -46,17 +48,27 @@ class Page:
     read: int
     skipped: int = 0
     requests: bool = False
+    dropped: int = 0
+    rejects: Sequence["Reject"] = ()
+    origins: Sequence[int] = ()
+
+    @property
+    def sources(self) -> int:
+        """The number of source items that `items` were made of."""
+        return self.read - self.skipped - self.dropped - len(self.rejects)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Items of one page, packed for one BatchWriteItem; `page` is the page's number in its
-    segment, in the order of reading. As `requests` they are WriteRequests already."""
+    segment, in the order of reading. As `requests` they are WriteRequests already; `origins` are
+    those of these items, where the page tells them."""
 
     segment: int
     page: int
     items: Sequence[Item]
     size: int
+    origins: Sequence[int] = ()
     requests: bool = False
 
 
@@ -78,7 +90,8 @@ class Change:
     `key` is the raw JSON object of the key attributes, canonical (names in key-schema order,
     numbers normalised) so that equal keys are equal bytes; `image` is the new image as a raw
     item, None for a removal; `sequence` the SequenceNumber; `created` epoch seconds (whole
-    seconds, as the service gives it; 0 where it gives none); `by_service` marks deletions by TTL.
+    seconds, as the service gives it; 0 where it gives none); `by_service` marks deletions by TTL;
+    `old` is the old image, where that is asked for and there is one.
     """
 
     key: bytes
@@ -86,6 +99,7 @@ class Change:
     sequence: str
     created: float
     by_service: bool = False
+    old: Item | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +137,17 @@ class ChangeBatch:
 @dataclass(frozen=True, slots=True)
 class Reject:
     """An item that the target refuses, with the server's reason. As a `change` that puts or
-    deletes it, it was followed; a deletion has but the key as its item."""
+    deletes it, it was followed; a deletion has but the key as its item. With `source` a transform
+    refuses it, as the source has it; `key` is then its key in the target's names, and `trace` the
+    traceback."""
 
     item: Item
     error: str
     message: str
     change: Literal["", "put", "delete"] = ""
+    source: bool = False
+    key: bytes = b""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +190,15 @@ KEPT_SECONDS: Final = 86_400.0
 """For how long a stream keeps a change, and lists a shard."""
 
 
+FIRST_READERS: Final = 16
+"""Segments read at once before it is found how many are best."""
+
+
 @dataclass(frozen=True, slots=True)
 class Concurrency:
-    """The number of segments read at once, the most batches written at once, and the most bytes
-    that wait between the two."""
+    """The most segments read and the most batches written at once, and the most bytes that wait
+    between the two."""
 
-    readers: int = 16
+    readers: int = 64
     writers: int = 64
     queue_bytes: int = 8_000_000

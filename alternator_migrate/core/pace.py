@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from typing import Literal
 
 from alternator_migrate.core.model import Role
 from alternator_migrate.core.progress import Reason, joined
 from alternator_migrate.core.requests import SideFigures, SideRequests
-from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.retry import Retry, Turn
 
 # Four rounds after a cut the rate is what it was: 0.7 * 1.1**4 = 1.02.
 _CUT = 0.7
@@ -17,17 +19,29 @@ _REMEMBERED = 60
 _ROUND_SECONDS = 1.0
 _RECOVERY_PER_SECOND = 1.1
 _TOLD_SECONDS = 5.0
-# By then every rate is back; 1.1 to the power of a few hours is beyond a float.
-_LONGEST_RECOVERY = 600.0
+# A rate that is lower than it could be for longer than it takes to come back is raised faster.
+_SLOW_SECONDS = 4.0
+# By then every rate is back: 1.1 to the power of more is beyond a float.
+_FASTEST = 9.0
+# The last refusals that count, and how near each other they are in one partition or two.
+_LAST = 8
+_NEAR = 0.25
 
 
 class Pace:
     """A token bucket in capacity units per second, that yields to a throttling server.
 
-    `cap` is the allowed rate, None for no limit. When a tenth of the requests is throttled the
-    rate falls to 70 % of what was achieved, at most once a second; it recovers by a tenth a second
-    up to the cap, or is lifted at twice the achieved rate (AIMD, as in TCP). It never falls below
-    70 % of one request a second. Nothing is taken while the `valve` is not set.
+    `cap` is the allowed rate, None for no limit. When a tenth of the requests is throttled, for
+    want of what the whole table may give, the rate falls to 70 % of what was achieved, at most
+    once a second. It recovers by a tenth a second, after four seconds in larger and larger steps
+    (as CUBIC does, RFC 9438), up to the cap, or is lifted at twice the achieved rate. It never
+    falls below 70 % of one request a second. Nothing is taken while the `valve` is not set.
+
+    Where the server says what it limits, that counts: DynamoDB names in `ThrottlingReasons`
+    (API reference, ThrottlingReason) a range of keys, which is no reason to slow down elsewhere,
+    or the table. Where it does not say, it is the table if most of the last refusals came at
+    once, from ranges that had rested or not been asked before, and far from each other: a
+    partition has tokens again when it was left alone.
     """
 
     def __init__(
@@ -50,6 +64,7 @@ class Pace:
         self._window = clock()
         self._achieved = 0.0
         self._request = 0.0
+        self._last: deque[tuple[float, bool]] = deque(maxlen=_LAST)
 
     @property
     def throttled(self) -> bool:
@@ -118,15 +133,22 @@ class Pace:
             self._achieved = self._spent / (now - self._window)
             self._spent, self._window = 0.0, now
 
-    def slow_down(self) -> None:
-        """The server throttled a request. Before anything was achieved there is no rate to cut,
-        and a hot partition that refuses few requests is no reason to slow all others: then the
-        waits of the retry policy alone spread the load."""
+    def slow_down(
+        self, turn: Turn | None = None, scope: Literal["", "range", "table"] = ""
+    ) -> None:
+        """The server throttled a request, of a `turn` where it concerns one place of the hash
+        range, because of what `scope` says.
+
+        Before anything was achieved there is no rate to cut, and a hot partition that refuses is no
+        reason to slow all others: then the waits before the next attempt alone spread the load.
+        """
         now = self._refused_at = self._clock()
+        if scope == "range":
+            return
         self._refused += 1
         self._forget()
         few = self._refused < _SHARE * (self._refused + self._served)
-        if few or now - self._cut_at < _ROUND_SECONDS:
+        if few or not self._is_wide(turn, scope) or now - self._cut_at < _ROUND_SECONDS:
             return
         running = self._spent / max(now - self._window, 0.1)
         achieved = min(max(self._achieved, running), self._rate or float("inf"))
@@ -139,6 +161,14 @@ class Pace:
         self._rate = achieved * _CUT
         self._lift_at = 2 * achieved
 
+    def _is_wide(self, turn: Turn | None, scope: str) -> bool:
+        """Whether the last refusals are those of more than some parts of the table."""
+        if turn is None or scope == "table":
+            return True
+        self._last.append((turn.at, turn.is_fresh))
+        places = [at for at, fresh in self._last if fresh]
+        return 2 * len(places) > len(self._last) and max(places) - min(places) > _NEAR
+
     def _forget(self) -> None:
         """Let the share of throttled requests be that of the last ones."""
         if self._served + self._refused > _REMEMBERED:
@@ -149,7 +179,8 @@ class Pace:
         now = self._clock()
         elapsed, self._filled = now - self._filled, now
         if self.throttled and self._rate is not None:
-            self._rate *= _RECOVERY_PER_SECOND ** min(elapsed, _LONGEST_RECOVERY)
+            since = now - self._cut_at
+            self._rate *= _recovered(since) / _recovered(max(since - elapsed, 0.0))
             if self.cap is not None:
                 self._rate = min(self._rate, self.cap)
             elif self._rate >= self._lift_at:
@@ -159,6 +190,12 @@ class Pace:
             return 0.0
         self._tokens = min(self._tokens + self._rate * elapsed, self._rate)
         return -self._tokens / self._rate
+
+
+def _recovered(seconds: float) -> float:
+    """How many times a rate grows within so many seconds after a cut, with no other."""
+    slow = min(seconds, _SLOW_SECONDS)
+    return float(_RECOVERY_PER_SECOND ** (slow + (2 ** min(seconds - slow, _FASTEST) - 1) * 2))
 
 
 def reasons(

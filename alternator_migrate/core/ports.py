@@ -17,17 +17,22 @@ from alternator_migrate.core.model import (
     Segment,
     Shard,
 )
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.core.state import CopyState, Status, ValidationState
 
 
 class Source(Protocol):
     """Reads the items of a table."""
 
-    def pages(self, segment: Segment, position: Position | None) -> AsyncGenerator[Page, None]:
+    def pages(
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
+    ) -> AsyncGenerator[Page, None]:
         """The pages of a segment from `position` (None: its start), to its end.
 
         A page may be empty and not the last. Raises `MigrateError` when reading fails for
-        good; what may succeed when repeated has been repeated within the budget.
+        good; what may succeed when repeated has been repeated within the budget. Before a
+        throttled request is repeated, the segment's `turn` rests: another segment is read
+        meanwhile.
         """
         ...
 
@@ -99,8 +104,8 @@ class Target(Protocol):
         """
         ...
 
-    def key_of(self, item: Item) -> bytes:
-        """The item's key, as a JSON object, to name it in messages."""
+    def key_of(self, item: Item, *, request: bool = False) -> bytes:
+        """The key, as a JSON object, of an item, or of what a WriteRequest puts or deletes."""
         ...
 
     def batches(self, changes: Sequence[Change]) -> Sequence[ChangeBatch]:
@@ -174,6 +179,11 @@ class RejectBook(Protocol):
 
     def keep(self, rejects: Sequence[Reject]) -> None:
         """Keep `rejects` durably. Raises `TooManyRejects` beyond what is allowed."""
+        ...
+
+    def taken(self, keys: Sequence[bytes]) -> None:
+        """Note that a transform has taken newer versions of the source items of these keys, in the
+        target's names. Raises `MigrateError`."""
         ...
 
     def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:

@@ -103,7 +103,8 @@ class RatesNow:
 class Progress:
     """One snapshot of a table's migration; every output reads this and nothing else.
 
-    `state` is what is going on ("copying", "building index by-city", ...), `reasons` why it is
+    `state` is what is going on ("copying", "building index by-city", ...), which is the first of
+    the numbers of `step` among so many steps as the second (0: not known); `reasons` say why it is
     slower than it could be, `limit` what decides its speed, or "". `status` is RUNNING until the
     table has come to its end, and `error` why it failed, or "". `expected` is the server's own,
     stale, item count; `speed` is in items a second, of what this run has copied or compared, `now`
@@ -115,6 +116,7 @@ class Progress:
     source: str
     target: str
     state: str = "starting"
+    step: tuple[int, int] = (0, 0)
     phase: Literal["Copy", "Validate"] = "Copy"
     segments_total: int = 0
     segments_done: int = 0
@@ -193,7 +195,8 @@ class SettingInForce:
 class RunProgress:
     """One snapshot of a whole run: its tables, and what they have in common.
 
-    `began` is epoch seconds, `seconds` the time since then, of which it was paused for
+    `now` are the rates of all tables together, `speed` is in items a second, on average. `began` is
+    epoch seconds, `seconds` the time since then, of which it was paused for
     `paused_seconds`; `saved_at` (epoch seconds) is when the savepoint was written. `reasons` hold
     for all tables, as a pause does. `types` has names and values that never change, such as the
     kinds of source and target. `status` is RUNNING until the run is over.
@@ -205,6 +208,8 @@ class RunProgress:
     tables: tuple[Progress, ...] = ()
     status: Status = Status.RUNNING
     error: str = ""
+    now: RatesNow = field(default_factory=RatesNow)
+    speed: float = 0.0
     reasons: tuple[Reason, ...] = ()
     paused_seconds: float = 0.0
     savepoint: str | None = None
@@ -235,36 +240,6 @@ class RunProgress:
         running = [table.state for table in self.tables if table.status == Status.RUNNING]
         states = dict.fromkeys(sorted(running, key=running.count, reverse=True))
         return ", ".join(states) or "starting"
-
-    @property
-    def handled(self) -> int:
-        """Items that are done with, of all tables."""
-        return sum(table.handled for table in self.tables)
-
-    @property
-    def expected(self) -> int:
-        """Items that there are in all tables; of a table that has more than was told, what it
-        has."""
-        return sum(max(table.expected, table.handled) for table in self.tables)
-
-    @property
-    def fraction(self) -> float:
-        """The share of all tables that is done, 0 to 1, large tables counting for more."""
-        weights = [max(table.expected, table.handled, 1) for table in self.tables]
-        done = sum(w * table.fraction for w, table in zip(weights, self.tables, strict=True))
-        return done / sum(weights) if weights else 0.0
-
-    @property
-    def now(self) -> RatesNow:
-        """The rates of all tables together; the time left is that of the slowest one."""
-        rates = [table.now for table in self.tables if table.status == Status.RUNNING]
-        lefts = [each.seconds_left for each in rates if each.seconds_left is not None]
-        return RatesNow(
-            sum(each.items for each in rates),
-            sum(each.size for each in rates),
-            sum(each.changes for each in rates),
-            max(lefts, default=None),
-        )
 
     @property
     def lag(self) -> float | None:

@@ -55,17 +55,25 @@ class Rates:
 
 
 class Observer:
-    """Adds the rates to snapshots of tables; `clock` is in seconds."""
+    """Adds the rates to snapshots of tables, or of their total; `clock` is in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._rates: dict[tuple[str, str, str], Rates] = {}
+        self._first: dict[str, tuple[float, int]] = {}
 
     def observed(self, tables: Iterable[Progress]) -> tuple[Progress, ...]:
         """The same, with what is done in a second of late."""
         return tuple(self._observed(table) for table in tables)
 
+    def average(self, total: Progress) -> float:
+        """Items a second since the first look at a total, which has no beginning of its own."""
+        now = self._clock()
+        began, first = self._first.setdefault(total.phase, (now, total.handled))
+        return (total.handled - first) / (now - began) if now > began else 0.0
+
     def _observed(self, table: Progress) -> Progress:
         rates = self._rates.setdefault((table.source, table.target, table.phase), Rates())
         rates.note(table, self._clock())
-        return replace(table, now=rates.now)
+        is_held = any(reason.pauses for reason in table.reasons)
+        return replace(table, now=RatesNow() if is_held else rates.now)

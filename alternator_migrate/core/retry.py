@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Concatenate, NoReturn, ParamSpec, TypeVar
+from typing import Concatenate, NoReturn, ParamSpec, Protocol, TypeVar
 
 import tenacity
 
@@ -12,6 +12,23 @@ from alternator_migrate.core.outage import Repeating, Trouble
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Turn(Protocol):
+    """The turn of something that sends requests one after another, such as a segment that is
+    read."""
+
+    at: float
+    """Where in the hash range, [0, 1), it is."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether hardly a request was answered since it began, or was last throttled."""
+        ...
+
+    async def rest(self) -> None:
+        """Wait, while others go on, before a throttled request is sent again."""
+        ...
 
 
 class Retry:
@@ -46,6 +63,16 @@ class Retry:
     ) -> T:
         """The result of `attempt(avoid, *args)`, where `avoid` names the node that failed last,
         or ""; raises `OutOfTime` from the last failure."""
+        return await self.resting(None, attempt, *args, **kwargs)
+
+    async def resting(
+        self,
+        turn: Turn | None,
+        attempt: Callable[Concatenate[str, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """The same, where after a throttled attempt its `turn` rests the next may be made."""
         try:
             return await attempt("", *args, **kwargs)
         except Retryable as failure:
@@ -62,11 +89,18 @@ class Retry:
                 failed = failure
                 raise
 
+        async def pause(seconds: float) -> None:
+            if turn and isinstance(failed, Throttled):
+                await turn.rest()
+            else:
+                await asyncio.sleep(seconds)
+
         clock = self._clock or asyncio.get_running_loop().time
         began = clock()
         end = began + self.budget
         request = self._trouble.begins(self.budget)
         policy = tenacity.AsyncRetrying(
+            sleep=pause,
             retry=tenacity.retry_if_exception_type(Retryable),
             wait=lambda state: max(min(self._wait(state), end - clock()), 0.0),
             stop=lambda _: clock() >= end,

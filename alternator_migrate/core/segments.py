@@ -3,7 +3,7 @@ took."""
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import zip_longest
@@ -48,12 +48,14 @@ class SegmentFigures:
 
 
 class SegmentClock:
-    """Measures for how long each segment is read; `clock` is in seconds."""
+    """Measures for how long each segment is read, and notes which are `throttling`; `clock` is in
+    seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._running: dict[int, float] = {}
         self._spent: dict[int, float] = {}
+        self.throttling: set[int] = set()
 
     def begins(self, segment: int) -> None:
         """A segment is read, for the first time or once more."""
@@ -61,6 +63,7 @@ class SegmentClock:
 
     def rests(self, segment: int) -> None:
         """A segment is left for the time being."""
+        self.throttling.discard(segment)
         began = self._running.pop(segment, None)
         if began is not None:
             self._spent[segment] = self._spent.get(segment, 0.0) + self._clock() - began
@@ -98,7 +101,6 @@ class SegmentBoard(SegmentClock):
         super().__init__(clock)
         self._total, self._count = total, min(total, CELLS)
         self._totals, self._done = self._cells(own), self._cells(done)
-        self._throttled: frozenset[int] = frozenset()
         self._stopwatch, self._fastest = Stopwatch(), math.inf
         self._slowest: tuple[tuple[int, float], ...] = ()
 
@@ -112,14 +114,13 @@ class SegmentBoard(SegmentClock):
             self._fastest = min(self._fastest, seconds)
             self._slowest = _slowest((*self._slowest, (segment, seconds)))
 
-    def throttles(self, segments: Collection[int]) -> None:
-        """These segments, and no others, are throttled now."""
-        self._throttled = frozenset(segments)
-
-    def figures(self, elsewhere: Iterable[int] = ()) -> SegmentFigures:
-        """The picture now; `elsewhere` are the segments that workers have."""
+    def figures(
+        self, elsewhere: Iterable[int] = (), throttling: Iterable[int] = ()
+    ) -> SegmentFigures:
+        """The picture now; `elsewhere` are the segments that workers have, of which `throttling`
+        ones are throttled there."""
         running = self._cells({*self._running, *elsewhere})
-        columns = (self._totals, self._done, running, self._cells(self._throttled))
+        columns = (self._totals, self._done, running, self._cells({*self.throttling, *throttling}))
         return SegmentFigures(
             tuple(Cell(*row) for row in zip(*columns, strict=True)),
             self._stopwatch.durations,

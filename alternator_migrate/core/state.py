@@ -10,8 +10,10 @@ from alternator_migrate.core.model import Position, Role, settled
 
 
 class Status(StrEnum):
-    """How a run stands or ended, in the words of savepoints, summaries and hooks."""
+    """How a run stands or ended, in the words of savepoints, summaries and hooks; a table among
+    many waits before it runs."""
 
+    WAITING = "waiting"
     RUNNING = "running"
     STOPPED = "stopped"
     FAILED = "failed"

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from alternator_migrate import __version__
 from alternator_migrate.core.durations import Durations
-from alternator_migrate.core.progress import FollowProgress, Progress, Reason, RunProgress
+from alternator_migrate.core.progress import FollowProgress, Progress, RatesNow, Reason, RunProgress
 from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.segments import SegmentFigures
 from alternator_migrate.core.texts import moment
+from alternator_migrate.core.totals import total
 
 PERCENTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
@@ -21,7 +22,7 @@ def table_summary(progress: Progress) -> dict[str, Any]:
         "source": progress.source,
         "target": progress.target,
         "segments": {"total": progress.segments_total, "done": progress.segments_done},
-        "items": asdict(replace(progress.items, read=progress.items.handled)),
+        "items": replace(progress.items, read=progress.items.handled).figures(),
         "bytes_read": progress.bytes_read,
         "batches": progress.batches,
         "retries": progress.retries,
@@ -44,6 +45,9 @@ def live_summary(run: RunProgress) -> dict[str, Any]:
         "started": moment(run.began),
         "seconds": round(run.seconds, 3),
         "paused_seconds": round(run.paused_seconds, 3),
+        "fraction": round(total(run.tables).fraction, 6),
+        "rates": _rates(run.now, run.speed),
+        "eta_seconds": _left(run.now),
         "tables": [live_table(table) for table in run.tables],
         "sides": {role: _side(side) for role, side in run.sides.items()},
         "engine": run.engine,
@@ -56,9 +60,22 @@ def live_summary(run: RunProgress) -> dict[str, Any]:
     }
 
 
+def _rates(now: RatesNow, average: float) -> dict[str, float]:
+    """What is done in a second, of late and on average."""
+    return {
+        "items": round(now.items, 1),
+        "bytes": round(now.size),
+        "changes": round(now.changes, 1),
+        "items_on_average": round(average, 1),
+    }
+
+
+def _left(now: RatesNow) -> float | None:
+    return None if now.seconds_left is None else round(now.seconds_left, 1)
+
+
 def live_table(table: Progress) -> dict[str, Any]:
     """The summary of a table, with how it stands."""
-    left = table.now.seconds_left
     return {
         **table_summary(table),
         "status": table.status,
@@ -69,14 +86,10 @@ def live_table(table: Progress) -> dict[str, Any]:
         "error": table.error or None,
         "fraction": round(table.fraction, 6),
         "expected_items": table.expected,
+        "caught_up": table.changes.caught_up if table.changes else None,
         "backlog": table.backlog,
-        "rates": {
-            "items": round(table.now.items, 1),
-            "bytes": round(table.now.size),
-            "changes": round(table.now.changes, 1),
-            "items_on_average": round(table.speed, 1),
-        },
-        "eta_seconds": None if left is None else round(left, 1),
+        "rates": _rates(table.now, table.speed),
+        "eta_seconds": _left(table.now),
         "segment_seconds": _segments(table.segments),
         "outages": [asdict(outage) for outage in table.outages],
     }
@@ -131,11 +144,8 @@ def _changes(changes: FollowProgress | None) -> Mapping[str, Any] | None:
         return None
     counts = changes.counts
     return {
+        **counts.figures(),
         "read": counts.read + changes.waiting,
-        "applied": counts.applied,
-        "superseded": counts.superseded,
-        "rejected": counts.rejected,
-        "expired": counts.expired,
         "waiting": changes.waiting,
         "lag_seconds": None if changes.lag is None else round(changes.lag, 3),
     }

@@ -52,7 +52,8 @@ class Slice(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class LiveStats(Sum):
-    """Figures of slices under way. They are shown, and count for nothing."""
+    """Figures of slices under way, with the segments that are `throttling`. They are shown, and
+    count for nothing."""
 
     segments_done: int = 0
     items: Counts = field(default_factory=Counts)
@@ -63,6 +64,7 @@ class LiveStats(Sum):
     throttled: int = 0
     reasons: tuple[Reason, ...] = ()
     requests: SideRequests = field(default_factory=SideRequests)
+    throttling: tuple[int, ...] = ()
 
     def __add__(self, other: "LiveStats") -> "LiveStats":
         return replace(Sum.__add__(self, other), reasons=joined((*self.reasons, *other.reasons)))

@@ -2,6 +2,7 @@
 
 __all__ = [
     "absence",
+    "account",
     "attribute_names",
     "botocore_errors",
     "client",
@@ -14,8 +15,10 @@ __all__ = [
     "http_client",
     "items",
     "key_routing",
+    "native",
     "nodes",
     "paging",
+    "rebuilt",
     "rights",
     "session",
     "stream_wire",

@@ -9,6 +9,7 @@ from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.dynamodb.table import Table
 
 _SECONDS: Final = 10.0
+_PAGES: Final = 10
 _INTERNAL: Final = ("_scylla_cdc_log",)
 _LOCAL: Final = (
     "DynamoDB Local without -sharedDb has tables of its own for each access key and region: use "
@@ -26,7 +27,7 @@ async def absent(table: Table, role: str, remedy: str = "") -> UsageError:
     hints = [remedy, f"Check {role}.table, {role}.region, {role}.endpoint and the account."]
     with suppress(MigrateError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
-            names, is_local = await table.others()
+            names, is_local = await table.account.names(_PAGES)
         hints.insert(0, _nearest(table.name, names))
         if is_local:
             hints.append(_LOCAL)

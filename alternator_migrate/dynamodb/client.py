@@ -10,7 +10,7 @@ from alternator_migrate.core.capacity import CONSISTENT_READ_BYTES, read_bytes, 
 from alternator_migrate.core.errors import MigrateError, Retryable, Throttled
 from alternator_migrate.core.model import Item, Page, Position
 from alternator_migrate.core.pace import Pace
-from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.retry import Retry, Turn
 from alternator_migrate.dynamodb import items, stream_wire, wire
 from alternator_migrate.dynamodb.http_client import HttpClient
 
@@ -48,9 +48,11 @@ class DynamoDBClient:
         estimate: float = 1.0,
         *,
         filtered_are_skipped: bool = False,
+        turn: Turn | None = None,
     ) -> tuple[Page, float]:
         """A page of a Scan from `position` on, and the read units that it consumed, of which
-        `estimate` are taken before; see `wire.read_page` for `filtered_are_skipped`."""
+        `estimate` are taken before; see `wire.read_page` for `filtered_are_skipped`. `turn` rests
+        before a throttled request is sent again."""
         unit = read_bytes(consistent=bool(request.get("ConsistentRead")))
 
         def read(answer: bytes) -> tuple[tuple[Page, float], float, int]:
@@ -59,7 +61,10 @@ class DynamoDBClient:
                 units = max(page.size / unit, _LEAST_SCAN_UNITS)
             return (page, units), units, 0
 
-        return await self._call("Scan", partial(wire.scan_body, request, position), read, estimate)
+        body = partial(wire.scan_body, request, position)
+        return await self.retry.resting(
+            turn, self._attempt, "Scan", body, read, estimate, 1, None, turn
+        )
 
     async def batch_get(
         self, table: str, keys: Sequence[bytes], options: Mapping[str, object]
@@ -172,6 +177,7 @@ class DynamoDBClient:
         estimate: float,
         count: int,
         at: Hold | None,
+        turn: Turn | None = None,
     ) -> T:
         await self.pace.take(estimate)
         try:
@@ -188,7 +194,7 @@ class DynamoDBClient:
             failure.side = self._http.side
             self._http.requests.failed(operation, failure)
             if isinstance(failure, Throttled):
-                self.pace.slow_down()
+                self.pace.slow_down(turn, failure.scope)
             raise
         if back:
             self._http.requests.partly(operation)

@@ -264,7 +264,10 @@ def _failure(operation: str, status: int, body: bytes, url: str) -> errors.Migra
     code, words = wire.read_error(body)
     words = words or body[:200].decode("utf-8", "replace").strip()
     if code or is_server_error(status, code) or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return failure(operation, status, code, words, url)
+        error = failure(operation, status, code, words, url)
+        if isinstance(error, errors.Throttled):
+            error.scope = wire.throttled_scope(body)
+        return error
     return _stranger(f"{operation} at {url}: HTTP {status}", body, words, url)
 
 

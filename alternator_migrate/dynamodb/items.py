@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -21,6 +21,18 @@ class _RejectLine(msgspec.Struct):
     item: msgspec.Raw
     change: str = ""
     key: msgspec.Raw = msgspec.Raw()
+    source: bool = False
+
+
+class FoundReject(NamedTuple):
+    """A line of a rejects file: the item, what kind of change it was, or "", the key that it was
+    refused with, if the line has one, and whether the item is the source's, which a transform
+    refused."""
+
+    item: Item
+    change: str
+    key: Item | None
+    source: bool
 
 
 parsed_attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -33,7 +45,7 @@ def to_json(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
-def from_json(body: bytes) -> Any:
+def from_json(body: Item) -> Any:
     """The value of a JSON text. Raises `ValueError` where it is none."""
     return msgspec.json.decode(body)
 
@@ -47,6 +59,35 @@ def key_of(item: Item, names: Sequence[str]) -> bytes:
 def names_in(item: Item) -> Sequence[str]:
     """The names of the item's attributes."""
     return [*parsed_attributes.decode(item)]
+
+
+def attribute_texts(item: Item) -> dict[str, str]:
+    """The JSON text of each of the item's values, without white space, to be shown."""
+    return {
+        name: one_line(cast("Item", raw)).decode("utf-8", "replace")
+        for name, raw in parsed_attributes.decode(item).items()
+    }
+
+
+def item_of_line(line: bytes) -> Item:
+    """The item of a line: an item, or an object that has one as `item` or `Item`, as lines of
+    rejects files and exports do. Raises `ValueError` for anything else."""
+    try:
+        members = parsed_attributes.decode(line)
+    except UNREADABLE as error:
+        raise ValueError(f"not an item: {error}") from error
+    for each in (members.get("item"), members.get("Item"), line):
+        if each is not None and _is_item(each):
+            return cast("Item", each)
+    raise ValueError("not an item: each of its values must be an object with a type")
+
+
+def _is_item(text: Item | msgspec.Raw) -> bool:
+    try:
+        attributes = parsed_attributes.decode(text)
+    except UNREADABLE:
+        return False
+    return bool(attributes) and all(bytes(raw)[:1] == b"{" for raw in attributes.values())
 
 
 def lacks(item: Item, names: Sequence[str]) -> list[str]:
@@ -112,13 +153,12 @@ def expired(attribute: str, *, after: int, before: int) -> Callable[[Item], bool
     return is_expired
 
 
-def read_reject(line: bytes) -> tuple[Item, str, Item | None]:
-    """The item of a line of a rejects file, what kind of change it was, or "", and the key that it
-    was refused with, if the line has one. Raises `ValueError` for any other line."""
+def read_reject(line: bytes) -> FoundReject:
+    """What a line of a rejects file says. Raises `ValueError` for any other line."""
     try:
         found = _reject.decode(line)
         item, key = cast("Item", found.item), cast("Item", found.key)
         parsed_attributes.decode(item)
-        return item, found.change, key if len(key) else None
+        return FoundReject(item, found.change, key if len(key) else None, found.source)
     except UNREADABLE as error:
         raise ValueError(f"not a rejected item: {error}") from error

@@ -90,8 +90,11 @@ _describe_answer = msgspec.json.Decoder(_DescribeAnswer)
 _iterator_answer = msgspec.json.Decoder(_IteratorAnswer)
 
 
-def record_reader(table: TableSpec, remedy: str = REMEDY) -> RecordReader:
-    """A function that reads answers of GetRecords on a stream of `table`.
+def record_reader(
+    table: TableSpec, remedy: str = REMEDY, *, keep_old: bool = False
+) -> RecordReader:
+    """A function that reads answers of GetRecords on a stream of `table`; changes `keep_old` images
+    or not.
 
     It raises `BadAnswer` for anything else, for a new image that is missing, and, with `remedy`,
     for a record that contradicts itself: such a stream lacks changes.
@@ -123,7 +126,8 @@ def record_reader(table: TableSpec, remedy: str = REMEDY) -> RecordReader:
                 "The stream's view type must be NEW_IMAGE or NEW_AND_OLD_IMAGES.",
             )
         by_service = record.author is not None and image is None and _is_ttl(record.author)
-        return Change(encode(key), image, data.sequence, data.created or 0.0, by_service)
+        kept = old if keep_old else None
+        return Change(encode(key), image, data.sequence, data.created or 0.0, by_service, kept)
 
     def read(body: bytes) -> Records:
         answer = wire.decoded("GetRecords", decoder, body)

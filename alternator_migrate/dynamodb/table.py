@@ -17,15 +17,13 @@ from alternator_migrate.core.errors import (
     UsageError,
 )
 from alternator_migrate.dynamodb import rights, table_schema
-from alternator_migrate.dynamodb.botocore_errors import refusing
+from alternator_migrate.dynamodb.account import ABSENT, Account, asking
 from alternator_migrate.dynamodb.paging import LoopGuard
 from alternator_migrate.dynamodb.table_schema import Index, TableSpec, TableState, TableStream
 from alternator_migrate.dynamodb.unread import UNREAD
 
 log = logging.getLogger(__name__)
-_ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
 _UNSUPPORTED: Final = "UnknownOperationException"
-_MOST_LISTED: Final = 10
 _CANNOT: Final = "not supported"
 _BAD_TAG: Final = "tag value"
 _NOBODY: Final = "alternator-migrate"
@@ -51,6 +49,10 @@ class Table:
         self.name = name
         self._arn = ""
 
+    def sibling(self, name: str) -> "Table":
+        """Another table behind the same client."""
+        return Table(self._client, name, self._where.removesuffix(": "))
+
     async def inspect(self) -> TableState | None:
         """The table as the server describes it, with TTL and tags as far as it allows; None where
         it is absent."""
@@ -70,21 +72,10 @@ class Table:
         signed = isinstance(meta.config.signature_version, str)
         return f"{meta.endpoint_url}" + (f" in region {meta.region_name}" if signed else "")
 
-    async def others(self) -> tuple[list[str], bool]:
-        """The first thousand names of tables there, and whether it is a DynamoDB Local."""
-        names: list[str] = []
-        start: dict[str, Any] = {}
-        is_local = False
-        for _ in range(_MOST_LISTED):
-            with self._asking("ListTables"):
-                answer = await self._client.list_tables(**start)
-                names += answer["TableNames"]
-                headers = answer["ResponseMetadata"]["HTTPHeaders"]
-            is_local = headers.get("server", "").startswith("Jetty")
-            if not answer.get("LastEvaluatedTableName"):
-                break
-            start = {"ExclusiveStartTableName": answer["LastEvaluatedTableName"]}
-        return names, is_local
+    @property
+    def account(self) -> Account:
+        """All tables that are there, as far as these credentials see them."""
+        return Account(self._client, self._where)
 
     async def create(self, spec: TableSpec) -> TableState:
         """Create the table; what it is when it is ACTIVE.
@@ -247,20 +238,8 @@ class Table:
     @contextmanager
     def _asking(self, request: str) -> Iterator[None]:
         """Around a request and the reading of its answer: what goes wrong, in words of ours."""
-        operation = request.partition(" ")[0]
-        try:
-            with refusing(f"{self._where}{request}"):
-                yield
-        except ServerRefused as error:
-            if rights.is_denied(error):
-                lacking = rights.right(operation, self.name, error.words)
-                error.hint = f"The credentials lack the right {lacking}."
-            raise
-        except (LookupError, TypeError, AttributeError) as error:
-            raise BadAnswer(
-                f"{self._where}the answer to {operation} is not a DynamoDB answer ({error!r})",
-                WRONG_SERVER,
-            ) from error
+        with asking(self._where, request, self.name):
+            yield
 
     def _check(self, guard: LoopGuard, place: object, request: str) -> None:
         if guard.closes(place):
@@ -273,7 +252,7 @@ class Table:
                 description: dict[str, Any] = {**answer["Table"], **answer.get(UNREAD, {})}
                 self._arn = description["TableArn"]
         except ServerRefused as error:
-            if error.code in _ABSENT:
+            if error.code in ABSENT:
                 return None
             raise
         return description

@@ -18,6 +18,7 @@ from alternator_migrate.core.errors import BadAnswer
 from alternator_migrate.core.model import Item
 from alternator_migrate.dynamodb import untyped
 from alternator_migrate.dynamodb.decimals import PLAIN, plain
+from alternator_migrate.dynamodb.items import to_json
 
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _OPAQUE: Final = b"\xff"
@@ -81,6 +82,16 @@ def canonical_key(item: Item, key_names: Sequence[str]) -> bytes:
         return _respelled({name: values[name] for name in key_names})
     except (KeyError, *_UNREADABLE):
         return _key_of_parts(_parts_of(item), key_names)
+
+
+def plain_key(item: Item, key_names: Sequence[str]) -> bytes:
+    """The item's key attributes as a JSON object, in this order and in their one spelling: as a
+    stream's record has its key. Raises `BadAnswer` as `canonical_key`."""
+    parts = _parts_of(item)
+    if missing := [name for name in key_names if name not in parts]:
+        raise BadAnswer(f"an item lacks {missing[0]}, a key attribute of its table")
+    one = {name: canonical(b'{"":%b}' % bytes(parts[name]))[4:-1] for name in key_names}
+    return to_json({name: msgspec.Raw(value) for name, value in one.items()})
 
 
 def attributes(item: Item) -> dict[str, bytes]:

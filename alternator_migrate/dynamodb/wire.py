@@ -6,7 +6,7 @@ decodes an attribute value, save a TTL where a filter of the user's makes that n
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeVar, cast
+from typing import Final, Literal, TypeVar, cast
 
 import msgspec
 
@@ -75,12 +75,22 @@ class _ErrorAnswer(msgspec.Struct):
     Message: str | None = None
 
 
+class _ThrottlingReason(msgspec.Struct):
+    reason: str = ""
+
+
+class _ThrottledAnswer(msgspec.Struct):
+    reasons: list[_ThrottlingReason] = msgspec.field(name="ThrottlingReasons", default_factory=list)
+
+
 _scan_answer = msgspec.json.Decoder(_ScanAnswer)
 _batch_answer = msgspec.json.Decoder(_BatchAnswer)
 _get_answer = msgspec.json.Decoder(_GetAnswer)
 _put_request = msgspec.json.Decoder(_PutRequest)
 _write_request = msgspec.json.Decoder(_WriteRequest)
 _error_answer = msgspec.json.Decoder(_ErrorAnswer)
+_throttled_answer = msgspec.json.Decoder(_ThrottledAnswer)
+_RANGE_REASON: Final = "KeyRangeThroughputExceeded"
 
 
 def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float | None]:
@@ -236,6 +246,19 @@ def read_error(body: bytes) -> tuple[str, str]:
     except UNREADABLE:
         return "", ""
     return answer.type.rpartition("#")[2], answer.message or answer.Message or ""
+
+
+def throttled_scope(body: bytes) -> Literal["", "range", "table"]:
+    """What is throttled, by the reasons that DynamoDB gives since 2025 (ThrottlingReason: resource,
+    operation and kind of limit in one word); "" where it gives none."""
+    try:
+        reasons = {each.reason for each in _throttled_answer.decode(body).reasons}
+    except UNREADABLE:
+        return ""
+    if not reasons:
+        return ""
+    in_range = all(reason.endswith(_RANGE_REASON) for reason in reasons)
+    return "range" if in_range else "table"
 
 
 def is_cut_off(body: bytes) -> bool:

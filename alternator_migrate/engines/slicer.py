@@ -3,10 +3,12 @@
 import math
 from collections import Counter, deque
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, WorkerLost
 from alternator_migrate.core.model import Position
+from alternator_migrate.core.spread import by_reversed_bits
 from alternator_migrate.core.steering import NO_CAPS, Caps
 from alternator_migrate.core.work import Slice, SliceResult
 
@@ -16,7 +18,8 @@ _MOST_LOSSES: Final = 5
 
 
 class Slicer:
-    """Segments that wait, of `total`, and how they are cut into slices.
+    """Segments that wait, of `total`, and how they are cut into slices, each of which is as spread
+    over the table as all together, and begins elsewhere than the one before.
 
     Slices last two seconds at first, twice as long after each report, up to `longest` seconds,
     and two seconds again when they are the last: then what is left of them is cut again, so
@@ -25,7 +28,7 @@ class Slicer:
 
     def __init__(self, total: int, places: Mapping[int, Position | None], longest: float) -> None:
         self._total = total
-        self._waiting = deque(places.items())
+        self._waiting = deque(by_reversed_bits(sorted(places.items(), key=itemgetter(0))))
         self._longest = longest
         self._seconds = min(SHORTEST_SECONDS, longest)
         self._losses: Counter[int] = Counter()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol, TypeAlias
 
 from alternator_migrate.core.batching import fold
 from alternator_migrate.core.counts import ChangeCounts
@@ -10,6 +11,18 @@ from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Change, ChangeBatch, Item, Reject
 from alternator_migrate.core.ports import RejectBook, Target
+
+Needed: TypeAlias = tuple[Sequence[Change], ChangeCounts]
+"""Changes that are to be written, and the counts of others."""
+
+
+class ChangeShaper(Protocol):
+    """Makes of a source's changes those that the target is to have."""
+
+    async def __call__(self, changes: Sequence[Change]) -> Needed:
+        """The changes, in order, and the counts of those that come to nothing. Raises
+        `MigrateError`."""
+        ...
 
 
 class SinceFilter:
@@ -21,9 +34,7 @@ class SinceFilter:
         self._needed_from = needed_from
         self._passed: set[str] = set()
 
-    def __call__(
-        self, shard: str, parent: str | None, changes: Sequence[Change]
-    ) -> tuple[Sequence[Change], ChangeCounts]:
+    def __call__(self, shard: str, parent: str | None, changes: Sequence[Change]) -> Needed:
         """The needed ones of a page of `shard`, and the counts of the others."""
         if not changes:
             return changes, ChangeCounts()

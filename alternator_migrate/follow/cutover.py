@@ -39,11 +39,14 @@ class Cutover:
 
 
 class CaughtUpWatch:
-    """Looks by the clock whether the target has `caught_up`, and tells that once; following `ends`
-    then, or goes on. `waits()` says whether a write waits."""
+    """Looks by the clock whether the target has `caught_up`, and tells once that it has, with all
+    `others`, which is told of it; following `ends` then, or goes on. `waits()` says whether a
+    write waits."""
 
-    def __init__(self, waits: Callable[[], bool], *, ends: bool) -> None:
-        self._waits, self._ends = waits, ends
+    def __init__(
+        self, waits: Callable[[], bool], others: Callable[[bool], bool], *, ends: bool
+    ) -> None:
+        self._waits, self._ends, self._others = waits, ends, others
         self.caught_up = False
 
     async def run(
@@ -54,7 +57,8 @@ class CaughtUpWatch:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             self.caught_up = rule.reached(shards, time.time(), waits=self._waits())
-            if self.caught_up and told_at is None:
+            all_have = self._others(self.caught_up)
+            if all_have and told_at is None:
                 log.info(caught_up_text(ends=self._ends))
                 told_at = time.time() + _AFTER_HOOK if await tell() else 0.0
             elif self.caught_up and self._is_finished(shards, told_at):

@@ -5,21 +5,21 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from alternator_migrate.core.counts import ChangeCounts
-from alternator_migrate.core.errors import AccountingBroken, MigrateError
+from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.gate import DRAIN_SECONDS, Gate
-from alternator_migrate.core.model import Change, ChangePage
+from alternator_migrate.core.model import ChangePage
 from alternator_migrate.core.ports import Stream
 from alternator_migrate.core.progress import FollowProgress
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import FollowPhase, FollowState
 from alternator_migrate.core.stopping import either, pass_on, stopped_by
-from alternator_migrate.follow.applier import Applier, SinceFilter
+from alternator_migrate.follow.applier import Applier, ChangeShaper, Needed, SinceFilter
 from alternator_migrate.follow.cutover import CaughtUp, CaughtUpWatch, Cutover
 from alternator_migrate.follow.ledger import ShardLedger
 from alternator_migrate.follow.reader import read_shards
@@ -39,7 +39,8 @@ class _NoRoom(Exception):
 
 class Follower:
     """Follows one table's changes; goes on from `state`. `retry` repeats what the applier writes.
-    While the `gate` is closed nothing is written, and changes are kept in the spool."""
+    While the `gate` is closed nothing is written, and changes are kept in the spool. `shape` makes
+    of a change what is kept and written."""
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Follower:
         rules: Rules,
         state: FollowState | None,
         gate: Gate,
+        shape: ChangeShaper | None = None,
     ) -> None:
         self._stream, self._applier, self._retry, self._rules = stream, applier, retry, rules
         self._state, self._gate = state, gate
@@ -56,9 +58,9 @@ class Follower:
         self._shards = ShardLedger({})
         self._spool: Spool | None = None
         self._retention = Retention(self._waiting_since)
-        self._since = SinceFilter(-math.inf)
+        self._since, self._shape = SinceFilter(-math.inf), shape
         self._begun = False
-        self._watch = CaughtUpWatch(self._writes_wait, ends=rules.until_caught_up)
+        self._watch = CaughtUpWatch(self._writes_wait, rules.others, ends=rules.until_caught_up)
 
     @property
     def over(self) -> bool:
@@ -83,15 +85,12 @@ class Follower:
     @property
     def progress(self) -> FollowProgress:
         """The figures of following now."""
-        kept = self._spool.count if self._spool else 0
+        shards, spool = self._shards, self._spool
+        kept, size = (spool.count, spool.size) if spool else (0, 0)
         kept_back = self._phase in (FollowPhase.SPOOL, FollowPhase.REPLAY)
-        return FollowProgress(
-            counts=self._shards.counts,
-            waiting=kept + self._shards.pending,
-            lag=None if kept_back else self._shards.lag(),
-            shards=self._shards.open,
-            caught_up=self._watch.caught_up,
-        )
+        lag, waiting = None if kept_back else shards.lag(), kept + shards.pending
+        caught_up = self._watch.caught_up
+        return FollowProgress(shards.counts, waiting, lag, shards.open, caught_up, size)
 
     @property
     def backlog(self) -> int:
@@ -242,12 +241,7 @@ class Follower:
     async def finish(self, save: Callable[[], Awaitable[None]]) -> None:
         """The migration is over: check the accounts, undo what is to be undone; `save` makes the
         intention durable before."""
-        counts = self._shards.counts
-        if not counts.accounted:
-            raise AccountingBroken(
-                f"{counts.read} changes were read, but {counts.applied} applied + "
-                f"{counts.superseded} superseded + {counts.rejected} rejected is not that many"
-            )
+        self._shards.check()
         known = self._state
         if not self._rules.disable_after or known is None:
             return
@@ -280,17 +274,21 @@ class Follower:
             await read_shards(self._source, self._shards, handle_page, stop)
 
     async def _apply(self, shard: str, page: ChangePage) -> ChangeCounts:
-        changes, counts = self._needed(shard, page)
+        changes, counts = await self._needed(shard, page)
         return counts + await self._applier(changes)
 
     async def _keep(self, shard: str, page: ChangePage) -> ChangeCounts:
-        changes, counts = self._needed(shard, page)
+        changes, counts = await self._needed(shard, page)
         if self._spool is None or not await self._spool.add(changes):
             raise _NoRoom
         return counts
 
-    def _needed(self, shard: str, page: ChangePage) -> tuple[Sequence[Change], ChangeCounts]:
-        return self._since(shard, self._shards.parent(shard), page.changes)
+    async def _needed(self, shard: str, page: ChangePage) -> Needed:
+        changes, counts = self._since(shard, self._shards.parent(shard), page.changes)
+        if self._shape is None:
+            return changes, counts
+        shaped, more = await self._shape(changes)
+        return shaped, counts + more
 
     async def _keep_changes(self, done: asyncio.Event) -> None:
         if self._spool is None:

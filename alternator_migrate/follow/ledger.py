@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alternator_migrate.core.counts import ChangeCounts
+from alternator_migrate.core.errors import AccountingBroken
 from alternator_migrate.core.model import KEPT_SECONDS, ChangePage, Shard
 
 # Children are listed soon after their parent has ended; those of a disabled stream never have any.
@@ -183,6 +184,16 @@ class ShardLedger:
         reading = self._known[shard]
         untouched = reading.watermark is None and reading.position is None
         return self._placed if untouched else reading.watermark
+
+    def check(self) -> None:
+        """Raise `AccountingBroken` unless every change is accounted for."""
+        counts = self.counts
+        if not counts.accounted:
+            raise AccountingBroken(
+                f"{counts.read} changes were read, but {counts.applied} applied + "
+                f"{counts.superseded} superseded + {counts.dropped} dropped + "
+                f"{counts.rejected} rejected is not that many"
+            )
 
     def lag(self) -> float | None:
         """The seconds by which the target may be behind; None while that cannot be told."""

@@ -1,7 +1,30 @@
-"""One migration from first look to last check."""
+"""One migration from first look to last check; many tables in one run."""
 
+from alternator_migrate.migration.after import FinishRun, ResendRun
 from alternator_migrate.migration.assemble import Until
-from alternator_migrate.migration.run import FinishRun, MigrationRun, ResendRun
+from alternator_migrate.migration.commons import Commons, Turns
+from alternator_migrate.migration.lanes import Kind, OneRun, lock_name
+from alternator_migrate.migration.roster import Selection, roster, run_file, to_do
+from alternator_migrate.migration.run import MigrationRun
+from alternator_migrate.migration.schema import SchemaRun
 from alternator_migrate.migration.shards import Part
+from alternator_migrate.migration.tables import TablesRun
 
-__all__ = ["FinishRun", "MigrationRun", "Part", "ResendRun", "Until"]
+__all__ = [
+    "Commons",
+    "FinishRun",
+    "Kind",
+    "MigrationRun",
+    "OneRun",
+    "Part",
+    "ResendRun",
+    "SchemaRun",
+    "Selection",
+    "TablesRun",
+    "Turns",
+    "Until",
+    "lock_name",
+    "roster",
+    "run_file",
+    "to_do",
+]

@@ -7,10 +7,12 @@ from typing import Final
 
 from alternator_migrate.config import Settings, migration_identity
 from alternator_migrate.connectors import (
+    ChangeMaker,
     Pair,
     RejectsFile,
     RejectsSource,
     SourceStream,
+    TransformedChanges,
     matcher_of,
     rejects_file,
     segments_to_copy,
@@ -22,17 +24,20 @@ from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.pace import Pace
-from alternator_migrate.core.ports import RejectTally, SavepointKeeper
+from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Target
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.steering import Caps, Steering, within
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.engines import Local
-from alternator_migrate.follow import Applier, Follower, Rules, spool_folder
+from alternator_migrate.follow import Applier, ChangeShaper, Follower, Rules, spool_folder
+from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
+from alternator_migrate.migration.worker import readers_of
 from alternator_migrate.savepoints import NoKeeper, place_of
+from alternator_migrate.snapshot import Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +101,24 @@ def build_migration(
     engine: Engine | None = None,
     *,
     steering: Steering,
+    turns: Turns | None = None,
 ) -> tuple[Migration, RejectsFile]:
     """A migration that goes on from `state` on an engine (None: here), steered from outside,
-    without the segments that are skipped, and the file that will hold rejected items."""
+    without the segments that are skipped, and the file that will hold rejected items; among the
+    tables of a run it takes `turns`."""
     found, gate = segments_to_copy(settings, pair.inspection, state), steering.gate
-    retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
-    reading = Pace(pair.read_cap, valve=gate.reading)
-    writing = Pace(pair.write_cap, valve=gate.writing)
-    limits = tuple(Limiter(pair.concurrency.writers) for _ in ("copy", "changes"))
+    retry, turns = Retry(settings.retry_budget_seconds, clock=gate.clock), turns or Turns()
+    size = found.source.size
+    reading, writing = pair.paces(gate, lambda: size * (1 - migration.progress().fraction))
+    limits = turns.limiters(pair.concurrency.writers)
     place = place_of(settings)
     kept = place.at_hand(earlier_rejects) if earlier_rejects else None
     rejects = rejects_file(settings, found, place.work, kept, state.rejected, place.told)
-    source = source_of(settings, pair, retry, reading, now=time.time())
+    source = turns.source(source_of(settings, pair, retry, reading, now=time.time()))
     target = target_of(settings, pair, retry, writing)
-    reshape = pair.shaping.reshape if pair.shaping else None
-    applier = Applier(target, rejects, limits[1], reshape, matcher_of(settings))
-    _steer(steering, pair, reading, writing, limits)
+    shape, applier = _applying(settings, pair, target, rejects, limits[1])
+    readers = readers_of(pair)
+    _steer(steering, pair, reading, writing, readers, limits)
     migration = Migration(
         found,
         source,
@@ -125,25 +132,45 @@ def build_migration(
         concurrency=pair.concurrency,
         keeper=keeper,
         gate=gate,
+        readers=readers,
         limiter=limits[0],
         state=state,
-        beside=[service.watch for service in (pair.source, pair.target)],
+        beside=turns.beside(pair),
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
-        follower=_follower(settings, pair, applier, retry, gate, state, until),
+        follower=_follower(settings, pair, shape, applier, retry, gate, state, until, turns),
         hooks=hooks(settings),
+        turns=turns,
     )
     return migration, rejects
+
+
+def _applying(
+    settings: Settings, pair: Pair, target: Target, rejects: RejectsFile, limiter: Limiter
+) -> tuple[ChangeShaper | None, Applier]:
+    """What makes changes of a source those of the target where a transform does, and what writes
+    them."""
+    shaping, wanted = pair.shaping, matcher_of(settings)
+    if shaping is None:
+        return None, Applier(target, rejects, limiter, None, wanted)
+    if shaping.transform is None:
+        return None, Applier(target, rejects, limiter, shaping.reshape, wanted)
+    maker = ChangeMaker(shaping, wanted, old_images=pair.old_images)
+    renamed = shaping.renamed if shaping.rename else None
+    shape = TransformedChanges(shaping, maker, rejects)
+    return shape, Applier(target, rejects, limiter, renamed)
 
 
 def _follower(
     settings: Settings,
     pair: Pair,
+    shape: ChangeShaper | None,
     applier: Applier,
     retry: Retry,
     gate: Gate,
     state: CopyState,
     until: Until,
+    turns: Turns,
 ) -> Follower | None:
     """The follower of the source's changes; None where they are not followed."""
     if pair.streams is None:
@@ -153,13 +180,20 @@ def _follower(
         DynamoDBClient(pair.streams, retry.apart()),
         pair.inspection.source.spec,
         idle_seconds=settings.cutover.max_lag_seconds / 2,
+        old_images=pair.old_images,
     )
     follow_rules = rules(settings, until, target_is_new=pair.inspection.existing is None)
-    return Follower(stream, applier, retry, follow_rules, state.stream, gate)
+    follow_rules = replace(follow_rules, others=turns.caught_up)
+    return Follower(stream, applier, retry, follow_rules, state.stream, gate, shape)
 
 
 def _steer(
-    steering: Steering, pair: Pair, reading: Pace, writing: Pace, limits: Sequence[Limiter]
+    steering: Steering,
+    pair: Pair,
+    reading: Pace,
+    writing: Pace,
+    readers: Readers,
+    limits: Sequence[Limiter],
 ) -> None:
     """Have a copy and following keep to what is asked for besides the configuration."""
     concurrency = pair.concurrency
@@ -168,6 +202,7 @@ def _steer(
     def apply(asked: Caps) -> None:
         reading.ask(asked.read)
         writing.ask(asked.write)
+        readers.limiter.allow(within(concurrency, asked).readers)
         for limiter in limits:
             limiter.allow(within(concurrency, asked).writers)
 
@@ -194,10 +229,12 @@ def build_resend(
     plan = replace(found.plan, spec=replace(found.plan.spec, tags={}, ttl_attribute=None), late=())
     state = replace(found.source, items=items.count)
     resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))
-    gate, reading = steering.gate, Pace(valve=steering.gate.reading)
+    gate = steering.gate
     retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
-    writing, limiter = Pace(pair.write_cap, valve=gate.writing), Limiter(pair.concurrency.writers)
-    _steer(steering, pair, reading, writing, (limiter,))
+    reading, limiter = Pace(valve=gate.reading), Limiter(pair.concurrency.writers)
+    _, writing = pair.paces(gate, lambda: state.size)
+    readers = readers_of(pair)
+    _steer(steering, pair, reading, writing, readers, (limiter,))
     return Migration(
         resent,
         items,
@@ -211,6 +248,7 @@ def build_resend(
         concurrency=pair.concurrency,
         keeper=NoKeeper(),
         gate=gate,
+        readers=readers,
         limiter=limiter,
         state=CopyState(),
         beside=[pair.target.watch],

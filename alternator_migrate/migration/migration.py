@@ -25,8 +25,9 @@ from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
+from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
-from alternator_migrate.snapshot import Copying, Ledger
+from alternator_migrate.snapshot import Copying, Ledger, Readers
 
 log = logging.getLogger(__name__)
 _CLOCKS_SECONDS: Final = 2.0
@@ -54,6 +55,7 @@ class Migration:
         concurrency: Concurrency,
         keeper: SavepointKeeper,
         gate: Gate,
+        readers: Readers,
         limiter: Limiter,
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
@@ -61,6 +63,7 @@ class Migration:
         interval: float,
         follower: Follower | None = None,
         hooks: Hooks | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._inspection = inspection
         self._table, self._engine = table, engine
@@ -70,6 +73,7 @@ class Migration:
         self._keeper = keeper
         self._supervisor = Supervisor(self._save, beside, interval, gate)
         self._follower, self._hooks = follower, hooks or Hooks({}, 0)
+        self._turns = turns or Turns()
         self._meter, self._saving = Meter(gate.clock), asyncio.Lock()
         self._gate = gate
         own = frozenset(segment.index for segment in inspection.segments)
@@ -77,8 +81,11 @@ class Migration:
         total = max((segment.total for segment in inspection.segments), default=0)
         self._board = SegmentBoard(total, own, state.done)
         self._ledger = Ledger(len(own), state, self._board)
-        self._copying = Copying(source, target, self._ledger, rejects, concurrency, limiter)
+        self._copying = Copying(
+            source, target, self._ledger, rejects, concurrency, readers, limiter
+        )
         self._state, self._stopping = "preparing", asyncio.Event()
+        self._step = 0, 0
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Prepare the target, copy, build what comes after the data, follow changes, check the
@@ -147,6 +154,7 @@ class Migration:
             source=found.source.spec.name,
             target=found.plan.spec.name,
             state="stopping" if self._is_stopped else self._gate.state(self._state),
+            step=self._step,
             segments_total=ledger.segments_total,
             segments_done=ledger.segments_done + seen.segments_done,
             items=items,
@@ -159,7 +167,7 @@ class Migration:
             reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
-            segments=self._board.figures(self._engine.segments_out()),
+            segments=self._board.figures(self._engine.segments_out(), seen.throttling),
             sides=sides_of(self._figures(), seen.requests, self._paces),
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
@@ -173,7 +181,9 @@ class Migration:
         if self._follower:
             await self._follower.begin(self._save_running)
         await self._save_running()
-        for phase in self._phases():
+        phases = self._phases()
+        for number, phase in enumerate(phases, 1):
+            self._step = number, len(phases)
             await self._let_go_on(stop)
             if not await phase(stop):
                 return False
@@ -208,13 +218,15 @@ class Migration:
 
     async def _prepare(self, _: asyncio.Event) -> bool:
         plan, existing = self._inspection.plan, self._inspection.existing
-        target = await connectors.prepare_target(self._table, plan, existing)
+        async with self._turns.creating():
+            target = await connectors.prepare_target(self._table, plan, existing)
         return await self._prepared(target)
 
     async def _prepare_alone(self, stop: asyncio.Event) -> bool:
         plan, target = self._inspection.plan, self._inspection.existing
         if target is None:
-            target = await connectors.prepare_target(self._table, replace(plan, late=()), None)
+            async with self._turns.creating():
+                target = await connectors.prepare_target(self._table, replace(plan, late=()), None)
             await self._enable_ttl(stop)
         return await self._prepared(target)
 
@@ -224,11 +236,14 @@ class Migration:
         return True
 
     async def _copy(self, stop: asyncio.Event) -> bool:
-        """Copy what is left, while changes are kept."""
-        self._state = "copying"
+        """Copy what is left in its turn, while changes are kept."""
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
-        async with beside:
+        self._state = "waiting for its turn"
+        async with beside, self._turns.copying(stop) as may:
+            if not may:
+                return False
+            self._state = "copying"
             self._meter.begin(self._ledger.counts.handled)
             try:
                 await self._copy_left(stop)
@@ -257,7 +272,7 @@ class Migration:
             raise MigrateError(
                 f"{self._rejects.count:,} items were refused, and a later export may hold newer "
                 f"ones of their keys: see {self._rejects.path}",
-                "Mend them and send them with `run --retry-failed FILE`, then run again.",
+                "Mend them and send them with `run CONFIG --rejects FILE`, then run again.",
             )
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOCKS_SECONDS):
@@ -301,6 +316,8 @@ class Migration:
 
     async def _caught_up(self) -> bool:
         """Run the hook for it; whether there is one."""
+        if self._turns.commons:
+            return await self._turns.commons.tell_caught_up()
         failure = await self._hook("onCaughtUp", Status.RUNNING)
         if failure and self._follower and self._follower.ends_caught_up:
             raise MigrateError(failure, "The target has caught up: mend the hook, run again.")

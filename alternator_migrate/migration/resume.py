@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from alternator_migrate.config import Loaded, Settings, migration_shape, skipped_segments
-from alternator_migrate.connectors import Inspection, lacking
+from alternator_migrate.connectors import Inspection, find_code, lacking
 from alternator_migrate.core.state import CopyState, FollowPhase, FollowState
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints import Located, Resume, Savepoint, Store, unfit
@@ -16,9 +16,12 @@ _LATER: Final = (
 )
 
 
-def resume_of(loaded: Loaded, store: Store) -> Resume:
-    """The resumption of a migration, or of the part of it whose savepoints `store` has."""
+def resume_of(loaded: Loaded, store: Store, *, transform_changed: bool = False) -> Resume:
+    """The resumption of a migration, or of the part of it whose savepoints `store` has; with
+    another transform than before only where that may have changed. Raises `UsageError` where there
+    is no code of the transform."""
     settings = loaded.settings
+    code = find_code(settings.transform)
 
     def check(path: Located, savepoint: Savepoint) -> None:
         _check(settings, path, savepoint)
@@ -31,6 +34,8 @@ def resume_of(loaded: Loaded, store: Store) -> Resume:
         other_place="source, target or --shard are others now",
         other_shape="renames, source.filter, source.attributes or source.expiredItems have changed",
         check_own=check,
+        transform=code.sha256 if code else "",
+        transform_changed=transform_changed,
     )
 
 
@@ -54,7 +59,8 @@ def none_used(store: Store, *, fresh: bool) -> str:
         return f"Without --fresh the run goes on from {newest[0]}."
     return (
         "If an earlier run filled it, go on from its savepoints: there are none of this migration "
-        f"in {store.place.beside}, so name their folder with savepoints.path."
+        f"in {store.place.beside}, so name their folder with savepoints.path "
+        "(`alternator-migrate help resume`)."
     )
 
 

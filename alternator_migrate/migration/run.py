@@ -1,5 +1,4 @@
-"""The runs of a migration: the copy of a table or of a part of it, the end of all parts, rejects
-again."""
+"""The run of the migration of a table, or of a part of it."""
 
 import asyncio
 import logging
@@ -14,10 +13,10 @@ from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import (
     Pair,
     RejectsFile,
-    RejectsSource,
     check_empty,
     check_late,
     check_readable,
+    check_transform,
     check_ttl,
     open_pair,
     skipped_text,
@@ -27,15 +26,16 @@ from alternator_migrate.connectors import (
     work_facts,
 )
 from alternator_migrate.core.progress import Progress
-from alternator_migrate.core.state import CopyState, Status
+from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
+from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
 from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration, spool_text
+from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.migration import Migration
-from alternator_migrate.migration.resend import Resend
 from alternator_migrate.migration.resume import (
     first_savepoint,
     is_over,
@@ -44,23 +44,13 @@ from alternator_migrate.migration.resume import (
     what_lacks,
 )
 from alternator_migrate.migration.shards import (
-    TAG,
     Part,
-    check_others,
     check_settings,
     check_target,
     part_of,
 )
 from alternator_migrate.migration.worker import CopyJob, copy_job
-from alternator_migrate.savepoints import (
-    Earlier,
-    Keeper,
-    Located,
-    NoKeeper,
-    Savepoint,
-    Store,
-    place_of,
-)
+from alternator_migrate.savepoints import Earlier, Keeper, Located, Savepoint, Store, place_of
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +66,17 @@ class TableRun:
     work: Final = "Migration"
 
     def __init__(
-        self, loaded: Loaded, part: Part | None = None, steering: Steering | None = None
+        self,
+        loaded: Loaded,
+        part: Part | None = None,
+        steering: Steering | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._loaded, self._settings = loaded, loaded.settings
-        self._steering = steering or Steering()
+        self._turns = turns or Turns()
+        self._steering = steering or self._turns.steering
+        commons = self._turns.commons
+        self._services = commons.services if commons else None
         if part:
             check_settings(part, self._settings)
         self._whole = config.migration_identity(self._settings)
@@ -87,6 +84,7 @@ class TableRun:
         self._store = Store(place_of(self._settings), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
+        self.beginning: tuple[str, ...] = ()
         self.goes_on = True
 
     @property
@@ -102,6 +100,10 @@ class TableRun:
     def progress(self) -> Progress | None:
         """A snapshot of the migration; None while it is prepared."""
         return self._migration.progress() if self._migration else None
+
+    def tables(self) -> tuple[Progress, ...]:
+        """None: this is the run of one table."""
+        return ()
 
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
@@ -131,8 +133,9 @@ class MigrationRun(TableRun):
     """Copies a table and follows its changes, from an earlier savepoint or from the start.
 
     `into_existing` accepts a target that holds items, `makes_table` lets changes alone make the
-    target, `until` says when following ends. `staying` warns of what stays on a target that held
-    items, once it was checked.
+    target, `until` says when following ends, and the transform may have `transform_changed` since
+    an earlier savepoint. `staying` warns of what stays on a target that held items, once it was
+    checked.
     """
 
     def __init__(
@@ -145,15 +148,17 @@ class MigrationRun(TableRun):
         fresh: bool = False,
         makes_table: bool = True,
         until: Until = FOR_EVER,
+        turns: Turns | None = None,
+        transform_changed: bool = False,
         steering: Steering | None = None,
     ) -> None:
-        super().__init__(loaded, part, steering)
+        super().__init__(loaded, part, steering, turns)
         self._engine_options, self._part = engine_options or EngineOptions(), part
         self._into_existing, self._fresh = into_existing, fresh
         self._makes_table, self._until = makes_table, until
         self._alone = self._settings.target.skip_initial_snapshot_transfer
         self._done: Progress | None = None
-        self._resume = resume_of(loaded, self._store)
+        self._resume = resume_of(loaded, self._store, transform_changed=transform_changed)
         self._total = 0
         self.staying: list[str] = []
 
@@ -170,6 +175,8 @@ class MigrationRun(TableRun):
             if self._settings.skip_segments and not self._alone:
                 log.info("note: %s", skipped_text(self._settings))
             await self.check_contents(pair, earlier)
+            if not self._alone:
+                await check_transform(self._settings, pair)
             with self._store.lock(self.save_now):
                 self._resume.check_newest(earlier)
                 for line in connectors.notes(pair):
@@ -189,7 +196,9 @@ class MigrationRun(TableRun):
         Raises `UsageError` where that does not fit."""
         earlier = self._resume.earlier(fresh=self._fresh)
         segments = earlier[1].segments if earlier else None
-        async with open_pair(self._settings, segments, self._engine_options.workers) as whole:
+        workers = self._engine_options.workers
+        opening = open_pair(self._settings, segments, workers, services=self._services)
+        async with opening as whole:
             self._total = whole.inspection.segments[0].total
             pair = part_of(whole, self._part, self._whole) if self._part else whole
             yield pair, earlier
@@ -254,72 +263,36 @@ class MigrationRun(TableRun):
     ) -> Status:
         settings, keeper = self._settings, Keeper(self._store, first)
         now = time.time()
+        if self._turns.commons:
+            return await self._copy(pair, keeper, first, self._turns.commons.engine, stop, show)
 
         def job_of(here: bool) -> CopyJob:
             where = self._engine_options.scheduler
             return copy_job(travelling(self._loaded, where, here=here), pair, now)
 
-        facts, steering = work_facts(settings, pair), self._steering
-        async with open_engine(self._engine_options, facts, job_of, steering) as engine:
-            built = build_migration(
-                settings,
-                pair,
-                keeper,
-                first.state,
-                first.rejects,
-                self._until,
-                engine,
-                steering=steering,
-            )
-            return await self._migrate(*built, stop, show)
+        facts = work_facts(settings, pair)
+        async with open_engine(self._engine_options, facts, job_of, self._steering) as engine:
+            self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)
+            return await self._copy(pair, keeper, first, engine, stop, show)
 
-
-class FinishRun(TableRun):
-    """Does what comes after the data of all parts."""
-
-    def __init__(self, loaded: Loaded, part: Part, steering: Steering | None = None) -> None:
-        super().__init__(loaded, part, steering)
-        self._part = part
-
-    async def run(self, stop: asyncio.Event, show: Show) -> Status:
-        """Build indexes, enable TTL, take the parts' tag away. Raises `UsageError` where a part
-        is not done."""
-        settings, store = self._settings, self._store
-        known = check_others(self._part, self._loaded, store.place, self._whole)
-        async with open_pair(settings, settings.source.scan_segments) as whole:
-            found, table = whole.inspection, whole.target.table
-            for path, savepoint in known:
-                savepoints.check_tables(path, savepoint, found.source, found.existing)
-            await check_target(table, self._part, whole, self._whole)
-            await check_late(found, whole.target)
-            check_ttl(found, copied=settings.target.copy_ttl)
-            with store.lock(self.save_now):
-                pair = part_of(whole, self._part, self._whole)
-                keeper, steering = NoKeeper(store.check), self._steering
-                built = build_migration(settings, pair, keeper, CopyState(), steering=steering)
-                status = await self._migrate(*built, stop, show)
-                if status.is_final:
-                    await table.untag(TAG)
-                return status
-
-
-class ResendRun(TableRun):
-    """Sends the mended items of a rejects file again."""
-
-    def __init__(self, loaded: Loaded, file: Path, steering: Steering | None = None) -> None:
-        super().__init__(loaded, steering=steering)
-        self._file = file
-
-    async def run(self, stop: asyncio.Event, show: Show) -> Status:
-        """Send them, and settle what was stored. Raises `MigrateError`."""
-        settings, items = self._settings, RejectsSource(self._file)
-        async with open_pair(settings) as pair:
-            check_ttl(pair.inspection, copied=settings.target.copy_ttl)
-            resend = Resend(settings, pair, items, self._whole, self._steering)
-            with self._store.lock(self.save_now), resend.alone():
-                self._migration = resend.migration
-                status = await resend.migration.run(stop, show)
-                if status.is_final:
-                    self._store.latest = resend.settle()
-                    self.rejects = resend.path or None
-                return Status.REJECTS if resend.left else status
+    async def _copy(
+        self,
+        pair: Pair,
+        keeper: Keeper,
+        first: Savepoint,
+        engine: Engine,
+        stop: asyncio.Event,
+        show: Show,
+    ) -> Status:
+        built = build_migration(
+            self._settings,
+            pair,
+            keeper,
+            first.state,
+            first.rejects,
+            self._until,
+            engine,
+            steering=self._steering,
+            turns=self._turns,
+        )
+        return await self._migrate(*built, stop, show)

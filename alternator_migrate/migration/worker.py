@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import Pair, TableJob, TravellingConfig, source_of, target_of
+from alternator_migrate.core.capacity import stretches
 from alternator_migrate.core.errors import TooManyRejects
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import Concurrency, Reject, Segment
+from alternator_migrate.core.model import FIRST_READERS, Concurrency, Reject, Segment
 from alternator_migrate.core.pace import Pace, part_of
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.steering import within
 from alternator_migrate.core.work import LiveStats, Slice, SliceRun
-from alternator_migrate.snapshot import Copying, Ledger
+from alternator_migrate.snapshot import Copying, Ledger, Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,12 @@ def copy_job(configuration: TravellingConfig, pair: Pair, now: float) -> CopyJob
     return CopyJob.between(configuration, pair, now)
 
 
+def readers_of(pair: Pair) -> Readers:
+    """Finds how many segments of the source are read at once."""
+    limiter = Limiter(pair.concurrency.readers, start=FIRST_READERS)
+    return Readers(limiter, stretches(pair.inspection.source.size))
+
+
 class CopySession:
     """Both sides, open, and what is learned about them from slice to slice."""
 
@@ -46,6 +53,7 @@ class CopySession:
         self._reading, self._writing = Pace(), Pace()
         self._target = target_of(settings, pair, self._retry, self._writing)
         self._limiter = Limiter(pair.concurrency.writers)
+        self._readers = readers_of(pair)
 
     def begin(self, piece: Slice[int]) -> SliceRun[int, tuple[Reject, ...]]:
         """Take up a slice."""
@@ -57,11 +65,14 @@ class CopySession:
             pace.ask(part_of(asked, piece.share))
         concurrency = within(self.concurrency(piece.share), piece.asked, piece.share)
         self._limiter.allow(concurrency.writers)
+        self._readers.limiter.allow(concurrency.readers)
         source = source_of(self._settings, self._sides, self._retry, self._reading, now=self._now)
         paces = (("source", self._reading), ("target", self._writing))
         rejects = _KeptRejects(piece.params)
         ledger = Ledger(0, CopyState(positions=piece.positions))
-        copying = Copying(source, self._target, ledger, rejects, concurrency, self._limiter)
+        copying = Copying(
+            source, self._target, ledger, rejects, concurrency, self._readers, self._limiter
+        )
         work = _CopySlice(copying, ledger, rejects)
         return SliceRun(piece, work, self._retry, paces, self._sides.requests)
 
@@ -113,6 +124,7 @@ class _CopySlice:
             bytes_read=ledger.bytes_read,
             batches=ledger.batches,
             backlog=ledger.backlog,
+            throttling=tuple(ledger.clock.throttling),
         )
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "Throttle",
     "ask",
     "control_name",
+    "control_web",
     "history",
     "history_file",
     "html",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-_VOID: Final = ("meta", "br", "rect", "path", "polyline", "line")
+_VOID: Final = ("meta", "br", "input", "rect", "path", "polyline", "line")
 _OBJECT: Final = re.compile(r"\{\s*\".*\}", re.DOTALL)
 
 
@@ -24,7 +24,9 @@ def element(name: str, /, *content: str, **attributes: str | float | None) -> Ht
         if value is not None
     )
     if name in _VOID:
-        return Html(f"<{name}{given}/>" if name not in ("meta", "br") else f"<{name}{given}>")
+        return Html(
+            f"<{name}{given}/>" if name not in ("meta", "br", "input") else f"<{name}{given}>"
+        )
     return Html(f"<{name}{given}>{joined(content)}</{name}>")
 
 

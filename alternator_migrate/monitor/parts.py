@@ -9,6 +9,7 @@ from alternator_migrate.core.requests import RequestFigures
 from alternator_migrate.core.segments import SegmentFigures
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.texts import brief, duration, lag_text, moment, size_text
+from alternator_migrate.core.totals import total
 from alternator_migrate.monitor.history import Sample
 from alternator_migrate.monitor.html import Html, element, facts, joined, section, table
 from alternator_migrate.monitor.html import without_items as shown
@@ -66,9 +67,9 @@ def title(run: RunProgress) -> str:
 
 def brief_text(run: RunProgress) -> str:
     """How the run stands, in one sentence."""
-    left = run.now.seconds_left
-    parts = [run.state, f"{run.fraction:.1%} done"]
-    if run.status == Status.RUNNING and left is not None and run.fraction < 1:
+    left, fraction = run.now.seconds_left, total(run.tables).fraction
+    parts = [run.state, f"{fraction:.1%} done"]
+    if run.status == Status.RUNNING and left is not None and fraction < 1:
         parts.append(f"{duration(left)} left")
     if run.lag is not None:
         parts.append(f"lag {lag_text(run.lag)}")
@@ -77,30 +78,29 @@ def brief_text(run: RunProgress) -> str:
 
 def overview(run: RunProgress) -> Html:
     """State and reasons, how much is done, rates, the time left, and whether to switch."""
-    rates, ended = run.now, run.status != Status.RUNNING
+    rates, ended, whole = run.now, run.status != Status.RUNNING, total(run.tables)
     left = "-" if rates.seconds_left is None else duration(rates.seconds_left)
-    expected = f" of {run.expected:,}" if run.expected > run.handled else ""
-    changes = any(table.changes for table in run.tables)
+    expected = f" of {whole.expected:,}" if whole.expected > whole.handled else ""
     limits = ", ".join(dict.fromkeys(table.limit for table in run.tables if table.limit))
-    percent = f"{run.fraction:.1%}"
-    done = f"{run.handled:,}{expected}, {percent}"
+    percent = f"{whole.fraction:.1%}"
+    done = f"{whole.handled:,}{expected}, {percent}"
     pairs = [
         ("Items done", done),
         ("Now", "" if ended else f"{rates.items:,.0f} items/s, {size_text(rates.size)}/s"),
-        ("On average", f"{sum(table.speed for table in run.tables):,.0f} items/s"),
-        ("Time left", "" if ended or run.fraction == 1 else left),
+        ("On average", f"{run.speed:,.0f} items/s"),
+        ("Time left", "" if ended or whole.fraction == 1 else left),
         ("Running for", duration(run.seconds)),
         ("Paused for", duration(run.paused_seconds) if run.paused_seconds else ""),
-        ("Lag", lag_text(run.lag) if changes else ""),
-        ("Changes waiting", f"{_waiting(run):,}" if changes else ""),
+        ("Lag", lag_text(run.lag) if whole.changes else ""),
+        ("Changes waiting", f"{whole.changes.waiting:,}" if whole.changes else ""),
         ("Limited by", limits),
-        ("Backlog", f"{sum(table.backlog for table in run.tables):,} batches"),
-        ("Retries", f"{sum(table.retries for table in run.tables):,}"),
-        ("Rejected", f"{sum(table.rejected for table in run.tables):,}"),
+        ("Backlog", f"{whole.backlog:,} batches"),
+        ("Retries", f"{whole.retries:,}"),
+        ("Rejected", f"{whole.rejected:,}"),
         ("Switch clients now?", switch_text(run)),
     ]
     bar = element(
-        "progress", percent, max="1", value=f"{run.fraction:.4f}", aria_label=f"{percent} done"
+        "progress", percent, max="1", value=f"{whole.fraction:.4f}", aria_label=f"{percent} done"
     )
     return joined((state_line(run), bar, facts(pairs)))
 
@@ -153,8 +153,8 @@ def segments(tables: Sequence[Progress]) -> Html:
 def tables(run: RunProgress) -> Html:
     """A row a table, those that need a look first."""
     heads = ("Table", "State", "Done", "Items", "Rejected", "Items/s", "Retries", "Lag", "Left")
-    order = {Status.FAILED: 0, Status.RUNNING: 1}
-    rows = sorted(run.tables, key=lambda table: (order.get(table.status, 2), table.source))
+    order = {Status.FAILED: 0, Status.RUNNING: 1, Status.WAITING: 2}
+    rows = sorted(run.tables, key=lambda table: (order.get(table.status, 3), table.source))
     return section(
         "Tables",
         table("State and figures of each table", heads, map(_row, rows), numbers=7) if rows else "",
@@ -260,10 +260,6 @@ def _percentiles(latency: Durations) -> Iterator[str]:
     for share in (0.5, 0.95, 0.99):
         found = latency.percentile(share)
         yield "-" if found is None else brief(found)
-
-
-def _waiting(run: RunProgress) -> int:
-    return sum(table.changes.waiting for table in run.tables if table.changes)
 
 
 def _reason_text(reason: Reason) -> str:

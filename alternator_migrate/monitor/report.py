@@ -7,6 +7,7 @@ from typing import Final
 
 from alternator_migrate import __version__
 from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.next_steps import next_steps
 from alternator_migrate.core.progress import Message, Progress, RunProgress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.texts import duration, moment, size_text
@@ -38,7 +39,7 @@ class Context:
 
 def report(run: RunProgress, samples: Sequence[Sample], context: Context) -> str:
     """The report of a run as it stands, or ended."""
-    heading = f"{run.work} of {parts.title(run)} {_OUTCOMES[run.status]}"
+    heading = f"{run.work} of {parts.title(run)} {_OUTCOMES.get(run.status, run.status)}"
     main = element(
         "main",
         _outcome(run, samples),
@@ -76,7 +77,7 @@ def _outcome(run: RunProgress, samples: Sequence[Sample]) -> Html:
         ("Of which paused", duration(run.paused_seconds) if run.paused_seconds else ""),
         ("All runs together", earlier),
         ("Bytes read", size_text(sum(table.bytes_read for table in run.tables))),
-        ("Items/s on average", f"{sum(table.speed for table in run.tables):,.0f}"),
+        ("Items/s on average", f"{run.speed:,.0f}" if run.speed else ""),
         ("Switch clients now?", parts.switch_text(run)),
     ]
     return section("Outcome", parts.state_line(run), facts(pairs), key="outcome")
@@ -177,27 +178,6 @@ def _next_steps(run: RunProgress) -> Html:
     """What is to be done next."""
     items = [element("li", line) for line in next_steps(run)]
     return section("What to do next", element("ul", *items), key="next")
-
-
-def next_steps(run: RunProgress) -> Iterator[str]:
-    """What is to be done next, in the order of doing it."""
-    follows = any(table.changes for table in run.tables)
-    if run.status in (Status.FAILED, Status.STOPPED, Status.RUNNING):
-        yield "Run the same command again: it goes on from its savepoint."
-        return
-    if run.status == Status.REJECTS:
-        yield "Mend the items of the rejects file and send them again with run --rejects FILE."
-    if run.status == Status.DIFFERENCES:
-        yield "Look at the findings file; validate --repair writes what is missing or different."
-    if run.work == "Migration" and not any(table.validated for table in run.tables):
-        yield "Run validate: it compares both tables, both ways."
-    if run.can_switch:
-        yield "Switch the clients to the target; the writers to the source stay stopped."
-    elif run.status == Status.COMPLETED and not follows:
-        yield (
-            "If clients wrote to the source meanwhile, their writes are not on the target: "
-            "migrate with target.streamChanges, or copy again."
-        )
 
 
 def _notes(notes: Sequence[Message]) -> Html:

@@ -66,7 +66,7 @@ li{overflow-wrap:anywhere}
 footer{margin:24px auto;font-size:.85rem;color:var(--dim);overflow-wrap:anywhere}
 .skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--bg)}
 @media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--card:#fff}
-body{font-size:10pt}.wide{overflow:visible}section,figure,tr{break-inside:avoid}
+body{font-size:10pt}.wide{overflow:visible}figure,tr{break-inside:avoid}
 h2{break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.screen{display:none}}
 """
 
@@ -101,12 +101,37 @@ setTimeout(look,2000);
 """
 
 
+CONTROL_SCRIPT: Final = """
+(function(){
+var token=document.getElementById('token'),limits=document.getElementById('limits');
+var answer=document.getElementById('answer');
+token.value=sessionStorage.getItem('token')||'';
+token.addEventListener('change',function(){sessionStorage.setItem('token',token.value);});
+function send(command){
+ if(command==='stop'&&!confirm('Stop the run?'))return;
+ var words=command==='set'?limits.value.split(/\\s+/).filter(Boolean):[];
+ answer.textContent='…';
+ fetch('/api/v1/control',{method:'POST',
+  headers:{'Content-Type':'application/json','X-Control-Token':token.value},
+  body:JSON.stringify({command:command,arguments:words})})
+ .then(function(got){return got.json();})
+ .then(function(got){answer.textContent=got.text;})
+ .catch(function(){answer.textContent='no answer';});
+}
+document.querySelectorAll('#control button').forEach(function(button){
+ button.addEventListener('click',function(){send(button.dataset.command);});
+});
+})();
+"""
+
+
 def hashed(text: str) -> str:
     """The name by which a Content-Security-Policy allows an inline style or script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 POLICY: Final = (
-    f"default-src 'none'; style-src {hashed(STYLE)}; script-src {hashed(SCRIPT)}; "
+    f"default-src 'none'; style-src {hashed(STYLE)}; script-src {hashed(SCRIPT)} "
+    f"{hashed(CONTROL_SCRIPT)}; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )

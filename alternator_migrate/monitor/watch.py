@@ -3,8 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -118,6 +118,14 @@ class Watch:
             run = self._snapshot()
             await self._written("metrics", partial(metrics.write_metrics, lambda: run, path))
 
+    def finish(self) -> None:
+        """Write the metrics of the end, when how the run ended is known."""
+        if path := self._wanted.metrics_file:
+            from alternator_migrate.monitor import metrics  # noqa: PLC0415 # an extra
+
+            with self._telling("metrics"):
+                metrics.write_metrics(self._snapshot, path)
+
     def _tasks(self) -> list[Coroutine[Any, Any, None]]:
         pause = _METRICS_SECONDS if self._wanted.metrics_file else _HISTORY_SECONDS
         return [self._by_clock(_SAMPLE_SECONDS, self._sampled), self._by_clock(pause, self.keep)]
@@ -144,10 +152,16 @@ class Watch:
         self.history.add(self._sampler.sample(run))
 
     async def _written(self, what: str, write: Callable[[], None]) -> None:
-        """Write a file beside the loop. That it cannot be written is told once: no reason for the
-        run, which is well, to end."""
-        try:
+        """Write a file beside the loop."""
+        with self._telling(what):
             await asyncio.to_thread(write)
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """That a file cannot be written is told once: no reason for the run, which is well, to
+        end."""
+        try:
+            yield
             self._failed.discard(what)
         except OSError as error:
             if what not in self._failed:

@@ -30,7 +30,8 @@ _LONGEST_SECONDS: Final = 10.0
 _LARGEST_BODY: Final = 65_536
 _FRESH_SECONDS: Final = 1.0
 _FRESH_TIMES: Final = 100
-"""What took 20 ms to make serves for 2 s: making it never takes more than a hundredth."""
+"""What took 20 ms of work to make serves for 2 s: making it takes no more than a hundredth."""
+_STALE_SECONDS: Final = 20.0
 _QUIET: Final = logging.getLogger(f"{__name__}.clients")
 _QUIET.disabled = True  # what clients do wrong is told to them
 _HEADERS: Final = {
@@ -70,12 +71,16 @@ Routes: TypeAlias = Mapping[tuple[str, str], Handler]
 
 class Kept:
     """An answer that is made anew when it is old. `make` runs within the loop; if it cannot make
-    one, that is told once, and is no reason for the run to end."""
+    one, that is told once, and is no reason for the run to end. `clock` and `worked`, which tells
+    how much this thread has computed, are in seconds."""
 
     def __init__(
-        self, make: Callable[[], Answer], clock: Callable[[], float] = time.monotonic
+        self,
+        make: Callable[[], Answer],
+        clock: Callable[[], float] = time.monotonic,
+        worked: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._make, self._clock = make, clock
+        self._make, self._clock, self._worked = make, clock, worked
         self._until = 0.0
         self._answer: Answer | None = None
         self._is_told = False
@@ -84,9 +89,10 @@ class Kept:
         """The answer of the last second, or a new one."""
         now = self._clock()
         if self._answer is None or now >= self._until:
+            before = self._worked()
             self._answer = self._made()
-            took = self._clock() - now
-            self._until = now + max(_FRESH_SECONDS, _FRESH_TIMES * took)
+            took = self._worked() - before
+            self._until = now + min(max(_FRESH_SECONDS, _FRESH_TIMES * took), _STALE_SECONDS)
         return self._answer
 
     def _made(self) -> Answer:

@@ -7,6 +7,7 @@ from alternator_migrate.savepoints.place import Located, Place
 from alternator_migrate.savepoints.places import place_of
 from alternator_migrate.savepoints.progress import progress_of
 from alternator_migrate.savepoints.resume import Earlier, Resume, check_tables, unfit
+from alternator_migrate.savepoints.run_file import RunFile, RunRecord, TableEntry
 from alternator_migrate.savepoints.store import (
     Store,
     check_alone,
@@ -23,8 +24,11 @@ __all__ = [
     "NoKeeper",
     "Place",
     "Resume",
+    "RunFile",
+    "RunRecord",
     "Savepoint",
     "Store",
+    "TableEntry",
     "check_alone",
     "check_tables",
     "found",

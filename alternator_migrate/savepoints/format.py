@@ -22,7 +22,8 @@ class Savepoint:
     unknown). `skipped` are the segments that the configuration leaves out and no run of this
     migration copied; None in savepoints of versions that did not tell these from the ones that are
     done. `seconds` is the time all its runs took; `written` is epoch seconds. That of a validation
-    has a `comparison`, and its `state` says nothing.
+    has a `comparison`, and its `state` says nothing. `transform` is the SHA-256 of the code of the
+    transform, "" without one.
     """
 
     configuration: Mapping[str, Any]
@@ -39,6 +40,7 @@ class Savepoint:
     rejects: str | None = None
     comparison: ValidationState | None = None
     skipped: frozenset[int] | None = frozenset()
+    transform: str = ""
 
 
 def encode(savepoint: Savepoint) -> bytes:
@@ -65,6 +67,8 @@ def encode(savepoint: Savepoint) -> bytes:
         "configFile": savepoint.config_file,
         "rejects": savepoint.rejects,
     }
+    if savepoint.transform:
+        progress["transform"] = savepoint.transform
     if lacks := foreign.what_it_lacks(savepoint.configuration):
         progress = {"scyllaMigrator": lacks, **progress}
     if savepoint.comparison:
@@ -102,6 +106,7 @@ def decode(text: bytes | str) -> Savepoint:
             rejects=progress["rejects"],
             comparison=comparison,
             skipped=skipped,
+            transform=progress.get("transform", ""),
         )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a savepoint ({error!r})") from error

@@ -8,7 +8,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from alternator_migrate.core.durable import link, private_folder, sync_folder, written
+from alternator_migrate.core.durable import (
+    link,
+    private_folder,
+    replace_file,
+    sync_folder,
+    written,
+)
 from alternator_migrate.core.errors import UsageError
 
 _LOCK_TRIES: Final = 10
@@ -58,6 +64,11 @@ class LocalFolder:
             name = self._placed(temporary, names)
         sync_folder(self.work)
         return name
+
+    def replace(self, name: str, text: bytes) -> None:
+        """Put a file in the place of another. Raises `OSError`."""
+        private_folder(self.work)
+        replace_file(self.work / name, text)
 
     def remove(self, name: str) -> None:
         """Remove a file. Raises `OSError`."""

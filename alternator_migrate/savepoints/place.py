@@ -62,6 +62,11 @@ class Place(Protocol):
         run that holds the lock of `owner`; its name. Raises `OSError`, `MigrateError`."""
         ...
 
+    def replace(self, name: str, text: bytes) -> None:
+        """Make a file of `text`, whole and durable, or put it in the place of that which was read
+        or written here last. Raises `OSError`, `MigrateError`."""
+        ...
+
     def remove(self, name: str) -> None:
         """Remove a file, if it is there. Raises `OSError`, `MigrateError`."""
         ...

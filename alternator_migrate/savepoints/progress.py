@@ -13,7 +13,7 @@ def compared_so_far(begun: ValidationState) -> ValidationCounts:
     items were compared."""
     if begun.stage == "digests" or not begun.digests:
         items = begun.sides["source"].items if "source" in begun.sides else Counts()
-        return replace(begun.validated, compared=items.read - items.skipped_expired)
+        return replace(begun.validated, compared=items.read - items.left_out)
     return begun.validated
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.core.errors import UsageError
@@ -15,6 +15,10 @@ from alternator_migrate.savepoints.place import Located, Place
 from alternator_migrate.savepoints.store import Store
 
 log = logging.getLogger(__name__)
+_TRANSFORM: Final = (
+    "Put it back as it was; pass --transform-changed to go on with it as it is now (what is "
+    "written stays as it was made); or pass --fresh to begin anew."
+)
 Earlier: TypeAlias = tuple[Located, Savepoint]
 """A savepoint, and its file."""
 
@@ -25,7 +29,8 @@ class Resume:
 
     `shape` is what of the configuration decides what is done. A savepoint of another piece of work
     or shape is refused with `other_place` or `other_shape`; what else does not fit, `check_own`
-    raises as `UsageError`.
+    raises as `UsageError`. `transform` is the SHA-256 of the code of the transform, "" without one:
+    a savepoint of another goes only where it may have `transform_changed`.
     """
 
     loaded: Loaded
@@ -35,6 +40,8 @@ class Resume:
     other_place: str
     other_shape: str
     check_own: Callable[[Located, Savepoint], None]
+    transform: str = ""
+    transform_changed: bool = False
 
     def earlier(self, *, fresh: bool) -> Earlier | None:
         """The savepoint to go on from: the file given as CONFIG, or the newest of this work. None
@@ -61,6 +68,8 @@ class Resume:
         self._check_place(path, savepoint)
         if savepoint.shape != self.shape:
             raise unfit(path, self.other_shape)
+        if savepoint.transform != self.transform and not self.transform_changed:
+            raise unfit(path, _other_transform(savepoint.transform, self.transform), _TRANSFORM)
         self.check_own(path, savepoint)
 
     def check_newest(self, earlier: Earlier | None) -> None:
@@ -99,6 +108,7 @@ class Resume:
         )
         return replace(
             base,
+            transform=self.transform,
             configuration=plain,
             source_id=source.id,
             config_file=str(file) if file else None,
@@ -142,11 +152,18 @@ def configuration(loaded: Loaded, place: Place) -> Mapping[str, Any]:
     return {**loaded.plain, "savepoints": place.setting(loaded.plain.get("savepoints") or {})}
 
 
+def _other_transform(before: str, now: str) -> str:
+    then, today = (f"one of SHA-256 {each[:16]}..." if each else "none" for each in (before, now))
+    return f"the transform has changed: it was begun with {then}, and there is {today} now"
+
+
 def unfit(path: Located, why: str, hint: str = "") -> UsageError:
     """The refusal of a savepoint that cannot be gone on from."""
     return UsageError(
         f"the savepoint {path} does not fit: {why}",
-        hint or "Pass --fresh to begin anew, or put back what has changed.",
+        hint
+        or "Pass --fresh to begin anew, or put back what has changed "
+        "(`alternator-migrate help resume`).",
     )
 
 

@@ -23,7 +23,7 @@ def of_standing(state: CopyState) -> dict[str, Any]:
     """All of a copy's state but its done segments."""
     return {
         "positions": {str(segment): json.loads(key) for segment, key in state.positions.items()},
-        "items": asdict(state.items),
+        "items": state.items.figures(),
         "bytesRead": state.bytes_read,
         "batches": state.batches,
         "stream": _stream(state.stream) if state.stream else None,
@@ -88,7 +88,7 @@ def _stream(state: FollowState) -> dict[str, Any]:
         "placedAt": round(state.placed_at, 3),
         "freshAt": round(state.watermark, 3),
         "lagSeconds": state.lag,
-        "changes": asdict(state.counts),
+        "changes": state.counts.figures(),
         "spool": asdict(spool) if spool else None,
     }
 

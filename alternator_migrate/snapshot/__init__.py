@@ -2,6 +2,6 @@
 
 from alternator_migrate.snapshot.copy import Copying
 from alternator_migrate.snapshot.ledger import Ledger
-from alternator_migrate.snapshot.reader import read_segments
+from alternator_migrate.snapshot.reader import Readers, read_segments
 
-__all__ = ["Copying", "Ledger", "read_segments"]
+__all__ = ["Copying", "Ledger", "Readers", "read_segments"]

@@ -1,7 +1,7 @@
 """The copy: one task a segment reads pages into a bounded queue that concurrent writers drain."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from alternator_migrate.core.batching import pack
 from alternator_migrate.core.limiter import Limiter
@@ -10,7 +10,7 @@ from alternator_migrate.core.ports import RejectSink, Source, Target
 from alternator_migrate.core.work import SliceResult
 from alternator_migrate.snapshot.ledger import Ledger
 from alternator_migrate.snapshot.queue import BatchQueue
-from alternator_migrate.snapshot.reader import read_segments
+from alternator_migrate.snapshot.reader import Readers, read_segments
 
 
 async def copy(
@@ -20,10 +20,12 @@ async def copy(
     rejects: RejectSink,
     segments: Sequence[Segment],
     concurrency: Concurrency,
+    readers: Readers,
     limiter: Limiter,
     stop: asyncio.Event,
 ) -> None:
-    """Copy `segments`; the ledger knows at every moment how far it got.
+    """Copy `segments`, where `readers` finds how many are read at once, and `limiter` how many
+    batches are written; the ledger knows at every moment how far it got.
 
     Returns when all that was read is written: everything, or, once `stop` is set, the pages
     under way. On failure or cancellation no task is left; raises an exception group.
@@ -32,9 +34,13 @@ async def copy(
 
     async def enqueue(segment: Segment, page: Page) -> None:
         runs = list(pack(page.items, target.limits))
-        number = ledger.page(segment.index, page, len(runs))
+        if page.rejects:
+            rejects.keep(page.rejects)
+        number, first = ledger.page(segment.index, page, len(runs)), 0
         for items, size in runs:
-            await queue.put(Batch(segment.index, number, items, size, page.requests))
+            origins = page.origins[first : first + len(items)]
+            await queue.put(Batch(segment.index, number, items, size, origins, page.requests))
+            first += len(items)
 
     async def write() -> None:
         async for batch in queue:
@@ -42,13 +48,22 @@ async def copy(
                 refused = await target.write(batch)
             if refused:
                 rejects.keep(refused)
-            ledger.acknowledged(batch, len(refused))
+            ledger.acknowledged(batch, len(refused), _origins(batch, refused, target))
 
     async with asyncio.TaskGroup() as writing:
         for _ in range(concurrency.writers):
             writing.create_task(write())
-        await read_segments(source, ledger, segments, concurrency.readers, stop, enqueue)
+        await read_segments(source, ledger, segments, readers, stop, enqueue)
         queue.close()
+
+
+def _origins(batch: Batch, refused: Sequence[Reject], target: Target) -> Collection[int]:
+    """The numbers of the source items that refused ones were made of, where a page tells them."""
+    if not refused or not batch.origins:
+        return ()
+    keys = (target.key_of(item, request=batch.requests) for item in batch.items)
+    of = dict(zip(keys, batch.origins, strict=True))
+    return {of.get(target.key_of(reject.item), -1) for reject in refused}
 
 
 class Copying:
@@ -61,11 +76,13 @@ class Copying:
         ledger: Ledger,
         rejects: RejectSink,
         concurrency: Concurrency,
+        readers: Readers,
         limiter: Limiter,
     ) -> None:
         self._source, self._target = source, target
         self._ledger, self._rejects = ledger, rejects
-        self._concurrency, self._limiter = concurrency, limiter
+        self._concurrency = concurrency
+        self._readers, self._limiter = readers, limiter
 
     @property
     def params(self) -> int:
@@ -85,6 +102,7 @@ class Copying:
             self._rejects,
             segments,
             self._concurrency,
+            self._readers,
             self._limiter,
             stop,
         )

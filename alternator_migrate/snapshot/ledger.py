@@ -4,6 +4,7 @@ A segment's position moves over a prefix of wholly acknowledged pages, never fur
 """
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from alternator_migrate.core.counts import Counts
@@ -15,15 +16,27 @@ from alternator_migrate.core.state import CopyState
 
 @dataclass(slots=True)
 class _OpenPage:
-    """A page that is not settled yet; `outstanding` of its batches are not acknowledged."""
+    """A page that is not settled yet; `outstanding` of its batches are not acknowledged. Its counts
+    are those `at_first`, before anything is written. Where it `has_several` items of one source
+    item, `refused` are the numbers of those of which the target refused something."""
 
     outstanding: int
     batches: int
     position: Position | None
-    read: int
-    skipped: int
     size: int
+    at_first: Counts
+    has_several: bool
+    stored: int = 0
     rejected: int = 0
+    refused: set[int] = field(default_factory=set)
+
+    @property
+    def counts(self) -> Counts:
+        """The counts of the page, when all of it is acknowledged."""
+        counts, rejected = self.at_first, self.rejected + len(self.refused)
+        written = counts.read - counts.handled - rejected
+        extra = max(self.stored - written, 0) if self.has_several else 0
+        return counts + Counts(written=written, rejected=rejected, extra=extra)
 
 
 @dataclass(slots=True)
@@ -50,6 +63,7 @@ class Ledger:
         self._settled = settled.items
         self._read, self._written = settled.items.read, settled.items.written
         self._skipped, self._rejected = settled.items.skipped_expired, settled.items.rejected
+        self._dropped, self._extra = settled.items.dropped, settled.items.extra
         self._queued = 0
         self._done = set(settled.done)
         self._readings = {
@@ -64,7 +78,9 @@ class Ledger:
     @property
     def counts(self) -> Counts:
         """Items so far; pages that are still being written count as read already."""
-        return Counts(self._read, self._written, self._skipped, self._rejected)
+        return Counts(
+            self._read, self._written, self._skipped, self._rejected, self._dropped, self._extra
+        )
 
     @property
     def settled(self) -> Counts:
@@ -110,24 +126,31 @@ class Ledger:
         """Note a page that makes `batches` batches (0: acknowledged at once); its number."""
         reading = self._readings.setdefault(segment, _OpenSegment())
         number = reading.first + len(reading.pages)
-        opened = _OpenPage(batches, batches, page.position, page.read, page.skipped, page.size)
+        counts = Counts(page.read, 0, page.skipped, len(page.rejects), page.dropped)
+        opened = _OpenPage(batches, batches, page.position, page.size, counts, bool(page.origins))
         reading.pages.append(opened)
         self._read += page.read
         self._skipped += page.skipped
+        self._dropped += page.dropped
+        self._rejected += len(page.rejects)
         self.bytes_read += page.size
         self._queued += batches
         if not batches:
             self._settle(segment, reading)
         return number
 
-    def acknowledged(self, batch: Batch, rejected: int = 0) -> None:
-        """The target stored all of the batch, save `rejected` items kept as rejects."""
+    def acknowledged(self, batch: Batch, rejected: int = 0, refused: Collection[int] = ()) -> None:
+        """The target stored all of the batch, save `rejected` items kept as rejects; where a page
+        has several items of one source item, `refused` are the numbers of these."""
         reading = self._readings[batch.segment]
         page = reading.pages[batch.page - reading.first]
         page.outstanding -= 1
-        page.rejected += rejected
-        self._written += len(batch.items) - rejected
-        self._rejected += rejected
+        if page.has_several:
+            self._of_several(page, len(batch.items) - rejected, refused)
+        else:
+            page.rejected += rejected
+            self._written += len(batch.items) - rejected
+            self._rejected += rejected
         self.batches += 1
         self._queued -= 1
         if not page.outstanding:
@@ -142,6 +165,8 @@ class Ledger:
         self._written += items.written
         self._skipped += items.skipped_expired
         self._rejected += items.rejected
+        self._dropped += items.dropped
+        self._extra += items.extra
         self.bytes_read += state.bytes_read
         self._settled_bytes += state.bytes_read
         self.batches += state.batches
@@ -163,8 +188,20 @@ class Ledger:
         if not counts.accounted:
             raise AccountingBroken(
                 f"{counts.read} items were read, but {counts.written} written + "
-                f"{counts.skipped_expired} skipped + {counts.rejected} rejected is not that many"
+                f"{counts.skipped_expired} skipped + {counts.dropped} dropped + "
+                f"{counts.rejected} rejected is not that many"
             )
+
+    def _of_several(self, page: _OpenPage, stored: int, refused: Collection[int]) -> None:
+        """Account for a batch of a page whose source items count as written when all that was made
+        of them is, so with the last batch."""
+        page.stored += stored
+        page.refused.update(refused)
+        if not page.outstanding:
+            counts = page.counts
+            self._written += counts.written
+            self._rejected += len(page.refused)
+            self._extra += counts.extra
 
     def _settle(self, segment: int, reading: _OpenSegment) -> None:
         """Move over the acknowledged prefix of a segment's pages."""
@@ -172,8 +209,7 @@ class Ledger:
             page = reading.pages.popleft()
             reading.first += 1
             reading.position = page.position
-            written = page.read - page.skipped - page.rejected
-            self._settled += Counts(page.read, written, page.skipped, page.rejected)
+            self._settled += page.counts
             self._settled_bytes += page.size
             self._settled_batches += page.batches
             if page.position is None:

@@ -8,28 +8,33 @@ from alternator_migrate.connectors import (
     DynamoDBLookup,
     DynamoDBSource,
     Expiry,
+    ExportSide,
+    FinalExport,
     Pair,
+    TransformedLookup,
+    final_export,
     item_filter,
     shaped,
     target_of,
     wanted,
 )
-from alternator_migrate.core.capacity import page_items
+from alternator_migrate.core.capacity import page_items, stretches
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import DifferenceKind, Item, Role
+from alternator_migrate.core.model import FIRST_READERS, DifferenceKind, Item, Role
 from alternator_migrate.core.pace import Pace, part_of
-from alternator_migrate.core.ports import FindingSink, Source, ValidationKeeper
+from alternator_migrate.core.ports import FindingSink, Lookup, Source, ValidationKeeper
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ValidationState
-from alternator_migrate.core.steering import Caps, Steering
+from alternator_migrate.core.steering import Caps, Steering, lower
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints import place_of
+from alternator_migrate.snapshot import Readers
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.equality import Equality
@@ -52,16 +57,19 @@ def existing_target(pair: Pair) -> TableState:
     return pair.inspection.existing
 
 
-def readers(pair: Pair) -> int:
-    """The number of segments of each side read at once."""
-    return max(1, pair.concurrency.readers // 2)
-
-
 class ValidationSides:
     """Both sides as a validation reads them."""
 
-    def __init__(self, settings: Settings, pair: Pair, now: int, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pair: Pair,
+        now: int,
+        gate: Gate | None = None,
+        exported: FinalExport | None = None,
+    ) -> None:
         self._settings, self._pair, self._now = settings, pair, now
+        self._exported = exported
         found = pair.inspection
         self.source_keys = found.source.spec.key_names
         self.target_keys = found.plan.spec.key_names
@@ -74,13 +82,22 @@ class ValidationSides:
         self.expired = _expired(on_target) if on_target else None
         gate = gate or Gate()
         self.retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
+        reading, self.writing = pair.paces(gate, lambda: found.source.size, reads=gate.writing)
         self.paces: dict[Role, Pace] = {
-            "source": Pace(pair.read_cap, valve=gate.writing),
+            "source": reading,
             "target": Pace(_target_cap(settings, pair), valve=gate.writing),
         }
-        self.writing = Pace(pair.write_cap, valve=gate.writing)
         self._caps = {role: pace.cap for role, pace in self.paces.items()}
         self._limiter = Limiter(LOOKUPS)
+        self.most_readers = most = max(1, pair.concurrency.readers // 2)
+        sizes: dict[Role, int] = {
+            "source": found.source.size,
+            "target": existing_target(pair).size,
+        }
+        self.readers: dict[Role, Readers] = {
+            role: Readers(Limiter(most, start=FIRST_READERS // 2), stretches(size))
+            for role, size in sizes.items()
+        }
         self._target = target_of(settings, pair, self.retry, self.writing)
 
     def allow(self, share: float, asked: Caps) -> None:
@@ -94,6 +111,9 @@ class ValidationSides:
     def ask(self, asked: Caps, share: float = 1.0) -> None:
         """Keep to a share of the limits that are `asked` for besides those of the settings."""
         self.paces["source"].ask(part_of(asked.read, share))
+        most = lower(self.most_readers, asked.readers) or 1
+        for each in self.readers.values():
+            each.limiter.allow(most)
         self.writing.ask(part_of(asked.write, share))
 
     def details(
@@ -134,36 +154,44 @@ class ValidationSides:
         )
 
     def _pair_lookup(self, comparer: ItemComparer) -> PairLookup:
-        return PairLookup(self.lookup("source"), self.lookup("target"), comparer)
+        return PairLookup(self._source_lookup(), self.lookup("target"), comparer)
+
+    def _source_lookup(self, only: tuple[str, ...] = ()) -> Lookup:
+        return self._exported or self.lookup("source", only)
 
     def stage_sides(self, share: float) -> dict[Role, StageSide]:
         """The readers of each side; `share` of the items are expected."""
         count = self._pair.inspection.source.items
         there = existing_target(self._pair).items or count
-        source = self._scan("source")
+        source = self._exported or self._scan("source")
         return {
             "source": StageSide(source, source, self.lookup("target"), int(count * share)),
             "target": StageSide(
                 self._scan("target"),
                 self._scan("target", only=self.target_keys),
-                self.lookup("source", only=self.source_keys),
+                self._source_lookup(only=self.source_keys),
                 int(there * share),
             ),
         }
 
-    def lookup(self, role: Role, only: tuple[str, ...] = ()) -> DynamoDBLookup:
-        """Look-ups by the target's keys of items that bear the target's names."""
+    def lookup(self, role: Role, only: tuple[str, ...] = ()) -> Lookup:
+        """Look-ups by the target's keys of items that bear the target's names. A transform needs
+        all of an item, whatever is asked for."""
         is_source = role == "source"
         own = self.source_keys if is_source else self.target_keys
         service = self._pair.live if is_source else self._pair.target
-        return DynamoDBLookup(
+        names = dict(zip(self.target_keys, own, strict=True))
+        shaping = self._pair.shaping if is_source else None
+        transforms = shaping is not None and shaping.transform is not None
+        lookup = DynamoDBLookup(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
-            names=dict(zip(self.target_keys, own, strict=True)),
-            shaping=self._pair.shaping if is_source else None,
-            only=only,
+            names={} if transforms else names,
+            shaping=None if transforms else shaping,
+            only=() if transforms else only,
             ask_capacity=self.paces[role].cap is not None and not service.options,
         )
+        return TransformedLookup(lookup, shaping, names) if shaping and transforms else lookup
 
     def _scan(self, role: Role, only: tuple[str, ...] = ()) -> Source:
         is_source = role == "source"
@@ -181,7 +209,7 @@ class ValidationSides:
             ask_capacity=cap is not None and not service.options,
             only=only,
         )
-        return shaped(scan, self._pair.shaping) if is_source else scan
+        return shaped(scan, self._pair.shaping, self.target_keys) if is_source else scan
 
 
 def _expired(attribute: str) -> Callable[[Item, float], bool]:
@@ -208,11 +236,12 @@ def build_validation(
     keeper: ValidationKeeper,
     engine: Engine,
     steering: Steering,
+    exported: FinalExport | None = None,
 ) -> tuple[Validation, FindingsFile]:
     """A validation that goes on from `begun` on an engine, steered from outside, and the file that
-    will hold its findings."""
-    sides = ValidationSides(settings, pair, begun.now, steering.gate)
-    steering.begin(Caps(pair.read_cap, pair.write_cap, readers(pair)), sides.ask)
+    will hold its findings; the source is `exported` where it is read from exports."""
+    sides = ValidationSides(settings, pair, begun.now, steering.gate, exported)
+    steering.begin(Caps(pair.read_cap, pair.write_cap, sides.most_readers), sides.ask)
     findings = FindingsFile(place_of(settings).at_hand(begun.findings), begun.findings_size)
     details = sides.details(
         findings,
@@ -233,14 +262,26 @@ def build_validation(
         engine=engine,
         retry=sides.retry,
         paces=sides.paces,
-        readers=readers(pair),
+        readers=sides.readers,
         keeper=keeper,
         gate=steering.gate,
-        beside=[service.watch for service in (pair.source, pair.target)],
+        beside=[] if pair.shared else [each.watch for each in (pair.source, pair.target)],
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
+        prepare=exported.prepare if exported else None,
     )
     return validation, findings
+
+
+def exported_source(settings: Settings, pair: Pair, now: int) -> FinalExport | None:
+    """The source where it is read from exports, None where it is a table. Raises `UsageError` for
+    exports that are no whole table."""
+    if not isinstance(pair.source, ExportSide):
+        return None
+    attribute = pair.inspection.source.spec.ttl_attribute
+    skips = settings.source.expired_items == "skip"
+    expiry = Expiry.at(attribute, now) if attribute and skips else None
+    return final_export(settings, pair, pair.source, expiry)
 
 
 def _digests(begun: ValidationState, key_names: tuple[str, ...]) -> Digests | None:

@@ -9,10 +9,19 @@ from typing import Final
 from alternator_migrate.core.batching import pack
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import Batch, Difference, Item, Limits, Page, Role, Segment
+from alternator_migrate.core.model import (
+    Batch,
+    Difference,
+    Item,
+    Limits,
+    Page,
+    Reject,
+    Role,
+    Segment,
+)
 from alternator_migrate.core.ports import FindingSink, Lookup, Repairer, Source
 from alternator_migrate.dynamodb.items import key_of
-from alternator_migrate.snapshot import Ledger, read_segments
+from alternator_migrate.snapshot import Ledger, Readers, read_segments
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 
 LOOKUP: Final = Limits(100, 4_000_000)
@@ -28,20 +37,32 @@ async def digest(
     take: Callable[[Sequence[Item]], None],
     ledger: Ledger,
     segments: Sequence[Segment],
-    readers: int,
+    readers: Readers,
     stop: asyncio.Event,
 ) -> None:
-    """Read `segments`; `take` gets the items of each page in the step in which the ledger does.
+    """Read `segments`, as many at once as `readers` finds; `take` gets the items of each page in
+    the step in which the ledger does.
 
     Returns when all is read, or, once `stop` is set, the pages under way. Raises an exception
     group.
     """
 
     async def add(segment: Segment, page: Page) -> None:
-        take(page.items)
+        take([*page.items, *map(_in_place_of, page.rejects)] if page.rejects else page.items)
         ledger.page(segment.index, page, 0)
 
     await read_segments(source, ledger, segments, readers, stop, add)
+
+
+def _in_place_of(reject: Reject) -> Item:
+    """An item that no table has, for one of the source that a transform refuses: what the target
+    holds does not make up for it."""
+    return b'%b,"":{"NULL":true}}' % reject.key[:-1]
+
+
+def _refused(reject: Reject) -> Difference:
+    """The finding of a source item that a transform refuses."""
+    return Difference("missing", reject.key, refused=f"{reject.error}: {reject.message}")
 
 
 class LookupPass:
@@ -85,7 +106,7 @@ class LookupPass:
         other: Lookup,
         ledger: Ledger,
         segments: Sequence[Segment],
-        readers: int,
+        readers: Readers,
         stop: asyncio.Event,
         wanted: Callable[[Item], bool] | None = None,
     ) -> None:
@@ -99,7 +120,11 @@ class LookupPass:
         async def look(segment: Segment, page: Page) -> None:
             items = [*filter(wanted, page.items)] if wanted else page.items
             runs = list(pack(items, LOOKUP))
-            number = ledger.page(segment.index, page, len(runs))
+            refused = [each for each in page.rejects if wanted is None or wanted(each.key)]
+            number = ledger.page(segment.index, page, len(runs) + bool(refused))
+            if refused:
+                findings = [*map(_refused, refused)]
+                self._settle(role, ledger, Batch(segment.index, number, (), 0), findings)
             async with asyncio.TaskGroup() as looking:
                 for run, size in runs:
                     looking.create_task(look_up(Batch(segment.index, number, run, size)))

@@ -23,6 +23,7 @@ class ValidateOptions:
     repair: bool = False
     delete_extra: bool = False
     show_values: bool = False
+    transform_changed: bool = False
 
 
 def choose_mode(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from alternator_migrate import config
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.connectors import Pair
+from alternator_migrate.connectors import Pair, find_code
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints import Located, Resume, Savepoint, Store, place_of, unfit
@@ -18,6 +18,7 @@ from alternator_migrate.validate.sample import DRAWN
 def resume_of(loaded: Loaded, options: ValidateOptions) -> Resume:
     """The resumption of a validation as `options` say."""
     settings = loaded.settings
+    code = find_code(settings.transform)
 
     def check(path: Located, savepoint: Savepoint) -> None:
         begun = savepoint.comparison
@@ -32,6 +33,8 @@ def resume_of(loaded: Loaded, options: ValidateOptions) -> Resume:
         other_place="source or target are others now",
         other_shape="what is compared, or how, has changed",
         check_own=check,
+        transform=code.sha256 if code else "",
+        transform_changed=options.transform_changed,
     )
 
 
@@ -48,7 +51,10 @@ def first_savepoint(
         return resume.first(found.source, earlier.segments, earlier)
     segments, sampled = len(found.segments), 0
     if options.sample:
-        segments = max(segments, min(math.ceil(DRAWN / options.sample), MOST_SEGMENTS))
+        parts = min(math.ceil(DRAWN / options.sample), MOST_SEGMENTS)
+        if pair.exports:  # each file is cut into the same number of parts
+            parts = math.ceil(parts / segments) * segments
+        segments = max(segments, parts)
         sampled = max(1, round(segments * options.sample))
     mode, _ = choose_mode(settings, options, found.source)
     now = time.time()

@@ -9,11 +9,18 @@ from typing import Final
 
 from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
-from alternator_migrate.connectors import Pair, of_servers, open_pair, travelling, work_facts
+from alternator_migrate.connectors import (
+    Pair,
+    Services,
+    of_servers,
+    open_pair,
+    travelling,
+    work_facts,
+)
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
-from alternator_migrate.core.state import Status, ValidationState
+from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
@@ -33,7 +40,8 @@ log = logging.getLogger(__name__)
 
 class ValidationRun:
     """Compares the tables of a configuration as `options` say, from where an earlier validation
-    stopped or from the start. With `ask`, nothing is deleted before it has agreed."""
+    stopped or from the start; over `services` that are open already, if there are any. With `ask`,
+    nothing is deleted before it has agreed."""
 
     work: Final = "Validation"
     rejects: Final = None
@@ -45,17 +53,20 @@ class ValidationRun:
         *,
         fresh: bool = False,
         engine_options: EngineOptions | None = None,
+        services: Services | None = None,
         steering: Steering | None = None,
         ask: Ask | None = None,
     ) -> None:
         self._loaded, self._fresh, self._ask = loaded, fresh, ask
         self._options = replace(options, delete_extra=False) if ask else options
+        self._services = services
         self._engine_options = engine_options or EngineOptions()
         self._steering = steering or Steering()
         self._resume = resume_of(loaded, options)
         self._store = self._resume.store
         self._validation: Validation | None = None
         self._findings: FindingsFile | None = None
+        self.beginning: tuple[str, ...] = ()
         self._way = ""
         self.goes_on = False
 
@@ -73,6 +84,10 @@ class ValidationRun:
         """A snapshot of the validation; None while it is prepared."""
         return self._validation.progress() if self._validation else None
 
+    def tables(self) -> tuple[Progress, ...]:
+        """None: this is the run of one table."""
+        return ()
+
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
         if self._validation:
@@ -85,21 +100,23 @@ class ValidationRun:
         begun = earlier[1].comparison if earlier else None
         self.goes_on = earlier is not None
         segments = begun.segments if begun and not begun.sampled else None
-        async with open_pair(settings, segments, self._engine_options.workers) as pair:
-            if pair.exports:
-                words = "comparing with an export is not in this version"
-                raise UsageError(words, "Compare with the live table: source.type: dynamodb.")
+        workers = self._engine_options.workers
+        async with open_pair(settings, segments, workers, services=self._services) as pair:
             target = pair.inspection.existing
             if target is None:
                 remedy = "Run the migration first: `alternator-migrate run`."
                 raise await absent(pair.target.table, "target", remedy)
             if earlier:
                 savepoints.check_tables(*earlier, pair.inspection.source, target)
+            await connectors.check_transform(settings, pair)
+            self._check_way_back(pair)
             for line in self._resume.beginning(earlier):
                 log.info(line)
             with self._store.lock(self.save_now):
                 self._resume.check_newest(earlier)
                 first = first_savepoint(self._resume, options, pair, target, earlier and earlier[1])
+                if pair.code:
+                    log.info(connectors.transform_text(pair.code))
                 for text in (*pair.inspection.unknown, *of_servers(pair)):
                     log.info("note: %s", text)
                 if pair.inspection.foreign_ttl:
@@ -107,6 +124,16 @@ class ValidationRun:
                 self._way = mode.mode_text(settings, options, pair, begun)
                 log.info("comparing by %s", self._way)
                 return await self._compare(pair, first, stop, show)
+
+    def _check_way_back(self, pair: Pair) -> None:
+        """Raise `UsageError` where items would be deleted that a transform may have made."""
+        transform = pair.shaping.transform if pair.shaping else None
+        if transform and self._options.delete_extra and transform.functions.source_key is None:
+            raise UsageError(
+                f"--delete-extra: whether transform {transform.functions.name} has made an item of "
+                "the target cannot be known from its key",
+                f"{connectors.NO_WAY_BACK} Where keys stay as they are it returns `key`.",
+            )
 
     async def _compare(
         self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
@@ -120,28 +147,30 @@ class ValidationRun:
             return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
 
         steering = self._steering
-        async with open_engine(self._engine_options, facts, job_of, steering) as engine:
+        exported = assemble.exported_source(settings, pair, begun.now)
+        options_of_engine = EngineOptions("local") if exported else self._engine_options
+        async with open_engine(options_of_engine, facts, job_of, steering) as engine:
+            self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)
+            keeper = Keeper(self._store, first)
             self._validation, self._findings = assemble.build_validation(
-                settings, pair, options, begun, Keeper(self._store, first), engine, steering
+                settings, pair, options, begun, keeper, engine, steering, exported
             )
             status = await self._validation.run(stop, show)
         if self._ask is None or status != Status.DIFFERENCES:
             return status
-        return await self._delete(self._ask, self._validation, pair, begun, stop, show)
+        sides = assemble.ValidationSides(settings, pair, begun.now, steering.gate, exported)
+        return await self._delete(self._ask, self._validation, sides, stop, show)
 
     async def _delete(
         self,
         ask: Ask,
         validation: Validation,
-        pair: Pair,
-        begun: ValidationState,
+        sides: assemble.ValidationSides,
         stop: asyncio.Event,
         show: Show,
     ) -> Status:
         """Delete what is extra, if there is any and that is agreed to."""
         assert self._findings  # noqa: S101 # made with the validation
-        gate = self._steering.gate
-        sides = assemble.ValidationSides(self._loaded.settings, pair, begun.now, gate)
         deletion = Deletion(self._findings, sides.deleting())
         keys = deletion.first_keys()
         if not keys or not await stopped_by(

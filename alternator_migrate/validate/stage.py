@@ -14,7 +14,7 @@ from alternator_migrate.core.model import Difference, Item, Position, Role, Segm
 from alternator_migrate.core.ports import FindingSink, Lookup, Source
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.work import SliceResult
-from alternator_migrate.snapshot import Ledger
+from alternator_migrate.snapshot import Ledger, Readers
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.lookups import LookupPass, digest
 
@@ -66,7 +66,7 @@ class StageWork:
         findings: FindingSink,
         *,
         total: int,
-        readers: int,
+        readers: Mapping[Role, Readers],
     ) -> None:
         self.params = params
         self._sides, self._ledgers = sides, ledgers
@@ -141,10 +141,17 @@ class StageWork:
         side, ledger, sums = self._sides[role], self._ledgers[role], self._digests
         if sums and self.params.stage == "digests":
             take = sums.add if role == "source" else sums.subtract
-            await digest(side.items, take, ledger, segments, self._readers, stop)
+            await digest(side.items, take, ledger, segments, self._readers[role], stop)
             return
         await self._details.compare(
-            role, side.brief, side.other, ledger, segments, self._readers, stop, self._wanted
+            role,
+            side.brief,
+            side.other,
+            ledger,
+            segments,
+            self._readers[role],
+            stop,
+            self._wanted,
         )
 
     @property

@@ -1,14 +1,14 @@
 """One validation from first page to last look: its stages in their order, and stopping."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import AccountingBroken
 from alternator_migrate.core.gate import Gate
-from alternator_migrate.core.model import Role, Segment
+from alternator_migrate.core.model import Item, Role, Segment
 from alternator_migrate.core.pace import Pace, reasons, sides_of
 from alternator_migrate.core.ports import ValidationKeeper
 from alternator_migrate.core.progress import Meter, Progress
@@ -18,19 +18,23 @@ from alternator_migrate.core.segments import SegmentBoard, SegmentFigures
 from alternator_migrate.core.state import CopyState, Status, ValidationState
 from alternator_migrate.core.supervisor import Show, Supervisor, Work
 from alternator_migrate.core.work import Engine
-from alternator_migrate.snapshot import Ledger
+from alternator_migrate.snapshot import Ledger, Readers
 from alternator_migrate.validate.deletion import Deletion
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.findings_file import FindingsFile
 from alternator_migrate.validate.lookups import LookupPass
 from alternator_migrate.validate.stage import StageParams, StageSide, StageWork
 
+Prepare: TypeAlias = Callable[[Callable[[Item], bool] | None, asyncio.Event], Awaitable[None]]
+"""Makes the source's items that are wanted (None: all) ready to be looked up."""
+
 
 class Validation:
     """Compares two tables, going on from `begun`; `progress()` is a snapshot of how it stands.
+    `prepare` comes before look-ups.
 
     With `digests` both sides are read once, and looked at in detail only where the sums differ.
-    `readers` segments of each side are read at once.
+    `readers` find how many segments of each side are read at once.
     """
 
     def __init__(
@@ -46,17 +50,18 @@ class Validation:
         engine: Engine,
         retry: Retry,
         paces: Mapping[Role, Pace],
-        readers: int,
+        readers: Mapping[Role, Readers],
         keeper: ValidationKeeper,
         gate: Gate,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         figures: Callable[[], Mapping[Role, SideFigures]],
         interval: float,
+        prepare: Prepare | None = None,
     ) -> None:
         self._names, self._sides, self._segments = names, sides, segments
         self._digests, self._details, self._findings = digests, details, findings
         self._engine = engine
-        self._begun, self._stage = begun, begun.stage
+        self._begun, self._stage, self._prepare = begun, begun.stage, prepare
         self._compared = begun.validated.compared
         self._retry, self._paces, self._readers = retry, paces, readers
         self._keeper, self._figures = keeper, figures
@@ -76,14 +81,14 @@ class Validation:
         compared = self._compared
         if self._digests is None or self._stage == "digests":
             counts = self._ledgers["source"].settled
-            compared = counts.read - counts.skipped_expired
+            compared = counts.read - counts.left_out
         return replace(self._details.validated, compared=compared)
 
     @property
     def sampled(self) -> Mapping[Role, int]:
         """The number of items of each side that were read."""
         return {
-            role: ledger.settled.read - ledger.settled.skipped_expired
+            role: ledger.settled.read - ledger.settled.left_out
             for role, ledger in self._ledgers.items()
         }
 
@@ -170,12 +175,22 @@ class Validation:
                 self._look_closer(self._digests.count, len(differing))
                 await self._save(Status.RUNNING)
         if differing or not self._digests:
-            await self._go_through(StageParams("details", differing), stop)
+            if self._prepare:
+                await self._prepare(self._in_buckets(differing), stop)
+            if not stop.is_set():
+                await self._go_through(StageParams("details", differing), stop)
         if stop.is_set():
             return False
         self._check()
         self._state = "done"
         return True
+
+    def _in_buckets(self, differing: frozenset[int] | None) -> Callable[[Item], bool] | None:
+        """The items that are looked at in detail; None is all."""
+        digests = self._digests
+        if digests is None or differing is None:
+            return None
+        return lambda item: digests.bucket_of(item) in differing
 
     async def _go_through(self, params: StageParams, stop: asyncio.Event) -> None:
         stage = StageWork(

@@ -10,10 +10,9 @@ from alternator_migrate.connectors import Pair, TableJob, TravellingConfig
 from alternator_migrate.core.counts import Counts, ValidationCounts
 from alternator_migrate.core.model import Difference, Role, Segment
 from alternator_migrate.core.state import CopyState, ValidationState
-from alternator_migrate.core.steering import lower
 from alternator_migrate.core.work import LiveStats, Slice, SliceRun
 from alternator_migrate.snapshot import Ledger
-from alternator_migrate.validate.assemble import ValidationSides, readers
+from alternator_migrate.validate.assemble import ValidationSides
 from alternator_migrate.validate.digests import Digests
 from alternator_migrate.validate.mode import ValidateOptions, mode_of, repairs
 from alternator_migrate.validate.stage import StageFindings, StageParams, StageWork, begun
@@ -54,7 +53,7 @@ class ValidationSession:
         self._settings, self._options = settings, options
         self._comparison = comparison
         self._sides = ValidationSides(settings, sides, comparison.now)
-        self._readers, self._requests = readers(sides), sides.requests
+        self._requests = sides.requests
 
     def begin(self, piece: Slice[StageParams]) -> SliceRun[StageParams, StageFindings]:
         """Take up a slice."""
@@ -81,7 +80,7 @@ class ValidationSession:
             details,
             findings,
             total=piece.total,
-            readers=lower(self._readers, piece.asked.readers) or 1,
+            readers=self._sides.readers,
         )
         work = _StageSlice(stage, ledgers, findings)
         return SliceRun(piece, work, self._sides.retry, self._sides.paces.items(), self._requests)

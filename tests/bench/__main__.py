@@ -12,9 +12,12 @@ from tempfile import TemporaryDirectory
 from tests.bench import (
     figure_cpu,
     figure_engines,
+    figure_export,
     figure_follow,
     figure_local,
     figure_memory,
+    figure_monitor,
+    figure_partitions,
     figure_savepoints,
     figure_startup,
     figure_validate,
@@ -31,8 +34,11 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "savepoints": figure_savepoints.figure,
     "follow": figure_follow.figure,
     "writers": figure_writers.figure,
+    "partitions": figure_partitions.figure,
     "engines": figure_engines.figure,
     "validate": figure_validate.figure,
+    "monitor": figure_monitor.figure,
+    "export": figure_export.figure,
 }
 
 

@@ -17,6 +17,7 @@ import uvloop
 
 from tests.bench.changes import Changes
 from tests.bench.http1 import App, Connection
+from tests.bench.partitioned import Bucket, Layout, PartitionedSink, PartitionedSource
 from tests.bench.sink import ARNS, Sink
 from tests.bench.source import UUID_ITEM_BYTES, Source
 
@@ -38,6 +39,18 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     sink = roles.add_parser("sink", parents=[common], help="tables to be written")
     sink.add_argument("--dialect", choices=sorted(ARNS), default="alternator")
     sink.add_argument("--verify", action="store_true", help="parse every batch")
+    for role, words in (("partitions", "scanned"), ("partitioned-sink", "written")):
+        parts = roles.add_parser(role, parents=[common], help=f"partitions to be {words}")
+        parts.add_argument("--items", type=int, default=100_000)
+        parts.add_argument("--partitions", type=int, default=32)
+        parts.add_argument("--rate", type=float, default=0.0, help="tokens a second of each")
+        parts.add_argument("--hot", type=float, default=0.0, help="share of one of them")
+        parts.add_argument("--page-items", type=int, default=30)
+        parts.add_argument("--whole-rate", type=float, default=0.0)
+        parts.add_argument("--doubles", type=float, default=0.0)
+        parts.add_argument("--described", type=int, default=None, help="bytes that it says it has")
+    for known in roles.choices.values():
+        known.add_argument("--delay", type=float, default=0.0, help="seconds to each answer")
     return parser.parse_args(arguments)
 
 
@@ -47,7 +60,23 @@ def make_app(options: argparse.Namespace) -> App:
         return Source(options.items, options.item_bytes, crc=not options.no_crc)
     if options.role == "changes":
         return Changes(options.items, options.shards)
+    if options.role in ("partitions", "partitioned-sink"):
+        return make_partitioned(options)
     return Sink(options.dialect, options.verify)
+
+
+def make_partitioned(options: argparse.Namespace) -> App:
+    """A source or a sink in partitions; the hot one lies within, at a third."""
+    count = options.partitions
+    weights = [1.0] * count
+    if options.hot:
+        weights[count // 3] = options.hot / (1 - options.hot) * (count - 1)
+    layout = Layout(options.items, weights)
+    buckets = [Bucket(options.rate) for _ in range(count)] if options.rate else []
+    if options.role == "partitioned-sink":
+        return PartitionedSink(layout, buckets)
+    whole = Bucket(options.whole_rate, options.doubles) if options.whole_rate else None
+    return PartitionedSource(layout, options.page_items, buckets, whole, options.described)
 
 
 async def serve(options: argparse.Namespace) -> None:
@@ -62,7 +91,7 @@ async def serve(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     server = await loop.create_server(
-        lambda: Connection(app), "127.0.0.1", options.port, ssl=context
+        lambda: Connection(app, options.delay), "127.0.0.1", options.port, ssl=context
     )
     print("listening", server.sockets[0].getsockname()[1], flush=True)
     await stopped.wait()

@@ -54,10 +54,11 @@ def field(request: Mapping[str, object], name: str) -> str:
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection: cuts requests out of the stream and writes the app's answers."""
+    """One keep-alive connection: cuts requests out of the stream and writes the app's answers,
+    `delay` seconds after each request."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, app: App, delay: float = 0.0) -> None:
+        self._app, self._delay = app, delay
         self._transport: asyncio.Transport | None = None
         self._begun = b""  # a head that has not ended yet
         self._chunks: list[bytes] = []
@@ -105,7 +106,11 @@ class Connection(asyncio.Protocol):
             answer = self._app.answer(*self._request, body)
         except ApiError as error:
             answer = error_response(error.kind, str(error))
-        self._transport.writelines(answer)
+        if self._delay:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._delay, self._transport.writelines, answer)
+        else:
+            self._transport.writelines(answer)
 
 
 def _header(lines: bytes, lowered: bytes, name: bytes) -> bytes:

@@ -56,7 +56,10 @@ async def test_a_run_is_seen_and_leaves_metrics_a_report_and_a_history(
     assert "<h1>Migration of Example → Example completed</h1>" in report
     assert re.search(r">40</td>.*>yes</td>", report)
     assert "wonder" not in report
-    assert 'items_written_total{table="Example"} 40.0' in (tmp_path / "m.prom").read_text()
+    metrics = (tmp_path / "m.prom").read_text()
+    assert 'items_written_total{table="Example"} 40.0' in metrics
+    assert 'run_state{state="completed"} 1.0' in metrics
+    assert "alternator_migrate_last_success_timestamp_seconds 1" in metrics
     assert len(histories(tmp_path)) == 1
 
     told = await run_cli("status", *ends.flags("--json", "--report", "s.html"), env=signed())

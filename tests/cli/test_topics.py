@@ -12,7 +12,7 @@ from tests.cli.terminal import on_terminal
 
 def asked(*words: str) -> Result:
     """What `alternator-migrate help ...` says without a terminal."""
-    return CliRunner().invoke(cli, ["help", *words])
+    return CliRunner().invoke(cli, ["help", *words], prog_name="alternator-migrate")
 
 
 def test_the_list_names_each_topic_with_its_title() -> None:

@@ -17,7 +17,7 @@ from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support import exports
 from tests.support.exports import bucket_source, full, source
-from tests.support.jobs import Migrate, alternator, job, write_config
+from tests.support.jobs import Command, Migrate, alternator, job, write_config
 from tests.support.names import unique_name
 from tests.support.shapes import same_items
 
@@ -70,6 +70,20 @@ async def bucket(moto_server: str) -> AsyncIterator[tuple[FaultProxy, str]]:
 def of_data(exchange: Exchange) -> bool:
     """Whether it is a request for the content of a data file."""
     return exchange.request.method == "GET" and exchange.request.path.endswith(LARGE.data[0])
+
+
+async def test_workers_read_from_a_real_s3(
+    seaweedfs: str, standin: StandIn, table_name: str, command: Command
+) -> None:
+    bucket = unique_name("bucket").lower().replace("_", "-")
+    export = full(ROWS, files=5)
+    await exports.upload(seaweedfs, bucket, export.objects())
+    given = bucket_source(seaweedfs, export.manifest, bucket)
+    del given["usePathStyleAccess"]
+    content = job({**given, "unsigned": True}, alternator(standin.url, table_name))
+    report = await command(content, "--engine", "processes", "--workers", "2")
+    assert report.code == 0, report.err
+    assert same_items(standin.items(table_name), ROWS)
 
 
 async def test_bodies_that_break_off_are_gone_on_with(

@@ -166,9 +166,21 @@ async def test_a_second_run_beside_a_running_one_is_refused(
         await writes(standin, 5)
         code, _, err = await run_cli("run", "config.yaml")
         assert (code, f"process {cli.pid}" in err) == (2, True), err
+        told = (await run_cli("status", "config.yaml")).out
+        assert re.search(r"\n  now        Copy [\d.]+% .*items/s.*; ETA ", told), told
+        stood = json.loads((await run_cli("status", "config.yaml", "--json")).out)
+        assert (stood["live"], stood["status"], stood["state"]) == (True, "running", "copying")
+        assert stood["tables"][0]["items"]["written"] > 0
         assert err.count("\n") == 1, "one line, before anybody is asked"
         standin.faults.clear()
         assert (await cli.wait(30)).code == 0
+    stood = json.loads((await run_cli("status", "config.yaml", "--json")).out)
+    assert (stood["live"], stood["status"], stood["tables"][0]["fraction"]) == (
+        False,
+        "completed",
+        1,
+    )
+    assert 0 <= stood["saved_seconds_ago"] < 60
 
 
 async def test_plan_says_what_run_would_do_beside_a_savepoint(

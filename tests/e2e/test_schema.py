@@ -75,6 +75,23 @@ async def test_global_indexes_are_created_after_the_data_on_demand(
     assert "GlobalSecondaryIndexes" not in created
 
 
+async def test_the_schema_alone_is_what_a_run_goes_on_with(
+    dynamodb_local: str, standin: StandIn, table_name: str, tmp_path: Path, run_cli: RunCli
+) -> None:
+    await create_table(dynamodb_local, table_name, KEYS, **indexed())
+    await fill(dynamodb_local, table_name, ITEMS)
+    await enable_ttl(dynamodb_local, table_name, "expires")
+    target = alternator(standin.url, table_name, indexes="after")
+    write_config(tmp_path, job(dynamodb(dynamodb_local, table_name), target))
+    for state in ("was created", "exists and fits"):
+        made = await run_cli("run", "config.yaml", "--schema-only")
+        assert (made.code, state in made.err) == (0, True), made.err
+        assert "left to `run`: index by-city, index by-city-at, TTL on expires" in made.err
+        assert changes(standin) == ["CreateTable"]
+    assert (await run_cli("run", "config.yaml")).code == 0
+    assert changes(standin) == ["CreateTable", "BatchWriteItem", "UpdateTable", "UpdateTimeToLive"]
+
+
 async def test_global_indexes_may_be_skipped(
     dynamodb_local: str, standin: StandIn, table_name: str, migrate: Migrate
 ) -> None:

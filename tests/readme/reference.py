@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import alternator_migrate
-from alternator_migrate.config.exports import S3ExportSettings
-from alternator_migrate.config.reader import yaml_name
-from alternator_migrate.config.settings import AlternatorSettings, Settings
+from alternator_migrate.config.key_paths import key_fields
+from alternator_migrate.config.settings import AlternatorSettings
 
 PAGE = Path(alternator_migrate.__file__).parent / "docs" / "configuration.md"
 START = "## The keys"
@@ -20,34 +19,22 @@ HEAD = "| key | default | meaning |\n|---|---|---|"
 TOP = "Top level"
 
 
-def rows(settings: type = Settings, path: str = "") -> Iterator[tuple[str, str]]:
-    """Path and row of each key, in the order of the settings; ignored keys have none."""
-    for field in dataclasses.fields(settings):
-        metadata = field.metadata
-        name = f"{path}{yaml_name(field.name)}"
-        if metadata.get("section") is S3ExportSettings:
-            yield from rows(S3ExportSettings, path)
-        elif "section" in metadata and metadata["section"] is not AlternatorSettings:
-            yield from rows(metadata["section"], f"{name}.")
-        elif "sections" in metadata:
-            yield from rows(metadata["sections"], f"{name}[].")
-        elif "kind" in metadata:
-            yield name, f"| `{name}` | {_default(field)} | {metadata['doc']} |"
+def rows() -> Iterator[tuple[str, str]]:
+    """Path and row of each key, in the order of the settings, but for those of an Alternator."""
+    for name, section, field in key_fields():
+        if section is not AlternatorSettings:
+            yield name, f"| `{name}` | {_default(field)} | {field.metadata['doc']} |"
 
 
 def alternator_rows() -> Iterator[tuple[str, str]]:
     """Name and row of each key that only `type: alternator` has."""
-    for field in dataclasses.fields(AlternatorSettings):
-        name = yaml_name(field.name)
+    for name, _, field in key_fields(AlternatorSettings):
         yield name, f"| `{name}` | {_default(field)} | {field.metadata['doc']} |"
 
 
 def keys() -> set[str]:
-    """The paths of all keys, those of an Alternator on both sides."""
-    own = {name.replace("[]", "") for name, _ in rows()}
-    return own | {
-        f"{side}.{name}" for side in ("source", "target") for name, _ in alternator_rows()
-    }
+    """The paths of all keys."""
+    return {name.replace("[]", "") for name, _, _ in key_fields()}
 
 
 def reference() -> str:

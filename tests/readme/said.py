@@ -20,6 +20,12 @@ _DATA = re.compile(
 )
 _NAMES = ("Example", "Orders", "nobody", "team", "col", "city", "id", "Process")
 """What stands in examples of output in place of names that are a user's own."""
+_OTHERS = (
+    "Permission denied",
+    "self-signed certificate",
+    "ExpiredTokenException: The security token included in the request is expired",
+)
+"""What systems and servers say, as the tool passes it on."""
 
 
 @cache
@@ -31,7 +37,10 @@ def fragments() -> tuple[str, ...]:
 
 def unsaid(line: str) -> float:
     """The share of a line's letters that no text of the tool holds: 0 for a line that it says."""
-    left = _DATA.sub(" ", line)
+    left = line
+    for words in _OTHERS:
+        left = left.replace(words, " ")
+    left = _DATA.sub(" ", left)
     for name in _NAMES:
         left = re.sub(rf"\b{name}\b", " ", left)
     letters = _letters(left)
@@ -56,7 +65,7 @@ def _texts() -> Iterator[str]:
 
 def _parts(text: str) -> Iterator[str]:
     """The lines of a text, and a word where it is all of it."""
-    for line in re.split(r"[\n]", _DATA.sub("\n", text)):
-        part = line.strip()
+    for line in re.split(r"\n|%(?:\.\d)?[sdrf]", _DATA.sub("\n", text)):
+        part = line.strip(" .,:;()")
         if len(part) > 3 or (part.isalpha() and len(part) > 1):
             yield part

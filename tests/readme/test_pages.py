@@ -3,6 +3,7 @@
 import re
 import shlex
 from functools import cache
+from itertools import takewhile
 
 import click
 import pytest
@@ -47,7 +48,7 @@ def test_the_reference_of_keys_is_that_of_the_settings() -> None:
 def test_every_command_parses(page: Page, line: str) -> None:
     words = shlex.split(line)
     name = next(word for word in (PROGRAM, "migrate") if word in words)
-    arguments = [word for word in words[words.index(name) + 1 :] if word != "|"]
+    arguments = [*takewhile(lambda word: word not in ("|", ">"), words[words.index(name) + 1 :])]
     if arguments[0] in ALONE:
         return
     command, context = cli.commands[arguments[0]], click.Context(cli)

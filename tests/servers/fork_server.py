@@ -37,7 +37,8 @@ def warm_up() -> None:
     for module in pkgutil.walk_packages(alternator_migrate.__path__, "alternator_migrate."):
         if module.name not in _NEVER:
             importlib.import_module(module.name)
-    importlib.import_module("aioboto3")
+    for name in ("aioboto3", "distributed"):
+        importlib.import_module(name)
     session: Any = importlib.import_module("botocore.session").Session()
     session.create_client(
         "dynamodb", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"

@@ -15,6 +15,7 @@ from typing import IO
 from tests.servers.process import bound
 
 _REPOSITORY = Path(__file__).parents[2]
+_ENDED = "the fork server has ended; its error stands on standard error"
 
 
 class Fork:
@@ -38,7 +39,7 @@ class Fork:
         with line:
             said = await asyncio.get_running_loop().sock_recv(line, 64)
         if not said:
-            raise EOFError("the fork server has ended")
+            raise EOFError(_ENDED)
         self.returncode = os.waitstatus_to_exitcode(int(said))
         return self.returncode
 
@@ -56,7 +57,10 @@ async def forked(
         socket.send_fds(_server(os.getpid()), [json.dumps(order).encode()], files)
     said = b""
     while not said.endswith(b"\n"):
-        said += await asyncio.get_running_loop().sock_recv(ours, 1)
+        more = await asyncio.get_running_loop().sock_recv(ours, 1)
+        if not more:
+            raise EOFError(_ENDED)
+        said += more
     return Fork(int(said), ours)
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import aioboto3
-
 from tests.servers.client import Item
 from tests.support import ion_text
 
@@ -177,6 +175,8 @@ def write(folder: Path, objects: Objects) -> None:
 
 async def upload(url: str, bucket: str, objects: Objects) -> None:
     """Put objects into a bucket of the S3 at `url`, which is made where it is absent."""
+    import aioboto3  # noqa: PLC0415 # heavy, and not for those who write files
+
     session = aioboto3.Session(**KEYS, region_name="us-east-1")
     async with session.client("s3", endpoint_url=url) as client:
         names = [each["Name"] for each in (await client.list_buckets())["Buckets"]]

@@ -44,7 +44,7 @@ def a_table(name: str = "Orders", **more: Any) -> Progress:
     """A table that is being copied, a quarter done."""
     board = SegmentBoard(8, range(8), [0, 1])
     board.begins(2)
-    board.throttles([3])
+    board.throttling.add(3)
     table = Progress(
         name,
         f"{name}_v2",

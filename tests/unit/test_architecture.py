@@ -52,6 +52,8 @@ DOORS: Final = {
 PURE: Final = (
     *("snapshot", "core.batching", "core.limiter", "core.pace", "core.ports", "core.work"),
     *("dynamodb.wire", "dynamodb.items", "dynamodb.values", "dynamodb.stream_wire"),
+    *("dynamodb.attribute_names", "dynamodb.native", "dynamodb.rebuilt"),
+    "connectors.transform.function",
     *("dynamodb.expressions", "dynamodb.table_schema", "dynamodb.dialect", "dynamodb.signing"),
     *("validate.digests", "validate.equality", "validate.compare", "validate.sample"),
     *("follow.ledger", "follow.cutover", "savepoints.state_json"),

@@ -43,10 +43,9 @@ def check_library() -> None:
 
 
 def _change(record: Mapping[str, Any]) -> Change:
-    image = record.get("NewImage")
-    return Change(
-        to_json(_attributes(record["Keys"])), None if image is None else to_json(_attributes(image))
-    )
+    images = (record.get("NewImage"), record.get("OldImage"))
+    new, old = (None if each is None else to_json(_attributes(each)) for each in images)
+    return Change(to_json(_attributes(record["Keys"])), new, old)
 
 
 def _records(block: bytes, read: Callable[[Any], T]) -> Sequence[T]:
@@ -66,7 +65,8 @@ def _records(block: bytes, read: Callable[[Any], T]) -> Sequence[T]:
 def _loader() -> Callable[[bytes], Sequence[Any]]:
     from amazon.ion import simpleion  # noqa: PLC0415 # only where an export is in Ion
 
-    model = simpleion.IonPyValueModel.MAY_BE_BARE
+    models = simpleion.IonPyValueModel
+    model = models.MAY_BE_BARE | models.STRUCT_AS_STD_DICT
 
     def load(text: bytes) -> Sequence[Any]:
         found: Sequence[Any] = simpleion.loads(text, single_value=False, value_model=model)
@@ -84,13 +84,7 @@ def _errors() -> tuple[type[Exception], ...]:
 
 
 def _attributes(struct: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _value(value) for name, value in struct.items()}
-
-
-def _value(value: Any) -> dict[str, Any]:
-    """An Ion value as DynamoDB JSON, by its exact type first, for most are bare."""
-    convert = _BARE.get(type(value))
-    return convert(value) if convert else _wrapped(value)
+    return {name: _BARE.get(type(value), _wrapped)(value) for name, value in struct.items()}
 
 
 def _wrapped(value: Any) -> dict[str, Any]:
@@ -118,7 +112,7 @@ def _list(value: Sequence[Any]) -> dict[str, Any]:
     if kind:
         members = bytes if kind == "BS" else str
         return {kind: [members(each) for each in value]}
-    return {"L": [_value(each) for each in value]}
+    return {"L": [_BARE.get(type(each), _wrapped)(each) for each in value]}
 
 
 def plain(number: Decimal) -> str:
@@ -141,4 +135,6 @@ _BARE: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
     type(None): lambda _: {"NULL": True},
     bytes: lambda value: {"B": value},
     list: _list,
+    dict: lambda value: {"M": _attributes(value)},
 }
+"""What becomes of bare values, by their exact type: most values are."""

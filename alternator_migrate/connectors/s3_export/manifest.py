@@ -19,6 +19,7 @@ Format: TypeAlias = Literal["DYNAMODB_JSON", "ION"]
 _FORMATS: Final = ("DYNAMODB_JSON", "ION")
 _FULL: Final = "FULL_EXPORT"
 _INCREMENTAL: Final = "INCREMENTAL_EXPORT"
+_BOTH_IMAGES: Final = "NEW_AND_OLD_IMAGES"
 _DAMAGED: Final = "Copy the manifests anew from where the export was made."
 
 
@@ -73,7 +74,8 @@ class Moments:
 class Summary:
     """manifest-summary.json: `files_key` is where the list of files is, `items` and `size` (bytes)
     are of the whole export, `items` None where it does not count; `description` has KeySchema and
-    AttributeDefinitions where it names them, which AWS's own do not."""
+    AttributeDefinitions where it names them, which AWS's own do not. Changes have `old_images`, or
+    not."""
 
     files_key: str
     format: Format
@@ -85,6 +87,7 @@ class Summary:
     items: int | None
     size: int
     description: dict[str, Any]
+    old_images: bool = False
 
     @property
     def table(self) -> str:
@@ -131,6 +134,7 @@ def read_summary(body: bytes, name: str) -> Summary:
         items=found.item_count,
         size=found.billed_size_bytes,
         description=_description(found),
+        old_images=found.output_view == _BOTH_IMAGES,
     )
 
 

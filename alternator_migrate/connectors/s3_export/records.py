@@ -12,10 +12,12 @@ from alternator_migrate.core.model import Item
 
 
 class Change(NamedTuple):
-    """The change of one key: the item that it holds, None where that was deleted."""
+    """The change of one key: the item that it holds, None where that was deleted, and the one that
+    it held before the window, where the export has old images."""
 
     key: Item
     image: Item | None
+    old: Item | None = None
 
 
 T = TypeVar("T")
@@ -31,16 +33,17 @@ class BadLine(ValueError):
         self.line = line
 
 
-class _Full(msgspec.Struct):
+class _Full(msgspec.Struct, gc=False):
     item: msgspec.Raw = msgspec.field(name="Item")
 
 
 _NOTHING = msgspec.Raw(b"")
 
 
-class _Incremental(msgspec.Struct):
+class _Incremental(msgspec.Struct, gc=False):
     keys: msgspec.Raw = msgspec.field(name="Keys")
     new: msgspec.Raw = msgspec.field(name="NewImage", default=_NOTHING)
+    old: msgspec.Raw = msgspec.field(name="OldImage", default=_NOTHING)
 
 
 _full = msgspec.json.Decoder(_Full)
@@ -62,10 +65,11 @@ def json_changes(block: bytes) -> Sequence[Change]:
         lines = _incremental.decode_lines(block)
     except _ERRORS:
         raise fault(block, _incremental.decode, _ERRORS) from None
-    return [
-        Change(cast("Item", line.keys), None if line.new is _NOTHING else cast("Item", line.new))
-        for line in lines
-    ]
+    return [Change(cast("Item", line.keys), _image(line.new), _image(line.old)) for line in lines]
+
+
+def _image(raw: msgspec.Raw) -> Item | None:
+    return None if raw is _NOTHING else cast("Item", raw)
 
 
 def fault(

@@ -15,7 +15,9 @@ from alternator_migrate.connectors.s3_export.records import (
     json_changes,
     json_items,
 )
+from alternator_migrate.connectors.transform import ChangeMaker, Shaping
 from alternator_migrate.core.model import Item, Page, Position, Segment
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb import wire
 
 
@@ -35,77 +37,104 @@ class Export:
         return sum(file.items or 0 for file in self.files)
 
 
-class ExportSource:
-    """Pages of the data files of `exports`, which are numbered through in their order.
+@dataclass(frozen=True, slots=True)
+class ItemRules:
+    """Which items are read: those that are not `wanted` do not count, those that have expired are
+    skipped. `shaping` makes of changes what the target is to have."""
 
-    Items of a full export that are not `wanted` count as never read, those that have expired as
-    skipped. Changes become WriteRequests: what is not wanted any more, or has expired, is deleted.
-    `shape` makes of items and keys what the target is to have.
-    """
+    wanted: Callable[[Item], bool] | None = None
+    is_expired: Callable[[Item], bool] | None = None
+    shaping: Shaping | None = None
+
+    def page(self, items: Sequence[Item], size: int, position: Position | None) -> Page:
+        """The page of some items, which are not shaped."""
+        if self.wanted:
+            items = [item for item in items if self.wanted(item)]
+        read = len(items)
+        if self.is_expired:
+            items = [item for item in items if not self.is_expired(item)]
+        return Page(items, size, position, read, read - len(items))
+
+    def page_of_changes(self, block: Block[Change], *, old_images: bool) -> Page:
+        """The page of some changes, as WriteRequests: what is not wanted any more, or has expired,
+        is deleted."""
+        read = len(block.records)
+        if self.shaping and self.shaping.transform:
+            maker = ChangeMaker(self.shaping, self._stays, old_images=old_images)
+            shaped = maker.requests_of(block.records)
+            page = Page(shaped.items, block.size, block.position, read, requests=True)
+            return shaped.in_page(page)
+        requests = [self._request(change) for change in block.records]
+        return Page(requests, block.size, block.position, read, requests=True)
+
+    def _request(self, change: Change) -> Item:
+        image, reshape = change.image, self.shaping.reshape if self.shaping else bytes
+        if image is not None and self._stays(image):
+            return wire.put(reshape(image))
+        return wire.deletion(bytes(reshape(change.key)))
+
+    def _stays(self, item: Item) -> bool:
+        if self.wanted and not self.wanted(item):
+            return False
+        return not (self.is_expired and self.is_expired(item))
+
+
+class ExportSource:
+    """Pages of the data files of `exports`, which are numbered through in their order: items of a
+    full export, which are not shaped yet, WriteRequests of an incremental one."""
 
     def __init__(
         self,
         exports: Sequence[Export],
         objects: Callable[[str | None], Objects],
-        *,
-        wanted: Callable[[Item], bool] | None = None,
-        is_expired: Callable[[Item], bool] | None = None,
-        shape: Callable[[Sequence[Item]], Sequence[Item]] | None = None,
+        rules: ItemRules,
     ) -> None:
         self._files = [(export, file) for export in exports for file in export.files]
-        self._objects = objects
-        self._wanted, self._is_expired, self._shape = wanted, is_expired, shape
+        self._objects, self._rules = objects, rules
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
         """The pages of a data file from `position` on. Raises `MigrateError`."""
         if segment.index >= len(self._files):  # the one segment of an export without items
             yield Page((), 0, None, 0)
             return
         export, file = self._files[segment.index]
-        objects, start = self._objects(export.bucket), Place.at(position)
         if export.summary.incremental:
-            changes = FileReading(objects, file, _CHANGES[export.summary.format], start)
+            changes, old = (
+                changes_of(export, file, self._objects, position),
+                export.summary.old_images,
+            )
             async with aclosing(changes.blocks()) as change_blocks:
-                async for change_block in change_blocks:
-                    yield self._page_of_changes(change_block)
+                async for found in change_blocks:
+                    yield self._rules.page_of_changes(found, old_images=old)
             return
-        items = FileReading(objects, file, _ITEMS[export.summary.format], start)
+        items = items_of(export, file, self._objects, position)
         async with aclosing(items.blocks()) as blocks:
             async for block in blocks:
-                yield self._page_of_items(block)
+                yield self._rules.page(block.records, block.size, block.position)
 
-    def _page_of_items(self, block: Block[Item]) -> Page:
-        items, read = block.records, len(block.records)
-        if self._wanted:
-            items = [item for item in items if self._wanted(item)]
-            read = len(items)
-        if self._is_expired:
-            items = [item for item in items if not self._is_expired(item)]
-        skipped = read - len(items)
-        if self._shape:
-            items = self._shape(items)
-        return Page(items, block.size, block.position, read, skipped)
 
-    def _page_of_changes(self, block: Block[Change]) -> Page:
-        requests = [self._request(change) for change in block.records]
-        return Page(requests, block.size, block.position, len(requests), requests=True)
+def items_of(
+    export: Export,
+    file: DataFile,
+    objects: Callable[[str | None], Objects],
+    position: Position | None = None,
+) -> FileReading[Item]:
+    """The reading of a data file of a full export."""
+    cut = _ITEMS[export.summary.format]
+    return FileReading(objects(export.bucket), file, cut, Place.at(position))
 
-    def _request(self, change: Change) -> Item:
-        image = change.image
-        if image is not None and not self._stays(image):
-            image = None
-        if image is None:
-            (key,) = self._shape([change.key]) if self._shape else (change.key,)
-            return wire.deletion(bytes(key))
-        (item,) = self._shape([image]) if self._shape else (image,)
-        return wire.put(item)
 
-    def _stays(self, item: Item) -> bool:
-        if self._wanted and not self._wanted(item):
-            return False
-        return not (self._is_expired and self._is_expired(item))
+def changes_of(
+    export: Export,
+    file: DataFile,
+    objects: Callable[[str | None], Objects],
+    position: Position | None = None,
+) -> FileReading[Change]:
+    """The reading of a data file of an incremental export."""
+    cut = _CHANGES[export.summary.format]
+    return FileReading(objects(export.bucket), file, cut, Place.at(position))
 
 
 _ITEMS: Final[Mapping[Format, Records[Item]]] = {"DYNAMODB_JSON": json_items, "ION": ion_items}

@@ -1,81 +1,204 @@
-"""Shapes items on their way: attributes left out, renames; for pages, look-ups and changes alike.
+"""Shapes items on their way: attributes left out, the user's function, renames; for pages, look-ups
+and changes alike.
 
 The order: the source's filter and the rule of expired items come before, in the source's names;
-then attributes are left out, then the others renamed.
+then attributes are left out, the function is called, and what it made is renamed.
 """
 
-from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 from alternator_migrate.config import Settings
+from alternator_migrate.connectors.transform.function import (
+    REASON,
+    Made,
+    Transform,
+    UserFunctions,
+)
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.model import Item, Page, Position, Segment
-from alternator_migrate.core.ports import Source
+from alternator_migrate.core.model import Item, Page, Reject
 from alternator_migrate.dynamodb.attribute_names import is_glob, left_out
-from alternator_migrate.dynamodb.items import Reshape, renamer, without
+from alternator_migrate.dynamodb.items import Reshape, key_of, renamer, without
+from alternator_migrate.dynamodb.table_schema import TableSpec
+from alternator_migrate.dynamodb.values import canonical_key
+
+MOVED: Final = (
+    "Define `transform_key(key)` beside it: it gets the key of a source item and returns the key, "
+    "or keys, that this has on the target, so that deletions reach it. Where other attributes "
+    "decide the key, the source's stream must have the view type NEW_AND_OLD_IMAGES instead."
+)
+_COLLISION: Final = "it gives the key of another item of its page: one of the two would be lost"
+
+
+@dataclass(slots=True)
+class Shaped:
+    """What became of some source items: `items`, and for each the number of the item that it was
+    made of; how many items were `dropped`, and those that were refused."""
+
+    items: list[Item] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
+    dropped: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    moved: bool = False
+
+    def in_page(self, page: Page) -> Page:
+        """The page with these in the place of its items."""
+        rejects = tuple(self.rejects)
+        made = replace(page, items=self.items, dropped=self.dropped, rejects=rejects)
+        return replace(made, origins=self.origins) if len(made.items) != made.sources else made
 
 
 @dataclass(frozen=True, slots=True)
 class Shaping:
-    """What becomes of every item of a source."""
+    """What becomes of every item of a source: `leave_out`, then `transform`, then `rename`, each
+    where it is asked for. Where an item may not move to another key, as no deletion that is
+    followed would reach it there, that ends the run."""
 
-    reshape: Reshape
+    leave_out: Reshape | None
+    rename: Reshape | None
+    transform: Transform | None = None
+    may_move: bool = True
 
-    def items(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Items of the source as the target is to have them. Raises `MigrateError` for one in
-        which two attributes would get the same name."""
+    def reshape(self, item: Item) -> Item:
+        """An item, or a key, without the function. Raises `MigrateError` where two attributes would
+        get the same name."""
+        if self.leave_out:
+            item = self.leave_out(item)
+        return self.renamed(item) if self.rename else item
+
+    def renamed(self, item: Item) -> Item:
+        """What the function made, with the target's names. Raises `MigrateError`."""
         try:
-            return [*map(self.reshape, items)]
+            return self.rename(item) if self.rename else item
         except ValueError as error:
             raise MigrateError(
                 str(error), "Change `renames` so that both attributes of such items keep a name."
             ) from error
 
+    def results(self, item: Item) -> Sequence[Item]:
+        """What becomes of one source item. Raises `MigrateError` where the function refuses it."""
+        if self.transform is None:
+            return [self.reshape(item)]
+        made = self.made_of(item)
+        if made.reject:
+            raise MigrateError(made.reject.message)
+        return [self.renamed(each.item) for each in made.items]
 
-def shaping_of(settings: Settings, keys: Collection[str]) -> Shaping | None:
-    """The shaping that settings ask for, of a source with these key attributes; None where items
-    go as they are."""
+    def made_of(
+        self,
+        item: Item,
+        phase: Literal["copy", "change"] = "copy",
+        kind: Literal["put", "delete"] = "put",
+    ) -> Made:
+        """What the function makes of a source item, in the source's names."""
+        transform = self.transform
+        assert transform  # noqa: S101 # called where there is one
+        return self._named(transform.of(self._kept(item), transform.meta(phase, kind)))
+
+    def shape(self, items: Sequence[Item], shaped: Shaped, first: int) -> None:
+        """Add what becomes of some items, which are numbered from `first` on, to `shaped`. Raises
+        `MigrateError`."""
+        transform = self.transform
+        assert transform  # noqa: S101 # called where there is one
+        meta = transform.meta("copy", "put")
+        for number, item in enumerate(items, first):
+            made = self._named(transform.of(self._kept(item), meta))
+            if made.reject:
+                shaped.rejects.append(made.reject)
+            elif not made.items:
+                shaped.dropped += 1
+            for each in made.items:
+                shaped.moved |= each.moved
+                shaped.items.append(self.renamed(each.item))
+                shaped.origins.append(number)
+        if shaped.moved:
+            self.check_may_move()
+
+    def check_may_move(self) -> None:
+        """Raise `MigrateError` where no item may move to another key."""
+        if self.transform and not self.may_move:
+            raise MigrateError(
+                f"transform {self.transform.functions.name} gives items other keys, and deletions "
+                "that are followed would not reach these",
+                MOVED,
+            )
+
+    def refused(self, item: Item, why: str) -> Reject:
+        """A refusal of a source item that the function took."""
+        transform = self.transform
+        assert transform  # noqa: S101 # called where there is one
+        words = f"{transform.functions.name}: {why}"
+        key = self.renamed(key_of(item, tuple(transform.keys)))
+        return Reject(bytes(item), REASON, words, source=True, key=bytes(key))
+
+    def _named(self, made: Made) -> Made:
+        """The same; a refusal with its key in the target's names."""
+        reject = made.reject
+        if reject is None:
+            return made
+        return replace(made, reject=replace(reject, key=bytes(self.renamed(reject.key))))
+
+    def _kept(self, item: Item) -> Item:
+        return self.leave_out(item) if self.leave_out else item
+
+
+def without_collisions(
+    shaping: Shaping, shaped: Shaped, sources: Sequence[Item], keys: Sequence[str]
+) -> Shaped:
+    """The same without source items that gave a key which another of the page gave before: they are
+    refused. `keys` are the target's."""
+    seen: dict[bytes, int] = {}
+    refused: set[int] = set()
+    for item, origin in zip(shaped.items, shaped.origins, strict=True):
+        if seen.setdefault(canonical_key(item, keys), origin) != origin:
+            refused.add(origin)
+    if not refused:
+        return shaped
+    pairs = zip(shaped.items, shaped.origins, strict=True)
+    left = [(item, origin) for item, origin in pairs if origin not in refused]
+    rejects = [shaping.refused(sources[origin], _COLLISION) for origin in sorted(refused)]
+    return Shaped(
+        [item for item, _ in left],
+        [origin for _, origin in left],
+        shaped.dropped,
+        [*shaped.rejects, *rejects],
+        moved=True,
+    )
+
+
+def shaping_of(
+    settings: Settings,
+    table: TableSpec,
+    functions: UserFunctions | None = None,
+    *,
+    old_images: bool = False,
+) -> Shaping | None:
+    """The shaping that settings ask for, of a source table, of whose stream the `old_images` are
+    known or not; None where items go as they are."""
     renames = {rename.from_: rename.to for rename in settings.renames}
     attributes = settings.source.attributes
-    steps: list[Reshape] = []
+    leave_out = None
     if attributes and (attributes.drop or attributes.keep):
-        steps.append(without(left_out(attributes.drop, attributes.keep, frozenset(keys))))
-    if renames:
-        steps.append(renamer(renames))
-    if len(steps) == 2:
-        return Shaping(lambda item: steps[1](steps[0](item)))
-    return Shaping(steps[0]) if steps else None
+        names = frozenset(table.key_names)
+        leave_out = without(left_out(attributes.drop, attributes.keep, names))
+    if not (renames or leave_out or functions):
+        return None
+    keys: Mapping[str, str] = {name: table.attributes[name] for name in table.key_names}
+    transform = Transform(functions, table.name, keys) if functions else None
+    reached = bool(functions and functions.transform_key) or old_images
+    may_move = reached or not settings.target.stream_changes
+    return Shaping(leave_out, renamer(renames) if renames else None, transform, may_move)
 
 
-def check_attributes(settings: Settings, keys: Collection[str]) -> None:
+def check_attributes(settings: Settings, table: TableSpec) -> None:
     """Raise `UsageError` where a key attribute is to be left out by its name; globs pass keys
     over."""
     attributes = settings.source.attributes
     drop = attributes.drop if attributes else ()
-    named = [name for name in drop if name in keys and not is_glob(name)]
+    named = [name for name in drop if name in table.key_names and not is_glob(name)]
     if named:
         raise UsageError(
             f"source.attributes.drop names {named[0]!r}, a key attribute of the source",
             "Keys cannot be left out: take it off the list.",
         )
-
-
-def shaped(source: Source, shaping: Shaping | None) -> Source:
-    """A source whose pages have the items as the target is to have them."""
-    return _ShapedSource(source, shaping) if shaping else source
-
-
-class _ShapedSource:
-    """Pages of a source, with their items shaped."""
-
-    def __init__(self, source: Source, shaping: Shaping) -> None:
-        self._source, self._shaping = source, shaping
-
-    async def pages(
-        self, segment: Segment, position: Position | None
-    ) -> AsyncGenerator[Page, None]:
-        """The pages of a segment from `position` on. Raises `MigrateError`."""
-        async with aclosing(self._source.pages(segment, position)) as pages:
-            async for page in pages:
-                yield replace(page, items=self._shaping.items(page.items))

@@ -22,6 +22,7 @@ from alternator_migrate.savepoints.s3.lease import Lease, Lock
 T = TypeVar("T")
 _MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
 """Savepoints never change: those that were read or written here are not read again."""
+_SAVEPOINTS: Final = "savepoint_"
 _GROWING: Final = "[!.]*.jsonl"
 
 
@@ -55,6 +56,7 @@ class S3Folder:
         self._background, self._folder, self._bucket = background, folder, bucket
         self._lease_bucket, self._seconds = leases, seconds
         self._texts: dict[str, bytes] = {}
+        self._etags: dict[str, str] = {}
         self._leases: dict[str, Lease] = {}
         self._sent: dict[str, _Sent] = {}
         self._turn = ThreadLock()
@@ -87,7 +89,7 @@ class S3Folder:
 
     def names(self) -> list[str]:
         """The names of savepoints. Raises `MigrateError`."""
-        keys = self._do(self._bucket.names(self._key("savepoint_")))
+        keys = self._do(self._bucket.names(self._key(_SAVEPOINTS)))
         return [ObjectName(key).name for key in keys]
 
     def where(self, name: str) -> ObjectName:
@@ -100,6 +102,9 @@ class S3Folder:
             found = self._do(self._bucket.get(self._key(name)))
             if found is None:
                 raise FileNotFoundError(f"{self.where(name)} is not there any more")
+            self._etags[name] = found.etag
+            if not name.startswith(_SAVEPOINTS):
+                return found.text
             self._remember(name, found.text)
         return self._texts[name]
 
@@ -112,6 +117,16 @@ class S3Folder:
                 self._do(self._bucket.put(self._key(name), text, None))
                 self._remember(name, text)
                 return name
+
+    def replace(self, name: str, text: bytes) -> None:
+        """Write an object, unless somebody else has written it since. Raises `MigrateError`."""
+        try:
+            put = self._bucket.put(self._key(name), text, self._etags.get(name))
+            self._etags[name] = self._do(put)
+        except Taken as error:
+            raise MigrateError(
+                f"{self.where(name)} was changed by another run", "Run it again."
+            ) from error
 
     def remove(self, name: str) -> None:
         """Delete an object. Raises `MigrateError`."""

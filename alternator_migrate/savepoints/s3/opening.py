@@ -2,10 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from alternator_migrate.config import CredentialsSettings, SavepointsSettings
+from alternator_migrate.config import (
+    CredentialsSettings,
+    SavepointsSettings,
+    SavepointTargetSettings,
+)
 from alternator_migrate.dynamodb.http import Transport
 from alternator_migrate.dynamodb.session import Login, open_s3, sign_in
 from alternator_migrate.savepoints.s3.background import Background
@@ -17,19 +22,24 @@ from alternator_migrate.savepoints.s3.folder import S3Folder
 def open_folder(settings: SavepointsSettings, patience: float) -> S3Folder:
     """The place in S3, one for the whole process; requests are repeated for `patience` seconds, and
     not for longer than a lease lasts. Raises `UsageError` where nobody can sign in."""
-    folder = settings.bucket
+    folder, target = settings.bucket, settings.target
     assert folder  # noqa: S101 # asked for places in S3 only
-    background = Background()
-    client = background.open(_opened(settings))
+    background, client = _connected(target and replace(target, bucket=None, prefix=None))
     seconds = settings.lease_seconds
     bucket = Bucket(client, folder.bucket, min(patience, seconds))
     leases = Bucket(client, folder.bucket, seconds)
     return S3Folder(background, folder, bucket, leases, seconds)
 
 
+@cache
+def _connected(target: SavepointTargetSettings | None) -> tuple[Background, Any]:
+    """A client for all places that are reached in one way."""
+    background = Background()
+    return background, background.open(_opened(target))
+
+
 @asynccontextmanager
-async def _opened(settings: SavepointsSettings) -> AsyncIterator[Any]:
-    target = settings.target
+async def _opened(target: SavepointTargetSettings | None) -> AsyncIterator[Any]:
     endpoint = target.endpoint if target else None
     url = endpoint.contacts[0] if endpoint else None
     login = _login(target.credentials if target else None)

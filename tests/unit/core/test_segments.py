@@ -15,8 +15,17 @@ class Clock:
 def test_it_tells_where_what_is_done_and_runs_and_is_throttled() -> None:
     board = SegmentBoard(4, range(4), [3], Clock())
     board.begins(0)
-    board.throttles([1])
+    board.throttling.add(1)
     assert board.figures([2]).cells == (Cell(1, 0, 1), Cell(1, 0, 0, 1), Cell(1, 0, 1), Cell(1, 1))
+
+
+def test_a_segment_that_throttles_at_a_worker_is_throttled_until_it_is_left() -> None:
+    board = SegmentBoard(2, range(2))
+    board.begins(0)
+    board.throttling.add(0)
+    assert [cell.throttled for cell in board.figures([1], [1]).cells] == [1, 1]
+    board.ends(0)
+    assert [cell.throttled for cell in board.figures([1]).cells] == [0, 0]
 
 
 def test_neighbours_share_a_cell_where_there_are_many() -> None:

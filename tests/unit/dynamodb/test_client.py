@@ -4,14 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Literal, cast
 
 import pytest
 
 from alternator_migrate.core.errors import MigrateError, OutOfTime, Throttled, Unavailable
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.requests import Requests
-from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.retry import Retry, Turn
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.http_client import HttpClient
 from alternator_migrate.dynamodb.nodes import Nodes
@@ -27,7 +27,7 @@ class Server:
 
     def __init__(self, *answers: bytes | Exception) -> None:
         self.nodes = Nodes(("http://a", "http://b"))
-        self.requests = Requests()
+        self.requests, self.side = Requests(), "source"
         self.asked: list[tuple[str, object, str, str]] = []
         self._answers = list(answers)
 
@@ -60,9 +60,11 @@ class NotedPace(Pace):
         self.told.append(("settle", consumed))
         super().settle(taken, consumed)
 
-    def slow_down(self) -> None:
+    def slow_down(
+        self, turn: Turn | None = None, scope: Literal["", "range", "table"] = ""
+    ) -> None:
         self.told.append(("slow down", 0.0))
-        super().slow_down()
+        super().slow_down(turn, scope)
 
 
 def client_of(server: Server, pace: Pace | None = None, budget: float = FOREVER) -> DynamoDBClient:

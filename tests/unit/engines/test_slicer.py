@@ -1,5 +1,7 @@
 """Slices: every segment is in one of them or waits, whatever becomes of them."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,9 +71,20 @@ def test_slices_grow_longer_and_the_last_ones_are_short() -> None:
 def test_what_is_left_over_goes_on_where_it_was_before_others_begin() -> None:
     slicer = a_slicer(4)
     piece = slicer.cut(2, 0.5, "params")
-    assert (piece.total, piece.places, piece.params) == (4, {0: None, 1: None}, "params")
-    slicer.came_back(piece, SliceResult(CopyState(frozenset({0}), {1: b"here"})))
-    assert slicer.cut(1, 1.0, None).places == {1: b"here", 2: None, 3: None}
+    assert (piece.total, piece.places, piece.params) == (4, {0: None, 2: None}, "params")
+    slicer.came_back(piece, SliceResult(CopyState(frozenset({0}), {2: b"here"})))
+    assert slicer.cut(1, 1.0, None).places == {2: b"here", 1: None, 3: None}
+
+
+@pytest.mark.parametrize("left", [range(512), range(300, 512)])
+def test_a_slice_is_as_spread_as_the_whole_and_begins_elsewhere(left: range) -> None:
+    slicer = Slicer(512, dict.fromkeys(left), 16.0)
+    slices = [list(slicer.cut(vacant, 0.25, None).places) for vacant in (4, 3, 2, 1)]
+    for places in slices:
+        ordered = sorted(places)
+        steps = [after - before for before, after in itertools.pairwise(ordered)]
+        assert max(steps) <= 4 * len(left) / len(places)
+    assert len({places[0] for places in slices}) == 4
 
 
 def test_a_lost_slice_is_cut_again_as_it_was() -> None:

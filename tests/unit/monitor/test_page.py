@@ -9,12 +9,13 @@ from itertools import pairwise
 import pytest
 
 from alternator_migrate.core.counts import Counts, ValidationCounts
+from alternator_migrate.core.next_steps import next_steps
 from alternator_migrate.core.progress import Reason, RunProgress
 from alternator_migrate.core.state import Status
 from alternator_migrate.monitor.history import History, Sample
 from alternator_migrate.monitor.html import Html, element
 from alternator_migrate.monitor.page import page
-from alternator_migrate.monitor.report import Context, next_steps, report
+from alternator_migrate.monitor.report import Context, report
 from alternator_migrate.monitor.style import POLICY, SCRIPT, STYLE, hashed
 from tests.support.runs import BEGAN, EVIL, LATE, a_run, a_table
 

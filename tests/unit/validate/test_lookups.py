@@ -10,13 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Difference, Item, Page, Position, Segment
+from alternator_migrate.core.retry import Turn
 from alternator_migrate.snapshot.ledger import Ledger
+from alternator_migrate.snapshot.reader import Readers
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 from alternator_migrate.validate.equality import Equality
 from alternator_migrate.validate.lookups import LookupPass, digest
 
 SIZE = 3
+
+ONE = Readers(Limiter(1))
 
 
 def item(number: int, value: int = 0) -> bytes:
@@ -40,7 +45,7 @@ class Memory:
         self._count, self._chance = count, chance
 
     async def pages(
-        self, segment: Segment, position: Position | None
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
         """All pages from `position` on."""
         start = int(position) if position else 0
@@ -96,7 +101,7 @@ def test_findings_are_kept_when_their_page_is_settled(
 
     async def compare() -> None:
         segments, stop = [Segment(0, 1)], asyncio.Event()
-        await flow.compare("source", source, target, ledger, segments, 1, stop)
+        await flow.compare("source", source, target, ledger, segments, ONE, stop)
 
     asyncio.run(compare())
     gone = sum(value is None for value in changed.values())
@@ -116,7 +121,7 @@ async def test_what_comes_right_before_the_last_look_is_forgotten() -> None:
     flow = lookup_pass(source, target, sink, [0.05, 0.1])
     segments, stop = [Segment(0, 1)], asyncio.Event()
     comparing = asyncio.create_task(
-        flow.compare("source", source, target, ledger, segments, 1, stop)
+        flow.compare("source", source, target, ledger, segments, ONE, stop)
     )
     async with asyncio.timeout(10):
         while not flow.rechecks:  # noqa: ASYNC110 # the flow has no event for it
@@ -143,7 +148,7 @@ async def test_what_was_right_once_is_not_doubted_again() -> None:
     target, sink = Blinking(1, {}, random.Random(1)), Sink(ledger)
     flow = lookup_pass(source, target, sink, [0, 0])
     segments, stop = [Segment(0, 1)], asyncio.Event()
-    await flow.compare("source", source, target, ledger, segments, 1, stop)
+    await flow.compare("source", source, target, ledger, segments, ONE, stop)
     assert (sink.kept, target.lookups) == ([], 2)
 
 
@@ -162,7 +167,7 @@ async def test_an_item_of_the_target_that_comes_to_be_on_the_source_is_not_judge
     target, sink = Memory(1, {}, random.Random(1)), Sink(ledger)
     flow = lookup_pass(source, target, sink, [0])
     segments, stop = [Segment(0, 1)], asyncio.Event()
-    await flow.compare("target", target, source, ledger, segments, 1, stop)
+    await flow.compare("target", target, source, ledger, segments, ONE, stop)
     assert (sink.kept, ledger.settled.read) == ([], 1)
 
 
@@ -174,7 +179,7 @@ async def test_only_wanted_items_are_looked_up(wanted: set[int]) -> None:
     sink = Sink(ledger)
     flow = lookup_pass(source, target, sink, [])
     await flow.compare(
-        *("source", source, target, ledger, [Segment(0, 1)], 1, asyncio.Event()),
+        *("source", source, target, ledger, [Segment(0, 1)], ONE, asyncio.Event()),
         lambda each: number_of(each) in wanted,
     )
     assert {number_of(each.key) for each in sink.kept} == wanted
@@ -191,9 +196,9 @@ async def test_digests_take_just_the_pages_that_the_ledger_took(stopped: bool) -
         if stopped:
             stop.set()
 
-    await digest(source, take, ledger, [Segment(0, 1)], 1, stop)
+    await digest(source, take, ledger, [Segment(0, 1)], ONE, stop)
     assert len(taken) == ledger.settled.read == (3 if stopped else 9)
     rest = Ledger(1, ledger.state)
     if stopped:
-        await digest(source, taken.extend, rest, [Segment(0, 1)], 1, asyncio.Event())
+        await digest(source, taken.extend, rest, [Segment(0, 1)], ONE, asyncio.Event())
     assert len(taken) == 9

@@ -1,0 +1,31 @@
+"""`permissions`: the rights of a configuration, as a policy or as GRANTs."""
+
+import json
+from collections.abc import Sequence
+
+from alternator_migrate.cli.report import print_out
+from alternator_migrate.config import Loaded
+from alternator_migrate.connectors import Command, grants, policy, rights_of, usual_commands
+from alternator_migrate.core.errors import UsageError
+
+
+def show(loaded: Loaded, *, commands: Sequence[Command], side: str, cql: bool) -> None:
+    """Print the rights that `commands` need. Raises `UsageError` where there are none of the kind
+    that is asked for."""
+    settings = loaded.settings
+    asked = commands or usual_commands(settings)
+    rights = [each for each in rights_of(settings, asked) if side in ("both", each.role)]
+    wanted = [each for each in rights if each.is_alternator == cql]
+    if not wanted:
+        raise UsageError(
+            "no side is an Alternator, which GRANTs are for"
+            if cql
+            else "IAM policies are for AWS, and this is an Alternator",
+            "Leave --cql out." if cql else "Add --cql: its rights are given by GRANTs.",
+        )
+    lines = (line for each in wanted for line in grants(each))
+    print_out("".join(f"{line}\n" for line in lines) if cql else _text(policy(wanted)))
+
+
+def _text(document: object) -> str:
+    return json.dumps(document, indent=2) + "\n"

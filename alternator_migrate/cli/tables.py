@@ -1,0 +1,172 @@
+"""Many tables in one run: what is done with each of them, and which of them are asked for."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from alternator_migrate import config
+from alternator_migrate.cli.asking import deletion_of, one_at_a_time
+from alternator_migrate.config import Chosen, Loaded, Settings
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.steering import Steering
+from alternator_migrate.engines import EngineOptions
+from alternator_migrate.migration import (
+    FinishRun,
+    Kind,
+    MigrationRun,
+    OneRun,
+    Part,
+    ResendRun,
+    SchemaRun,
+    Selection,
+    TablesRun,
+    Turns,
+    Until,
+    lock_name,
+    run_file,
+)
+from alternator_migrate.savepoints import Store, place_of
+from alternator_migrate.validate import ValidateOptions, ValidationRun
+
+
+def identities(settings: Settings, part: str) -> tuple[str, str]:
+    """The identities, in the folder of savepoints, of a run of many tables (or of a part of each)
+    and of its validation."""
+    return lock_name("Migration", run_file(settings, part)), lock_name(
+        "Validation", run_file(settings)
+    )
+
+
+def check_selection(loaded: Loaded, selection: Selection) -> None:
+    """Raise `UsageError` where tables are selected and there is but one."""
+    if loaded.settings.tables or replace(selection, fresh=False) == Selection():
+        return
+    raise UsageError(
+        "--only, --skip, --retry-failed and --add go with many tables",
+        "Name these with `tables` in the configuration, or with several --table.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """How each table is copied, or a `part` of it: what `MigrationRun` has of these names."""
+
+    part: Part | None = None
+    into_existing: bool = False
+    fresh: bool = False
+    makes_table: bool = True
+    until: Until = field(default_factory=Until)
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+
+    def run(self, own: Loaded, turns: Turns) -> MigrationRun:
+        """The migration of one table."""
+        return MigrationRun(
+            own,
+            self.engine_options,
+            self.part,
+            into_existing=self.into_existing,
+            fresh=self.fresh,
+            makes_table=self.makes_table,
+            until=self.until,
+            turns=turns,
+        )
+
+
+def copying(
+    loaded: Loaded, selection: Selection, copy: Copy, steering: Steering | None = None
+) -> TablesRun:
+    """The migration of all tables, or of a part of each."""
+    part = copy.part
+
+    def make(own: Loaded, turns: Turns) -> OneRun:
+        if part and part.index is None:
+            return FinishRun(own, part, turns=turns)
+        return copy.run(own, turns)
+
+    suffix, parts = (part.suffix, part.count) if part else ("", 1)
+    kind = Kind("Migration", make, part=suffix, parts=parts)
+    return TablesRun(loaded, kind, selection, steering)
+
+
+def schemas(loaded: Loaded, selection: Selection, steering: Steering | None = None) -> TablesRun:
+    """The target tables alone; nothing is copied, and nothing counts as done."""
+
+    def make(own: Loaded, turns: Turns) -> OneRun:
+        return SchemaRun(own, turns=turns)
+
+    kind = Kind("Migration", make, whole=True, records=False)
+    return TablesRun(loaded, kind, selection, steering)
+
+
+def validating(
+    loaded: Loaded,
+    selection: Selection,
+    options: ValidateOptions,
+    steering: Steering | None = None,
+    *,
+    asks: bool = False,
+) -> TablesRun:
+    """The validation of all tables, which `asks` before anything is deleted, of one at a time."""
+    asking = asyncio.Lock()
+
+    def make(own: Loaded, turns: Turns) -> OneRun:
+        services = turns.commons.services if turns.commons else None
+        ask = one_at_a_time(deletion_of(own.settings.target.table), asking) if asks else None
+        return ValidationRun(
+            own,
+            options,
+            fresh=selection.fresh,
+            engine_options=EngineOptions("local"),
+            services=services,
+            ask=ask,
+            steering=turns.steering,
+        )
+
+    kind = Kind("Validation", make, whole=True, records=False)
+    return TablesRun(loaded, kind, selection, steering)
+
+
+def resending(
+    loaded: Loaded, selection: Selection, rejects: Path, steering: Steering | None = None
+) -> TablesRun:
+    """Rejected items of tables sent again: those of the table whose file `rejects` is, or has the
+    name, or of all whose folders are in it. Raises `UsageError` where there are none."""
+    files = _files_of_rejects(loaded, rejects)
+    if not files:
+        raise UsageError(
+            f"no rejects file of a table of this run is {rejects}, or in it",
+            "Name the file beside a table's savepoints, or the folder of the tables' folders.",
+        )
+
+    def make(own: Loaded, turns: Turns) -> OneRun:
+        return ResendRun(own, files[own.settings.source.table], turns=turns)
+
+    kind = Kind("Migration", make, whole=True)
+    return TablesRun(loaded, kind, replace(selection, only=(*files,)), steering)
+
+
+def _files_of_rejects(loaded: Loaded, rejects: Path) -> Mapping[str, Path]:
+    """The rejects files of tables, by the tables' names."""
+    folder = Path(loaded.settings.savepoints.path).absolute()
+    if rejects.absolute() == folder:
+        return {table: Path(file) for table, file in _each(loaded, _rejects_of) if file}
+    if rejects.absolute().parent.parent != folder:
+        kept = _each(loaded, _rejects_of)
+        return {table: rejects for table, told in kept if told and Path(told).name == rejects.name}
+    names = [table for table, _ in _each(loaded, lambda _: None)]
+    return {name: rejects for name in names if name == rejects.absolute().parent.name}
+
+
+def _rejects_of(settings: Settings) -> str | None:
+    """The rejects file of a table, by its newest savepoint."""
+    store = Store(place_of(settings), config.migration_identity(settings))
+    newest = store.newest()
+    return newest[1].rejects if newest else None
+
+
+def _each(loaded: Loaded, look: Callable[[Settings], str | None]) -> list[tuple[str, str | None]]:
+    """What a look at the settings of each table of the run finds."""
+    record = run_file(loaded.settings).read()
+    tables = [Chosen(each.source, each.target) for each in record.tables] if record else []
+    return [(each.source, look(config.of_table(loaded, each).settings)) for each in tables]

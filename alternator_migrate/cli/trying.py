@@ -1,0 +1,64 @@
+"""The command `transform`, once its options are read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from alternator_migrate.cli import logs
+from alternator_migrate.cli.report import print_out
+from alternator_migrate.cli.transform_text import shown
+from alternator_migrate.config import Loaded
+from alternator_migrate.connectors import first_items, open_pair, rehearse
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.model import Item
+from alternator_migrate.core.runtime import on_loop
+from alternator_migrate.core.state import Status
+from alternator_migrate.dynamodb.items import item_of_line
+
+
+def transform(
+    loaded: Loaded, *, items: Path | None, log_format: logs.Format, log_level: str
+) -> int:
+    """Print what becomes of the items of a file, or of a page of the source. Returns 0, or 3 where
+    one is refused; raises `MigrateError`."""
+    logs.configure(Console(stderr=True), log_format, log_level)
+    settings = loaded.settings
+    given = _items_of(items) if items else None
+
+    async def tried() -> tuple[str, bool]:
+        async with open_pair(settings) as pair:
+            if pair.shaping is None:
+                raise UsageError(
+                    "the configuration changes no item",
+                    "It has no transform, source.attributes or renames; --set transform=./file.py "
+                    "names one.",
+                )
+            found = await first_items(settings, pair) if given is None else given
+            rehearsal = rehearse(pair.shaping, found)
+            return "\n".join(shown(rehearsal, pair)) + "\n", bool(rehearsal.refused)
+
+    text, refused = on_loop(tried)
+    print_out(text)
+    return Status.REJECTS.exit_code or 0 if refused else 0
+
+
+def _items_of(path: Path) -> Sequence[Item]:
+    """The items of a file. Raises `UsageError` where it cannot be read, or a line is no item."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}", "Name a file of items."
+        ) from error
+    found: list[Item] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                found.append(item_of_line(line))
+            except ValueError as error:
+                raise UsageError(
+                    f"{path}, line {number}: {error}",
+                    'Each line must be an item as DynamoDB JSON, such as {"pk": {"S": "a"}}.',
+                ) from error
+    return found

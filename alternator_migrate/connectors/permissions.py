@@ -1,0 +1,154 @@
+"""The rights that a configuration needs: IAM policies for AWS, GRANTs for an Alternator.
+
+The tables below say which calls each command makes; a test holds them against what is called.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from alternator_migrate.config import Settings, SideSettings, table_arn
+from alternator_migrate.core.model import Role
+
+Command = Literal["plan", "run", "shards", "follow", "validate", "repair"]
+_INSPECT: Final = ("DescribeTable", "DescribeTimeToLive")
+_STREAM: Final = ("DescribeStream", "GetShardIterator", "GetRecords")
+_VERSION: Final = "2012-10-17"
+_PARTITIONS: Final = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+_ALTERNATOR: Final = "alternator"
+_EXPORT: Final = "dynamodb-s3-export"
+_MODIFY: Final = frozenset({"BatchWriteItem"})
+_SELECT: Final = frozenset({"Scan", "BatchGetItem", "GetRecords"})
+_ALTER: Final = frozenset({"UpdateTable", "UpdateTimeToLive", "TagResource", "UntagResource"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """The rights on one side: calls on the table and on its streams, and the objects to read, each
+    as BUCKET/KEY with asterisks."""
+
+    role: Role
+    settings: SideSettings
+    table: Sequence[str] = ()
+    stream: Sequence[str] = ()
+    objects: Sequence[str] = ()
+
+    @property
+    def is_alternator(self) -> bool:
+        """Whether rights are GRANTs there, not a policy."""
+        return self.settings.type == _ALTERNATOR
+
+
+def rights_of(settings: Settings, commands: Sequence[Command]) -> Sequence[Rights]:
+    """What each side has to allow so that `commands` do what the configuration asks for."""
+    return _source(settings, commands), _target(settings, commands)
+
+
+def usual_commands(settings: Settings) -> Sequence[Command]:
+    """The commands that a migration by this configuration takes."""
+    follows: Sequence[Command] = ("follow",) if settings.target.stream_changes else ()
+    return ("plan", "run", *follows, "validate")
+
+
+def policy(rights: Sequence[Rights]) -> Mapping[str, Any]:
+    """An IAM policy that allows just these; no statement is for an Alternator."""
+    statements = [each for side in rights if not side.is_alternator for each in _statements(side)]
+    return {"Version": _VERSION, "Statement": statements}
+
+
+def grants(rights: Rights) -> Iterator[str]:
+    """CQL statements that give the role of an Alternator's side just these rights. Whoever creates
+    a table has all rights on it: on one that is made by a run, CREATE is enough."""
+    keys = rights.settings.credentials
+    role = keys.access_key if keys and keys.access_key else "migrator"
+    name = rights.settings.name
+    table, calls = f'TABLE "alternator_{name}"."{name}"', set(rights.table) | set(rights.stream)
+    if "CreateTable" in calls:
+        yield f'GRANT CREATE ON ALL KEYSPACES TO "{role}";'
+    for right, by in (("SELECT", _SELECT), ("MODIFY", _MODIFY), ("ALTER", _ALTER)):
+        if calls & by:
+            yield f'GRANT {right} ON {table} TO "{role}";'
+
+
+def _source(settings: Settings, commands: Sequence[Command]) -> Rights:
+    source, target = settings.source, settings.target
+    follows = target.stream_changes or "follow" in commands
+    scans = set(commands) - {"follow"}
+    if source.type == _EXPORT:
+        described = source.s3_export and "fromTable" in (source.s3_export.table_description or {})
+        live = (*_INSPECT, *_tags_read(settings)) if described else ()
+        return Rights("source", source, live, objects=_objects(settings))
+    compares = {"validate", "repair"} & set(commands)
+    table = [*_INSPECT, *_tags_read(settings)]
+    table += ["Scan"] if scans else []
+    table += ["BatchGetItem"] if compares else []
+    begins = follows and {"run", "follow"} & set(commands)
+    return Rights(
+        "source",
+        source,
+        (*table, "UpdateTable") if begins else table,
+        _STREAM if begins else (),
+    )
+
+
+def _target(settings: Settings, commands: Sequence[Command]) -> Rights:
+    target, asked = settings.target, set(commands)
+    table = [*_INSPECT, *_tags_read(settings)]
+    table += ["Scan"] if asked - {"follow"} else []
+    table += ["BatchGetItem"] if asked & {"validate", "repair"} else []
+    if asked & {"run", "shards"}:
+        table += ["CreateTable"]
+        table += ["UpdateTimeToLive"] if target.copy_ttl else []
+        table += ["UpdateTable"] if target.indexes == "after" else []
+        table += ["TagResource"] if target.copy_tags or target.tags or "shards" in asked else []
+    table += ["UntagResource", "ListTagsOfResource"] if "shards" in asked else []
+    table += ["BatchWriteItem"] if asked & {"run", "shards", "follow", "repair"} else []
+    return Rights("target", target, tuple(dict.fromkeys(table)))
+
+
+def _tags_read(settings: Settings) -> tuple[str, ...]:
+    wanted = settings.target.copy_tags or settings.target.tags
+    return ("ListTagsOfResource",) if wanted else ()
+
+
+def _objects(settings: Settings) -> Sequence[str]:
+    """The objects of exports: manifests and, beside them, data; none of exports in files."""
+    export = settings.source.s3_export
+    places = export.manifests if export else ()
+    folders = (
+        f"{place.bucket}/{place.key.rpartition('/')[0]}/*" for place in places if place.bucket
+    )
+    return tuple(dict.fromkeys(folders))
+
+
+def _statements(rights: Rights) -> Iterator[Mapping[str, Any]]:
+    arn, side = _arn(rights.settings), rights.role.capitalize()
+    if rights.table:
+        yield _statement(f"{side}Table", "dynamodb", rights.table, arn)
+    if rights.stream:
+        yield _statement(f"{side}Stream", "dynamodb", rights.stream, f"{arn}/stream/*")
+    if rights.objects:
+        partition = _partition(rights.settings.region or "")
+        objects = [f"arn:{partition}:s3:::{each}" for each in rights.objects]
+        yield _statement(f"{side}Objects", "s3", ("GetObject",), objects)
+
+
+def _statement(
+    name: str, service: str, calls: Sequence[str], on: str | Sequence[str]
+) -> Mapping[str, Any]:
+    actions = sorted(f"{service}:{call}" for call in calls)
+    return {"Sid": name, "Effect": "Allow", "Action": actions, "Resource": on}
+
+
+def _arn(side: SideSettings) -> str:
+    """The ARN of a table, of any account where it is given by its name."""
+    if table_arn(side.table):
+        return side.table
+    region = side.region or "*"
+    return f"arn:{_partition(region)}:dynamodb:{region}:*:table/{side.table}"
+
+
+def _partition(region: str) -> str:
+    """AWS's partition that a region is in."""
+    found = (name for start, name in _PARTITIONS.items() if region.startswith(start))
+    return next(found, "aws")

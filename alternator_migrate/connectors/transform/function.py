@@ -1,0 +1,223 @@
+"""Calls a user's function: one item in; none, one or several out; a refusal where that fails."""
+
+import inspect
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Context, localcontext
+from typing import Any, Final, Literal
+
+from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.model import Item, Reject
+from alternator_migrate.dynamodb.items import key_of
+from alternator_migrate.dynamodb.native import ValueRefusedError
+from alternator_migrate.dynamodb.rebuilt import Form, Opened, Rebuilt
+
+REASON: Final = "transform"
+"""The error type of what a function refuses."""
+_DIGITS: Final = 38
+_CONTEXT: Final = Context(prec=_DIGITS)
+_CALLED_TWICE: Final = 100
+_FORMS: Final = ("native", "dynamodb")
+_TRACE: Final = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What a function may ask for as its second argument: the source `table`; the `phase`, "copy"
+    or "change"; the `kind` of what happens to the item, "put" or "delete"; the names of the `keys`
+    of the table."""
+
+    table: str
+    phase: Literal["copy", "change"]
+    kind: Literal["put", "delete"]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserFunctions:
+    """The functions of a user's file: `transform`, and, where it has them, `transform_key` (a
+    source's key to those of the target) and `source_key` (back). `name` is for messages."""
+
+    name: str
+    transform: Callable[..., Any]
+    transform_key: Callable[..., Any] | None = None
+    source_key: Callable[..., Any] | None = None
+
+    @property
+    def form(self) -> Form:
+        """The form in which items are given. Raises `UsageError` for another than there is."""
+        form: Form = getattr(self.transform, "form", "native")
+        if form not in _FORMS:
+            raise UsageError(
+                f"transform {self.name}: its attribute `form` is {form!r}",
+                "It can be 'native' (Decimal, bytes, set) or 'dynamodb' ({'S': ...}).",
+            )
+        return form
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a function made of one source item: items, or the refusal of it."""
+
+    items: Sequence[Rebuilt] = ()
+    reject: Reject | None = None
+
+
+@dataclass(slots=True)
+class Transform:
+    """Calls `functions` for items of a `table` with these key attributes and their types; whether
+    one of them `has_moved` to another key by now.
+
+    The first hundred items are given twice: a function that then says something else is of no use
+    to a copy that may be repeated. Not for several threads at once.
+    """
+
+    functions: UserFunctions
+    table: str
+    keys: Mapping[str, str]
+    has_moved: bool = field(default=False, init=False)
+    _left: int = field(default=_CALLED_TWICE, init=False)
+    _form: Form = field(default="native", init=False)
+    _calls: dict[Any, Callable[..., Any]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._form = self.functions.form
+
+    def of(self, item: Item, meta: Meta) -> Made:
+        """What the function makes of an item. Raises `MigrateError` where it says something else
+        when asked again."""
+        made = self._of(item, meta)
+        if self._left:
+            self._left -= 1
+            self._check_again(item, meta, made)
+        return made
+
+    def meta(self, phase: Literal["copy", "change"], kind: Literal["put", "delete"]) -> Meta:
+        """The second argument of a function."""
+        return Meta(self.table, phase, kind, tuple(self.keys))
+
+    def keys_of(self, key: bytes, meta: Meta) -> Sequence[bytes] | None:
+        """The target's keys of a source's key, by `transform_key`; None where there is none.
+
+        Raises `ValueError` where it fails.
+        """
+        return self._mapped("transform_key", self.functions.transform_key, key, meta)
+
+    def source_keys_of(self, key: bytes) -> Sequence[bytes] | None:
+        """The source's keys of a target's key, by `source_key`; None where there is none.
+
+        Raises `ValueError` where it fails.
+        """
+        meta = self.meta("copy", "put")
+        return self._mapped("source_key", self.functions.source_key, key, meta)
+
+    def _of(self, item: Item, meta: Meta) -> Made:
+        try:
+            opened = Opened(item, self._form, self.keys)
+            with localcontext(_CONTEXT):
+                results = self._called(self.functions.transform, opened.given, meta)
+                items = [opened.rebuilt(each) for each in _each(results)]
+            self._check_distinct(items)
+            self.has_moved = self.has_moved or any(each.moved for each in items)
+        except _REFUSALS as error:
+            return Made(reject=self._reject(item, error))
+        return Made(items)
+
+    def _mapped(
+        self, name: str, function: Callable[..., Any] | None, key: bytes, meta: Meta
+    ) -> Sequence[bytes] | None:
+        if function is None:
+            return None
+        try:
+            opened = Opened(key, self._form, self.keys)
+            with localcontext(_CONTEXT):
+                results = self._called(function, opened.given, meta)
+                made = [opened.rebuilt(each).item for each in _each(results)]
+        except _REFUSALS as error:
+            raise ValueError(f"{name} of {self.functions.name}: {_words(error)}") from error
+        return [key_of(each, tuple(self.keys)) for each in made]
+
+    def _called(self, function: Callable[..., Any], given: Any, meta: Meta) -> Any:
+        call = self._calls.get(function)
+        if call is None:
+            takes_two = _takes_two(function)
+            call = self._calls[function] = function if takes_two else _with_one(function)
+        return call(given, meta)
+
+    def _check_again(self, item: Item, meta: Meta, made: Made) -> None:
+        again = self._of(item, meta)
+        if [bytes(each.item) for each in made.items] == [bytes(each.item) for each in again.items]:
+            return
+        raise MigrateError(
+            f"transform {self.functions.name} makes something else of the same item when it is "
+            f"called again: {key_of(item, tuple(self.keys)).decode('utf-8', 'replace')}",
+            "An item may be copied and compared more than once: let the result depend on the item "
+            "alone, not on the time, on chance or on what was called before.",
+        )
+
+    def _check_distinct(self, items: Sequence[Rebuilt]) -> None:
+        if len(items) > 1:
+            names = tuple(self.keys)
+            found = {key_of(each.item, names) for each in items}
+            if len(found) < len(items):
+                raise ValueRefusedError(
+                    "two of the results have the same key: one of them would be lost"
+                )
+
+    def _reject(self, item: Item, error: BaseException) -> Reject:
+        words = f"{self.functions.name}: {_words(error)}"
+        return Reject(
+            bytes(item),
+            REASON,
+            words,
+            source=True,
+            key=key_of(item, tuple(self.keys)),
+            trace=_trace(error),
+        )
+
+
+_REFUSALS: Final = (Exception, SystemExit)
+"""What a user's function may raise without ending the run."""
+
+
+def _each(results: Any) -> Iterator[Any]:
+    """The items of what a function returned."""
+    if results is None:
+        return iter(())
+    if isinstance(results, dict):
+        return iter((results,))
+    if inspect.isawaitable(results):
+        raise TypeError("it returned something to be awaited: write it without async")
+    if isinstance(results, Iterable) and not isinstance(results, str | bytes):
+        return iter(results)
+    raise TypeError(f"it returned a {type(results).__name__}, not an item, None or a list of items")
+
+
+def _trace(error: BaseException) -> str:
+    """The traceback from the user's code on; none of what is no exception of theirs."""
+    own = error.__traceback__
+    while own and own.tb_frame.f_code.co_filename == __file__:
+        own = own.tb_next
+    if isinstance(error, ValueRefusedError):
+        return ""
+    return "".join(traceback.format_exception(type(error), error, own))[-_TRACE:]
+
+
+def _words(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, ValueRefusedError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    return True
+
+
+def _with_one(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda given, _: function(given)

@@ -1,0 +1,92 @@
+"""Tries on some items what becomes of them; nothing is written."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alternator_migrate.connectors.transform.shaping import Shaping
+from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.model import Item
+from alternator_migrate.dynamodb.items import key_of
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one source item: `results`, or why it was `refused`."""
+
+    item: Item
+    results: Sequence[Item] = ()
+    refused: str = ""
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it goes as it is."""
+        return len(self.results) == 1 and bytes(self.results[0]) == bytes(self.item)
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether nothing becomes of it."""
+        return not (self.results or self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What became of some source items, and the seconds that one took."""
+
+    tried: Sequence[Tried]
+    seconds: float
+
+    @property
+    def made(self) -> int:
+        """The number of items for the target."""
+        return sum(len(each.results) for each in self.tried)
+
+    @property
+    def dropped(self) -> int:
+        """The number of source items of which nothing becomes."""
+        return sum(each.is_dropped for each in self.tried)
+
+    @property
+    def refused(self) -> Sequence[Tried]:
+        """The source items that the function refuses."""
+        return [each for each in self.tried if each.refused]
+
+    def moved(self, source: Sequence[str], target: Sequence[str]) -> Sequence[tuple[bytes, bytes]]:
+        """The keys of source items, and of what became of each where that is another one; the
+        names of key attributes are given in the same order."""
+        found = []
+        for each in self.tried:
+            before = key_of(each.item, source)
+            for result in each.results:
+                after = key_of(result, target)
+                if _values(before, source) != _values(after, target):
+                    found.append((before, after))
+        return found
+
+
+def rehearse(shaping: Shaping, items: Sequence[Item]) -> Rehearsal:
+    """Try what becomes of these items. Raises `UsageError` where the function makes something else
+    of one each time, or gives it a key that it may not have."""
+    try:
+        tried = [_tried(shaping, item) for item in items]
+        began = time.perf_counter()
+        for item in items:
+            _tried(shaping, item)
+    except MigrateError as error:
+        raise UsageError(error.args[0], error.hint) from error
+    return Rehearsal(tried, (time.perf_counter() - began) / max(len(items), 1))
+
+
+def _tried(shaping: Shaping, item: Item) -> Tried:
+    if shaping.transform is None:
+        return Tried(item, [shaping.reshape(item)])
+    made = shaping.made_of(item)
+    if made.reject:
+        return Tried(item, refused=made.reject.message)
+    if any(each.moved for each in made.items):
+        shaping.check_may_move()
+    return Tried(item, [shaping.renamed(each.item) for each in made.items])
+
+
+def _values(key: bytes, names: Sequence[str]) -> list[bytes]:
+    return [key_of(key, (name,)).partition(b":")[2] for name in names]

@@ -1,0 +1,27 @@
+"""What a person does next, by how a run stands or ended."""
+
+from collections.abc import Iterator
+
+from alternator_migrate.core.progress import RunProgress
+from alternator_migrate.core.state import Status
+
+
+def next_steps(run: RunProgress) -> Iterator[str]:
+    """What is to be done next, in the order of doing it."""
+    follows = any(table.changes for table in run.tables)
+    if run.status in (Status.FAILED, Status.STOPPED, Status.RUNNING):
+        yield "Run the same command again: it goes on from its savepoint."
+        return
+    if run.status == Status.REJECTS:
+        yield "Mend the items of the rejects file and send them again with run --rejects FILE."
+    if run.status == Status.DIFFERENCES:
+        yield "Look at the findings file; validate --repair writes what is missing or different."
+    if run.work == "Migration" and not any(table.validated for table in run.tables):
+        yield "Run validate: it compares both tables, both ways."
+    if run.can_switch:
+        yield "Switch the clients to the target; the writers to the source stay stopped."
+    elif run.status == Status.COMPLETED and not follows:
+        yield (
+            "If clients wrote to the source meanwhile, their writes are not on the target: "
+            "migrate with target.streamChanges, or copy again."
+        )

@@ -1,0 +1,86 @@
+"""All tables behind one control-plane client: their names and sizes."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from alternator_migrate.core.errors import WRONG_SERVER, BadAnswer, ServerRefused
+from alternator_migrate.dynamodb import rights
+from alternator_migrate.dynamodb.botocore_errors import refusing
+from alternator_migrate.dynamodb.paging import LoopGuard
+
+ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
+_AT_ONCE: Final = 10
+
+
+class Account:
+    """The tables behind a client; `where` stands before messages."""
+
+    def __init__(self, client: Any, where: str) -> None:
+        self._client, self._where = client, where
+
+    async def names(self, pages: int = 100_000) -> tuple[list[str], bool]:
+        """The names of tables there, on so many pages of a hundred at most, and whether it is a
+        DynamoDB Local."""
+        names: list[str] = []
+        start: dict[str, Any] = {}
+        is_local = False
+        guard = LoopGuard()
+        for _ in range(pages):
+            with asking(self._where, "ListTables"):
+                answer = await self._client.list_tables(**start)
+                names += answer["TableNames"]
+                headers = answer["ResponseMetadata"]["HTTPHeaders"]
+            is_local = headers.get("server", "").startswith("Jetty")
+            if not answer.get("LastEvaluatedTableName"):
+                break
+            start = {"ExclusiveStartTableName": answer["LastEvaluatedTableName"]}
+            if guard.closes(start):
+                raise BadAnswer(f"{self._where}ListTables goes round in a circle", WRONG_SERVER)
+        return names, is_local
+
+    async def sizes(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """The number of items and of bytes of each table that is there, as its server counts
+        them; 0 where it does not say."""
+        found: dict[str, tuple[int, int]] = {}
+        left = iter(names)
+
+        async def look() -> None:
+            for name in left:
+                if (size := await self._size(name)) is not None:
+                    found[name] = size
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(look())
+        return found
+
+    async def _size(self, name: str) -> tuple[int, int] | None:
+        try:
+            with asking(self._where, f"DescribeTable {name}", name):
+                answer: Mapping[str, Any] = await self._client.describe_table(TableName=name)
+                table = answer["Table"]
+                return int(table.get("ItemCount", 0)), int(table.get("TableSizeBytes", 0))
+        except ServerRefused as error:
+            return None if error.code in ABSENT else (0, 0)
+
+
+@contextmanager
+def asking(where: str, request: str, table: str = "*") -> Iterator[None]:
+    """Around a request about a table and the reading of its answer: what goes wrong, in words of
+    ours, after `where`."""
+    operation = request.partition(" ")[0]
+    try:
+        with refusing(f"{where}{request}"):
+            yield
+    except ServerRefused as error:
+        if rights.is_denied(error):
+            error.hint = (
+                f"The credentials lack the right {rights.right(operation, table, error.words)}."
+            )
+        raise
+    except (LookupError, TypeError, AttributeError) as error:
+        raise BadAnswer(
+            f"{where}the answer to {operation} is not a DynamoDB answer ({error!r})", WRONG_SERVER
+        ) from error

@@ -1,0 +1,93 @@
+"""The runs beside the copy: the end of all parts, and rejects sent again."""
+
+import asyncio
+from pathlib import Path
+
+from alternator_migrate import savepoints
+from alternator_migrate.config import Loaded
+from alternator_migrate.connectors import (
+    RejectsSource,
+    check_late,
+    check_ttl,
+    open_pair,
+)
+from alternator_migrate.core.state import CopyState, Status
+from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.supervisor import Show
+from alternator_migrate.migration.assemble import build_migration
+from alternator_migrate.migration.commons import Turns
+from alternator_migrate.migration.resend import Resend
+from alternator_migrate.migration.run import TableRun
+from alternator_migrate.migration.shards import (
+    TAG,
+    Part,
+    check_others,
+    check_target,
+    part_of,
+)
+from alternator_migrate.savepoints import NoKeeper
+
+
+class FinishRun(TableRun):
+    """Does what comes after the data of all parts."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        part: Part,
+        steering: Steering | None = None,
+        turns: Turns | None = None,
+    ) -> None:
+        super().__init__(loaded, part, steering, turns)
+        self._part = part
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Build indexes, enable TTL, take the parts' tag away. Raises `UsageError` where a part
+        is not done."""
+        settings, store = self._settings, self._store
+        known = check_others(self._part, self._loaded, store.place, self._whole)
+        segments, services = settings.source.scan_segments, self._services
+        async with open_pair(settings, segments, services=services) as whole:
+            found, table = whole.inspection, whole.target.table
+            for path, savepoint in known:
+                savepoints.check_tables(path, savepoint, found.source, found.existing)
+            await check_target(table, self._part, whole, self._whole)
+            await check_late(found, whole.target)
+            check_ttl(found, copied=settings.target.copy_ttl)
+            with store.lock(self.save_now):
+                pair = part_of(whole, self._part, self._whole)
+                keeper, steering = NoKeeper(store.check), self._steering
+                built = build_migration(settings, pair, keeper, CopyState(), steering=steering)
+                status = await self._migrate(*built, stop, show)
+                if status.is_final:
+                    await table.untag(TAG)
+                return status
+
+
+class ResendRun(TableRun):
+    """Sends the mended items of a rejects file again."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        file: Path,
+        steering: Steering | None = None,
+        turns: Turns | None = None,
+    ) -> None:
+        super().__init__(loaded, steering=steering, turns=turns)
+        self._file = file
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Send them, and settle what was stored. Raises `MigrateError`."""
+        settings, items = self._settings, RejectsSource(self._file)
+        async with open_pair(settings, services=self._services) as pair:
+            check_ttl(pair.inspection, copied=settings.target.copy_ttl)
+            items.shape(pair.shaping)
+            resend = Resend(settings, pair, items, self._whole, self._steering)
+            with self._store.lock(self.save_now), resend.alone():
+                self._migration = resend.migration
+                status = await resend.migration.run(stop, show)
+                if status.is_final:
+                    self._store.latest = resend.settle()
+                    self.rejects = resend.path or None
+                return Status.REJECTS if resend.left else status

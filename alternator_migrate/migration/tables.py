@@ -1,0 +1,291 @@
+"""Many tables in one run: each in its turn, the largest first, and what became of every one."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from alternator_migrate import __version__, config
+from alternator_migrate.config import Chosen, Loaded
+from alternator_migrate.connectors import Services, open_services
+from alternator_migrate.core.current import TABLE
+from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.pace import part_of
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.shares import SharedCaps
+from alternator_migrate.core.state import Status
+from alternator_migrate.core.steering import Caps, Steering, within
+from alternator_migrate.core.supervisor import Show
+from alternator_migrate.core.totals import standing, total
+from alternator_migrate.engines import Local
+from alternator_migrate.migration.commons import Commons, Turns
+from alternator_migrate.migration.lanes import Kind, Lane, lock_name
+from alternator_migrate.migration.roster import (
+    Selection,
+    named,
+    roster,
+    run_file,
+    tables_of,
+    to_do,
+)
+from alternator_migrate.savepoints import Located, RunFile, RunRecord, TableEntry, check_alone, lock
+
+log = logging.getLogger(__name__)
+_WRITE_SECONDS: Final = 1.0
+
+
+class TablesRun:
+    """One run of many tables."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        kind: Kind,
+        selection: Selection,
+        steering: Steering | None = None,
+    ) -> None:
+        self._loaded, self._settings = loaded, loaded.settings
+        self._steering = steering or Steering()
+        self._tables = tables_of(self._settings)
+        self._kind, self._selection = kind, selection
+        self.work = kind.work
+        self._file: RunFile = run_file(self._settings, kind.part)
+        self._record: RunRecord | None = None
+        self._lanes: list[Lane] = []
+        self._changed = asyncio.Event()
+        self._services: Services | None = None
+        self.goes_on = False
+
+    @property
+    def home(self) -> tuple[Path, str]:
+        """The folder of this machine for what it shows, and the run's identity there."""
+        return self._file.place.near, lock_name(self.work, self._file)
+
+    @property
+    def beginning(self) -> tuple[str, ...]:
+        """Its first words: how many tables, of what kind, and where the savepoints are."""
+        source, target = self._settings.source.type, self._settings.target.type
+        return (
+            f"alternator-migrate {__version__}: {len(self._lanes)} tables, {source} -> {target}; "
+            f"savepoints in {self._file.place.beside}",
+        )
+
+    @property
+    def rejects(self) -> str | None:
+        """The folder of the tables' folders, where one has a file of refused items."""
+        kept = any(lane.rejects for lane in self._lanes)
+        return str(self._file.place) if kept else None
+
+    @property
+    def savepoint(self) -> Located | None:
+        """The run file, beside which are the folders of the tables' savepoints."""
+        return self._file.path if self._record else None
+
+    def progress(self) -> Progress | None:
+        """The total of all tables; None before the first is begun."""
+        return total(self.tables()) if self._lanes else None
+
+    def tables(self) -> list[Progress]:
+        """A snapshot of each table, in the order in which they are begun. The services, which all
+        share, are told with the first."""
+        tables = [lane.progress() for lane in self._lanes]
+        if tables and self._services:
+            tables[0] = replace(tables[0], sides=tuple(self._services.figures().items()))
+        return tables
+
+    def save_now(self) -> None:
+        """Write the savepoints of all running tables as soon as possible."""
+        for lane in self._lanes:
+            if lane.run:
+                lane.run.save_now()
+
+    def remarks(self) -> Iterator[str]:
+        """Of each table what a person should read."""
+        for lane in self._lanes:
+            for remark in lane.remarks:
+                yield f"{lane.entry.source}: {remark}"
+
+    def verdict(self) -> Iterator[str]:
+        """Of each table what its run has to say for certain."""
+        for lane in self._lanes:
+            for line in lane.verdict:
+                yield f"{lane.entry.source}: {line}"
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Do every table that is asked for. Raises `UsageError` before anything is written where
+        the choice is wrong, `MigrateError` at the end where a table has failed."""
+        settings, kind = self._settings, self._kind
+        place, name = self._file.place, lock_name(self.work, self._file)
+        await asyncio.to_thread(check_alone, place, name)
+        follows = settings.target.stream_changes and kind.work == "Migration"
+        shared = SharedCaps(
+            part_of(settings.source.read_throughput, 1 / kind.parts),
+            part_of(settings.target.write_throughput, 1 / kind.parts),
+        )
+        async with open_services(settings, shared=shared, follows=follows) as services:
+            before = self._file.read()
+            found = await roster(services, self._loaded, self._file, self._selection)
+            record = found.record
+            entries = to_do(record, self._selection)
+            with lock(place, name, self.save_now):
+                if self._file.read() != before:
+                    raise UsageError("another run of these tables has just begun", "Run it again.")
+                lanes = await _sized(services, entries)
+                commons = Commons(services, Local(), self._tables.concurrency, self._steering.gate)
+                self._steer(commons, shared)
+                self._services, self.goes_on = services, before is not None
+                self._begin(record, lanes)
+                return await self._all(commons, stop, show)
+
+    def _steer(self, commons: Commons, shared: SharedCaps) -> None:
+        """Have all tables together keep to what is asked for besides the configuration."""
+        concurrency = commons.services.concurrency
+        read, write = shared.reading.all, shared.writing.all
+
+        def apply(asked: Caps) -> None:
+            read.ask(asked.read)
+            write.ask(asked.write)
+            for limiter in commons.limiters:
+                limiter.allow(within(concurrency, asked).writers)
+
+        allowed = Caps(read.cap, write.cap, concurrency.readers, concurrency.writers)
+        self._steering.begin(allowed, apply)
+
+    def _begin(self, record: RunRecord, lanes: list[Lane]) -> None:
+        """Write the list down; from now on the run is stopped by its stop event."""
+        log.info("%d tables: %s", len(lanes), named([lane.entry.source for lane in lanes]))
+        self._record, self._lanes = record, lanes
+        self._write()
+
+    async def _all(self, commons: Commons, stop: asyncio.Event, show: Show) -> Status:
+        """Do all tables beside the display and the run file."""
+        own_stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            services = commons.services
+            beside: Sequence[Coroutine[Any, Any, None]] = (
+                *(side.watch() for side in (services.live, services.target) if side),
+                *(_passed_on(stop, own_stop), self._keep_writing(), show(self._total)),
+            )
+            watching = [group.create_task(each) for each in beside]
+            async with asyncio.TaskGroup() as tables:
+                for lane in self._lanes:
+                    commons.expect(lane.entry.source)
+                    tables.create_task(self._one(lane, commons, own_stop))
+            for task in watching:
+                task.cancel()
+        self._write()
+        return self._ending()
+
+    def _total(self) -> Progress:
+        return total(self.tables())
+
+    async def _one(self, lane: Lane, commons: Commons, stop: asyncio.Event) -> None:
+        """Do one table in its turn, and note how it ended."""
+        TABLE.set(lane.entry.source)
+        turns, own_stop = Turns(commons, lane.entry.source), asyncio.Event()
+        passing = asyncio.create_task(_passed_on(stop, own_stop))
+        try:
+            if await turns.enter(stop):
+                self._note(lane, Status.RUNNING)
+                lane.end(await self._done(lane, turns, own_stop))
+                log.info("%s", _ended_text(lane.progress()))
+                if lane.rejects:
+                    log.warning("rejected items are kept in %s", lane.rejects)
+        except MigrateError as failure:
+            log.error("%s", failure)
+            lane.end(Status.FAILED, str(failure.args[0]))
+            lane.failure = failure
+            if self._tables.on_error == "stop":
+                stop.set()
+        finally:
+            passing.cancel()
+            turns.leave()
+            commons.over(lane.entry.source)
+            self._changed.set()
+
+    async def _done(self, lane: Lane, turns: Turns, stop: asyncio.Event) -> Status:
+        table = Chosen(lane.entry.source, lane.entry.target)
+        lane.run = self._kind.make(config.of_table(self._loaded, table), turns)
+        if not self._kind.whole:
+            return await lane.run.run(stop, _unseen)
+        async with turns.copying(stop) as may:
+            return await lane.run.run(stop, _unseen) if may else Status.STOPPED
+
+    def _note(self, lane: Lane, status: Status) -> None:
+        lane.entry = replace(lane.entry, status=status, reason="")
+        self._changed.set()
+
+    async def _keep_writing(self) -> None:
+        """Write the run file when a table has begun or ended, once a second at most."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await asyncio.to_thread(self._write)
+            await asyncio.sleep(_WRITE_SECONDS)
+
+    def _write(self) -> None:
+        if self._kind.records and self._record:
+            self._record = self._record.having(lane.entry for lane in self._lanes)
+            self._file.write(self._record)
+
+    def _ending(self) -> Status:
+        """How the run ended. Raises `MigrateError` where a table failed: a `UsageError` where all
+        did, before anything was written."""
+        tables = self.tables()
+        statuses = [each.status for each in tables]
+        failed = [lane for lane in self._lanes if lane.failure]
+        log.info("tables: %s", standing(tables))
+        if failed:
+            raise self._failure(failed)
+        for status in (Status.WAITING, Status.STOPPED):
+            if status in statuses:
+                return Status.STOPPED
+        for status in (Status.REJECTS, Status.DIFFERENCES):
+            if status in statuses:
+                return status
+        return Status.COMPLETED
+
+    def _failure(self, failed: Sequence[Lane]) -> MigrateError:
+        reasons = "".join(f"\n  {each.entry.source}: {each.entry.reason}" for each in failed)
+        is_refused = len(failed) == len(self._lanes) and all(
+            isinstance(each.failure, UsageError) for each in failed
+        )
+        count = f"{len(failed)} of {len(self._lanes)} tables failed"
+        return (UsageError if is_refused else MigrateError)(
+            f"{count}:{reasons}",
+            "The same command does what is not done; --retry-failed does these only.",
+        )
+
+
+async def _sized(services: Services, entries: Sequence[TableEntry]) -> list[Lane]:
+    """The tables with their sizes, the largest first."""
+    source, names = services.live, [entry.source for entry in entries]
+    sizes = await source.table.account.sizes(names) if source else {}
+    lanes = []
+    for entry in entries:
+        items, size = sizes.get(entry.source, (0, 0))
+        lanes.append(Lane(replace(entry, status=Status.WAITING, reason=""), items, size))
+    return sorted(lanes, key=lambda lane: (-lane.size, -lane.items, lane.entry.source))
+
+
+def _ended_text(progress: Progress) -> str:
+    """How a table ended, and what was done with it, in a line."""
+    items, validated = progress.items, progress.validated
+    if validated:
+        return f"{progress.status}: compared {validated.compared:,}, {validated.found:,} differ"
+    return (
+        f"{progress.status}: read {items.handled:,} = written {items.written:,} + skipped "
+        f"{items.skipped_expired:,} + rejected {items.rejected:,}"
+    )
+
+
+async def _passed_on(first: asyncio.Event, second: asyncio.Event) -> None:
+    await first.wait()
+    second.set()
+
+
+async def _unseen(_: Callable[[], Progress]) -> None:
+    """The display of a table in a run of many, which has one for all."""
+    await asyncio.Event().wait()

@@ -1,0 +1,94 @@
+"""`transform` and `plan`: what a function does to a page of the source, before any run."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RunCli
+from tests.e2e.stage import Stage, staged
+from tests.servers.client import Item
+
+CODE = """
+def transform(item):
+    n = item["n"]
+    if n == 1:
+        return None
+    if n == 2:
+        item["n"] = 0.5
+    elif n == 3:
+        return [item, {**item, "pk": "again"}]
+    elif n == 4:
+        item["t"] = "masked"
+    elif n == 5:
+        item["pk"] = "moved"
+    return item
+"""
+PLAN = (
+    "8 items tried: 6 changed, 0 unchanged, 1 dropped, 1 refused; 7 items made of them",
+    'key {"pk":{"S":"item 3"}} -> {"id":{"S":"again"}}',
+    'key {"pk":{"S":"item 5"}} -> {"id":{"S":"moved"}}',
+    "refused: ",
+    "change.py: attribute 'n' is a float (0.5)",
+    "us an item here, which is decoded for it: at most",
+)
+SHOWN = """changed  {"pk":{"S":"item 4"}}
+  - pk: {"S":"item 4"}
+  - t: {"S":"x"}
+  + id: {"S":"item 4"}
+  + t: {"S":"masked"}
+"""
+
+
+@pytest.fixture
+async def few(tmp_path: Path) -> AsyncIterator[Stage]:
+    rows: list[Item] = [
+        {"pk": {"S": f"item {n}"}, "n": {"N": str(n)}, "t": {"S": "x"}} for n in range(8)
+    ]
+    async with staged(tmp_path, rows) as stage:
+        (tmp_path / "change.py").write_text(CODE)
+        yield stage
+
+
+async def test_items_are_shown_before_and_after(few: Stage, run_cli: RunCli) -> None:
+    few.write(transform="./change.py", source__scanSegments=1)
+    code, out, err = await run_cli("transform", "config.yaml")
+    assert code == 3, err
+    assert 'dropped  {"pk":{"S":"item 1"}}\n' in out
+    assert 'refused  {"pk":{"S":"item 2"}}: ' in out
+    assert 'split    {"pk":{"S":"item 3"}} into 2 items\n  1 pk: {"S":"item 3"}\n' in out
+    assert "8 items tried: 3 changed, 3 unchanged, 1 dropped, 1 refused; 7 items made" in out
+    assert not few.target.store.tables
+    assert not few.savepoints.exists()
+
+
+async def test_a_file_of_items_is_tried(few: Stage, run_cli: RunCli) -> None:
+    few.write(transform="./change.py", renames=[{"from": "pk", "to": "id"}])
+    lines = [{"item": few.items[4]}, {"Item": {**few.items[0], "item": {"S": "x"}}}]
+    text = "\n".join(map(json.dumps, lines))
+    (few.folder / "some.jsonl").write_text(text)
+    code, out, err = await run_cli("transform", "config.yaml", "--items", "some.jsonl")
+    assert code == 0, err
+    assert out.startswith(SHOWN)
+    (few.folder / "some.jsonl").write_text('{"pk": "text"}')
+    code, _, err = await run_cli("transform", "config.yaml", "--items", "some.jsonl")
+    assert code == 2
+    assert "some.jsonl, line 1: not an item" in err
+
+
+async def test_a_configuration_that_changes_nothing_is_told(few: Stage, run_cli: RunCli) -> None:
+    few.write()
+    code, _, err = await run_cli("transform", "config.yaml")
+    assert code == 2
+    assert "the configuration changes no item" in err
+
+
+async def test_a_plan_says_what_it_costs(few: Stage, run_cli: RunCli) -> None:
+    renames = [{"from": "pk", "to": "id"}]
+    few.write(transform="./change.py", renames=renames, source__scanSegments=1)
+    code, out, err = await run_cli("plan", "config.yaml")
+    assert code == 0, err
+    assert f"transform       {few.folder}/change.py, SHA-256 " in out
+    for text in PLAN:
+        assert text in out

@@ -1,0 +1,172 @@
+"""Rights: the policies of examples/iam, and that no call is made that they do not allow."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import botocore.session
+import pytest
+from click.testing import CliRunner
+
+import alternator_migrate
+from alternator_migrate.cli.main import cli
+from alternator_migrate.config.loading import load
+from alternator_migrate.connectors.permissions import (
+    Command,
+    Rights,
+    grants,
+    rights_of,
+    usual_commands,
+)
+from tests.conftest import RunCli
+from tests.examples.iam import ALTERNATOR, FOLDER, SOURCE, made
+from tests.servers.client import call, fill
+from tests.support.cli import TABLE, Ends, rows, signed, two_ends
+
+EVERYTHING: tuple[Command, ...] = ("plan", "run", "shards", "follow", "validate", "repair")
+# Asked for a better word only, and done without where it is denied.
+NICE_TO_HAVE = {
+    "ListTables",  # the nearest name of a table that does not exist
+    "GetItem",  # what an Alternator's own tables say of its version
+}
+SAME_RIGHT = {"HeadObject": "GetObject"}
+
+
+def settings_rights(folder: Path, text: str, *commands: Command) -> tuple[Rights, Rights]:
+    path = folder / "config.yaml"
+    path.write_text(text)
+    source, target = rights_of(load(path, {}).settings, commands)
+    return source, target
+
+
+def called() -> Iterator[str]:
+    """Every operation of AWS's that stands in the code."""
+    session = botocore.session.get_session()
+    methods: dict[str, str] = {}
+    for service in ("dynamodb", "dynamodbstreams", "s3"):
+        operations = session.get_service_model(service).operation_names
+        methods |= {botocore.xform_name(name): name for name in operations}
+    for path in Path(alternator_migrate.__file__).parent.rglob("*.py"):
+        if path.parent.name == "cli":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                yield from filter(None, [methods.get(node.func.attr)])
+            elif isinstance(node, ast.Constant) and node.value in methods.values():
+                yield str(node.value)
+
+
+def test_every_call_in_the_code_has_its_right(tmp_path: Path) -> None:
+    text = (SOURCE + ALTERNATOR % ", streamChanges: true, indexes: after").replace(
+        "alternator", "dynamodb"
+    )
+    allowed = {"GetObject"}
+    for rights in settings_rights(tmp_path, text, *EVERYTHING):
+        allowed |= {*rights.table, *rights.stream}
+    made_calls = {SAME_RIGHT.get(name, name) for name in called()}
+    assert "BatchWriteItem" in made_calls
+    assert made_calls - NICE_TO_HAVE == allowed, "add the call to connectors/permissions.py"
+
+
+async def test_each_command_calls_what_it_has_the_right_to(tmp_path: Path, run_cli: RunCli) -> None:
+    async with two_ends(30) as ends:
+        _write(tmp_path, ends)
+        await _called(tmp_path, run_cli, ends, "plan", ["plan", "config.yaml"])
+        for shard in ("0/2", "1/2", "finish/2"):
+            words = ["run", "config.yaml", "--shard", shard, "--set", "source.scanSegments=2"]
+            await _called(tmp_path, run_cli, ends, "shards", words)
+        await call(ends.target.url, "DeleteTable", {"TableName": TABLE})
+        await _called(tmp_path, run_cli, ends, "run", ["run", "config.yaml", "--fresh"])
+        await fill(ends.target.url, TABLE, rows(31))
+        repair = ["validate", "config.yaml", "--repair", "--delete-extra", "--yes"]
+        await _called(tmp_path, run_cli, ends, "repair", repair)
+        await _called(tmp_path, run_cli, ends, "validate", ["validate", "config.yaml"])
+
+
+def _write(folder: Path, ends: Ends) -> None:
+    sides = "".join(
+        f"{side}: {{type: dynamodb, table: {TABLE}, region: x, endpoint: {{url: '{url}'}}}}\n"
+        for side, url in (("source", ends.source.url), ("target", ends.target.url))
+    )
+    (folder / "config.yaml").write_text(f"{sides}validation: {{recheckSeconds: [0.01]}}\n")
+
+
+async def _called(
+    folder: Path, run_cli: RunCli, ends: Ends, command: Command, words: list[str]
+) -> None:
+    for end in (ends.source, ends.target):
+        end.log.clear()
+    ended = await run_cli(*words, env=signed())
+    assert ended.code == 0, ended.err
+    rights = rights_of(load(folder / "config.yaml", {}).settings, [command])
+    for side, end in zip(rights, (ends.source, ends.target), strict=True):
+        made_calls = {name for name, _ in end.log} - {"DescribeEndpoints"}
+        assert made_calls <= {*side.table, *side.stream}, f"{command}, {side.role}"
+
+
+@pytest.mark.parametrize(("name", "text"), [*made()], ids=lambda value: value[:30])
+def test_the_examples_are_what_the_command_prints(name: str, text: str) -> None:
+    path = FOLDER / name
+    assert path.read_text(encoding="utf-8") == text, "run `python -m tests.examples.iam`"
+    for statement in json.loads(text)["Statement"]:
+        assert not any(action.endswith("*") for action in statement["Action"])
+
+
+def test_no_example_is_left_over() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {name for name, _ in made()}
+
+
+def test_a_read_only_source_is_read_only(tmp_path: Path) -> None:
+    source, _ = settings_rights(tmp_path, SOURCE + ALTERNATOR % "", "plan", "run", "validate")
+    assert not [name for name in source.table if re.match("Create|Update|Delete|Put|Tag", name)]
+    assert source.stream == ()
+
+
+def test_what_is_not_asked_for_needs_no_right(tmp_path: Path) -> None:
+    bare = ", copyTags: false, copyTtl: false"
+    _, target = settings_rights(tmp_path, SOURCE + ALTERNATOR % bare, "run")
+    assert not {"TagResource", "ListTagsOfResource", "UpdateTimeToLive"} & set(target.table)
+
+
+def test_the_grants_of_an_alternator(tmp_path: Path) -> None:
+    role = ", credentials: {accessKey: mover, secretKey: s}"
+    _, target = settings_rights(tmp_path, SOURCE + ALTERNATOR % role, "run")
+    assert [*grants(target)] == [
+        'GRANT CREATE ON ALL KEYSPACES TO "mover";',
+        'GRANT SELECT ON TABLE "alternator_Orders"."Orders" TO "mover";',
+        'GRANT MODIFY ON TABLE "alternator_Orders"."Orders" TO "mover";',
+        'GRANT ALTER ON TABLE "alternator_Orders"."Orders" TO "mover";',
+    ]
+    _, target = settings_rights(tmp_path, SOURCE + ALTERNATOR % role, "validate")
+    assert [*grants(target)] == ['GRANT SELECT ON TABLE "alternator_Orders"."Orders" TO "mover";']
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "shown"),
+    [
+        ([], 0, '"dynamodb:Scan"'),
+        (["--for", "plan", "--side", "source"], 0, '"SourceTable"'),
+        (["--cql"], 0, "GRANT MODIFY"),
+        (["--side", "target"], 2, "--cql"),
+        (["--side", "source", "--cql"], 2, "no side is an Alternator"),
+    ],
+    ids=str,
+)
+def test_the_command_prints_what_is_asked_for(
+    tmp_path: Path, options: list[str], code: int, shown: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(SOURCE + ALTERNATOR % "")
+    result = CliRunner().invoke(cli, ["permissions", str(path), *options])
+    assert result.exit_code == code
+    assert shown in result.output
+
+
+def test_following_is_among_the_usual_commands_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(SOURCE + ALTERNATOR % ", streamChanges: true")
+    assert "follow" in usual_commands(load(path, {}).settings)
+    path.write_text(SOURCE + ALTERNATOR % "")
+    assert "follow" not in usual_commands(load(path, {}).settings)

@@ -1,0 +1,137 @@
+"""Many tables in one run: their configuration, and the command over it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alternator_migrate.cli import tables
+from alternator_migrate.config import load
+from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.state import Status
+from alternator_migrate.migration import Selection
+from tests.servers.cli import Cli, Result, running
+from tests.servers.client import Item, create_table, fill, scan_all
+from tests.standin import StandIn
+from tests.support.shapes import same_items
+
+FAST = {"scanSegments": 2}
+"""Few segments: an Alternator does not tell how small its tables are."""
+
+
+def rows(count: int, mark: str = "") -> list[Item]:
+    """Items with distinct keys."""
+    return [{"pk": {"S": f"{mark}{n}"}, "n": {"N": str(n)}} for n in range(count)]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run in the test's process ended; `error` is None where nothing failed."""
+
+    status: Status | None
+    error: MigrateError | None
+    tables: Sequence[Progress]
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The state of each table."""
+        return {each.source: str(each.status) for each in self.tables}
+
+    @property
+    def failure(self) -> str:
+        """The words of a run that must have failed."""
+        assert self.error is not None, self
+        return str(self.error)
+
+    def reason(self, table: str) -> str:
+        """Why a table failed."""
+        (found,) = (each.error for each in self.tables if each.source == table)
+        return found
+
+
+async def make(url: str, tables: Mapping[str, int]) -> None:
+    """Tables of so many items each."""
+    for name, count in tables.items():
+        await create_table(url, name)
+        await fill(url, name, rows(count, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """Two stand-ins, and a folder for the command's files."""
+
+    folder: Path
+    source: StandIn
+    target: StandIn
+
+    def write(self, section: Mapping[str, Any], **more: Any) -> None:
+        """Write `config.yaml`; `more` are keys of the sides, such as `source_readThroughput`."""
+        sides: dict[str, dict[str, Any]] = {
+            "source": {"type": "alternator", "endpoint": {"url": self.source.url}, **FAST},
+            "target": {"type": "alternator", "endpoint": {"url": self.target.url}},
+        }
+        top: dict[str, Any] = {"savepoints": {"path": str(self.folder / "savepoints")}}
+        for name, value in more.items():
+            side, _, key = name.partition("_")
+            if key and side in sides:
+                sides[side][key] = value
+            else:
+                top[name] = value
+        text = json.dumps({**sides, "tables": section, **top})  # JSON is YAML
+        (self.folder / "config.yaml").write_text(text)
+
+    async def run(self, *, into_existing: bool = False, **selection: Any) -> Outcome:
+        """`run` in the test's process; `selection` are options such as `only`."""
+        loaded = load(self.folder / "config.yaml", {})
+        copy = tables.Copy(into_existing=into_existing, fresh=bool(selection.get("fresh")))
+        run = tables.copying(loaded, Selection(**selection), copy)
+        try:
+            status = await run.run(asyncio.Event(), _show_nothing)
+        except MigrateError as error:
+            return Outcome(None, error, run.tables())
+        return Outcome(status, None, run.tables())
+
+    def running(self, word: str, *args: str) -> Any:
+        """The command as it runs, see `running`."""
+        (self.folder / "summary.json").unlink(missing_ok=True)
+        return running(self.folder, word, "config.yaml", *args)
+
+    async def command(self, word: str, *args: str, seconds: float = 60) -> Result:
+        """The command to its end; `run` and `validate` write a summary."""
+        summary = ("--summary-json", "summary.json") if word in ("run", "validate") else ()
+        async with self.running(word, *summary, *args) as cli:
+            result: Result = await _waited(cli, seconds)
+            return result
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The summary of the last command."""
+        return dict(json.loads((self.folder / "summary.json").read_text()))
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The state of each table in the summary."""
+        return {each["source"]: each["state"] for each in self.summary["tables"]}
+
+    @property
+    def run_file(self) -> dict[str, Any]:
+        """The run file, of which there is one."""
+        (path,) = (self.folder / "savepoints").glob("tables_*.json")
+        return dict(json.loads(path.read_text()))
+
+    async def check(self, names: Sequence[str], to: Mapping[str, str] | None = None) -> None:
+        """Fail unless all items of these tables are on the target, under their names there."""
+        for name in names:
+            there = await scan_all(self.target.url, (to or {}).get(name, name))
+            assert same_items(there, await scan_all(self.source.url, name)), name
+
+
+async def _show_nothing(_: Callable[[], Progress]) -> None:
+    await asyncio.Event().wait()
+
+
+async def _waited(cli: Cli, seconds: float) -> Result:
+    return await cli.wait(seconds)

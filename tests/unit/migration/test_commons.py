@@ -1,0 +1,72 @@
+"""Turns of the tables of a run: in order, no more at once than allowed, and none kept for ever."""
+
+import asyncio
+from collections.abc import Sequence
+
+from alternator_migrate.migration.commons import CopySlots
+
+
+def slots(count: int, tables: str) -> CopySlots:
+    found = CopySlots(count)
+    for table in tables:
+        found.expect(table)
+    return found
+
+
+async def entering(found: CopySlots, tables: str, stop: asyncio.Event) -> list[asyncio.Task[bool]]:
+    """Let `tables` ask for a place, one after another."""
+    tasks = []
+    for table in tables:
+        tasks.append(asyncio.create_task(found.enter(table, stop)))
+        await asyncio.sleep(0)
+    await settled()
+    return tasks
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def inside(tasks: Sequence[asyncio.Task[bool]]) -> list[bool]:
+    return [task.done() and task.result() for task in tasks]
+
+
+async def test_places_are_given_in_the_order_of_the_list() -> None:
+    found, stop = slots(2, "abcd"), asyncio.Event()
+    tasks = await entering(found, "dcba", stop)
+    assert inside(tasks) == [False, False, True, True]
+    found.leave()
+    await settled()
+    assert inside(tasks) == [False, True, True, True]
+    found.leave()
+    assert all(await asyncio.gather(*tasks))
+
+
+async def test_the_place_of_one_that_is_not_ready_is_kept_until_it_ends() -> None:
+    found, stop = slots(2, "abc"), asyncio.Event()
+    tasks = await entering(found, "cb", stop)
+    assert inside(tasks) == [False, True]
+    found.over("a")
+    assert all(await asyncio.gather(*tasks))
+
+
+async def test_who_is_stopped_or_cancelled_while_waiting_takes_no_place() -> None:
+    found, stop, never = slots(1, "abcd"), asyncio.Event(), asyncio.Event()
+    (first,) = await entering(found, "a", never)
+    assert inside([first]) == [True]
+    (stopped,) = await entering(found, "b", stop)
+    (cancelled, last) = await entering(found, "cd", never)
+    stop.set()
+    cancelled.cancel()
+    await settled()
+    assert (stopped.result(), cancelled.cancelled(), last.done()) == (False, True, False)
+    found.leave()
+    assert await last
+
+
+async def test_a_place_that_comes_with_the_stop_is_given_back() -> None:
+    found, stop = slots(1, "ab"), asyncio.Event()
+    stop.set()
+    assert not await found.enter("a", stop)
+    assert await found.enter("b", asyncio.Event())
