@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench chaos clean
+.PHONY: demo test lint bench chaos dist lock clean
 
 # The command is started hundreds of times: its bytecode is kept, as that of an installed one is.
 unexport PYTHONDONTWRITEBYTECODE
@@ -11,11 +11,16 @@ PYTHON ?= python3
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
 
 # The main job on embedded servers: nothing else has to run.
-demo: $(VENV)/.demo
+demo:
+	@echo "demo: installs this package and moto, a stand-in for AWS, into $(VENV) (once, about a minute; removed by make clean)"
+	@$(MAKE) --no-print-directory $(VENV)/.demo
 	$(BIN)/alternator-migrate demo
 
 # Every test; those over DynamoDB Local need Java 17, and mvn (Maven) to fetch it once.
-test: $(VENV)/.dev dynamodb-local
+test:
+	@echo "test: needs Python 3.11+, Java 17 ($$(command -v java || echo missing)) and, to fetch DynamoDB Local once, mvn ($$(command -v mvn || echo missing)); installs into $(VENV)"
+	@echo "      about 10 minutes on two cores; tests that lack a program say so and are skipped"
+	@$(MAKE) --no-print-directory $(VENV)/.dev dynamodb-local
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
@@ -47,6 +52,29 @@ $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/.demo
+
+# A wheel and an sdist, checked as a registry checks them.
+dist: $(VENV)/.dist
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+
+$(VENV)/.dist:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	touch $@
+
+# The image's dependencies, by version and hash: compose/requirements.lock.
+lock: $(VENV)/.lock
+	printf 'setuptools>=77\nwheel\n' >$(VENV)/build.in
+	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --universal --generate-hashes --no-header \
+	  --no-annotate --extra dask --extra metrics --extra ion pyproject.toml $(VENV)/build.in \
+	  --output-file compose/requirements.lock
+
+$(VENV)/.lock:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	touch $@
 
 clean:
 	rm -rf $(VENV) .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache

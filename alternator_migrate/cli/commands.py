@@ -75,7 +75,7 @@ def run(
     showing = _showing(loaded, watch)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
     selection = Selection(only, skip, retry_failed, add, fresh)
-    tables.check_selection(loaded, selection)
+    tables.check_selection(loaded, selection, engine_options)
     until = Until(until_caught_up, disable_stream_after)
     if not loaded.settings.tables:
         part = shard.suffix if shard else ""
@@ -83,7 +83,9 @@ def run(
     first: Run
     steering = Steering()
     if loaded.settings.tables:
-        copy = tables.Copy(shard, into_existing, fresh, makes_table, until, engine_options)
+        copy = tables.Copy(
+            shard, into_existing, fresh, makes_table, until, engine_options, transform_changed
+        )
         if rejects:
             first = tables.resending(loaded, selection, rejects, steering)
         elif schema_only:
@@ -194,7 +196,7 @@ def validate(
     showing = _showing(loaded, watch)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values, transform_changed)
     selection, steering = Selection(only, skip, fresh=fresh), Steering()
-    tables.check_selection(loaded, selection)
+    tables.check_selection(loaded, selection, engine_options)
     asks = delete_extra and not yes
     run = _validation(loaded, selection, options, engine_options, steering, asks=asks)
     return _session(loaded, console, progress, steering, showing).to_the_end([run], summary_json)
@@ -223,11 +225,13 @@ def plan(
     logs.configure(Console(stderr=True), log_format, log_level)
     settings = _with_warnings(loaded)
     selection = Selection(only, skip, retry_failed, add, fresh)
-    tables.check_selection(loaded, selection)
+    tables.check_selection(loaded, selection, engine_options)
     _check_following(settings, validate=validate, until_caught_up=until_caught_up)
     until = Until(until_caught_up, disable_stream_after)
     if settings.tables:
-        copy = tables.Copy(shard, into_existing, fresh, True, until, engine_options)
+        copy = tables.Copy(
+            shard, into_existing, fresh, True, until, engine_options, transform_changed
+        )
         found = on_loop(lambda: tables_plan(loaded, selection, copy))
         print_out(found.text)
         found.check()

@@ -50,7 +50,7 @@ async def plan_text(
         *beginning,
         *_schema(pair),
         *_estimates(settings, pair, engine_options),
-        *_transform(pair, items),
+        *transform_lines(pair, items),
         *await _changes(settings, pair),
         *_validation(settings, pair),
         *await remarks(settings, pair, items),
@@ -208,7 +208,7 @@ def _for_indexes(pair: Pair) -> str:
     return f", and up to as many again for each of {count} indexes"
 
 
-def _transform(pair: Pair, items: Sequence[Item]) -> Iterator[str]:
+def transform_lines(pair: Pair, items: Sequence[Item]) -> Iterator[str]:
     """What the transform does to some items of the source; nothing without one."""
     if pair.code and pair.shaping:
         yield from plan_lines(rehearse(pair.shaping, items[:_TRIED]), pair)

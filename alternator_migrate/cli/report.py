@@ -45,6 +45,7 @@ def status_line(progress: Progress, rates: RatesNow) -> str:
     parts = [
         f"{progress.phase} {progress.fraction:.1%} {progress.handled:,}{expected}",
         f"{rates.items:,.0f} items/s {size_text(rates.size)}/s",
+        *([f"Tables {progress.standing}"] if progress.standing else []),
         f"Segments {progress.segments_done}/{progress.segments_total}",
         f"Backlog {progress.backlog}",
         f"Retries {progress.retries}",
@@ -83,6 +84,8 @@ def changes_parts(progress: Progress, rates: RatesNow) -> list[str]:
 def closing_table(ending: Ending) -> Table:
     """The table that ends a run on a terminal."""
     title = f"{ending.work} {ending.status}"
+    if ending.tables:
+        return _closing_tables(ending, title)
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column("what", style="bold")
     table.add_column("figure", justify="right")
@@ -93,6 +96,40 @@ def closing_table(ending: Ending) -> Table:
             table.add_row(what, figure)
     table.add_row("time", _time_text(ending))
     return table
+
+
+def _closing_tables(ending: Ending, title: str) -> Table:
+    """The table that ends a run of many tables: a row each, and their total."""
+    table = Table(title=title, title_justify="left", show_footer=True)
+    rows = [_row(each) for each in ending.tables]
+    total = _row(ending.progress) if ending.progress else ("", "", "", "", "")
+    heads = ("table", "state", "items", "rejected", "bytes read")
+    if any(each.validated for each in ending.tables):
+        heads = ("table", "state", "compared", "differences", "bytes read")
+    for head, foot in zip(heads, total, strict=True):
+        right = "left" if head in ("table", "state") else "right"
+        table.add_column(head, foot, justify=right, overflow="fold")  # type: ignore[arg-type] # one of rich's words
+    for row in rows:
+        table.add_row(*row)
+    table.caption, table.caption_justify = f"in {_time_text(ending)}", "left"
+    return table
+
+
+def _row(progress: Progress) -> tuple[str, str, str, str, str]:
+    items, validated = progress.items, progress.validated
+    name = progress.source
+    if progress.target not in (progress.source, progress.standing):
+        name += f" -> {progress.target}"
+    done, wrong = (
+        (validated.compared, validated.found)
+        if validated
+        else (
+            items.written,
+            items.rejected,
+        )
+    )
+    state = progress.standing or str(progress.status)
+    return name, state, f"{done:,}", f"{wrong:,}", size_text(progress.bytes_read)
 
 
 def _figures(progress: Progress) -> Iterator[tuple[str, str]]:

@@ -38,8 +38,17 @@ def identities(settings: Settings, part: str) -> tuple[str, str]:
     )
 
 
-def check_selection(loaded: Loaded, selection: Selection) -> None:
-    """Raise `UsageError` where tables are selected and there is but one."""
+def check_selection(
+    loaded: Loaded, selection: Selection, engine_options: EngineOptions | None = None
+) -> None:
+    """Raise `UsageError` where tables are selected and there is but one, and for an engine that
+    does not serve many."""
+    engine = engine_options or EngineOptions()
+    if loaded.settings.tables and (engine.engine in ("processes", "dask") or engine.workers):
+        raise UsageError(
+            "many tables are copied in one process in this version",
+            "Leave --engine and --workers out; a very large table goes faster in a run of its own.",
+        )
     if loaded.settings.tables or replace(selection, fresh=False) == Selection():
         return
     raise UsageError(
@@ -58,6 +67,7 @@ class Copy:
     makes_table: bool = True
     until: Until = field(default_factory=Until)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
+    transform_changed: bool = False
 
     def run(self, own: Loaded, turns: Turns) -> MigrationRun:
         """The migration of one table."""
@@ -69,6 +79,7 @@ class Copy:
             fresh=self.fresh,
             makes_table=self.makes_table,
             until=self.until,
+            transform_changed=self.transform_changed,
             turns=turns,
         )
 
@@ -85,7 +96,8 @@ def copying(
         return copy.run(own, turns)
 
     suffix, parts = (part.suffix, part.count) if part else ("", 1)
-    kind = Kind("Migration", make, part=suffix, parts=parts)
+    ends = copy.until.caught_up
+    kind = Kind("Migration", make, part=suffix, parts=parts, ends_caught_up=ends)
     return TablesRun(loaded, kind, selection, steering)
 
 
@@ -142,7 +154,7 @@ def resending(
     def make(own: Loaded, turns: Turns) -> OneRun:
         return ResendRun(own, files[own.settings.source.table], turns=turns)
 
-    kind = Kind("Migration", make, whole=True)
+    kind = Kind("Migration", make, whole=True, records=False)
     return TablesRun(loaded, kind, replace(selection, only=(*files,)), steering)
 
 

@@ -10,7 +10,7 @@ from alternator_migrate import config
 from alternator_migrate.cli import plan
 from alternator_migrate.cli.tables import Copy
 from alternator_migrate.config import Chosen, Loaded, Settings
-from alternator_migrate.connectors import Pair, Services, open_services
+from alternator_migrate.connectors import Pair, Services, first_items, open_services
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.texts import duration, size_text
@@ -140,7 +140,9 @@ async def _found(
         for units, cap in ((read_units, pair.read_cap), (write_units, pair.write_cap))
         if cap
     ]
-    found = pair.inspection
+    found, items = pair.inspection, await first_items(settings, pair)
+    tried = [f"note: {line.strip()}" for line in plan.transform_lines(pair, items)]
+    warnings = [f"warning: {each}" for each in staying]
     return _Look(
         table,
         items=found.source.items,
@@ -149,7 +151,7 @@ async def _found(
         write_units=write_units,
         state=state,
         notes=(*found.plan.notes, *found.unknown),
-        remarks=[*await plan.remarks(settings, pair), *[f"warning: {each}" for each in staying]],
+        remarks=[*tried, *await plan.remarks(settings, pair, items), *warnings],
         slowest=max(times, default=0.0),
     )
 

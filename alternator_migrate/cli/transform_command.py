@@ -19,6 +19,7 @@ from alternator_migrate.cli import options as common
     help="items to try, a line each as DynamoDB JSON, or a rejects file; a page of the source "
     "without it",
 )
+@click.option("--only", metavar="TABLE", help="of many tables the one to try it on")
 @common.logs
 def transform(config: Path | None, **options: Any) -> None:
     """Show what transform, source.attributes and renames make of a page of the source.
@@ -30,6 +31,7 @@ def transform(config: Path | None, **options: Any) -> None:
     Examples:
       alternator-migrate transform config.yaml
       alternator-migrate transform config.yaml --items some.jsonl
+      alternator-migrate transform config.yaml --only Orders
       alternator-migrate transform config.yaml --set transform=./other.py
     """
     settings = common.settings_of(config, options)

@@ -8,7 +8,7 @@ from rich.console import Console
 from alternator_migrate.cli import logs
 from alternator_migrate.cli.report import print_out
 from alternator_migrate.cli.transform_text import shown
-from alternator_migrate.config import Loaded
+from alternator_migrate.config import Loaded, Settings, of_named
 from alternator_migrate.connectors import first_items, open_pair, rehearse
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.model import Item
@@ -18,12 +18,17 @@ from alternator_migrate.dynamodb.items import item_of_line
 
 
 def transform(
-    loaded: Loaded, *, items: Path | None, log_format: logs.Format, log_level: str
+    loaded: Loaded,
+    *,
+    items: Path | None,
+    only: str | None,
+    log_format: logs.Format,
+    log_level: str,
 ) -> int:
     """Print what becomes of the items of a file, or of a page of the source. Returns 0, or 3 where
     one is refused; raises `MigrateError`."""
     logs.configure(Console(stderr=True), log_format, log_level)
-    settings = loaded.settings
+    settings = _of_one(loaded, only)
     given = _items_of(items) if items else None
 
     async def tried() -> tuple[str, bool]:
@@ -41,6 +46,19 @@ def transform(
     text, refused = on_loop(tried)
     print_out(text)
     return Status.REJECTS.exit_code or 0 if refused else 0
+
+
+def _of_one(loaded: Loaded, only: str | None) -> Settings:
+    """The settings of the one table to try it on. Raises `UsageError` where it is not told."""
+    if loaded.settings.tables is None:
+        if only:
+            raise UsageError(
+                "--only goes with many tables, and the configuration has one", "Leave it out."
+            )
+        return loaded.settings
+    if only is None:
+        raise UsageError("the configuration names many tables", "--only TABLE names one of them.")
+    return of_named(loaded, only).settings
 
 
 def _items_of(path: Path) -> Sequence[Item]:

@@ -30,6 +30,7 @@ from alternator_migrate.config.loading import (
     at,
     literal_secrets,
     load,
+    of_named,
     of_table,
     portable,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "local_path",
     "migration_identity",
     "migration_shape",
+    "of_named",
     "of_table",
     "picked",
     "portable",

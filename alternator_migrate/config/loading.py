@@ -11,6 +11,7 @@ from typing import Any, Final
 from alternator_migrate.config.choice import Chosen, override_of
 from alternator_migrate.config.document import Document, yaml_text
 from alternator_migrate.config.item_settings import transform_reference
+from alternator_migrate.config.patterns import renamed
 from alternator_migrate.config.reader import read_settings
 from alternator_migrate.config.settings import Settings
 from alternator_migrate.core.errors import UsageError
@@ -173,6 +174,13 @@ def of_table(loaded: Loaded, table: Chosen) -> Loaded:
     own = _of_table(loaded, key, {**_names(table), **settings.savepoints.below(table.source)})
     spool = replace(own.settings.spool, path=settings.spool.path)
     return replace(own, settings=replace(own.settings, spool=spool))
+
+
+def of_named(loaded: Loaded, name: str) -> Loaded:
+    """The configuration of a table of many by its name at the source. Raises `ConfigError`."""
+    tables = loaded.settings.tables
+    assert tables  # noqa: S101 # it names many tables
+    return of_table(loaded, Chosen(name, renamed(tables.rename, name)))
 
 
 def check_overrides(loaded: Loaded) -> None:

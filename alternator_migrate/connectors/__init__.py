@@ -1,6 +1,6 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
-from alternator_migrate.connectors.build import final_export, source_of, target_of
+from alternator_migrate.connectors.build import final_export, rejects_file, source_of, target_of
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -14,7 +14,6 @@ from alternator_migrate.connectors.pair import (
     item_filter,
     matcher_of,
     open_pair,
-    rejects_file,
     segments_to_copy,
     wanted,
     work_facts,

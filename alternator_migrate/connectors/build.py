@@ -1,10 +1,13 @@
 """Builds the source and the target of a copy from settings and open services."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.pair import Pair, item_filter, wanted
+from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.s3_export import (
     ExportSide,
     ExportSource,
@@ -43,8 +46,11 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
         wanted=wanted(settings, side),
         expiry=expiry,
         consistent=settings.source.consistent_read,
-        page_items=page_items(pace.cap, table.items, table.size),
+        page_items=page_items(
+            pace.cap, table.items, table.size, consistent=settings.source.consistent_read
+        ),
         ask_capacity=pair.read_cap is not None and not side.options,
+        key_names=table.spec.key_names,
     )
     return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
 
@@ -91,3 +97,19 @@ def _expiry(settings: Settings, found: Inspection, now: float) -> Expiry | None:
     attribute = found.source.spec.ttl_attribute
     skip = settings.source.expired_items == "skip"
     return Expiry.at(attribute, now) if attribute and skip else None
+
+
+def rejects_file(
+    settings: Settings,
+    found: Inspection,
+    folder: Path,
+    path: Path | None,
+    counted: int,
+    told: Callable[[str], str],
+) -> RejectsFile:
+    """The file of rejected items: the one at `path`, of which an earlier run `counted` so many,
+    or a new one in `folder`; messages name it as `told`."""
+    names = found.plan.spec.key_names
+    return RejectsFile(
+        folder, names, settings.max_rejects, str(path) if path else None, counted, told
+    )

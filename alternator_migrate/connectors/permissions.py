@@ -4,10 +4,10 @@ The tables below say which calls each command makes; a test holds them against w
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from alternator_migrate.config import Settings, SideSettings, table_arn
+from alternator_migrate.config import Settings, SideSettings, TablesSettings, table_arn
 from alternator_migrate.core.model import Role
 
 Command = Literal["plan", "run", "shards", "follow", "validate", "repair"]
@@ -25,13 +25,15 @@ _ALTER: Final = frozenset({"UpdateTable", "UpdateTimeToLive", "TagResource", "Un
 @dataclass(frozen=True, slots=True)
 class Rights:
     """The rights on one side: calls on the table and on its streams, and the objects to read, each
-    as BUCKET/KEY with asterisks."""
+    as BUCKET/KEY with asterisks. `names` are those of many tables, with asterisks, in place of the
+    one of the settings."""
 
     role: Role
     settings: SideSettings
     table: Sequence[str] = ()
     stream: Sequence[str] = ()
     objects: Sequence[str] = ()
+    names: Sequence[str] = ()
 
     @property
     def is_alternator(self) -> bool:
@@ -41,7 +43,12 @@ class Rights:
 
 def rights_of(settings: Settings, commands: Sequence[Command]) -> Sequence[Rights]:
     """What each side has to allow so that `commands` do what the configuration asks for."""
-    return _source(settings, commands), _target(settings, commands)
+    source, target = _source(settings, commands), _target(settings, commands)
+    if settings.tables is None:
+        return source, target
+    names = _patterns(settings.tables)
+    renamed = ("*",) if settings.tables.rename else names
+    return replace(source, names=names), replace(target, names=renamed)
 
 
 def usual_commands(settings: Settings) -> Sequence[Command]:
@@ -61,8 +68,8 @@ def grants(rights: Rights) -> Iterator[str]:
     a table has all rights on it: on one that is made by a run, CREATE is enough."""
     keys = rights.settings.credentials
     role = keys.access_key if keys and keys.access_key else "migrator"
-    name = rights.settings.name
-    table, calls = f'TABLE "alternator_{name}"."{name}"', set(rights.table) | set(rights.stream)
+    name, calls = rights.settings.name, set(rights.table) | set(rights.stream)
+    table = "ALL KEYSPACES" if rights.names else f'TABLE "alternator_{name}"."{name}"'
     if "CreateTable" in calls:
         yield f'GRANT CREATE ON ALL KEYSPACES TO "{role}";'
     for right, by in (("SELECT", _SELECT), ("MODIFY", _MODIFY), ("ALTER", _ALTER)):
@@ -122,11 +129,15 @@ def _objects(settings: Settings) -> Sequence[str]:
 
 
 def _statements(rights: Rights) -> Iterator[Mapping[str, Any]]:
-    arn, side = _arn(rights.settings), rights.role.capitalize()
+    side, settings = rights.role.capitalize(), rights.settings
+    arns = [_arn(settings, name) for name in rights.names or (settings.table,)]
+    if rights.names:
+        yield _statement(f"{side}List", "dynamodb", ("ListTables",), "*")
     if rights.table:
-        yield _statement(f"{side}Table", "dynamodb", rights.table, arn)
+        yield _statement(f"{side}Table", "dynamodb", rights.table, _one(arns))
     if rights.stream:
-        yield _statement(f"{side}Stream", "dynamodb", rights.stream, f"{arn}/stream/*")
+        streams = [f"{arn}/stream/*" for arn in arns]
+        yield _statement(f"{side}Stream", "dynamodb", rights.stream, _one(streams))
     if rights.objects:
         partition = _partition(rights.settings.region or "")
         objects = [f"arn:{partition}:s3:::{each}" for each in rights.objects]
@@ -140,12 +151,22 @@ def _statement(
     return {"Sid": name, "Effect": "Allow", "Action": actions, "Resource": on}
 
 
-def _arn(side: SideSettings) -> str:
+def _one(arns: Sequence[str]) -> str | Sequence[str]:
+    return arns[0] if len(arns) == 1 else arns
+
+
+def _arn(side: SideSettings, table: str) -> str:
     """The ARN of a table, of any account where it is given by its name."""
-    if table_arn(side.table):
-        return side.table
+    if table_arn(table):
+        return table
     region = side.region or "*"
-    return f"arn:{_partition(region)}:dynamodb:{region}:*:table/{side.table}"
+    return f"arn:{_partition(region)}:dynamodb:{region}:*:table/{table}"
+
+
+def _patterns(tables: TablesSettings) -> Sequence[str]:
+    """The names of the tables as IAM can write them: all where a pattern says more."""
+    written = [each.written for each in tables.include] or ["*"]
+    return tuple("*" if set(name) & set("/[]!") else name for name in written)
 
 
 def _partition(region: str) -> str:

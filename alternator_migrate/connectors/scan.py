@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from alternator_migrate.core import capacity
@@ -16,7 +17,7 @@ from alternator_migrate.core.model import Item, Page, Position, Segment
 from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.client import DynamoDBClient
-from alternator_migrate.dynamodb.items import expired
+from alternator_migrate.dynamodb.items import expired, key_of
 from alternator_migrate.dynamodb.paging import LoopGuard
 
 FIVE_YEARS: Final = 5 * 365 * 86_400
@@ -98,6 +99,7 @@ class DynamoDBSource:
     A user's filter is `item_filter` where the server applies it, and `wanted` where it is applied
     here, to whole pages. With either, expired items are left out here, too, because the server's
     counts would not tell the two apart; attributes that this needs must then be among `only`.
+    With `key_names`, any item of a page is a place to go on after.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class DynamoDBSource:
         consistent: bool = False,
         page_items: int | None = None,
         ask_capacity: bool = False,
+        key_names: Sequence[str] = (),
         only: Sequence[str] = (),
     ) -> None:
         self._client, cap = client, client.pace.cap
@@ -121,6 +124,7 @@ class DynamoDBSource:
         self._wanted = wanted
         filtered = item_filter is not None or wanted is not None
         self._server_skips = expiry is not None and not filtered
+        self._position_of = partial(key_of, names=key_names) if key_names else None
         self._is_expired: Callable[[Item], bool] | None = None
         if expiry and filtered:
             self._is_expired = expiry.test
@@ -163,7 +167,7 @@ class DynamoDBSource:
         if self._is_expired:
             kept = [item for item in page.items if not self._is_expired(item)]
             page = replace(page, items=kept, skipped=len(page.items) - len(kept))
-        return page
+        return replace(page, position_of=self._position_of) if self._position_of else page
 
 
 def expiry_now(attribute: str) -> Expiry:

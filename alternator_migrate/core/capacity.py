@@ -26,15 +26,16 @@ def write_units(items: int, size: int) -> float:
     return max(float(items), size / WRITE_BYTES)
 
 
-def page_items(cap: float | None, items: int, size: int) -> int | None:
+def page_items(cap: float | None, items: int, size: int, *, consistent: bool) -> int | None:
     """The Limit of a Scan under a cap, of a table of so many items and bytes: a page that costs at
     most about a second of it; None for full pages.
 
-    Full pages of 1 MB cost 128 units at once, which would starve others on a small table.
+    Full pages of 1 MB cost 128 units at once, or 256 with consistent reads, which would starve
+    others on a small table.
     """
     if cap is None or not items or not size:
         return None
-    a_second = cap * EVENTUAL_READ_BYTES
+    a_second = cap * read_bytes(consistent=consistent)
     return None if a_second >= PAGE_BYTES else max(1, int(a_second / (size / items)))
 
 

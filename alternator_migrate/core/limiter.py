@@ -9,12 +9,14 @@ with it, within seconds; once a minute the latency is measured afresh at the low
 """
 
 import asyncio
+import logging
 import math
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+log = logging.getLogger(__name__)
 # Twelve rounds of 0.25 s: a throughput that no longer holds is forgotten after three seconds.
 _ROUND_SECONDS: Final = 0.25
 # As in BBR: the start doubles until three rounds in turn bring no growth worth the name.
@@ -132,7 +134,9 @@ class Limiter:
         if self._refused:
             self._starting = False
             self._throughputs.append(throughput)
-            self._set(_GAIN * max(self._throughputs) * self._shortest)
+            many = self._refused > _MOST_REFUSED * self._done
+            bound = self.limit if many else self.highest
+            self._set(min(_GAIN * max(self._throughputs) * self._shortest, bound))
         elif self._saturated and not self._probing:
             self._throughputs.append(throughput)
             self._grow_or_settle()
@@ -153,7 +157,9 @@ class Limiter:
         self._set(gain * best * self._shortest)
 
     def _set(self, limit: float) -> None:
-        self.limit = max(self.lowest, min(self.highest, math.ceil(limit)))
+        before, self.limit = self.limit, max(self.lowest, min(self.highest, math.ceil(limit)))
+        if self.limit != before:
+            log.debug("limiter: %d at once, was %d", self.limit, before)
 
 
 class _Slot:
@@ -162,10 +168,17 @@ class _Slot:
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
         self._began = 0.0
+        self._used = True
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> "_Slot":
         await self._limiter.enter()
         self._began = self._limiter.clock()
+        return self
+
+    def unused(self) -> None:
+        """Nothing was to be done in it after all."""
+        self._used = False
 
     async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
-        self._limiter.leave(self._limiter.clock() - self._began if error is None else None)
+        counts = error is None and self._used
+        self._limiter.leave(self._limiter.clock() - self._began if counts else None)

@@ -1,6 +1,6 @@
 """The words that every package speaks with: segments, items, batches, pages, limits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -39,7 +39,8 @@ class Page:
     `skipped` were expired and left out; `position` is None on the segment's last page. Of the
     others a transform `dropped` some and refused the `rejects`; where it made several of one,
     `origins` numbers the source items that `items` were made of. As
-    `requests` its items are WriteRequests, which put or delete.
+    `requests` its items are WriteRequests, which put or delete. `position_of` an item is the
+    place after it; None where only the page's end is a place to go on at.
     """
 
     items: Sequence[Item]
@@ -51,6 +52,7 @@ class Page:
     dropped: int = 0
     rejects: Sequence["Reject"] = ()
     origins: Sequence[int] = ()
+    position_of: Callable[[Item], Position] | None = None
 
     @property
     def sources(self) -> int:
@@ -61,8 +63,8 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Items of one page, packed for one BatchWriteItem; `page` is the page's number in its
-    segment, in the order of reading. As `requests` they are WriteRequests already; `origins` are
-    those of these items, where the page tells them."""
+    segment, in the order of reading, and `place` that of the batch in its page. As `requests` they
+    are WriteRequests already; `origins` are those of these items, where the page tells them."""
 
     segment: int
     page: int
@@ -70,6 +72,7 @@ class Batch:
     size: int
     origins: Sequence[int] = ()
     requests: bool = False
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

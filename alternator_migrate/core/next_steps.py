@@ -11,6 +11,9 @@ def next_steps(run: RunProgress) -> Iterator[str]:
     follows = any(table.changes for table in run.tables)
     if run.status in (Status.FAILED, Status.STOPPED, Status.RUNNING):
         yield "Run the same command again: it goes on from its savepoint."
+        if changed := [setting.key for setting in run.settings if setting.since]:
+            names = ", ".join(changed)
+            yield f"What was changed while it ran is the configuration's then: {names}."
         return
     if run.status == Status.REJECTS:
         yield "Mend the items of the rejects file and send them again with run --rejects FILE."

@@ -67,6 +67,7 @@ class Trouble:
         request.words = str(failure)
         request.what = f"{failure.side or 'server'} {failure.doing} since {request.since}"
         now = self._clock()
+        log.debug("attempt failed: %s", request.words)
         if self._is_news(kind_of(failure), now):
             self._told_since = self._told_since or now
             left = duration(max(request.end - now, 0.0))

@@ -1,6 +1,7 @@
 """Pace: capacity units a second, and slowing down when the other side throttles."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +13,7 @@ from alternator_migrate.core.progress import Reason, joined
 from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry, Turn
 
+log = logging.getLogger(__name__)
 # Four rounds after a cut the rate is what it was: 0.7 * 1.1**4 = 1.02.
 _CUT = 0.7
 _SHARE = 0.1
@@ -73,11 +75,11 @@ class Pace:
 
     def reason(self, side: str) -> Reason | None:
         """Why requests to `side` wait; None if they do not, or all of them do."""
-        if self._valve and not self._valve.is_set():
+        if self._is_shut:
             return None
         if self.throttled or self._clock() - self._refused_at < _TOLD_SECONDS:
             return Reason("throttled", f"{side} throttles")
-        if self._turn.locked():
+        if self.cap is not None and self._turn.locked():
             return Reason("cap", f"{side} capped at {self.cap:g} units/s")
         return None
 
@@ -111,13 +113,18 @@ class Pace:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(min(delay, _ROUND_SECONDS)):
                             await self._refunded.wait()
-                await self._let_through()
+                if self._is_shut:
+                    await self._opened()
                 self._tokens -= units
-        else:
-            await self._let_through()
+        elif self._is_shut:
+            await self._opened()
 
-    async def _let_through(self) -> None:
-        if self._valve and not self._valve.is_set():
+    @property
+    def _is_shut(self) -> bool:
+        return self._valve is not None and not self._valve.is_set()
+
+    async def _opened(self) -> None:
+        if self._valve:
             await self._valve.wait()
 
     def settle(self, taken: float, consumed: float) -> None:
@@ -159,6 +166,7 @@ class Pace:
         if self._rate is None:
             self._tokens, self._filled = 0.0, now
         self._rate = achieved * _CUT
+        log.debug("pace: throttled at %.1f units/s, going on at %.1f", achieved, self._rate)
         self._lift_at = 2 * achieved
 
     def _is_wide(self, turn: Turn | None, scope: str) -> bool:
@@ -185,6 +193,7 @@ class Pace:
                 self._rate = min(self._rate, self.cap)
             elif self._rate >= self._lift_at:
                 self._rate = None
+                log.debug("pace: no longer throttled")
         if self._rate is None:
             self._tokens = 0.0
             return 0.0

@@ -111,6 +111,7 @@ class Progress:
     the same of late. In the phase "Validate" `examined` and `expected` count the items of both
     sides; `validated` is None where nothing was validated. `requests` are those that both services
     got of this run.
+    Of the total of many tables, `standing` says how many of them stand how.
     """
 
     source: str
@@ -141,6 +142,7 @@ class Progress:
     workers: tuple[WorkerProgress, ...] = ()
     status: Status = Status.RUNNING
     error: str = ""
+    standing: str = ""
 
     @property
     def paced(self) -> str:

@@ -6,10 +6,17 @@ from typing import Any, Final
 
 from alternator_migrate import __version__
 from alternator_migrate.core.durations import Durations
-from alternator_migrate.core.progress import FollowProgress, Progress, RatesNow, Reason, RunProgress
-from alternator_migrate.core.requests import SideFigures
+from alternator_migrate.core.progress import (
+    FollowProgress,
+    Message,
+    Progress,
+    RatesNow,
+    Reason,
+    RunProgress,
+)
+from alternator_migrate.core.requests import RetryCause, SideFigures
 from alternator_migrate.core.segments import SegmentFigures
-from alternator_migrate.core.texts import moment
+from alternator_migrate.core.texts import moment, without_items
 from alternator_migrate.core.totals import total
 
 PERCENTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -41,7 +48,7 @@ def live_summary(run: RunProgress) -> dict[str, Any]:
         "state": run.state,
         "reasons": [_reason(each) for each in run.all_reasons],
         "canSwitch": run.can_switch,
-        "error": run.error or None,
+        "error": without_items(run.error) or None,
         "started": moment(run.began),
         "seconds": round(run.seconds, 3),
         "paused_seconds": round(run.paused_seconds, 3),
@@ -53,7 +60,7 @@ def live_summary(run: RunProgress) -> dict[str, Any]:
         "engine": run.engine,
         "workers": [asdict(worker) for worker in run.workers],
         "settings": [asdict(setting) for setting in run.settings],
-        "messages": [{**asdict(each), "at": moment(each.at)} for each in run.messages],
+        "messages": [_message(each) for each in run.messages],
         "savepoint": run.savepoint,
         "saved": moment(run.saved_at) if run.saved_at else None,
         "rejects": run.rejects,
@@ -83,7 +90,7 @@ def live_table(table: Progress) -> dict[str, Any]:
         "phase": table.phase,
         "reasons": [_reason(each) for each in table.reasons],
         "limit": table.limit or None,
-        "error": table.error or None,
+        "error": without_items(table.error) or None,
         "fraction": round(table.fraction, 6),
         "expected_items": table.expected,
         "caught_up": table.changes.caught_up if table.changes else None,
@@ -91,13 +98,26 @@ def live_table(table: Progress) -> dict[str, Any]:
         "rates": _rates(table.now, table.speed),
         "eta_seconds": _left(table.now),
         "segment_seconds": _segments(table.segments),
-        "outages": [asdict(outage) for outage in table.outages],
+        "outages": [
+            {**asdict(outage), "words": without_items(outage.words)} for outage in table.outages
+        ],
     }
 
 
 def _reason(reason: Reason) -> dict[str, Any]:
-    since = moment(reason.since) if reason.since else None
-    return {"kind": reason.kind, "text": reason.text, "pauses": reason.pauses, "since": since}
+    since, text = moment(reason.since) if reason.since else None, without_items(reason.text)
+    return {"kind": reason.kind, "text": text, "pauses": reason.pauses, "since": since}
+
+
+def _message(message: Message) -> dict[str, str]:
+    words = without_items(message.words)
+    return {"at": moment(message.at), "level": message.level, "words": words}
+
+
+def _cause(cause: RetryCause) -> dict[str, Any]:
+    words, first, last = without_items(cause.words), moment(cause.first), moment(cause.last)
+    kind = without_items(cause.kind)
+    return {**asdict(cause), "kind": kind, "words": words, "first": first, "last": last}
 
 
 def _side(side: SideFigures) -> dict[str, Any]:
@@ -114,10 +134,7 @@ def _side(side: SideFigures) -> dict[str, Any]:
             }
             for name, figures in side.requests.operations
         },
-        "causes": [
-            {**asdict(cause), "first": moment(cause.first), "last": moment(cause.last)}
-            for cause in side.requests.causes
-        ],
+        "causes": [_cause(cause) for cause in side.requests.causes],
     }
 
 

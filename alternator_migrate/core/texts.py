@@ -1,9 +1,11 @@
 """Figures as a person reads them."""
 
 import math
+import re
 import time
 from typing import Final
 
+_OBJECT: Final = re.compile(r"\{\s*\".*\}", re.DOTALL)
 _UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
 
 
@@ -42,6 +44,11 @@ def lag_text(lag: float | None) -> str:
 def clock_text(at: float) -> str:
     """A time in epoch seconds as the time of day, here."""
     return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def without_items(words: str) -> str:
+    """Words of a log or a server, in which no item or key is left: JSON objects are cut out."""
+    return _OBJECT.sub("{…}", words)
 
 
 def moment(at: float) -> str:

@@ -15,6 +15,7 @@ def total(tables: Sequence[Progress]) -> Progress:
     return Progress(
         source=f"{len(tables)} tables",
         target=standing(tables),
+        standing=standing(tables),
         state=_state(running),
         phase="Validate" if any(each.phase == "Validate" for each in tables) else "Copy",
         segments_total=sum(each.segments_total for each in tables),

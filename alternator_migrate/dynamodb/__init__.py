@@ -15,6 +15,7 @@ __all__ = [
     "http_client",
     "items",
     "key_routing",
+    "leaving_out",
     "native",
     "nodes",
     "paging",

@@ -1,5 +1,6 @@
 """The data plane: typed operations, each at its pace and repeated while that may help."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -14,6 +15,7 @@ from alternator_migrate.core.retry import Retry, Turn
 from alternator_migrate.dynamodb import items, stream_wire, wire
 from alternator_migrate.dynamodb.http_client import HttpClient
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Read: TypeAlias = Callable[[bytes], tuple[T, float, int]]
 """`read(answer)`: its value, the units it consumed, and how many items came back unprocessed."""
@@ -205,5 +207,9 @@ class DynamoDBClient:
     async def _timed(self, operation: str, body: bytes, avoid: str = "", at: str = "") -> bytes:
         began = perf_counter()
         answer = await self._http.call(operation, body, avoid, at)
-        self._http.requests.answered(operation, perf_counter() - began)
+        seconds = perf_counter() - began
+        self._http.requests.answered(operation, seconds)
+        if log.isEnabledFor(logging.DEBUG):
+            sizes = len(body), len(answer)
+            log.debug("%s: %d bytes, answered by %d in %.1f ms", operation, *sizes, seconds * 1000)
         return answer

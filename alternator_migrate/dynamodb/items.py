@@ -128,18 +128,6 @@ def renamer(renames: Mapping[str, str]) -> Reshape:
     return rename
 
 
-def without(is_left_out: Callable[[str], bool]) -> Reshape:
-    """A function that leaves attributes of one item out by their names, values untouched. An item
-    that has none of them stays as it is."""
-
-    def leave_out(item: Item) -> Item:
-        attributes = parsed_attributes.decode(item)
-        kept = {name: value for name, value in attributes.items() if not is_left_out(name)}
-        return item if len(kept) == len(attributes) else msgspec.json.encode(kept)
-
-    return leave_out
-
-
 def expired(attribute: str, *, after: int, before: int) -> Callable[[Item], bool]:
     """A test whether an item's `attribute` is a number in [after, before), epoch seconds."""
 

@@ -5,6 +5,7 @@ Alternator lists its live nodes at `/localnodes`; DynamoDB has one address and n
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.requests import NodeState
 
+log = logging.getLogger(__name__)
 Ask = Callable[[str, str], Awaitable[bytes]]
 """`ask(url, path)`: the body of a GET at a node. Raises `MigrateError` where it does not answer."""
 _PROBE_SECONDS: Final = 2.0
@@ -135,14 +137,19 @@ class Nodes:
         return list(_urls_like(url, found)) if isinstance(found, list) else []
 
     def _turn_anew(self) -> None:
+        """Take the nodes in turn that are to be used by now."""
+        before, self._rotation = self._rotation, self._usable()
+        if self._rotation != before:
+            log.debug("nodes in use: %s; before: %s", ", ".join(self._rotation), ", ".join(before))
+
+    def _usable(self) -> tuple[str, ...]:
         """Listed nodes that answer; else contacts that answer; else all there are."""
         contacts = () if self._is_chosen and self._listed else self.contacts
         for choice in (self._listed, contacts):
             answering = tuple(url for url in choice if url in self._answering)
             if answering:
-                self._rotation = answering
-                return
-        self._rotation = tuple(dict.fromkeys((*contacts, *self._listed)))
+                return answering
+        return tuple(dict.fromkeys((*contacts, *self._listed)))
 
 
 def _urls_like(contact: str, addresses: Iterable[object]) -> Iterable[str]:

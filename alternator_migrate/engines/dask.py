@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, UsageError, WorkerLost
@@ -16,7 +16,7 @@ from alternator_migrate.engines.processes import signals_held_back
 
 log = logging.getLogger(__name__)
 LONGEST_SECONDS: Final = 2.0
-"""Nothing can tell a slice on a cluster to hurry, so that it must be short."""
+"""What a slice on a cluster has done is known when it is over, so that it must be short."""
 _CONNECT_SECONDS: Final = 10.0
 _WAIT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 5.0
@@ -72,6 +72,8 @@ class Cluster:
         self._client, self._where, self._job = client, where, job
         self._fit: dict[str, int] = {}
         self._unfit: dict[str, str] = {}
+        self._recalling: asyncio.Future[None] | None = None
+        client.subscribe_topic(dask_worker.topic_of(job), _tell)
 
     async def vacant(self, busy: int) -> int:
         """The number of slices that may be sent now; waits a minute for a worker where there is
@@ -104,14 +106,23 @@ class Cluster:
         return LiveStats()
 
     def recall(self) -> None:
-        """Nothing: slices under way end by themselves."""
+        """The slices under way are to end, as soon as their workers hear of it."""
+        self._recalling = asyncio.ensure_future(self._recall())
+
+    async def _recall(self) -> None:
+        workers = [*self._fit]
+        with suppress(OSError, ValueError):  # of a worker that goes, whose slice is run again
+            await self._client.run(
+                dask_worker.recall, self._job.key, workers=workers, on_error="ignore"
+            )
 
     def workers(self) -> Sequence[WorkerProgress]:
         """The workers that fit; which of them has a slice is the scheduler's affair."""
         return [WorkerProgress(address) for address in self._fit]
 
     def hurry(self) -> None:
-        """Nothing: slices under way end by themselves."""
+        """No slice will follow those under way."""
+        self.recall()
 
     @property
     def unfit(self) -> str:
@@ -187,6 +198,12 @@ class Cluster:
                 dask_worker.obstacle, self._job, workers=same, on_error="return"
             )
         return {address: str(why) for address, why in answers.items()}
+
+
+def _tell(event: tuple[float, Mapping[str, Any]]) -> None:
+    """Log what a worker has logged."""
+    _, told = event
+    logging.getLogger(told["name"]).log(told["level"], "%s", told["words"])
 
 
 def _difference(ours: tuple[str, str], theirs: object) -> str:

@@ -4,6 +4,9 @@ import asyncio
 import logging
 import sys
 import threading
+from collections import defaultdict
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Final
 
 from alternator_migrate import __version__
@@ -12,6 +15,7 @@ from alternator_migrate.core.runtime import loop_factory
 from alternator_migrate.core.work import Job, Slice, SliceResult, WorkerSession, nothing_done
 from alternator_migrate.engines.slice_runner import work_off
 
+_TOPIC: ContextVar[str] = ContextVar("topic", default="")
 # Longer than the gap between two slices; the connections of a run that is over do not stay.
 _IDLE_SECONDS: Final = 30.0
 _Order = tuple[Slice[Any], asyncio.Future[SliceResult[Any]]]
@@ -43,7 +47,26 @@ def obstacle(job: Job) -> str:
 def slice_done(job: Job, piece: Slice[Any]) -> SliceResult[Any]:
     """Do a slice of a job. Called in a thread of Dask's, which it keeps until the end."""
     sessions = _Sessions.of_this_process()
+    sessions.tell_by(get_worker)
     return asyncio.run_coroutine_threadsafe(sessions.do(job, piece), sessions.loop).result()
+
+
+def recall(key: str) -> None:
+    """Have the slices of the job with this key that are under way here end."""
+    sessions = _Sessions.of_this_process()
+    sessions.loop.call_soon_threadsafe(sessions.hurry, key)
+
+
+def get_worker() -> Any:
+    """Dask's worker that this thread belongs to."""
+    from distributed import get_worker as found  # noqa: PLC0415 # slow to import
+
+    return found()
+
+
+def topic_of(job: Job) -> str:
+    """The topic under which the scheduler passes on what is logged for a job."""
+    return f"alternator-migrate-{job.key}"
 
 
 class _Sessions:
@@ -56,7 +79,18 @@ class _Sessions:
     def __init__(self) -> None:
         self.loop = loop_factory()()
         self._idle: dict[str, list[_Session]] = {}
+        self._busy: dict[str, set[_Session]] = defaultdict(set)
+        self._is_told = False
         threading.Thread(target=self.loop.run_forever, name="slices", daemon=True).start()
+
+    def tell_by(self, worker: Callable[[], Any]) -> None:
+        """Have what is logged passed on by Dask's `worker()`; once."""
+        with self._turn:
+            if not self._is_told:
+                ours = logging.getLogger("alternator_migrate")
+                ours.addHandler(_Forward(worker()))
+                ours.setLevel(logging.INFO)
+            self._is_told = True
 
     @classmethod
     def of_this_process(cls) -> "_Sessions":
@@ -67,18 +101,30 @@ class _Sessions:
 
     async def do(self, job: Job, piece: Slice[Any]) -> SliceResult[Any]:
         """Do a slice in a session that is idle, or in a new one."""
-        idle = self._idle.setdefault(job.key, [])
+        idle, busy = self._idle.setdefault(job.key, []), self._busy[job.key]
         session = idle.pop() if idle else _Session(job)
-        while (report := await session.do(piece)) is None:
-            session = _Session(job)
+        busy.add(session)
+        try:
+            while (report := await session.do(piece)) is None:
+                busy.discard(session)
+                session = _Session(job)
+                busy.add(session)
+        finally:
+            busy.discard(session)
         idle.append(session)
         return report
+
+    def hurry(self, key: str) -> None:
+        """Have the slices of a job that are under way end."""
+        for session in self._busy[key]:
+            session.hurry.set()
 
 
 class _Session:
     """An open job for one slice at a time, closed when none has come for half a minute."""
 
     def __init__(self, job: Job) -> None:
+        self.hurry = asyncio.Event()
         self._orders: asyncio.Queue[_Order] = asyncio.Queue()
         self._serving = asyncio.get_running_loop().create_task(self._serve(job))
 
@@ -96,9 +142,10 @@ class _Session:
             return nothing_done(piece, error)
 
     async def _serve(self, job: Job) -> None:
+        _TOPIC.set(topic_of(job))
         async with job.open() as session:
             while order := await self._next():
-                await _run_slice(order, session)
+                await _run_slice(order, session, self.hurry)
 
     async def _next(self) -> _Order | None:
         try:
@@ -107,6 +154,21 @@ class _Session:
             return None
 
 
-async def _run_slice(order: _Order, session: WorkerSession) -> None:
+async def _run_slice(order: _Order, session: WorkerSession, hurry: asyncio.Event) -> None:
     piece, answer = order
-    answer.set_result(await work_off(session.begin(piece), piece.seconds, asyncio.Event()))
+    hurry.clear()
+    answer.set_result(await work_off(session.begin(piece), piece.seconds, hurry))
+
+
+class _Forward(logging.Handler):
+    """Sends what is logged for a job to whoever runs that, by way of the scheduler."""
+
+    def __init__(self, worker: Any) -> None:
+        super().__init__(logging.INFO)
+        self._worker = worker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
+        if topic := _TOPIC.get():
+            told = {"name": record.name, "level": record.levelno, "words": record.getMessage()}
+            self._worker.log_event(topic, told)

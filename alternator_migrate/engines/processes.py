@@ -15,7 +15,7 @@ from alternator_migrate.core.errors import WorkerLost
 from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
 from alternator_migrate.engines.pipe import Pipe
-from alternator_migrate.engines.worker_process import Recall, live
+from alternator_migrate.engines.worker_process import OUR_LOGGER, Recall, live
 
 LONGEST_SECONDS: Final = 16.0
 _LEAVE_SECONDS: Final = 0.5
@@ -101,7 +101,9 @@ class Processes:
     async def _hire(self) -> "_Worker":
         near, far = socket.socketpair()
         with far, signals_held_back():
-            process = multiprocessing.get_context("spawn").Process(target=live, args=(far,))
+            process = multiprocessing.get_context("spawn").Process(
+                target=live, args=(far, logging.getLogger(OUR_LOGGER).getEffectiveLevel())
+            )
             process.start()
         worker = _Worker(process, await Pipe.over(near))
         self._all.append(worker)

@@ -21,25 +21,30 @@ _TELL_SECONDS: Final = 0.5
 _GONE = (EOFError, OSError)
 
 
+OUR_LOGGER: Final = "alternator_migrate"
+
+
 class Recall:
     """Asks a worker to end the slice that it has under way."""
 
 
-def live(end: socket.socket) -> None:
-    """Serve slices over one end of a socket pair, until the other is closed."""
+def live(end: socket.socket, level: int) -> None:
+    """Serve slices over one end of a socket pair, until the other is closed; what is logged from
+    `level` on is told there."""
     gc.set_threshold(100_000, 20, 50)  # imports make many objects, and next to no garbage
     try:
-        on_loop(lambda: _serve(end))
+        on_loop(lambda: _serve(end, level))
     except* _GONE:
         pass
     os._exit(0)
 
 
-async def _serve(end: socket.socket) -> None:
+async def _serve(end: socket.socket, level: int) -> None:
     if parent := multiprocessing.parent_process():
         asyncio.get_running_loop().add_reader(parent.sentinel, os._exit, 1)
     pipe = await Pipe.over(end)
     logging.getLogger().addHandler(_Forward(pipe))
+    logging.getLogger(OUR_LOGGER).setLevel(level)
     job: Job = await pipe.receive()
     try:
         async with job.open() as session:

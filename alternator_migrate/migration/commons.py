@@ -114,7 +114,8 @@ class Commons:
         `MigrateError` where it fails and following ends with it."""
         async with self._telling:
             if not self._told:
-                self._hooked, self._told = await self.hook(), True
+                self._told = True
+                self._hooked = await self.hook()
             return self._hooked
 
 

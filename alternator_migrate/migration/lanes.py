@@ -57,7 +57,8 @@ class OneRun(Protocol):
 class Kind:
     """What is done with each table: `make` makes the run of one. `work` is its name; of `parts` of
     each table this is the one whose identity ends with `part`. Only what `records` writes the run
-    file. Where its runs take no turns of their own, each is one turn as a `whole`."""
+    file. Where its runs take no turns of their own, each is one turn as a `whole`; where they
+    follow changes, they may end caught up."""
 
     work: Literal["Migration", "Validation"]
     make: Callable[[Loaded, Turns], OneRun]
@@ -65,6 +66,7 @@ class Kind:
     parts: int = 1
     records: bool = True
     whole: bool = False
+    ends_caught_up: bool = False
 
 
 @dataclass(slots=True)

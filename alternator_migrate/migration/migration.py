@@ -239,7 +239,7 @@ class Migration:
         """Copy what is left in its turn, while changes are kept."""
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
-        self._state = "waiting for its turn"
+        self._state = "waiting"
         async with beside, self._turns.copying(stop) as may:
             if not may:
                 return False

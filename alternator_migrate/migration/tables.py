@@ -20,7 +20,9 @@ from alternator_migrate.core.steering import Caps, Steering, within
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.totals import standing, total
 from alternator_migrate.engines import Local
+from alternator_migrate.migration.assemble import hooks as hooks_of
 from alternator_migrate.migration.commons import Commons, Turns
+from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.lanes import Kind, Lane, lock_name
 from alternator_migrate.migration.roster import (
     Selection,
@@ -30,6 +32,7 @@ from alternator_migrate.migration.roster import (
     tables_of,
     to_do,
 )
+from alternator_migrate.migration.run_hooks import RunHooks, without_run_hooks
 from alternator_migrate.savepoints import Located, RunFile, RunRecord, TableEntry, check_alone, lock
 
 log = logging.getLogger(__name__)
@@ -136,8 +139,8 @@ class TablesRun:
                 commons = Commons(services, Local(), self._tables.concurrency, self._steering.gate)
                 self._steer(commons, shared)
                 self._services, self.goes_on = services, before is not None
-                self._begin(record, lanes)
-                return await self._all(commons, stop, show)
+                self._lanes = lanes
+                return await self._told(record, commons, stop, show)
 
     def _steer(self, commons: Commons, shared: SharedCaps) -> None:
         """Have all tables together keep to what is asked for besides the configuration."""
@@ -153,10 +156,39 @@ class TablesRun:
         allowed = Caps(read.cap, write.cap, concurrency.readers, concurrency.writers)
         self._steering.begin(allowed, apply)
 
-    def _begin(self, record: RunRecord, lanes: list[Lane]) -> None:
-        """Write the list down; from now on the run is stopped by its stop event."""
-        log.info("%d tables: %s", len(lanes), named([lane.entry.source for lane in lanes]))
-        self._record, self._lanes = record, lanes
+    async def _told(
+        self, record: RunRecord, commons: Commons, stop: asyncio.Event, show: Show
+    ) -> Status:
+        """Do all tables, with the hooks of the run around them."""
+        commands = Hooks({}, 0) if self._kind.whole else hooks_of(self._settings)
+        hooks = RunHooks(commands, self._total, str(self._file.path))
+        if failure := await hooks.run("onStart", Status.RUNNING):
+            raise UsageError(failure, "Nothing was begun: mend the hook, or leave it out.")
+        commons.hook = lambda: hooks.caught_up(
+            lacking=self._lacking(record), ends=self._kind.ends_caught_up
+        )
+        self._begin(record)
+        status = Status.FAILED
+        try:
+            status = await self._all(commons, stop, show)
+        finally:
+            for event in ("onFailure", "onStop") if status == Status.FAILED else ("onStop",):
+                await hooks.run(event, status)
+        return status
+
+    def _lacking(self, record: RunRecord) -> str:
+        """Why not every table of the run has caught up, though all that are followed have."""
+        failed = [lane.entry.source for lane in self._lanes if lane.failure]
+        if failed:
+            return f"{len(failed)} tables failed: {named(failed)}"
+        others = len(record.tables) - len(self._lanes)
+        return f"{others} tables of the run were not asked for" if others else ""
+
+    def _begin(self, record: RunRecord) -> None:
+        """Write the list down."""
+        names = [lane.entry.source for lane in self._lanes]
+        log.info("%d table%s: %s", len(names), "s" * (len(names) != 1), named(names))
+        self._record = record
         self._write()
 
     async def _all(self, commons: Commons, stop: asyncio.Event, show: Show) -> Status:
@@ -207,7 +239,8 @@ class TablesRun:
 
     async def _done(self, lane: Lane, turns: Turns, stop: asyncio.Event) -> Status:
         table = Chosen(lane.entry.source, lane.entry.target)
-        lane.run = self._kind.make(config.of_table(self._loaded, table), turns)
+        own = without_run_hooks(config.of_table(self._loaded, table))
+        lane.run = self._kind.make(own, turns)
         if not self._kind.whole:
             return await lane.run.run(stop, _unseen)
         async with turns.copying(stop) as may:

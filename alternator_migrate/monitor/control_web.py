@@ -75,17 +75,21 @@ class WebControl:
             element("button", text, type="button", data_command=name)
             for name, text in _BUTTONS.items()
         ]
-        return element(
-            "section",
-            element("h2", "Control"),
+        form = element(
+            "form",
             element("p", _field("token", "Token", "password"), " ", element("small", where)),
-            element("p", *buttons, class_="buttons"),
+            element("p", *buttons),
             element(
                 "p",
                 _field("limits", "Limits, such as readThroughput=2000", "text"),
                 " ",
                 element("button", "Set", type="button", data_command="set"),
             ),
+        )
+        return element(
+            "section",
+            element("h2", "Control"),
+            form,
             element("p", "", id="answer", role="status"),
             element("script", Html(CONTROL_SCRIPT)),
             id="control",

@@ -1,12 +1,10 @@
 """HTML as text: elements whose content and attributes are escaped unless they are HTML already."""
 
 import html
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 _VOID: Final = ("meta", "br", "input", "rect", "path", "polyline", "line")
-_OBJECT: Final = re.compile(r"\{\s*\".*\}", re.DOTALL)
 
 
 class Html(str):
@@ -33,11 +31,6 @@ def element(name: str, /, *content: str, **attributes: str | float | None) -> Ht
 def joined(parts: Iterable[str]) -> Html:
     """Parts one after another, those that are plain text escaped."""
     return Html("".join(part if isinstance(part, Html) else html.escape(part) for part in parts))
-
-
-def without_items(words: str) -> str:
-    """Words of a log or a server, in which no item or key is left: JSON objects are cut out."""
-    return _OBJECT.sub("{…}", words)
 
 
 def table(

@@ -13,7 +13,7 @@ from alternator_migrate.monitor.style import SCRIPT, STYLE
 
 def page(run: RunProgress, samples: Sequence[Sample], controls: Html = Html()) -> str:  # noqa: B008 # immutable
     """The page of a run with the plots of `samples`; `controls` is what steers it, if anything."""
-    name = parts.title(run)
+    name = parts.title(run) or run.work
     body = element(
         "body",
         element("a", "Skip to the figures", href="#overview", class_="skip"),

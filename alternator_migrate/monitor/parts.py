@@ -8,11 +8,17 @@ from alternator_migrate.core.progress import Progress, Reason, RunProgress
 from alternator_migrate.core.requests import RequestFigures
 from alternator_migrate.core.segments import SegmentFigures
 from alternator_migrate.core.state import Status
-from alternator_migrate.core.texts import brief, duration, lag_text, moment, size_text
+from alternator_migrate.core.texts import (
+    brief,
+    duration,
+    lag_text,
+    moment,
+    size_text,
+    without_items,
+)
 from alternator_migrate.core.totals import total
 from alternator_migrate.monitor.history import Sample
 from alternator_migrate.monitor.html import Html, element, facts, joined, section, table
-from alternator_migrate.monitor.html import without_items as shown
 from alternator_migrate.monitor.plots import Series, plot, segments_picture, skew_text
 
 _MOST_MESSAGES: Final = 20
@@ -58,7 +64,7 @@ _PLOTS: Final[Sequence[tuple[str, str, Sequence[Series]]]] = (
 def title(run: RunProgress) -> str:
     """What is moved: one table by its names, several by their number."""
     if not run.tables:
-        return run.work
+        return ""
     if len(run.tables) > 1:
         return f"{len(run.tables)} tables"
     [only] = run.tables
@@ -111,7 +117,7 @@ def state_line(run: RunProgress) -> Html:
     lines = [element("p", words, class_=f"state {_mood(run)}")]
     if run.status == Status.RUNNING:
         lines += [element("p", _reason_text(each), class_="warn") for each in run.all_reasons]
-    lines += [element("p", shown(run.error), class_="bad words")] if run.error else []
+    lines += [element("p", without_items(run.error), class_="bad words")] if run.error else []
     return joined(lines)
 
 
@@ -191,7 +197,7 @@ def causes(requests: RequestFigures) -> Html:
     """Why requests were repeated, in the servers' last words, the newest first."""
     found = sorted(requests.causes, key=lambda cause: -cause.last)
     rows = [
-        (element("span", shown(cause.words), class_="words"), f"{cause.count:,}",
+        (element("span", without_items(cause.words), class_="words"), f"{cause.count:,}",
          moment(cause.first), moment(cause.last))
         for cause in found
     ]  # fmt: skip
@@ -231,7 +237,9 @@ def settings(run: RunProgress) -> Html:
 def messages(run: RunProgress) -> Html:
     """The last lines of the log, the newest first."""
     lines = [
-        element("li", f"{moment(each.at)} {shown(each.words)}", class_=_severity(each.level))
+        element(
+            "li", f"{moment(each.at)} {without_items(each.words)}", class_=_severity(each.level)
+        )
         for each in reversed(run.messages[-_MOST_MESSAGES:])
     ]
     return section("Messages", element("ul", *lines) if lines else "", key="messages")
@@ -242,7 +250,7 @@ def _row(each: Progress) -> Sequence[str]:
     left = each.now.seconds_left if each.status == Status.RUNNING else None
     name = each.source if each.source == each.target else f"{each.source} → {each.target}"
     state = each.state if each.status == Status.RUNNING else str(each.status)
-    words = ": ".join(filter(None, (state, shown(each.error) or each.paced)))
+    words = ": ".join(filter(None, (state, without_items(each.error) or each.paced)))
     return (
         name,
         element("span", words, class_="bad words") if each.error else words,
@@ -264,7 +272,7 @@ def _percentiles(latency: Durations) -> Iterator[str]:
 
 def _reason_text(reason: Reason) -> str:
     since = f", since {moment(reason.since)}" if reason.since else ""
-    return f"{shown(reason.text)}{since}"
+    return f"{without_items(reason.text)}{since}"
 
 
 def _mood(run: RunProgress) -> str:

@@ -10,10 +10,10 @@ from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.next_steps import next_steps
 from alternator_migrate.core.progress import Message, Progress, RunProgress
 from alternator_migrate.core.state import Status
-from alternator_migrate.core.texts import duration, moment, size_text
+from alternator_migrate.core.texts import duration, moment, size_text, without_items
 from alternator_migrate.monitor import parts
 from alternator_migrate.monitor.history import Sample
-from alternator_migrate.monitor.html import Html, element, facts, section, table, without_items
+from alternator_migrate.monitor.html import Html, element, facts, section, table
 from alternator_migrate.monitor.page import document
 
 _OUTCOMES: Final[Mapping[Status, str]] = {
@@ -39,7 +39,9 @@ class Context:
 
 def report(run: RunProgress, samples: Sequence[Sample], context: Context) -> str:
     """The report of a run as it stands, or ended."""
-    heading = f"{run.work} of {parts.title(run)} {_OUTCOMES.get(run.status, run.status)}"
+    name = parts.title(run)
+    of = f" of {name}" if name else ""
+    heading = f"{run.work}{of} {_OUTCOMES.get(run.status, run.status)}"
     main = element(
         "main",
         _outcome(run, samples),

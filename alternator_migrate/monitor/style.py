@@ -64,6 +64,8 @@ ul{margin:4px 0;padding-left:20px}
 li{overflow-wrap:anywhere}
 .words{font-weight:400;white-space:pre-wrap;overflow-wrap:anywhere;min-width:16rem}
 footer{margin:24px auto;font-size:.85rem;color:var(--dim);overflow-wrap:anywhere}
+label{display:block}small{overflow-wrap:anywhere}input{max-width:100%;box-sizing:border-box;font:inherit}
+button{font:inherit;margin:0 8px 4px 0;padding:4px 12px}
 .skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--bg)}
 @media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--card:#fff}
 body{font-size:10pt}.wide{overflow:visible}figure,tr{break-inside:avoid}
@@ -118,6 +120,8 @@ function send(command){
  .then(function(got){answer.textContent=got.text;})
  .catch(function(){answer.textContent='no answer';});
 }
+document.querySelector('#control form').addEventListener('submit',function(event){
+ event.preventDefault();});
 document.querySelectorAll('#control button').forEach(function(button){
  button.addEventListener('click',function(){send(button.dataset.command);});
 });

@@ -28,27 +28,38 @@ async def copy(
     batches are written; the ledger knows at every moment how far it got.
 
     Returns when all that was read is written: everything, or, once `stop` is set, the pages
-    under way. On failure or cancellation no task is left; raises an exception group.
+    under way. What was written and has to be written again after a stop is at most a batch for
+    each of `concurrency.writers`. On failure or cancellation no task is left; raises an exception
+    group.
     """
-    queue = BatchQueue(concurrency.queue_bytes)
+    queue = BatchQueue(concurrency.queue_bytes, concurrency.writers)
 
     async def enqueue(segment: Segment, page: Page) -> None:
         runs = list(pack(page.items, target.limits))
         if page.rejects:
             rejects.keep(page.rejects)
         number, first = ledger.page(segment.index, page, len(runs)), 0
-        for items, size in runs:
+        for place, (items, size) in enumerate(runs):
             origins = page.origins[first : first + len(items)]
-            await queue.put(Batch(segment.index, number, items, size, origins, page.requests))
+            await queue.put(
+                Batch(segment.index, number, items, size, origins, page.requests, place)
+            )
             first += len(items)
 
     async def write() -> None:
-        async for batch in queue:
-            async with limiter.slot():
+        """Write batches: a slot comes first, so that a batch waits in the queue alone."""
+        while await queue.ready():
+            async with limiter.slot() as slot:
+                taken = queue.take()
+                if taken is None:
+                    slot.unused()
+                    continue
+                number, batch = taken
                 refused = await target.write(batch)
             if refused:
                 rejects.keep(refused)
             ledger.acknowledged(batch, len(refused), _origins(batch, refused, target))
+            queue.written(number, batch)
 
     async with asyncio.TaskGroup() as writing:
         for _ in range(concurrency.writers):

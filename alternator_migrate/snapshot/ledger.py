@@ -1,6 +1,6 @@
 """The ledger of one table: what was read, what the target acknowledged, where it is safe to resume.
 
-A segment's position moves over a prefix of wholly acknowledged pages, never further.
+A segment's position moves over a prefix of acknowledged batches, never further.
 """
 
 from collections import deque
@@ -12,6 +12,7 @@ from alternator_migrate.core.errors import AccountingBroken
 from alternator_migrate.core.model import Batch, Page, Position
 from alternator_migrate.core.segments import SegmentClock
 from alternator_migrate.core.state import CopyState
+from alternator_migrate.snapshot.prefix import Prefix, prefix_of
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class _OpenPage:
     stored: int = 0
     rejected: int = 0
     refused: set[int] = field(default_factory=set)
+    prefix: Prefix | None = None
 
     @property
     def counts(self) -> Counts:
@@ -95,18 +97,17 @@ class Ledger:
     @property
     def state(self) -> CopyState:
         """The acknowledged part: where another run may go on."""
-        positions = {
-            segment: reading.position
-            for segment, reading in self._readings.items()
-            if reading.position is not None
-        }
-        return CopyState(
-            frozenset(self._done),
-            positions,
-            self._settled,
-            self._settled_bytes,
-            self._settled_batches,
-        )
+        positions: dict[int, Position] = {}
+        items, batches = self._settled, self._settled_batches
+        for segment, reading in self._readings.items():
+            begun = reading.pages[0].prefix if reading.pages else None
+            if begun and (position := begun.position):
+                positions[segment] = position
+                items += begun.counts
+                batches += begun.batches
+            elif reading.position is not None:
+                positions[segment] = reading.position
+        return CopyState(frozenset(self._done), positions, items, self._settled_bytes, batches)
 
     def is_done(self, segment: int) -> bool:
         """Whether a segment is wholly acknowledged."""
@@ -128,6 +129,7 @@ class Ledger:
         number = reading.first + len(reading.pages)
         counts = Counts(page.read, 0, page.skipped, len(page.rejects), page.dropped)
         opened = _OpenPage(batches, batches, page.position, page.size, counts, bool(page.origins))
+        opened.prefix = prefix_of(page, batches)
         reading.pages.append(opened)
         self._read += page.read
         self._skipped += page.skipped
@@ -145,6 +147,8 @@ class Ledger:
         reading = self._readings[batch.segment]
         page = reading.pages[batch.page - reading.first]
         page.outstanding -= 1
+        if page.prefix:
+            page.prefix.acknowledged(batch, rejected)
         if page.has_several:
             self._of_several(page, len(batch.items) - rejected, refused)
         else:

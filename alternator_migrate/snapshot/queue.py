@@ -2,8 +2,23 @@
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass, field
 
 from alternator_migrate.core.model import Batch
+
+
+@dataclass(slots=True)
+class _Line:
+    """The batches of one segment: those that `wait`, and those that are `out` at writers, by their
+    numbers; `span` counts from the first that is out to the last that ever was."""
+
+    waiting: deque[Batch] = field(default_factory=deque)
+    out: dict[int, None] = field(default_factory=dict)
+    last: int = 0
+
+    @property
+    def span(self) -> int:
+        return self.last - next(iter(self.out)) + 1 if self.out else 0
 
 
 class BatchQueue:
@@ -11,13 +26,14 @@ class BatchQueue:
 
     Batches of different segments leave in turn, so that a page of one large partition does not
     send every writer to the same shard. `put` waits while `limit` bytes are held (a single
-    batch may exceed it); after `close`, iteration ends when the queue is empty.
+    batch may exceed it). No more than `window` batches are at writers or were written while an
+    earlier one of their segment was not: that is what has to be copied again after a stop.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._size = 0
-        self._segments: dict[int, deque[Batch]] = {}
+    def __init__(self, limit: int, window: int) -> None:
+        self._limit, self._window = limit, window
+        self._size = self._spans = 0
+        self._lines: dict[int, _Line] = {}
         self._turns: deque[int] = deque()
         self._putters: deque[asyncio.Future[None]] = deque()
         self._getters: deque[asyncio.Future[None]] = deque()
@@ -28,12 +44,10 @@ class BatchQueue:
         while self._size >= self._limit:
             await _wait_in(self._putters)
         self._size += batch.size
-        waiting = self._segments.get(batch.segment)
-        if waiting is None:
-            self._segments[batch.segment] = deque((batch,))
+        line = self._lines.setdefault(batch.segment, _Line())
+        if not line.waiting:
             self._turns.append(batch.segment)
-        else:
-            waiting.append(batch)
+        line.waiting.append(batch)
         _wake_one(self._getters)
         if self._size < self._limit:
             _wake_one(self._putters)
@@ -44,25 +58,53 @@ class BatchQueue:
         while self._getters:
             _wake_one(self._getters)
 
-    def __aiter__(self) -> "BatchQueue":
-        return self
-
-    async def __anext__(self) -> Batch:
-        while not self._turns:
-            if self._closed:
-                raise StopAsyncIteration
+    async def ready(self) -> bool:
+        """Return True when a batch may be taken, False when none ever will."""
+        while not self._may_take():
+            if self._closed and not self._turns:
+                return False
             await _wait_in(self._getters)
+        return True
+
+    def take(self) -> tuple[int, Batch] | None:
+        """The next batch and its number in its segment, to be told to `written`; None where
+        another writer was faster."""
+        if not self._may_take():
+            return None
+        while self._spans >= self._window and self._lines[self._turns[0]].out:
+            self._turns.rotate(-1)
         segment = self._turns.popleft()
-        waiting = self._segments[segment]
-        batch = waiting.popleft()
-        if waiting:
+        line = self._lines[segment]
+        batch = line.waiting.popleft()
+        line.last += 1
+        line.out[line.last] = None
+        self._spans += 1
+        if line.waiting:
             self._turns.append(segment)
-        else:
-            del self._segments[segment]
         self._size -= batch.size
         if self._size < self._limit:
             _wake_one(self._putters)
-        return batch
+        return line.last, batch
+
+    def written(self, number: int, batch: Batch) -> None:
+        """A batch that was taken is written."""
+        line = self._lines[batch.segment]
+        self._spans -= line.span
+        del line.out[number]
+        self._spans += line.span
+        if not line.out and not line.waiting:
+            del self._lines[batch.segment]
+        if self._turns:
+            _wake_one(self._getters)
+        elif self._closed:
+            self.close()
+
+    def _may_take(self) -> bool:
+        """Whether a batch waits that may leave: where the window is used up, only the next one of
+        a segment none of whose batches is at a writer."""
+        if self._spans < self._window:
+            return bool(self._turns)
+        return any(not self._lines[segment].out for segment in self._turns)
 
 
 async def _wait_in(line: deque[asyncio.Future[None]]) -> None:

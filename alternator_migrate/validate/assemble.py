@@ -198,14 +198,15 @@ class ValidationSides:
         service = self._pair.live if is_source else self._pair.target
         state = self._pair.inspection.source if is_source else existing_target(self._pair)
         cap = self.paces[role].cap
+        consistent = self._settings.source.consistent_read or not is_source
         scan = DynamoDBSource(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
             item_filter=item_filter(self._settings, service) if is_source else None,
             wanted=wanted(self._settings, service) if is_source else None,
             expiry=self._expiry[role],
-            consistent=self._settings.source.consistent_read if is_source else True,
-            page_items=page_items(cap, state.items, state.size),
+            consistent=consistent,
+            page_items=page_items(cap, state.items, state.size, consistent=consistent),
             ask_capacity=cap is not None and not service.options,
             only=only,
         )

@@ -20,6 +20,7 @@ from tests.bench import (
     figure_partitions,
     figure_savepoints,
     figure_startup,
+    figure_transform,
     figure_validate,
     figure_writers,
 )
@@ -37,6 +38,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "partitions": figure_partitions.figure,
     "engines": figure_engines.figure,
     "validate": figure_validate.figure,
+    "transform": figure_transform.figure,
     "monitor": figure_monitor.figure,
     "export": figure_export.figure,
 }

@@ -10,10 +10,11 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from tests.bench.children import CLIENT_CORE, NotMeasuredError, cpu_seconds, pinned
 from tests.bench.product import COMMAND, Ends, canned, settings
@@ -86,19 +87,24 @@ def large() -> tuple[str, ...]:
     return ("--item-bytes", str(LARGE_ITEM))
 
 
-def marginal(short: Ends, long: Ends, options: Sequence[str]) -> Spent:
-    """CPU microseconds an item, from the difference of two runs."""
-    few, many = spent(short, options), spent(long, options)
+def marginal(
+    short: Ends, long: Ends, options: Sequence[str], more: Mapping[str, Any] | None = None
+) -> Spent:
+    """CPU microseconds an item, from the difference of two runs; `more` is what else they are
+    configured with."""
+    few, many = spent(short, options, more), spent(long, options, more)
     items = (long.items - short.items) / 1e6
     return Spent((many.total - few.total) / items, (many.busiest - few.busiest) / items)
 
 
-def spent(ends: Ends, options: Sequence[str]) -> Spent:
+def spent(ends: Ends, options: Sequence[str], more: Mapping[str, Any] | None = None) -> Spent:
     """What one whole run spends. Raises NotMeasuredError unless every item arrived."""
     before = ends.sink.stats()["items"]
     with tempfile.TemporaryDirectory() as name:
         config = Path(name) / "config.yaml"
-        config.write_text(json.dumps(settings(ends, BATCH, SEGMENTS, Path(name))))
+        content = {**settings(ends, BATCH, SEGMENTS, Path(name)), **(more or {})}
+        content["source"] |= content.pop("more of source", {})
+        config.write_text(json.dumps(content))
         command = (*COMMAND, "run", str(config), "--progress", "none", *options)
         with pinned(CLIENT_CORE):
             process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -102,3 +102,26 @@ async def test_retries_while_a_refused_batch_is_halved_count(stage: Stage) -> No
     assert table["items"]["rejected"] == 1
     # all requests are first attempts of the batch and of its parts, or retries
     assert table["retries"] >= requests - 1 - 2 * 4
+
+
+async def test_json_is_json_to_the_last_line_hooks_and_savepoint_included(stage: Stage) -> None:
+    commands = {"onStart": "echo one; echo two >&2; printf 'no end'", "onStop": "echo bye; exit 3"}
+    stage.write(hooks=commands)
+    stage.read_slowly()
+    async with stage.run("--log-format", "json") as cli:
+        await stage.written(20)
+        cli.send_signal(signal.SIGTERM)
+        result = await cli.wait(30)
+    assert result.code == 143, result
+    told = [json.loads(line) for line in result.err.splitlines()]
+    words = [each["message"] for each in told]
+    for wanted in ("one", "two", "no end"):
+        assert f"hook onStart: {wanted}" in words
+    assert "hook onStop: bye" in words
+    assert "warning: hook onStop ended with exit code 3" in words
+    (version,) = [each for each in words if each.startswith("alternator-migrate ")]
+    assert stage.source.url in version
+    assert stage.target.url in version
+    assert any(f"savepoints in {stage.savepoints}" in each for each in words)
+    assert any(each.startswith("next: Run the same command again") for each in words)
+    assert told[-1]["savepoint"].endswith(".yaml")

@@ -9,6 +9,9 @@ import pytest
 from tests.conftest import RunCli
 from tests.e2e.stage import Stage, staged
 from tests.servers.client import Item
+from tests.standin import StandIn
+from tests.support.many import Many, make, rows
+from tests.support.shapes import same_items
 
 CODE = """
 def transform(item):
@@ -92,3 +95,30 @@ async def test_a_plan_says_what_it_costs(few: Stage, run_cli: RunCli) -> None:
     assert f"transform       {few.folder}/change.py, SHA-256 " in out
     for text in PLAN:
         assert text in out
+
+
+async def test_tables_of_one_run_have_functions_of_their_own(tmp_path: Path) -> None:
+    async with StandIn() as source, StandIn() as target:
+        many = Many(tmp_path, source, target)
+        await make(source.url, {"Orders": 12, "Users": 8, "Plain": 3})
+        (tmp_path / "code").mkdir()
+        (tmp_path / "code" / "all.py").write_text("def transform(item):\n    return item\n")
+        (tmp_path / "code" / "users.py").write_text(CODE.replace("0.5", "1"))
+        section = {
+            "include": ["*"],
+            "overrides": {"Users": {"transform": "code/users.py"}},
+        }
+        many.write(section, transform="code/all.py")
+        tried = await many.command("transform", "--only", "Users")
+        assert tried.code == 0, tried
+        assert 'dropped  {"pk":{"S":"Users1"}}' in tried.out
+        assert "--only TABLE names one of them" in (await many.command("transform")).err
+        plan = await many.command("plan")
+        assert f"{tmp_path}/code/users.py, SHA-256" in plan.out
+        outcome = await many.run()
+        assert outcome.states == dict.fromkeys(("Orders", "Users", "Plain"), "completed")
+        assert same_items(target.items("Orders"), rows(12, "Orders"))
+        assert len(target.items("Users")) == 8
+        assert {"again", "moved"} < {item["pk"]["S"] for item in target.items("Users")}
+        (users,) = (each for each in outcome.tables if each.source == "Users")
+        assert (users.items.dropped, users.items.extra) == (1, 1)

@@ -17,7 +17,8 @@ from tests.servers.cli import REPOSITORY
 EXAMPLES = REPOSITORY / "examples"
 DASK = EXAMPLES / "dask"
 KUBERNETES = EXAMPLES / "kubernetes"
-MANIFESTS = ("dask.yaml", "indexed-job.yaml")
+MANIFESTS = ("common.yaml", "dask.yaml", "follower.yaml", "indexed-job.yaml", "job.yaml")
+OLDEST_KUBERNETES = "1.29"
 USER = 10001
 
 Described = dict[str, Any]
@@ -40,7 +41,7 @@ def pods() -> Iterator[tuple[str, Described, Described]]:
     """Kind, pod and container of all that runs in the manifests."""
     for manifest in MANIFESTS:
         for each in described(manifest):
-            if "template" in each["spec"]:
+            if "template" in each.get("spec", {}):
                 pod = each["spec"]["template"]["spec"]
                 (container,) = pod["containers"]
                 yield each["kind"], pod, container
@@ -82,11 +83,11 @@ def test_compose_gives_workers_what_the_configuration_names() -> None:
     for name in ("worker", "migrate"):
         assert variables(DASK / "config.yaml") <= set(found[name]["environment"])
     assert "./config.yaml:/app/config.yaml:ro" in found["migrate"]["volumes"]
-    assert {service["image"] for service in found.values()} == {"alternator-migrate:dask"}
+    assert {service["image"] for service in found.values()} == {"alternator-migrate"}
     build = found["migrate"]["build"]
-    dockerfile = (DASK / build["context"] / build["dockerfile"]).read_text()
-    assert "ARG EXTRAS=" in dockerfile
-    assert build["args"] == {"EXTRAS": "[dask]"}
+    assert (DASK / build["context"] / build["dockerfile"]).exists()
+    lock = (REPOSITORY / "compose" / "requirements.lock").read_text()
+    assert "distributed==" in lock
 
 
 def test_kubernetes_runs_on_its_own_scheduler() -> None:
@@ -94,7 +95,7 @@ def test_kubernetes_runs_on_its_own_scheduler() -> None:
     service = by_name["Service", "dask-scheduler"]["spec"]
     labels = by_name["Deployment", "dask-scheduler"]["spec"]["template"]["metadata"]["labels"]
     assert service["selector"] == labels
-    address = f"tcp://dask-scheduler:{service['ports'][0]['port']}"
+    address = f"tls://dask-scheduler:{service['ports'][0]['port']}"
     containers = {container["name"]: container for _, _, container in pods()}
     assert option(containers["scheduler"]["args"], "--port") == address.rpartition(":")[2]
     assert containers["worker"]["args"][0] == address
@@ -122,14 +123,14 @@ def test_jobs_mount_the_configuration_and_keep_savepoints() -> None:
         if each["kind"] == "PersistentVolumeClaim"
     }
     for kind, pod, container in pods():
-        if kind == "Job":
+        if kind == "Job" or container["name"] == "follow":
             mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
             assert container["args"][1] == f"{mounts['config']}/config.yaml"
             assert mounts["savepoints"] == "/app/savepoints"
             volumes = {each["name"]: each for each in pod["volumes"]}
             assert volumes["savepoints"]["persistentVolumeClaim"]["claimName"] in claims
             assert pod["securityContext"]["fsGroup"] == USER
-            assert pod["restartPolicy"] == "Never"
+            assert pod.get("restartPolicy", "Never") == "Never"
 
 
 def test_every_index_is_a_shard_and_a_last_job_finishes() -> None:
@@ -145,8 +146,84 @@ def test_every_index_is_a_shard_and_a_last_job_finishes() -> None:
 def test_exit_codes_that_no_retry_mends() -> None:
     for manifest in MANIFESTS:
         for each in described(manifest):
-            for rule in each["spec"].get("podFailurePolicy", {}).get("rules", ()):
-                assert rule["onExitCodes"] == {"operator": "In", "values": [2, 3]}
+            if rules := each.get("spec", {}).get("podFailurePolicy", {}).get("rules"):
+                evicted, final = rules
+                assert evicted["action"] == "Ignore"
+                assert evicted["onPodConditions"] == [
+                    {"type": "DisruptionTarget", "status": "True"}
+                ]
+                assert final["onExitCodes"] == {"operator": "In", "values": [2, 3]}
+
+
+def manifests() -> list[tuple[str, Described]]:
+    return [(f"{name} {each['kind']}", each) for name in MANIFESTS for each in described(name)]
+
+
+@pytest.mark.parametrize(("name", "manifest"), manifests(), ids=str)
+def test_manifests_are_of_kubernetes_own_schema(name: str, manifest: Described) -> None:
+    validator = pytest.importorskip("kubernetes_validate")
+    validator.validate(manifest, OLDEST_KUBERNETES, strict=True)
+
+
+def test_pods_pass_pod_security_restricted() -> None:
+    found = list(pods())
+    assert len(found) == 7
+    for _, pod, container in found:
+        whole, own = pod["securityContext"], container["securityContext"]
+        assert whole["runAsNonRoot"] is True
+        assert whole["runAsUser"] == whole["fsGroup"] == USER
+        assert whole["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert own["allowPrivilegeEscalation"] is False
+        assert own["readOnlyRootFilesystem"] is True
+        assert own["capabilities"] == {"drop": ["ALL"]}
+        assert pod["automountServiceAccountToken"] is False
+        assert not any("hostPath" in volume for volume in pod["volumes"])
+
+
+def test_pods_say_what_they_need_and_can_write_where_they_must() -> None:
+    for _, pod, container in pods():
+        for bound in ("requests", "limits"):
+            assert {"cpu", "memory", "ephemeral-storage"} <= set(container["resources"][bound])
+        mounted = {each["name"]: each for each in container["volumeMounts"]}
+        assert mounted["tmp"]["mountPath"] == "/tmp"
+        assert set(mounted) == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_every_pod_is_under_a_network_policy() -> None:
+    by_kind = [each for _, each in manifests() if each["kind"] == "NetworkPolicy"]
+    governed = {
+        value
+        for policy in by_kind
+        for expression in policy["spec"]["podSelector"]["matchExpressions"]
+        for value in expression["values"]
+    }
+    labels = {
+        each["spec"]["template"]["metadata"]["labels"]["app"]
+        for _, each in manifests()
+        if "template" in each.get("spec", {})
+    }
+    assert labels == governed
+    assert all(set(each["spec"]["policyTypes"]) == {"Ingress", "Egress"} for each in by_kind)
+
+
+def test_the_follower_is_probed_where_it_listens() -> None:
+    (follower,) = described("follower.yaml")
+    (container,) = follower["spec"]["template"]["spec"]["containers"]
+    assert follower["spec"]["strategy"] == {"type": "Recreate"}
+    assert follower["spec"]["replicas"] == 1
+    port = option(container["args"], "--status").rpartition(":")[2]
+    assert container["ports"] == [{"name": "status", "containerPort": int(port)}]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        asked = container[probe]["httpGet"]
+        assert (asked["path"], asked["port"]) == ("/healthz", "status")
+
+
+def test_dask_speaks_tls_alone() -> None:
+    for kind, _, container in pods():
+        if "dask" in str(container.get("command", container["args"])):
+            names = {each["name"]: each["value"] for each in container["env"]}
+            assert names["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] == "true", kind
+            assert "tcp://" not in str(container)
 
 
 def test_the_readme_of_the_examples_names_them() -> None:

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
+from alternator_migrate import __version__
 from alternator_migrate.cli.main import cli
 from alternator_migrate.cli.seed import SeedOptions, seed
 from alternator_migrate.cli.topics import topics
@@ -131,20 +133,42 @@ def test_image_starts_the_program_itself() -> None:
     assert json.loads(entry) == [PROGRAM]
     assert PROGRAM in scripts
     assert re.findall(r"^(?:USER|WORKDIR) (.*)$", dockerfile, re.MULTILINE)[-2:] == [
-        "migrate",
+        "10001:10001",
         "/app",
     ]
+
+
+def test_image_is_pinned_and_says_what_it_is() -> None:
+    dockerfile = (COMPOSE / "Dockerfile").read_text()
+    (base,) = re.findall(r"^ARG BASE=(.*)$", dockerfile, re.MULTILINE)
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base)
+    assert "--require-hashes" in dockerfile
+    assert f"ARG VERSION={__version__}" in dockerfile
+    assert "org.opencontainers.image.licenses" in dockerfile
+    assert re.search(r"^HEALTHCHECK .*/healthz", dockerfile, re.MULTILINE)
+
+
+def test_the_lock_has_every_dependency_of_the_package() -> None:
+    lock = (COMPOSE / "requirements.lock").read_text()
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"]]
+    for extra in ("dask", "metrics", "ion"):
+        wanted += project["optional-dependencies"][extra]
+    for each in map(Requirement, wanted):
+        assert each.specifier.contains(locked[each.name]), "run `make lock`"
+    assert lock.count("--hash=sha256:") >= len(locked)
 
 
 def test_image_is_built_from_files_that_exist() -> None:
     dockerfile = (COMPOSE / "Dockerfile").read_text()
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.MULTILINE)
     names = [name for line in copied for name in line.split()]
-    ignored = (COMPOSE / "Dockerfile.dockerignore").read_text().splitlines()
+    kept = (COMPOSE / "Dockerfile.dockerignore").read_text().splitlines()
     assert names
     for name in names:
         assert (REPOSITORY / name).exists()
-        assert f"!{name}" in ignored
+        assert f"!{name}" in kept
 
 
 async def test_seeded_table_holds_every_item(

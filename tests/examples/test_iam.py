@@ -17,6 +17,7 @@ from alternator_migrate.connectors.permissions import (
     Command,
     Rights,
     grants,
+    policy,
     rights_of,
     usual_commands,
 )
@@ -162,6 +163,17 @@ def test_the_command_prints_what_is_asked_for(
     result = CliRunner().invoke(cli, ["permissions", str(path), *options])
     assert result.exit_code == code
     assert shown in result.output
+
+
+def test_many_tables_are_named_as_far_as_iam_can(tmp_path: Path) -> None:
+    text = SOURCE.replace(", table: Orders", "") + ALTERNATOR.replace("table: Orders, ", "") % ""
+    names = "tables: {include: [Orders, 'app-*', '/^x/']}\n"
+    source, target = settings_rights(tmp_path, text + names, "run")
+    listed, table = policy([source])["Statement"]
+    assert listed["Action"] == ["dynamodb:ListTables"]
+    arn = "arn:aws:dynamodb:eu-west-1:*:table/"
+    assert table["Resource"] == [f"{arn}Orders", f"{arn}app-*", f"{arn}*"]
+    assert 'GRANT MODIFY ON ALL KEYSPACES TO "migrator";' in [*grants(target)]
 
 
 def test_following_is_among_the_usual_commands_where_it_is_asked_for(tmp_path: Path) -> None:

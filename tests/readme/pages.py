@@ -44,7 +44,7 @@ class Page:
         """The lines that start this tool, and what stands so in the prose."""
         told = re.findall(rf"`({PROGRAM} [^`]+)`", re.sub(r"\s+", " ", self.prose))
         lines = [*self.command_lines(), *told]
-        return [line for line in lines if re.match(rf"(.* )?({PROGRAM}|migrate) ", line)]
+        return [line for line in lines if re.match(rf"(.* )?({PROGRAM}|migrate) [a-z-]", line)]
 
 
 PAGES = [Page(ROOT / "README.md"), *(Page(path) for path in topics().values())]

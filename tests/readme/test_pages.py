@@ -24,7 +24,7 @@ MOST_UNSAID = 0.15
 VARIABLES = ("SCYLLA_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ALONE = ("--version", "-h")
 # Options of other programs that the prose speaks of.
-FOREIGN = {"--nworkers", "--nthreads", "--only", "--endpoint-url", "--read-only"}
+FOREIGN = {"--nworkers", "--nthreads", "--only", "--endpoint-url", "--read-only", "--build-arg"}
 
 
 @cache

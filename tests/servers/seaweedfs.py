@@ -31,6 +31,8 @@ def seaweedfs() -> Iterator[str]:
         command = [str(program), "server", f"-dir={folder}", "-s3", *WITHOUT]
         command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
         command += [f"-{name}.port={port}" for name, port in ports.items()]
+        # else they are 10,000 higher, where connections of other tests have theirs
+        command += [f"-{name}.port.grpc={free_port()}" for name in ports]
         process = subprocess.Popen(
             bound(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -3,9 +3,10 @@
 import asyncio
 import json
 import shutil
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,23 +83,31 @@ async def browser() -> AsyncIterator[Tab]:
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         pytest.skip("there is no Chromium here (the package chromium brings it)")
+    with _started(program) as profile:
+        port = await _port(Path(profile) / "DevToolsActivePort")
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://127.0.0.1:{port}/json") as answer:
+                [page, *_] = [each for each in await answer.json() if each["type"] == "page"]
+            url = page["webSocketDebuggerUrl"]
+            async with session.ws_connect(url, max_msg_size=0) as socket:
+                yield Tab(socket)
+
+
+@contextmanager
+def _started(program: str) -> Iterator[str]:
+    """A browser with a profile of its own; the folder of that."""
+    quiet = subprocess.DEVNULL
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = await asyncio.create_subprocess_exec(
-            *(program, *_FLAGS, f"--user-data-dir={profile}", "about:blank"),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            port = await _port(Path(profile) / "DevToolsActivePort")
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"http://127.0.0.1:{port}/json") as answer:
-                    [page, *_] = [each for each in await answer.json() if each["type"] == "page"]
-                url = page["webSocketDebuggerUrl"]
-                async with session.ws_connect(url, max_msg_size=0) as socket:
-                    yield Tab(socket)
-        finally:
-            process.terminate()
-            await process.wait()
+        command = [program, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
+            try:
+                yield profile
+            finally:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 async def _port(file: Path) -> int:

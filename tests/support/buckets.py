@@ -101,7 +101,8 @@ async def made(url: str, prefix: str) -> Prefix:
     """A prefix of a bucket that is there."""
     place = Prefix(url, prefix)
     async with place.client() as client:
-        names = [each["Name"] for each in (await client.list_buckets())["Buckets"]]
-        if BUCKET not in names:
+        try:
+            await client.head_bucket(Bucket=BUCKET)
+        except client.exceptions.ClientError:
             await client.create_bucket(Bucket=BUCKET)
     return place

@@ -12,7 +12,7 @@ from alternator_migrate.config import load
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
-from alternator_migrate.migration import Selection
+from alternator_migrate.migration import Selection, Until
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import Item, create_table, fill, scan_all
 from tests.standin import StandIn
@@ -61,10 +61,11 @@ async def make(url: str, tables: Mapping[str, int]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """Two stand-ins, and a folder for the command's files."""
+    """A source, a stand-in or another server with a `url`, a stand-in as the target, and a folder
+    for the command's files."""
 
     folder: Path
-    source: StandIn
+    source: Any
     target: StandIn
 
     def write(self, section: Mapping[str, Any], **more: Any) -> None:
@@ -83,13 +84,20 @@ class Many:
         text = json.dumps({**sides, "tables": section, **top})  # JSON is YAML
         (self.folder / "config.yaml").write_text(text)
 
-    async def run(self, *, into_existing: bool = False, **selection: Any) -> Outcome:
-        """`run` in the test's process; `selection` are options such as `only`."""
+    async def run(
+        self, *, into_existing: bool = False, until: bool = False, **selection: Any
+    ) -> Outcome:
+        """`run` in the test's process, following `until` caught up; `selection` are options such
+        as `only`."""
         loaded = load(self.folder / "config.yaml", {})
-        copy = tables.Copy(into_existing=into_existing, fresh=bool(selection.get("fresh")))
+        copy = tables.Copy(
+            into_existing=into_existing,
+            fresh=bool(selection.get("fresh")),
+            until=Until(caught_up=until),
+        )
         run = tables.copying(loaded, Selection(**selection), copy)
         try:
-            status = await run.run(asyncio.Event(), _show_nothing)
+            status = await run.run(asyncio.Event(), show_nothing)
         except MigrateError as error:
             return Outcome(None, error, run.tables())
         return Outcome(status, None, run.tables())
@@ -129,7 +137,8 @@ class Many:
             assert same_items(there, await scan_all(self.source.url, name)), name
 
 
-async def _show_nothing(_: Callable[[], Progress]) -> None:
+async def show_nothing(_: Callable[[], Progress]) -> None:
+    """A display that shows nothing."""
     await asyncio.Event().wait()
 
 

@@ -45,14 +45,14 @@ DOORS: Final = {
     "yaml": ("config", "savepoints"),
     "moto": ("cli.demo",),
     "uvloop": ("core.runtime",),
-    "distributed": ("engines.dask",),
+    "distributed": ("engines.dask", "engines.dask_worker"),
     "prometheus_client": ("monitor.metrics",),
 }
 # Tested without any disk or network: what they need of these is handed to them.
 PURE: Final = (
     *("snapshot", "core.batching", "core.limiter", "core.pace", "core.ports", "core.work"),
     *("dynamodb.wire", "dynamodb.items", "dynamodb.values", "dynamodb.stream_wire"),
-    *("dynamodb.attribute_names", "dynamodb.native", "dynamodb.rebuilt"),
+    *("dynamodb.attribute_names", "dynamodb.leaving_out", "dynamodb.native", "dynamodb.rebuilt"),
     "connectors.transform.function",
     *("dynamodb.expressions", "dynamodb.table_schema", "dynamodb.dialect", "dynamodb.signing"),
     *("validate.digests", "validate.equality", "validate.compare", "validate.sample"),

@@ -29,7 +29,8 @@ class _ReshapedSource:
     """Pages of a source, with attributes left out and renamed."""
 
     def __init__(self, source: Source, shaping: Shaping) -> None:
-        self._source, self._reshape = source, shaping.reshape
+        self._source, self._reshape = source, shaping.quickest
+        self._renames = shaping.rename is not None
 
     async def pages(
         self, segment: Segment, position: Position | None, turn: Turn | None = None
@@ -40,7 +41,8 @@ class _ReshapedSource:
                 yield page if page.requests else self._reshaped(page)
 
     def _reshaped(self, page: Page) -> Page:
-        return replace(page, items=[*map(self._reshape, page.items)])
+        place = None if self._renames else page.position_of
+        return replace(page, items=[*map(self._reshape, page.items)], position_of=place)
 
 
 class _TransformedSource:
@@ -64,4 +66,4 @@ class _TransformedSource:
             await asyncio.sleep(0)
         if shaped.moved:
             shaped = without_collisions(self._shaping, shaped, items, self._keys)
-        return shaped.in_page(page)
+        return replace(shaped.in_page(page), position_of=None)

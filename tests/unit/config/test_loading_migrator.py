@@ -127,9 +127,7 @@ def test_a_section_that_is_null_can_be_set(tmp_path: Path) -> None:
     file.write_text(text)
     found = load(file, {"source.credentials.profile": ("--source-profile", "p")}, [])
     assert at(found.settings, "source.credentials.profile") == "p"
-    assert configuration(found, place_of(found.settings))["savepoints"] == {
-        "path": str(Path("savepoints").absolute())
-    }
+    assert kept_place(found) == {"path": str(tmp_path / "savepoints")}
     settings, _ = loaded(text, "source.credentials.assumeRole.arn=arn:aws:iam::1:role/r")
     assert at(settings, "source.credentials.assume_role.arn") == "arn:aws:iam::1:role/r"
 

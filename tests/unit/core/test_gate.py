@@ -136,8 +136,13 @@ def test_a_limit_that_is_asked_for_is_one_besides_the_allowed_one() -> None:
         began = now()
         await pace.take(1)
         assert now() - began == pytest.approx(2.5, abs=0.01)
-        pace.ask(None)
-        assert pace.cap is None
         await pace.take(1000)
+        waiting = asyncio.create_task(pace.take(1))
+        await asyncio.sleep(0.5)
+        reason = pace.reason("target")
+        assert reason and reason.text == "target capped at 20 units/s"
+        pace.ask(None)
+        assert pace.reason("target") is None
+        await asyncio.wait_for(waiting, 1.1)
 
     virtual_time.run(scene)

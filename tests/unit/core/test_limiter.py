@@ -247,3 +247,50 @@ def test_the_bound_may_be_moved_while_writes_run() -> None:
     limiter.allow(16)
     assert limiter.highest == 16
     assert limiter.limit <= 16
+
+
+def test_no_newcomer_gets_in_before_those_that_wait() -> None:
+    async def scene() -> None:
+        limiter, order = Limiter(1, 1, clock=now), list[str]()
+
+        async def hold(name: str, *, first: bool = False) -> None:
+            await limiter.enter(first=first)
+            order.append(name)
+            await asyncio.sleep(1)
+            limiter.leave(1.0)
+
+        async def again() -> None:
+            for turn in range(3):
+                await hold(f"again {turn}")
+
+        tasks = [asyncio.create_task(again())]
+        await asyncio.sleep(0.1)
+        tasks += [asyncio.create_task(hold(name)) for name in "ab"]
+        await asyncio.sleep(0.1)
+        tasks.append(asyncio.create_task(hold("back", first=True)))
+        await asyncio.wait_for(asyncio.gather(*tasks), 60)
+        assert order == ["again 0", "back", "a", "b", "again 1", "again 2"]
+
+    virtual_time.run(scene)
+
+
+def test_refusals_keep_the_limit_from_growing() -> None:
+    async def scene() -> tuple[int, int]:
+        free, refused = (Limiter(MOST, clock=now, start=4) for _ in range(2))
+
+        async def use(limiter: Limiter) -> None:
+            async with limiter.slot():
+                await asyncio.sleep(0.02)
+            if limiter is refused:
+                limiter.refused()
+
+        async def client(limiter: Limiter) -> None:
+            while now() < 5:
+                await use(limiter)
+
+        await asyncio.gather(*(client(each) for each in (free, refused) for _ in range(MOST)))
+        return free.limit, refused.limit
+
+    free, refused = virtual_time.run(scene)
+    assert free == MOST
+    assert refused <= 16

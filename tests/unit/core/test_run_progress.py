@@ -6,8 +6,13 @@ import pytest
 
 from alternator_migrate.core.counts import ChangeCounts, Counts
 from alternator_migrate.core.durations import Stopwatch
-from alternator_migrate.core.progress import FollowProgress, Progress, Reason, RunProgress
-from alternator_migrate.core.requests import OperationFigures, RequestFigures, SideFigures
+from alternator_migrate.core.progress import FollowProgress, Message, Progress, Reason, RunProgress
+from alternator_migrate.core.requests import (
+    OperationFigures,
+    RequestFigures,
+    RetryCause,
+    SideFigures,
+)
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.summary import live_summary
 
@@ -74,6 +79,19 @@ def test_clients_may_be_switched_only_when_following_ended_caught_up(
     changes = FollowProgress(ChangeCounts(), caught_up=caught_up)
     assert a_run(Progress("A", "A", changes=changes), status=status).can_switch is can
     assert not a_run(Progress("A", "A"), status=Status.COMPLETED).can_switch
+
+
+def test_no_item_and_no_key_is_in_the_json() -> None:
+    words = 'refused {"pk":{"S":"secret-key"}} at last'
+    cause = RetryCause(words, False, 1, words, 0.0, 0.0)
+    side_of = SideFigures(RequestFigures((), (cause,)))
+    table = Progress(
+        "A", "B", error=words, sides=(("source", side_of),), reasons=(Reason("retry", words),)
+    )
+    run = a_run(table, error=words, messages=(Message(0.0, "info", words),))
+    text = json.dumps(live_summary(run))
+    assert "secret-key" not in text
+    assert "at last" in text
 
 
 def test_the_json_of_a_run_is_its_summary_and_how_it_stands() -> None:

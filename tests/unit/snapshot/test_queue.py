@@ -1,7 +1,8 @@
 """The queue between reading and writing: bounded, fair, and no batch lost whoever gives up."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -12,6 +13,8 @@ from alternator_migrate.core.model import Batch
 from alternator_migrate.snapshot.queue import BatchQueue
 from tests.support import virtual_time
 
+WINDOW = 100
+
 
 def batch(segment: int, page: int = 0, size: int = 1) -> Batch:
     """A batch whose items do not matter."""
@@ -20,10 +23,26 @@ def batch(segment: int, page: int = 0, size: int = 1) -> Batch:
 
 async def filled(limit: int, batches: Iterable[Batch]) -> BatchQueue:
     """A queue that holds `batches`, for all of which there was room."""
-    queue = BatchQueue(limit)
+    queue = BatchQueue(limit, WINDOW)
     for each in batches:
         await queue.put(each)
     return queue
+
+
+async def one(queue: BatchQueue) -> Batch:
+    """The next batch, which is written at once. Raises `EOFError` at the end."""
+    while await queue.ready():
+        if taken := queue.take():
+            queue.written(*taken)
+            return taken[1]
+    raise EOFError
+
+
+async def everything(queue: BatchQueue) -> AsyncIterator[Batch]:
+    """All batches, each written at once."""
+    with suppress(EOFError):
+        while True:
+            yield await one(queue)
 
 
 async def settle() -> None:
@@ -36,7 +55,7 @@ def test_segments_take_turns() -> None:
         put = [batch(0, 0), batch(0, 1), batch(0, 2), batch(1, 0), batch(1, 1), batch(2, 0)]
         queue = await filled(100, put)
         queue.close()
-        order = [(each.segment, each.page) async for each in queue]
+        order = [(each.segment, each.page) async for each in everything(queue)]
         assert order == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (0, 2)]
 
     virtual_time.run(scene)
@@ -45,9 +64,9 @@ def test_segments_take_turns() -> None:
 def test_a_segment_that_comes_back_queues_up_behind_the_others() -> None:
     async def scene() -> None:
         queue = await filled(100, [batch(0, 0), batch(1, 0), batch(2, 0)])
-        assert (await anext(queue)).segment == 0
+        assert (await one(queue)).segment == 0
         await queue.put(batch(0, 1))
-        assert [(await anext(queue)).segment for _ in range(3)] == [1, 2, 0]
+        assert [(await one(queue)).segment for _ in range(3)] == [1, 2, 0]
 
     virtual_time.run(scene)
 
@@ -58,7 +77,7 @@ def test_put_waits_while_the_limit_is_held() -> None:
         putting = asyncio.create_task(queue.put(batch(0, 2, 1)))
         await settle()
         assert not putting.done()
-        await anext(queue)
+        await one(queue)
         await settle()
         assert putting.done()
 
@@ -68,7 +87,7 @@ def test_put_waits_while_the_limit_is_held() -> None:
 def test_a_batch_larger_than_the_limit_passes() -> None:
     async def scene() -> None:
         queue = await filled(10, [batch(0, 0, 1000)])
-        assert (await anext(queue)).size == 1000
+        assert (await one(queue)).size == 1000
 
     virtual_time.run(scene)
 
@@ -78,7 +97,7 @@ def test_room_for_several_lets_several_in() -> None:
         queue = await filled(100, [batch(0, 0, 100)])
         putting = [asyncio.create_task(queue.put(batch(1, page, 10))) for page in range(3)]
         await settle()
-        await anext(queue)
+        await one(queue)
         await settle()
         assert [task.done() for task in putting] == [True, True, True]
 
@@ -87,18 +106,18 @@ def test_room_for_several_lets_several_in() -> None:
 
 def test_closing_ends_all_waiting_writers() -> None:
     async def scene() -> None:
-        queue = BatchQueue(10)
+        queue = BatchQueue(10, WINDOW)
 
         async def write() -> int:
-            return len([each async for each in queue])
+            return len([each async for each in everything(queue)])
 
         writers = [asyncio.create_task(write()) for _ in range(5)]
         await settle()
         await queue.put(batch(0))
         queue.close()
         assert sum(await asyncio.gather(*writers)) == 1
-        with pytest.raises(StopAsyncIteration):
-            await anext(queue)
+        with pytest.raises(EOFError):
+            await one(queue)
 
     virtual_time.run(scene)
 
@@ -107,15 +126,15 @@ def test_what_is_held_is_handed_out_after_closing() -> None:
     async def scene() -> None:
         queue = await filled(10, [batch(0, page) for page in range(4)])
         queue.close()
-        assert [each.page async for each in queue] == [0, 1, 2, 3]
+        assert [each.page async for each in everything(queue)] == [0, 1, 2, 3]
 
     virtual_time.run(scene)
 
 
 def test_a_writer_cancelled_as_it_was_woken_wakes_the_next() -> None:
     async def scene() -> None:
-        queue = BatchQueue(10)
-        first, second = (asyncio.create_task(_one(queue)) for _ in range(2))
+        queue = BatchQueue(10, WINDOW)
+        first, second = (asyncio.create_task(one(queue)) for _ in range(2))
         await settle()
         await queue.put(batch(7))
         first.cancel()
@@ -131,16 +150,16 @@ def test_a_reader_cancelled_as_it_was_woken_wakes_the_next() -> None:
         queue = await filled(10, [batch(0, 0, 10)])
         first, second = (asyncio.create_task(queue.put(batch(n))) for n in (1, 2))
         await settle()
-        await anext(queue)
+        await one(queue)
         first.cancel()
         await second
-        assert (await anext(queue)).segment == 2
+        assert (await one(queue)).segment == 2
 
     virtual_time.run(scene)
 
 
 async def _one(queue: BatchQueue) -> Batch:
-    return await anext(queue)
+    return await one(queue)
 
 
 class Traffic:
@@ -148,7 +167,7 @@ class Traffic:
     another goes on in its stead."""
 
     def __init__(self, limit: int, segments: list[list[Batch]], writers: int, seed: int) -> None:
-        self.queue = BatchQueue(limit)
+        self.queue = BatchQueue(limit, WINDOW)
         self.put: list[Batch] = []
         self.got: list[Batch] = []
         self.most_held = 0
@@ -184,7 +203,7 @@ class Traffic:
             self.most_held = max(self.most_held, _size(self.put) - _size(self.got))
 
     async def _write(self) -> None:
-        async for each in self.queue:
+        async for each in everything(self.queue):
             self.got.append(each)
             await asyncio.sleep(self._chance.choice((0, 0, 1, 5)))
 
@@ -221,3 +240,48 @@ def test_nothing_is_lost_or_doubled_whoever_gives_up(
     assert traffic.most_held < limit + max((each.size for each in everything), default=1)
     for index, batches in enumerate(segments):
         assert [each for each in traffic.got if each.segment == index] == batches
+
+
+def test_what_was_written_before_an_earlier_one_of_its_segment_is_bounded() -> None:
+    """One batch is stuck: others of its segment get no further than the window, others do."""
+
+    async def scene() -> None:
+        queue = BatchQueue(1000, 4)
+        for page in range(10):
+            await queue.put(batch(0, page))
+        stuck = queue.take()
+        assert stuck
+        for _ in range(3):
+            taken = queue.take()
+            assert taken
+            queue.written(*taken)
+        assert queue.take() is None
+        await queue.put(batch(1))
+        other = queue.take()
+        assert other
+        assert other[1].segment == 1
+        assert queue.take() is None
+        queue.written(*stuck)
+        following = queue.take()
+        assert following
+        assert following[1].page == 4
+
+    virtual_time.run(scene)
+
+
+def test_a_writer_that_waits_for_the_window_is_woken() -> None:
+    async def scene() -> None:
+        queue = BatchQueue(1000, 1)
+        await queue.put(batch(0, 0))
+        await queue.put(batch(0, 1))
+        queue.close()
+        taken = queue.take()
+        assert taken
+        waiting = asyncio.create_task(one(queue))
+        await settle()
+        assert not waiting.done()
+        queue.written(*taken)
+        assert (await waiting).page == 1
+        assert not await queue.ready()
+
+    virtual_time.run(scene)

@@ -1,0 +1,150 @@
+"""Many tables in one run: following them, hooks of the run, rejects, parts, and what is shown."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from alternator_migrate.cli.tables import resending
+from alternator_migrate.config import load
+from alternator_migrate.migration import Selection
+from tests.servers.client import call, create_table, fill
+from tests.standin import StandIn
+from tests.support.cli import until
+from tests.support.many import Many, make, rows, show_nothing
+from tests.support.names import unique_name
+
+RULE = {"maxLagSeconds": 2, "forSeconds": 0.2}
+HOOKS = {
+    event: f"echo {event} $ALTERNATOR_MIGRATE_STATUS $ALTERNATOR_MIGRATE_TABLES >> hooks"
+    for event in ("onStart", "onSnapshotDone", "onCaughtUp", "onFailure", "onStop")
+}
+
+
+@pytest.fixture
+async def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Many]:
+    monkeypatch.chdir(tmp_path)
+    async with StandIn() as source, StandIn(record=True) as target:
+        yield Many(tmp_path, source, target)
+
+
+@pytest.fixture
+def followed(many: Many, moto_server: str) -> Many:
+    """The same with moto as the source, whose streams show changes at once; DynamoDB Local counts
+    the changes of all tables together, and takes those of one for lost where others have some."""
+    return Many(many.folder, SimpleNamespace(url=moto_server), many.target)
+
+
+def follow(many: Many, section: Mapping[str, object], **more: Any) -> None:
+    """Write a configuration that follows, with the hooks that tell."""
+    many.write(
+        section,
+        source_type="dynamodb",
+        source_region="us-east-1",
+        source_credentials={"accessKey": "local", "secretKey": "local"},
+        target_streamChanges=True,
+        cutover=RULE,
+        hooks=HOOKS,
+        **more,
+    )
+
+
+def told(many: Many) -> list[str]:
+    """What the hooks were told, in order."""
+    path = many.folder / "hooks"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+async def test_the_run_has_caught_up_when_every_table_has(followed: Many) -> None:
+    prefix = unique_name("many")[:40]
+    counts = {f"{prefix}-1": 30, f"{prefix}-2": 5, f"{prefix}-3": 0}
+    await make(followed.source.url, counts)
+    one_by_one = {"target_maxItemsPerBatch": 5, "target_maxConnections": 1}
+    follow(followed, {"include": [f"{prefix}-*"], "concurrency": 1}, **one_by_one)
+    followed.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.05)
+    running = asyncio.create_task(followed.run(until=True))
+    await until(lambda: followed.target.requests["BatchWriteItem"] > 0)
+    for name in counts:
+        await fill(followed.source.url, name, rows(3, f"late-{name}-"))
+    result = await running
+    assert result.status == "completed", result
+    await followed.check([*counts])
+    assert all(each.changes and each.changes.caught_up for each in result.tables)
+    events = told(followed)
+    assert events[0] == "onStart running 3"
+    assert events[1:4] == ["onSnapshotDone running"] * 3
+    assert events[4:] == ["onCaughtUp running 3", "onStop completed 3"]
+
+
+async def test_a_table_that_failed_keeps_the_switch_from_being_told(followed: Many) -> None:
+    prefix = unique_name("many")[:40]
+    good, bad = f"{prefix}-1", f"{prefix}-2"
+    await make(followed.source.url, {good: 5, bad: 5})
+    await create_table(followed.target.url, bad, {"other": "N"})
+    follow(followed, {"include": [f"{prefix}-*"]})
+    result = await followed.run(until=True)
+    assert result.states == {good: "completed", bad: "failed"}
+    events = told(followed)
+    assert not any("onCaughtUp" in each for each in events)
+    assert events[-2:] == ["onFailure failed 2", "onStop failed 2"]
+
+
+async def test_a_hook_that_fails_at_the_start_keeps_all_from_beginning(many: Many) -> None:
+    await make(many.source.url, {"t-1": 5})
+    many.write({"include": ["t-*"]}, hooks={"onStart": "exit 4"})
+    result = await many.run()
+    assert result.error is not None
+    assert result.error.exit_code == 2
+    assert "CreateTable" not in many.target.requests
+
+
+async def test_rejects_of_all_tables_or_of_one_are_sent_again(many: Many) -> None:
+    await make(many.source.url, {"t-1": 5, "t-2": 5, "t-3": 5})
+    for name in ("t-1", "t-2"):
+        await fill(many.source.url, name, [{"pk": {"S": "wide"}, "w": {"S": "x" * 60_000}}])
+    many.write({"include": ["t-*"]}, maxRejects=1, retryBudgetSeconds=1)
+    many.target.settings.mutation_limit = 50_000
+    result = await many.run()
+    assert result.states == {"t-1": "rejects", "t-2": "rejects", "t-3": "completed"}
+    folder = many.folder / "savepoints"
+    files = sorted(folder.glob("t-?/rejects_*.jsonl"))
+    assert [path.parent.name for path in files] == ["t-1", "t-2"]
+    many.target.settings.mutation_limit = 1_000_000
+    loaded = load(many.folder / "config.yaml", {})
+    for rejects, sent in ((files[0], "t-1"), (folder, "t-2")):
+        run = resending(loaded, Selection(), rejects)
+        assert await run.run(asyncio.Event(), show_nothing) == "completed"
+        assert [each.source for each in run.tables()] == [sent]
+    await many.check(["t-1", "t-2", "t-3"])
+    assert (await many.run()).states == dict.fromkeys(["t-1", "t-2", "t-3"], "completed")
+
+
+async def test_parts_of_all_tables_in_runs_of_their_own(many: Many) -> None:
+    counts = {"t-1": 30, "t-2": 10}
+    await make(many.source.url, counts)
+    many.write({"include": ["t-*"]}, source_scanSegments=4)
+    for part in ("0/2", "1/2"):
+        shard = await many.command("run", "--shard", part)
+        assert shard.code == 0, shard
+    done = await many.command("run", "--shard", "finish/2")
+    assert done.code == 0, done
+    await many.check([*counts])
+
+
+async def test_status_as_json_has_every_table(many: Many) -> None:
+    await make(many.source.url, {"t-1": 5, "t-2": 5})
+    await create_table(many.target.url, "t-2", {"other": "N"})
+    many.write({"include": ["t-*"]})
+    await many.run()
+    result = await many.command("status", "--json")
+    assert result.code == 0, result
+    stood = json.loads(result.out)
+    tables = {each["source"]: each for each in stood["tables"]}
+    assert stood["status"] == "failed"
+    assert (tables["t-1"]["status"], tables["t-1"]["items"]["written"]) == ("completed", 5)
+    assert (tables["t-2"]["status"], "does not fit" in tables["t-2"]["error"]) == ("failed", True)
+    await call(many.target.url, "DeleteTable", {"TableName": "t-2"})

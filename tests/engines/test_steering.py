@@ -1,0 +1,65 @@
+"""A run that is steered, on every engine: a pause that outlives an outage, and a limit."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from alternator_migrate.monitor import ask, socket_of
+from tests.engines.ends import ITEMS, TABLE, Options, batches, between
+from tests.servers.cli import running
+from tests.standin import StandIn
+from tests.support.jobs import write_config
+from tests.support.shapes import same_items
+
+BUDGET = 3
+RATE = 20
+
+
+async def steered(folder: Path, *words: str) -> dict[str, Any]:
+    """The answer of the run to a command."""
+    return await asyncio.to_thread(_ask, folder, words)
+
+
+def _ask(folder: Path, words: tuple[str, ...]) -> dict[str, Any]:
+    (name,) = (each.stem for each in folder.glob("control_*.sock"))
+    socket = socket_of(folder, name)
+    assert socket
+    return ask(socket, words)
+
+
+async def quiet(target: StandIn) -> int:
+    """The number of batches when none has come for a second."""
+    async with asyncio.timeout(20):
+        while True:
+            seen = target.requests["BatchWriteItem"]
+            await asyncio.sleep(1)
+            if target.requests["BatchWriteItem"] == seen:
+                return seen
+
+
+async def test_a_pause_outlives_an_outage_and_a_limit_holds_within_two_seconds(
+    engine: str, options: Options, source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    source.faults.rate("Scan", "slow", 1.0, 0.2)
+    write_config(tmp_path, between(source, target, retryBudgetSeconds=BUDGET))
+    async with running(tmp_path, "run", "config.yaml", *options(engine)) as cli:
+        await batches(target, 5)
+        target.faults.rate("BatchWriteItem", "error_500", 1.0)
+        await cli.wait_for("target failing since ", 10)
+        assert (await steered(tmp_path / "savepoints", "pause"))["ok"]
+        asked = await quiet(target)
+        await asyncio.sleep(BUDGET)
+        assert target.requests["BatchWriteItem"] == asked
+        target.faults.clear()
+        assert (await steered(tmp_path / "savepoints", "set", f"writeThroughput={RATE}"))["ok"]
+        assert (await steered(tmp_path / "savepoints", "resume"))["text"] == "going on"
+        await batches(target, asked + 1)
+        await asyncio.sleep(2)
+        before = len(target.items(TABLE))
+        await asyncio.sleep(2)
+        assert len(target.items(TABLE)) - before <= RATE * 2 + 30
+        source.faults.clear()
+        assert (await steered(tmp_path / "savepoints", "set", "writeThroughput=none"))["ok"]
+        result = await cli.wait(60)
+    assert result.code == 0, result
+    assert same_items(target.items(TABLE), ITEMS)
