@@ -27,6 +27,7 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import (
+    ExportRun,
     FinishRun,
     MigrationRun,
     Part,
@@ -34,6 +35,7 @@ from alternator_migrate.migration import (
     SchemaRun,
     Selection,
     Until,
+    check_options,
 )
 from alternator_migrate.monitor import Throttle
 from alternator_migrate.savepoints import check_alone, place_of
@@ -92,6 +94,15 @@ def run(
             first = tables.schemas(loaded, selection, steering)
         else:
             first = tables.copying(loaded, selection, copy, steering)
+    elif loaded.settings.target.s3_export:
+        check_options(
+            rejects=rejects,
+            shard=shard,
+            into_existing=into_existing,
+            validate=validate,
+            schema_only=schema_only,
+        )
+        first = ExportRun(loaded, fresh=fresh, steering=steering)
     elif rejects:
         first = ResendRun(loaded, rejects, steering)
     elif schema_only:

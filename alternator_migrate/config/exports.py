@@ -23,6 +23,18 @@ class Location:
         return f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
 
 
+def export_folder(value: Any) -> str:
+    """Where an export is written: s3://BUCKET/PREFIX, file:///PATH or a path."""
+    written = text(value)
+    scheme, separator, rest = written.partition("://")
+    if separator and (scheme not in ("s3", "s3a", "file") or not rest):
+        raise ValueError(
+            f"must be s3://BUCKET/PREFIX, file:///PATH or a path, not {written!r}; copy the export "
+            "from one of these to where it is to be"
+        )
+    return written
+
+
 def manifest(value: Any) -> str:
     """Where an export's manifest is: a key, s3://BUCKET/KEY, file:///PATH or a path."""
     written = text(value)
@@ -77,6 +89,33 @@ class S3ExportSettings:
         if parts.scheme == "file":
             return Location(None, _summary(unquote(parts.path)))
         return Location(self.bucket, _summary(written))
+
+
+@dataclass(frozen=True, slots=True)
+class S3TargetSettings:
+    """Where an export is written, in AWS's layout."""
+
+    path: str | None = key(export_folder, "export: where to write it; s3://, file:// or a path")
+    bucket: str | None = key(text, "bucket to write an export into, instead of path")
+    prefix: str | None = key(text, "prefix of its keys in that bucket")
+    use_path_style_access: bool | None = key(
+        flag, "bucket in the path, not in the host name; by default for hosts that are not AWS's"
+    )
+
+    @property
+    def place(self) -> Location:
+        """The bucket and prefix, or the folder; the key is "" or ends with a slash."""
+        if self.bucket:
+            return Location(self.bucket, _folder(self.prefix or ""))
+        parts = urlsplit(self.path or "")
+        if parts.scheme in ("s3", "s3a") and "://" in str(self.path):
+            bucket, _, place = str(self.path).partition("://")[2].partition("/")
+            return Location(bucket, _folder(place))
+        return Location(None, _folder(unquote(parts.path) if parts.scheme == "file" else self.path))
+
+
+def _folder(place: str | None) -> str:
+    return f"{place.rstrip('/')}/" if place else ""
 
 
 def _summary(place: str) -> str:

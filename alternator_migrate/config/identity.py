@@ -4,14 +4,19 @@ import hashlib
 import json
 from typing import Any
 
-from alternator_migrate.config.settings import Settings, SideSettings, SourceSettings
+from alternator_migrate.config.settings import (
+    Settings,
+    SideSettings,
+    SourceSettings,
+    TargetSettings,
+)
 from alternator_migrate.core.state import CopyState
 
 
 def migration_identity(settings: Settings) -> str:
     """The identity of a migration: which table goes where."""
     source = settings.source
-    return fingerprint([_exports(source) or _place(source), _place(settings.target)])
+    return fingerprint([_exports(source) or _place(source), _target(settings.target)])
 
 
 def validation_identity(settings: Settings) -> str:
@@ -49,6 +54,12 @@ def skipped_segments(settings: Settings, state: CopyState, segments: int) -> fro
 
 def _place(side: SideSettings) -> list[Any]:
     return [side.endpoint.contacts if side.endpoint else "aws", side.region, side.table]
+
+
+def _target(target: TargetSettings) -> list[Any]:
+    """The place of a table, or of an export that is written."""
+    export = target.s3_export
+    return [*_place(target), str(export.place)] if export else _place(target)
 
 
 def _exports(source: SourceSettings) -> list[Any]:

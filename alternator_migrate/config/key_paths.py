@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from alternator_migrate.config.exports import S3ExportSettings
+from alternator_migrate.config.exports import S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.reader import yaml_name
 from alternator_migrate.config.settings import AlternatorSettings, Settings
 
-KEYS_OF_A_SIDE = (AlternatorSettings, S3ExportSettings)
+KEYS_OF_A_SIDE = (AlternatorSettings, S3ExportSettings, S3TargetSettings)
 """Sections whose keys stand beside `type`, not in a section of their own."""
 
 

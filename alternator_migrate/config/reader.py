@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from alternator_migrate.config.arns import implied
 from alternator_migrate.config.document import Document
-from alternator_migrate.config.exports import EXPORT, S3ExportSettings
+from alternator_migrate.config.exports import EXPORT, S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.kinds import wrong_parts
 from alternator_migrate.config.rules import contradictions
 from alternator_migrate.config.settings import (
@@ -23,9 +23,8 @@ from alternator_migrate.core.errors import ConfigError, Mistake
 _ALIASES: Final = {"dynamo": "dynamodb"}
 _TYPES: Final = {
     "source": ("dynamodb", "alternator", EXPORT),
-    "target": ("alternator", "dynamodb"),
+    "target": ("alternator", "dynamodb", EXPORT),
 }
-_EXPORT_KEYS: Final = ("bucket", "path", "prefix", "usePathStyleAccess")
 _MIGRATORS: Final[Mapping[str, tuple[str, ...]]] = {
     "source": ("scanSegments", "readThroughput", "throughputReadPercent", "maxMapTasks"),
     "target": (
@@ -42,9 +41,6 @@ _OF_CQL: Final = (
 _NO_TABLE: Final = "none"
 _TABLES: Final = "tables"
 _FOLLOWING: Final = "target.streamChanges"
-_LATER: Final = {
-    "target.dynamodb-s3-export": "writing exports to S3 is not in this version",
-}
 
 
 def yaml_name(name: str) -> str:
@@ -58,7 +54,10 @@ def _names(settings: type) -> tuple[str, ...]:
 
 
 _OPTIONS: Final = _names(AlternatorSettings)
-_SECTIONS: Final = {"alternator": _OPTIONS, EXPORT: _names(S3ExportSettings)}
+_SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "source": {"alternator": _OPTIONS, EXPORT: _names(S3ExportSettings)},
+    "target": {"alternator": _OPTIONS, EXPORT: _names(S3TargetSettings)},
+}
 """Keys that each type has beside those of every side, which are kept in a section of its own."""
 _SECTION_OF: Final = {"alternator": "alternator", EXPORT: "s3Export"}
 _UNITS: Final = ("consistentRead", "readThroughput", "throughputReadPercent")
@@ -170,9 +169,6 @@ class _SettingsReader:
         """One side; None where its type leaves open what its other keys should be."""
         written = value.get("type")
         kind = _ALIASES.get(str(written), written)
-        if later := _LATER.get(f"{path}.{kind}"):
-            self._mistake(f"{path}.type", f"{kind}: {later}")
-            return self._fields(settings, {"table": _NO_TABLE, **value}, path, _EXPORT_KEYS)
         if kind is not None and kind not in _TYPES[path]:
             if not self._is_told(f"{path}.type"):
                 choices = " or ".join(_TYPES[path])
@@ -202,7 +198,7 @@ class _SettingsReader:
 
     def _nested(self, value: dict[str, Any], path: str, kind: str) -> dict[str, Any]:
         """Bring the flat options of a type that has some into their own section."""
-        section, flat = _SECTION_OF.get(kind), _SECTIONS.get(kind, ())
+        section, flat = _SECTION_OF.get(kind), _SECTIONS[path].get(kind, ())
         if section is None:
             return value
         nested = value.get(section) or {}
@@ -256,8 +252,8 @@ class _SettingsReader:
     def _unknown(self, path: str, name: str, known: list[str], settings: type) -> None:
         if issubclass(settings, SideSettings):
             side = path.partition(".")[0]
-            for kind, names in _SECTIONS.items():
-                if name in names and kind in _TYPES[side]:
+            for kind, names in _SECTIONS[side].items():
+                if name in names:
                     self._mistake(path, f"is only for type: {kind}", (f"{side}.type",))
                     return
             other = "source" if settings is TargetSettings else "target"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
-from alternator_migrate.config.exports import S3ExportSettings
+from alternator_migrate.config.exports import S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.item_settings import FilterSettings
 from alternator_migrate.config.savepoint_settings import (
     DEFAULT_FOLDER,
@@ -58,6 +58,8 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
             yield from _of_side(name, side)
     if settings.tables:
         yield from _of_choice(settings)
+    elif target and target.s3_export:
+        yield from _of_export_target(settings, target.s3_export)
     elif source and source.s3_export:
         yield from _of_exports(settings, source.s3_export)
     elif source and target:
@@ -210,6 +212,23 @@ def _of_listed_exports(tables: TablesSettings) -> Iterator[Contradiction]:
         why = "must name each export's table, for exports cannot be listed"
         given = f": {', '.join(patterns)} is a pattern" if patterns else ""
         yield Contradiction("tables.include", why + given, about)
+
+
+def _of_export_target(settings: Settings, export: S3TargetSettings) -> Iterator[Contradiction]:
+    path, about = "target.path", ("target.path", "target.bucket", "target.prefix")
+    if bool(export.path) == bool(export.bucket):
+        words = "stands beside bucket: give one of the two"
+        if not export.path:
+            words = "is missing: where is the export to be written? (or bucket and prefix)"
+        yield Contradiction(path, words, about)
+    elif export.path and export.prefix:
+        yield Contradiction("target.prefix", "goes with bucket; path has its own", about)
+    if settings.source and settings.source.s3_export:
+        words = "is an export, and so is the target: copy its objects, or write it into a table"
+        yield Contradiction("source.type", words, ("source.type", "target.type"))
+    if settings.target.stream_changes:
+        words = "an export takes no changes; leave it out"
+        yield Contradiction("target.streamChanges", words, ("target.streamChanges", "target.type"))
 
 
 def _of_exports(settings: Settings, export: S3ExportSettings) -> Iterator[Contradiction]:

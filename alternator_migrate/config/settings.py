@@ -11,7 +11,7 @@ from typing import Literal
 
 from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
 from alternator_migrate.config.arns import table_arn
-from alternator_migrate.config.exports import S3ExportSettings
+from alternator_migrate.config.exports import S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.item_settings import (
     AttributesSettings,
     FilterSettings,
@@ -153,6 +153,7 @@ class TargetSettings(SideSettings):
     indexes: Literal["before", "after", "skip"] = key(
         one_of("before", "after", "skip"), "when global indexes are created", default="before"
     )
+    s3_export: S3TargetSettings | None = section(S3TargetSettings, "keys of an export to S3")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
 from alternator_migrate.connectors.build import final_export, rejects_file, source_of, target_of
+from alternator_migrate.connectors.export_target import ExportEnds, open_export_ends
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -36,7 +37,15 @@ from alternator_migrate.connectors.remarks import (
     ttl_text,
     way_back,
 )
-from alternator_migrate.connectors.s3_export import ExportSide, FinalExport
+from alternator_migrate.connectors.s3_export import (
+    DataFileWriter,
+    ExportPlace,
+    ExportSide,
+    FinalExport,
+    WrittenFile,
+    begin,
+    write_manifests,
+)
 from alternator_migrate.connectors.samples import (
     backlog,
     check_transform,
@@ -82,10 +91,13 @@ __all__ = [
     "STREAMS_FEATURE",
     "ChangeMaker",
     "Command",
+    "DataFileWriter",
     "DynamoDBLookup",
     "DynamoDBSource",
     "DynamoDBTarget",
     "Expiry",
+    "ExportEnds",
+    "ExportPlace",
     "ExportSide",
     "FinalExport",
     "Inspection",
@@ -102,7 +114,9 @@ __all__ = [
     "TransformedLookup",
     "TravellingConfig",
     "Tried",
+    "WrittenFile",
     "backlog",
+    "begin",
     "beginning",
     "check_empty",
     "check_late",
@@ -121,6 +135,7 @@ __all__ = [
     "notes",
     "of_attributes",
     "of_servers",
+    "open_export_ends",
     "open_pair",
     "open_services",
     "policy",
@@ -144,4 +159,5 @@ __all__ = [
     "way_back",
     "what_stays",
     "work_facts",
+    "write_manifests",
 ]

@@ -16,6 +16,7 @@ from alternator_migrate.connectors.s3_export import (
     ItemRules,
 )
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
+from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.transform import shaped
 from alternator_migrate.connectors.writer import DynamoDBTarget
 from alternator_migrate.core.capacity import page_items
@@ -25,6 +26,7 @@ from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.ports import Source
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.client import DynamoDBClient
+from alternator_migrate.dynamodb.table_schema import TableState
 
 _DYNAMODB_BATCH: Final = 25
 
@@ -33,26 +35,40 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     """The source of a migration, read at this pace, with items as the target is to have them;
     `now` (epoch seconds) decides which items have expired."""
     table, side = pair.inspection.source, pair.source
-    expiry = _expiry(settings, pair.inspection, now)
     if isinstance(side, ExportSide):
-        exported = ExportSource(
-            side.exports, side.objects, _item_rules(settings, pair, side, expiry)
-        )
+        rules = _item_rules(settings, pair, side, _expiry(settings, table, now))
+        exported = ExportSource(side.exports, side.objects, rules)
         return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
-    source = DynamoDBSource(
+    capped = pair.read_cap is not None
+    source = scan_of(settings, side, table, retry, pace, now=now, capped=capped)
+    return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
+
+
+def scan_of(
+    settings: Settings,
+    side: Service,
+    table: TableState,
+    retry: Retry,
+    pace: Pace,
+    *,
+    now: float,
+    capped: bool,
+) -> DynamoDBSource:
+    """The items of a source table as they are there, read at this pace; `capped` says that the run
+    has a limit of read units."""
+    return DynamoDBSource(
         DynamoDBClient(side.http, retry, pace),
         settings.source.table,
         item_filter=item_filter(settings, side),
         wanted=wanted(settings, side),
-        expiry=expiry,
+        expiry=_expiry(settings, table, now),
         consistent=settings.source.consistent_read,
         page_items=page_items(
             pace.cap, table.items, table.size, consistent=settings.source.consistent_read
         ),
-        ask_capacity=pair.read_cap is not None and not side.options,
+        ask_capacity=capped and not side.options,
         key_names=table.spec.key_names,
     )
-    return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
 
 
 def final_export(
@@ -93,8 +109,8 @@ def target_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace) -> Dynam
     )
 
 
-def _expiry(settings: Settings, found: Inspection, now: float) -> Expiry | None:
-    attribute = found.source.spec.ttl_attribute
+def _expiry(settings: Settings, table: TableState, now: float) -> Expiry | None:
+    attribute = table.spec.ttl_attribute
     skip = settings.source.expired_items == "skip"
     return Expiry.at(attribute, now) if attribute and skip else None
 

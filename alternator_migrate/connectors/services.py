@@ -117,6 +117,10 @@ def _open_source(
 def _open_target(
     settings: Settings, concurrency: Concurrency
 ) -> AbstractAsyncContextManager[Service]:
+    """Connect to the target, a table. Raises `UsageError` for an export."""
+    if settings.target.s3_export:
+        words = "the target is an export to S3, which only `run` writes, of one table at a time"
+        raise UsageError(words, "Look at what it would copy with a table as target.")
     patience = settings.retry_budget_seconds
     return open_service("target", settings.target, concurrency.writers, patience)
 

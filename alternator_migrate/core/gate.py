@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -73,9 +74,14 @@ class Gate:
         """A clock in seconds that stands still while the run is held back."""
         return self._now() - self.seconds
 
-    def on_change(self, react: Callable[[], None]) -> None:
-        """Call `react` whenever the gate has been opened or closed."""
+    @contextmanager
+    def telling(self, react: Callable[[], None]) -> Iterator[None]:
+        """Call `react` whenever the gate has moved, while the block lasts."""
         self._changed.append(react)
+        try:
+            yield
+        finally:
+            self._changed.remove(react)
 
     def hold(self, name: HoldName, why: str) -> bool:
         """Hold the run back for the reason `name`; False where it holds already, in which case
@@ -145,5 +151,5 @@ class Gate:
         self._tell()
 
     def _tell(self) -> None:
-        for react in self._changed:
+        for react in (*self._changed,):
             react()

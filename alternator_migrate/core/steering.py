@@ -1,7 +1,8 @@
 """Steering: what a person asks of a run while it lasts, for whatever does the work."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
@@ -60,10 +61,7 @@ class Steering:
     asked: Caps = field(default_factory=Caps)
     allowed: Caps | None = None
     _apply: Callable[[Caps], None] = lambda _: None
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.gate.on_change(self._tell)
+    _hearing: list[asyncio.Event] = field(default_factory=list)
 
     def begin(self, allowed: Caps, apply: Callable[[Caps], None]) -> None:
         """A piece of work begins, whose limits are `allowed`: `apply` is called with what is asked
@@ -75,12 +73,17 @@ class Steering:
         """Let `caps` be what is asked for from now on."""
         self.asked = caps
         self._apply(caps)
-        self._tell()
+        for event in self._hearing:
+            event.set()
 
-    async def change(self) -> None:
-        """Return when the gate has moved, or other limits are asked for, after this call."""
-        await self._news.wait()
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    @contextmanager
+    def news(self) -> Iterator[asyncio.Event]:
+        """An event that is set, while the block lasts, whenever the gate has moved or other limits
+        are asked for."""
+        event = asyncio.Event()
+        self._hearing.append(event)
+        try:
+            with self.gate.telling(event.set):
+                yield event
+        finally:
+            self._hearing.remove(event)

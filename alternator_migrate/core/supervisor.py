@@ -34,7 +34,6 @@ class Supervisor:
     ) -> None:
         self._save, self._beside, self._interval = save, beside, interval
         self._save_now, self._gate = asyncio.Event(), gate
-        gate.on_change(self._save_if_shut)
         self._unsaved: MigrateError | None = None
 
     def save_now(self) -> None:
@@ -60,7 +59,8 @@ class Supervisor:
             raise UsageError(error.args[0], error.hint) from error
         status = Status.FAILED
         try:
-            finished = await self._run(work, stop, show)
+            with self._gate.telling(self._save_if_shut):
+                finished = await self._run(work, stop, show)
             status = ending() if finished else Status.STOPPED
         finally:
             await self._save(status)

@@ -85,17 +85,19 @@ class Executor:
         """Send slices and take reports until nothing is left; after a failure or a stop only
         those under way are waited for."""
         failure: MigrateError | None = None
-        steered = group.create_task(self._steering.change())
-        while not (failure or stopping.done()) and (slicer or self._under_way):
-            if self._steering.gate.is_open:
-                await self._send(work, slicer, group)
-            awaited = {stopping, steered, *self._under_way}
-            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-            failure = self._take_all(work, slicer)
-            if steered.done():
-                steered = group.create_task(self._steering.change())
-                self._pool.recall()
-        steered.cancel()
+        with self._steering.news() as news:
+            steered = group.create_task(news.wait())
+            while not (failure or stopping.done()) and (slicer or self._under_way):
+                if self._steering.gate.is_open:
+                    await self._send(work, slicer, group)
+                awaited = {stopping, steered, *self._under_way}
+                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                failure = self._take_all(work, slicer)
+                if steered.done():
+                    news.clear()
+                    steered = group.create_task(news.wait())
+                    self._pool.recall()
+            steered.cancel()
         if self._under_way:
             self._pool.hurry()
         while self._under_way:

@@ -3,6 +3,7 @@
 from alternator_migrate.migration.after import FinishRun, ResendRun
 from alternator_migrate.migration.assemble import Until
 from alternator_migrate.migration.commons import Commons, Turns
+from alternator_migrate.migration.export_run import ExportRun, check_options
 from alternator_migrate.migration.lanes import Kind, OneRun, lock_name
 from alternator_migrate.migration.roster import Selection, roster, run_file, to_do
 from alternator_migrate.migration.run import MigrationRun
@@ -12,6 +13,7 @@ from alternator_migrate.migration.tables import TablesRun
 
 __all__ = [
     "Commons",
+    "ExportRun",
     "FinishRun",
     "Kind",
     "MigrationRun",
@@ -23,6 +25,7 @@ __all__ = [
     "TablesRun",
     "Turns",
     "Until",
+    "check_options",
     "lock_name",
     "roster",
     "run_file",

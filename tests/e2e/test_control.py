@@ -16,8 +16,6 @@ from alternator_migrate.monitor import ask, socket_of
 from tests.e2e.stage import TABLE, Stage, until
 from tests.servers.cli import Cli
 
-ENGINES = {"local": (), "processes": ("--workers", "2")}
-
 
 async def steered(stage: Stage, *words: str) -> dict[str, Any]:
     """The answer of the run to a command."""
@@ -54,13 +52,10 @@ def lines(cli: Cli, word: str) -> list[str]:
     return [line for line in cli.result.err.splitlines() if word in line]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_a_pause_holds_until_its_own_resume_and_nothing_is_lost(
-    stage: Stage, engine: str
-) -> None:
+async def test_a_pause_holds_until_its_own_resume_and_nothing_is_lost(stage: Stage) -> None:
     stage.write(retryBudgetSeconds=2)
     stage.read_slowly()
-    async with stage.run("--engine", engine, *ENGINES[engine], "--progress", "lines") as cli:
+    async with stage.run("--progress", "lines") as cli:
         await stage.written(60)
         await paused(stage)
         assert (await steered(stage, "pause"))["text"] == "paused already"
@@ -73,25 +68,6 @@ async def test_a_pause_holds_until_its_own_resume_and_nothing_is_lost(
         assert asked(stage) == before
         assert (await steered(stage, "resume"))["text"] == "going on"
         stage.hurry()
-        result = await cli.wait(60)
-    assert result.code == 0, result
-    stage.is_equal()
-
-
-async def test_a_pause_outlives_a_target_that_is_down_for_longer_than_the_retry_budget(
-    stage: Stage,
-) -> None:
-    stage.write(retryBudgetSeconds=2)
-    stage.read_slowly()
-    async with stage.run() as cli:
-        await stage.written(60)
-        stage.target.faults.rate("BatchWriteItem", "error_500", 1.0)
-        assert (await steered(stage, "pause"))["ok"]
-        await asyncio.sleep(6)  # three seconds of writing what was read, and the budget
-        assert not cli.ended, cli.result
-        stage.hurry()
-        stage.target.faults.rate("BatchWriteItem", "error_500", 0.0)
-        assert (await steered(stage, "resume"))["ok"]
         result = await cli.wait(60)
     assert result.code == 0, result
     stage.is_equal()
@@ -116,11 +92,10 @@ async def test_a_paused_run_stops_at_once_and_goes_on_from_where_it_was(
     assert not sockets(stage.savepoints)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_a_limit_holds_within_two_seconds_and_is_told(stage: Stage, engine: str) -> None:
+async def test_a_limit_holds_within_two_seconds_and_is_told(stage: Stage) -> None:
     stage.write(target__writeThroughput=5000)
     stage.read_slowly()
-    async with stage.run("--engine", engine, *ENGINES[engine]) as cli:
+    async with stage.run() as cli:
         await stage.written(60)
         answer = await steered(stage, "set", "writeThroughput=20", "maxConnections=1")
         assert answer["ok"]

@@ -1,18 +1,36 @@
 """Exports of DynamoDB tables in S3 or in files, as a source of items."""
 
+from alternator_migrate.connectors.s3_export.client import open_client
 from alternator_migrate.connectors.s3_export.description import described, of_exports
 from alternator_migrate.connectors.s3_export.final import FinalExport, FinalPages
 from alternator_migrate.connectors.s3_export.side import ExportSide, open_export
+from alternator_migrate.connectors.s3_export.sink import BucketSink, Folder, Sink
 from alternator_migrate.connectors.s3_export.source import Export, ExportSource, ItemRules
+from alternator_migrate.connectors.s3_export.writing import (
+    DataFileWriter,
+    ExportPlace,
+    WrittenFile,
+    begin,
+    write_manifests,
+)
 
 __all__ = [
+    "BucketSink",
+    "DataFileWriter",
     "Export",
+    "ExportPlace",
     "ExportSide",
     "ExportSource",
     "FinalExport",
     "FinalPages",
+    "Folder",
     "ItemRules",
+    "Sink",
+    "WrittenFile",
+    "begin",
     "described",
     "of_exports",
+    "open_client",
     "open_export",
+    "write_manifests",
 ]

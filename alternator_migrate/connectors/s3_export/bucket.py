@@ -119,15 +119,15 @@ class BucketReader:
 
 
 @contextmanager
-def asking(name: str) -> Iterator[None]:
+def asking(name: str, doing: str = "reading") -> Iterator[None]:
     """Around requests for an object: what goes wrong, in words of ours."""
     try:
-        with refusing(f"reading {name}"), repeating(f"reading {name}"):
+        with refusing(f"{doing} {name}"), repeating(f"{doing} {name}"):
             yield
     except ServerRefused as error:
-        raise _refused(name, error) from error
+        raise _refused(name, doing, error) from error
     except ClientError as error:
-        raise Unavailable(f"reading {name}: {error or type(error).__name__}") from error
+        raise Unavailable(f"{doing} {name}: {error or type(error).__name__}") from error
 
 
 def changed(name: str, why: str) -> MigrateError:
@@ -138,8 +138,11 @@ def changed(name: str, why: str) -> MigrateError:
     )
 
 
-def _refused(name: str, error: ServerRefused) -> MigrateError:
+def _refused(name: str, doing: str, error: ServerRefused) -> MigrateError:
     code = error.code
+    if code in _FORBIDDEN and doing != "reading":
+        hint = "Writing needs s3:PutObject and s3:AbortMultipartUpload (and kms:GenerateDataKey)."
+        return MigrateError(f"{name} cannot be written: {code}: {error.words}", hint)
     if code in _ABSENT:
         return ObjectAbsent(f"{name} does not exist")
     if code in _FORBIDDEN:

@@ -4,24 +4,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
 
 from alternator_migrate.config import S3ExportSettings, SourceSettings
 from alternator_migrate.connectors.s3_export.bucket import Bucket
+from alternator_migrate.connectors.s3_export.client import open_client
 from alternator_migrate.connectors.s3_export.ion import check_library
 from alternator_migrate.connectors.s3_export.objects import Files, Objects
 from alternator_migrate.connectors.s3_export.reading import read_export
 from alternator_migrate.connectors.s3_export.source import Export
 from alternator_migrate.connectors.s3_export.windows import check_order, iso
-from alternator_migrate.connectors.service import check_files, login_of, transport_of
 from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.dialect import DYNAMODB, Dialect
-from alternator_migrate.dynamodb.session import open_s3, sign_in
-
-# For manifests, beside the slots of readers.
-_SPARE_CONNECTIONS: Final = 2
-_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,29 +97,17 @@ async def _opened(
     if not any(place.bucket for place in given.manifests):
         yield lambda _: files
         return
-    url = _secure(source.endpoint.contacts[0]) if source.endpoint else None
-    login = None if given.unsigned else login_of(source)
-    account = await sign_in(login, source.region, endpoint=url)
-    check_files("source", source.endpoint)
-    transport = transport_of(source, account.ca_bundle, connections + _SPARE_CONNECTIONS)
     asked = {"RequestPayer": "requester"} if given.request_payer else {}
-    in_path = _in_path(given, url)
-    async with open_s3(account, url=url, transport=transport, path_style=in_path) as client:
+    opening = open_client(
+        "source",
+        source,
+        connections,
+        signed=not given.unsigned,
+        in_path=given.use_path_style_access,
+    )
+    async with opening as client:
 
         def objects(bucket: str | None) -> Objects:
             return Bucket(client, bucket, retry, asked) if bucket else files
 
         yield objects
-
-
-def _secure(url: str) -> str:
-    """The endpoint; AWS's own is https where no scheme is written."""
-    if url.startswith("http://") and url.endswith(_AWS):
-        return f"https://{url.removeprefix('http://')}"
-    return url
-
-
-def _in_path(given: S3ExportSettings, url: str | None) -> bool:
-    if given.use_path_style_access is not None:
-        return given.use_path_style_access
-    return url is not None and not url.endswith(_AWS)

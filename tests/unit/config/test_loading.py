@@ -250,14 +250,6 @@ def test_following_alone_is_no_warning() -> None:
     assert warnings == []
 
 
-def test_an_s3_export_as_the_target_is_told_in_one_sentence() -> None:
-    text = changed("target.type", "dynamodb-s3-export")
-    text = changed("target.bucket", "b", changed("target.path", "s3://b", text))
-    found = mistake(text)
-    assert (found.path, found.place) == ("target.type", line_of(text, "target.type"))
-    assert "S3" in found.message and "not in this version" in found.message
-
-
 @pytest.mark.parametrize("kind", ["cassandra", "parquet", "mysql", 5, ["dynamodb"], {}])
 def test_another_type_is_told_with_those_there_are(kind: object) -> None:
     found = mistake(changed("source.type", kind))

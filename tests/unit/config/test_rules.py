@@ -110,7 +110,7 @@ def test_a_tag_may_be_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "own"), [("source", ("path", "manifestKey")), ("target", ("type",))]
+    ("side", "own"), [("source", ("path", "manifestKey")), ("target", ("path",))]
 )
 def test_the_rest_of_an_export_is_checked(side: str, own: tuple[str, ...]) -> None:
     text = changed(f"{side}.type", "dynamodb-s3-export")
@@ -129,8 +129,9 @@ def test_the_rest_of_an_export_is_checked(side: str, own: tuple[str, ...]) -> No
 
 
 def test_a_table_is_not_missed_where_an_export_has_none() -> None:
-    text = changed("target", {"type": "dynamodb-s3-export", "path": "s3://b"})
-    assert mistake(text).path == "target.type"
+    settings, warnings = loaded(changed("target", {"type": "dynamodb-s3-export", "path": "s3://b"}))
+    assert settings.target.s3_export
+    assert (str(settings.target.s3_export.place), warnings) == ("s3://b/", [])
 
 
 @pytest.mark.parametrize("key", ["datacenter", "maxItemsPerBatch"])

@@ -1,0 +1,40 @@
+"""An S3 client for one side, from its settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from alternator_migrate.config import SideSettings
+from alternator_migrate.connectors.service import check_files, login_of, transport_of
+from alternator_migrate.dynamodb.session import open_s3, sign_in
+
+# For manifests, beside the slots of readers.
+_SPARE_CONNECTIONS: Final = 2
+_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn")
+
+
+@asynccontextmanager
+async def open_client(
+    role: str,
+    side: SideSettings,
+    connections: int,
+    *,
+    signed: bool = True,
+    in_path: bool | None = None,
+) -> AsyncIterator[Any]:
+    """A client for the source or the target (`role`); whether buckets stand `in_path` depends on
+    the endpoint (None). Raises `UsageError`."""
+    url = _secure(side.endpoint.contacts[0]) if side.endpoint else None
+    account = await sign_in(login_of(side) if signed else None, side.region, endpoint=url)
+    check_files(role, side.endpoint)
+    transport = transport_of(side, account.ca_bundle, connections + _SPARE_CONNECTIONS)
+    path_style = (url is not None and not url.endswith(_AWS)) if in_path is None else in_path
+    async with open_s3(account, url=url, transport=transport, path_style=path_style) as client:
+        yield client
+
+
+def _secure(url: str) -> str:
+    """The endpoint; AWS's own is https where no scheme is written."""
+    if url.startswith("http://") and url.endswith(_AWS):
+        return f"https://{url.removeprefix('http://')}"
+    return url

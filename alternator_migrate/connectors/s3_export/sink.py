@@ -1,0 +1,191 @@
+"""Where an export is written: a bucket, by multipart upload, or a folder of this machine."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+from alternator_migrate.connectors.s3_export.bucket import asking
+from alternator_migrate.core.durable import sync_folder
+from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.retry import Retry
+
+PART: Final = 8 * 1024 * 1024
+"""The bytes of a part of an upload; S3 takes none below 5 MB but the last."""
+
+
+class ObjectWriter(Protocol):
+    """One object that is being written; it is there when it is finished, and not before."""
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes. Raises `MigrateError`."""
+        ...
+
+    async def finish(self) -> str:
+        """Put the object into its place; its ETag, without quotes. Raises `MigrateError`."""
+        ...
+
+    async def abandon(self) -> None:
+        """Leave nothing of it behind. Raises nothing."""
+        ...
+
+
+class Sink(Protocol):
+    """A bucket, or a folder."""
+
+    def name(self, key: str) -> str:
+        """An object's name in messages."""
+        ...
+
+    def open(self, key: str) -> ObjectWriter:
+        """A writer of an object; what has its key is replaced."""
+        ...
+
+
+async def put(sink: Sink, key: str, body: bytes) -> None:
+    """Write a small object. Raises `MigrateError`."""
+    writer = sink.open(key)
+    try:
+        await writer.write(body)
+        await writer.finish()
+    except BaseException:
+        await writer.abandon()
+        raise
+
+
+class Folder:
+    """A folder of this machine; keys are paths below it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def name(self, key: str) -> str:
+        """The path."""
+        return str(self._root / key)
+
+    def open(self, key: str) -> "FileWriter":
+        """A writer of a file, whose folders are made."""
+        return FileWriter(self._root / key)
+
+
+class FileWriter:
+    """Writes a file under another name first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._part = path, path.with_name(f".{path.name}.part")
+        self._file: IO[bytes] | None = None
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes. Raises `MigrateError`."""
+        await self._do(self._write, data)
+
+    async def finish(self) -> str:
+        """Bring it to disk and into its place. Raises `MigrateError`."""
+        await self._do(self._write, b"")
+        await self._do(self._finish)
+        return ""
+
+    async def abandon(self) -> None:
+        """Delete what there is of it."""
+        if self._file:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._part.open("wb")  # `finish` closes it
+        self._file.write(data)
+
+    def _finish(self) -> None:
+        assert self._file  # noqa: S101 # opened by `_write`
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self._path)
+        sync_folder(self._path.parent)
+
+    async def _do(self, work: Any, *args: object) -> None:
+        try:
+            await asyncio.to_thread(work, *args)
+        except OSError as error:
+            raise MigrateError(
+                f"{self._path} cannot be written: {error.strerror}",
+                "Name a folder with room that this user may write, then run again.",
+            ) from error
+
+
+class BucketSink:
+    """A bucket over aioboto3's client; keys begin at its root."""
+
+    def __init__(self, client: Any, bucket: str, retry: Retry) -> None:
+        self._client, self._bucket, self._retry = client, bucket, retry
+
+    def name(self, key: str) -> str:
+        """The object's URL."""
+        return f"s3://{self._bucket}/{key}"
+
+    def open(self, key: str) -> "UploadWriter":
+        """A writer of an object."""
+        where = {"Bucket": self._bucket, "Key": key}
+        return UploadWriter(self._client, where, self.name(key), self._retry)
+
+
+class UploadWriter:
+    """Uploads an object in parts as they are complete, a small one at once."""
+
+    def __init__(self, client: Any, where: dict[str, str], name: str, retry: Retry) -> None:
+        self._client, self._where, self._name, self._retry = client, where, name, retry
+        self._kept: list[bytes] = []
+        self._size = 0
+        self._id = ""
+        self._parts: list[dict[str, Any]] = []
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes. Raises `MigrateError`."""
+        self._kept.append(data)
+        self._size += len(data)
+        if self._size >= PART:
+            await self._send_part()
+
+    async def finish(self) -> str:
+        """Send what is left, and put the object into its place. Raises `MigrateError`."""
+        if not self._id:
+            answer = await self._ask("put_object", Body=b"".join(self._kept))
+            return _plain(answer)
+        if self._size:
+            await self._send_part()
+        parts: Sequence[dict[str, Any]] = self._parts
+        upload = {"UploadId": self._id, "MultipartUpload": {"Parts": parts}}
+        return _plain(await self._ask("complete_multipart_upload", **upload))
+
+    async def abandon(self) -> None:
+        """Tell S3 to forget the parts, which would be billed for ever."""
+        if self._id:
+            upload, self._id = self._id, ""
+            await asyncio.gather(
+                self._client.abort_multipart_upload(**self._where, UploadId=upload),
+                return_exceptions=True,
+            )
+
+    async def _send_part(self) -> None:
+        if not self._id:
+            self._id = str((await self._ask("create_multipart_upload"))["UploadId"])
+        number, body = len(self._parts) + 1, b"".join(self._kept)
+        answer = await self._ask("upload_part", UploadId=self._id, PartNumber=number, Body=body)
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._kept, self._size = [], 0
+
+    async def _ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        async def attempt(_: str) -> dict[str, Any]:
+            with asking(self._name, "writing"):
+                call = getattr(self._client, operation)
+                answer: dict[str, Any] = await call(**self._where, **parameters)
+                return answer
+
+        return await self._retry(attempt)
+
+
+def _plain(answer: dict[str, Any]) -> str:
+    return str(answer.get("ETag", "")).strip('"')

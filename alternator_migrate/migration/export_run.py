@@ -1,0 +1,97 @@
+"""The run that writes an export of a table, from an earlier savepoint or from the start."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from alternator_migrate import savepoints
+from alternator_migrate.config import Loaded
+from alternator_migrate.connectors import ExportEnds, open_export_ends
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.state import Status
+from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.supervisor import Show
+from alternator_migrate.migration.export_journal import Journal
+from alternator_migrate.migration.exporting import Exporting
+from alternator_migrate.migration.resume import resume_of
+from alternator_migrate.migration.run import TableRun
+from alternator_migrate.savepoints import Earlier, Keeper, unfit
+
+log = logging.getLogger(__name__)
+_JOURNAL: Final = "export_{}.jsonl"
+
+
+class ExportRun(TableRun):
+    """Writes an export to S3, or to a folder, of one table."""
+
+    def __init__(
+        self, loaded: Loaded, *, fresh: bool = False, steering: Steering | None = None
+    ) -> None:
+        super().__init__(loaded, None, steering)
+        self._fresh = fresh
+        self._exporting: Exporting | None = None
+        self._done: Progress | None = None
+
+    def progress(self) -> Progress | None:
+        """A snapshot of the export; None while it is prepared."""
+        return self._done or (self._exporting.progress() if self._exporting else None)
+
+    def save_now(self) -> None:
+        """Write a savepoint as soon as possible."""
+        if self._exporting:
+            self._exporting.save_now()
+
+    def remarks(self) -> Iterator[str]:
+        """Where the export is."""
+        if self._exporting and self._exporting.progress().state == "done":
+            yield f"the export is {self._exporting.name}"
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Export until all is done or `stop` is set. Raises `MigrateError`; a `UsageError` before
+        anything is written."""
+        resume = resume_of(self._loaded, self._store)
+        earlier = resume.earlier(fresh=self._fresh)
+        self.goes_on = earlier is not None
+        async with open_export_ends(self._settings, earlier and earlier[1].segments) as ends:
+            if earlier and _is_over(earlier, ends):
+                path, savepoint = earlier
+                log.info("this export is complete already, says %s; --fresh makes another", path)
+                self._done = savepoints.progress_of(savepoint)
+                return Status.COMPLETED
+            for line in resume.beginning(earlier):
+                log.info(line)
+            with self._store.lock(self.save_now):
+                resume.check_newest(earlier)
+                first = resume.first(ends.table, len(ends.segments), earlier and earlier[1])
+                name = _JOURNAL.format(self._store.migration)
+                place = self._store.place
+                journal = Journal(place.at_hand(place.told(name)), anew=earlier is None)
+                self._exporting = Exporting(
+                    ends,
+                    journal,
+                    Keeper(self._store, replace(first, state=journal.state)),
+                    self._steering.gate,
+                    patience=self._settings.retry_budget_seconds,
+                    interval=self._settings.savepoints.interval_seconds,
+                )
+                return await self._exporting.run(stop, show)
+
+
+def _is_over(earlier: Earlier, ends: ExportEnds) -> bool:
+    """Whether a savepoint of this table says that all is done. Raises `UsageError` for one of
+    another table."""
+    path, savepoint = earlier
+    if savepoint.source_id and savepoint.source_id != ends.table.id:
+        raise unfit(path, f"the source table {ends.table.spec.name} was made anew since then")
+    return savepoint.status.is_final
+
+
+def check_options(**given: object) -> None:
+    """Raise `UsageError` for options of `run` that mean nothing to an export."""
+    if wrong := [f"--{name.replace('_', '-')}" for name, value in given.items() if value]:
+        raise UsageError(
+            f"{', '.join(wrong)} does not go with an export as the target", "Leave it out."
+        )
