@@ -77,7 +77,7 @@ def run(
     showing = _showing(loaded, watch)
     _check_following(loaded.settings, validate=validate, until_caught_up=until_caught_up)
     selection = Selection(only, skip, retry_failed, add, fresh)
-    tables.check_selection(loaded, selection, engine_options)
+    tables.check_selection(loaded, selection)
     until = Until(until_caught_up, disable_stream_after)
     if not loaded.settings.tables:
         part = shard.suffix if shard else ""
@@ -207,7 +207,7 @@ def validate(
     showing = _showing(loaded, watch)
     options = ValidateOptions(mode, sample, repair, delete_extra, show_values, transform_changed)
     selection, steering = Selection(only, skip, fresh=fresh), Steering()
-    tables.check_selection(loaded, selection, engine_options)
+    tables.check_selection(loaded, selection)
     asks = delete_extra and not yes
     run = _validation(loaded, selection, options, engine_options, steering, asks=asks)
     return _session(loaded, console, progress, steering, showing).to_the_end([run], summary_json)
@@ -236,7 +236,7 @@ def plan(
     logs.configure(Console(stderr=True), log_format, log_level)
     settings = _with_warnings(loaded)
     selection = Selection(only, skip, retry_failed, add, fresh)
-    tables.check_selection(loaded, selection, engine_options)
+    tables.check_selection(loaded, selection)
     _check_following(settings, validate=validate, until_caught_up=until_caught_up)
     until = Until(until_caught_up, disable_stream_after)
     if settings.tables:

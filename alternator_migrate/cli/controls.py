@@ -65,8 +65,13 @@ class Controls:
         """The limits in force, as a snapshot of the run has them."""
         return tuple(
             SettingInForce(limit.key, self._limit(limit), *self.changes.get(limit.key, ("", 0.0)))
-            for limit in limits.LIMITS
+            for limit in self._limits
         )
+
+    @property
+    def _limits(self) -> Sequence[limits.Limit]:
+        allowed = self.steering.allowed
+        return limits.of_run(allowed) if allowed else limits.LIMITS
 
     def _status(self, _: Sequence[str]) -> Reply:
         return self._told()
@@ -87,7 +92,7 @@ class Controls:
             return Reply(ok=False, text="the run is being prepared: ask again in a moment")
         if not words:
             return Reply(ok=False, text="set what? Such as: set readThroughput=2000")
-        before = {each: self._limit(each) for each in limits.LIMITS}
+        before = {each: self._limit(each) for each in self._limits}
         try:
             asked = limits.changed(steering.asked, steering.allowed, words)
         except limits.BadSetting as error:
@@ -103,7 +108,8 @@ class Controls:
 
     def _get(self, words: Sequence[str]) -> Reply:
         try:
-            wanted = [limits.limit_named(word) for word in words] or limits.LIMITS
+            known = self._limits
+            wanted = [limits.limit_named(word, known) for word in words] or known
         except limits.BadSetting as error:
             return Reply(ok=False, text=str(error))
         lines = [f"{limit.name}: {self._limit(limit)}{self._since(limit)}" for limit in wanted]

@@ -1,11 +1,13 @@
 """`demo`: a sample table moved between two embedded servers, and validated."""
 
+import asyncio
 import logging
 import random
 import socket
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,9 +17,13 @@ from alternator_migrate.cli import logs
 from alternator_migrate.cli.display import Mode
 from alternator_migrate.cli.report import check_destination
 from alternator_migrate.cli.session import Session
+from alternator_migrate.cli.signals import as_before
+from alternator_migrate.cli.watching import showing_of
 from alternator_migrate.config import Loaded, load
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
+from alternator_migrate.core.state import Status
+from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.session import Login, open_control, sign_in
 from alternator_migrate.migration import MigrationRun
 from alternator_migrate.validate import ValidateOptions, ValidationRun
@@ -27,8 +33,12 @@ TABLE: Final = "Example"
 _REGIONS: Final = {"source": "us-east-1", "target": "us-west-2"}
 _KEYS: Final = {"access_key": "demo", "secret_key": "demo"}
 _CITIES: Final = ("Lisbon", "Quito", "Osaka", "Zürich", "Kraków", "Hà Nội")
-_SEGMENTS: Final = 4
+_SEGMENTS: Final = 16
 _BATCH: Final = 25
+_SECONDS_A_BATCH: Final = 0.17
+_LOOK_SECONDS: Final = 0.1
+_STOPPED_HERE: Final = 128
+"""The exit code of a run that was stopped, but by no signal."""
 
 
 def run(
@@ -43,14 +53,17 @@ def run(
     console = Console(stderr=True)
     logs.configure(console, log_format, log_level)
     check_destination(summary_json)
+    log.info("starting a source and a target in this process; nothing leaves this machine")
     with _embedded_servers() as url:
         log.info("embedded source and target: two regions of a moto server at %s", url)
         on_loop(lambda: _fill(url, items))
         log.info("table %s filled with %d items; it has an index, a TTL and tags", TABLE, items)
         with tempfile.TemporaryDirectory() as folder:
             loaded = _settings(url, folder)
-            runs = MigrationRun(loaded), ValidationRun(loaded, ValidateOptions())
-            ended = Session(console, progress, lasting=False).to_the_end(runs, summary_json)
+            file = None if summary_json == "-" else summary_json
+            ended = _stopped_half_way(loaded, console, progress, items // 4, file)
+            if ended is None:
+                ended = _to_the_end(loaded, console, progress, summary_json)
     if ended:
         return ended
     log.info("compared item by item: source and target are equal")
@@ -61,25 +74,101 @@ def run(
     return 0
 
 
+def _stopped_half_way(
+    loaded: Loaded, console: Console, progress: Mode, count: int, summary: str | None
+) -> int | None:
+    """The copy, stopped as Ctrl-C does when `count` items are written: what has been read is
+    written for four more seconds. An exit code where it was a person who stopped it, or None."""
+    log.info("the copy takes some 15 s; half-way it is stopped, as by Ctrl-C, and run again")
+    with as_before():
+        code = _session(loaded, console, progress).to_the_end([_HalfWay(loaded, count)], summary)
+    if code not in (0, _STOPPED_HERE):
+        return code
+    log.info("stopped; the same command again goes on from its savepoint:")
+    return None
+
+
+def _to_the_end(loaded: Loaded, console: Console, progress: Mode, summary_json: str | None) -> int:
+    runs = MigrationRun(loaded), ValidationRun(loaded, ValidateOptions())
+    return _session(loaded, console, progress).to_the_end(runs, summary_json)
+
+
+def _session(loaded: Loaded, console: Console, progress: Mode) -> Session:
+    nothing_more = {"status_page": None, "metrics_file": None, "report": None}
+    showing = showing_of(loaded, nothing_more)
+    return Session(console, progress, lasting=False, showing=showing)
+
+
+class _HalfWay(MigrationRun):
+    """A migration that stops by itself when so many items are written."""
+
+    def __init__(self, loaded: Loaded, items: int) -> None:
+        super().__init__(loaded)
+        self._items = items
+
+    async def run(self, stop: asyncio.Event, show: Show) -> Status:
+        """Migrate until then. Raises `MigrateError`."""
+        halting = asyncio.create_task(self._halt(stop))
+        try:
+            return await super().run(stop, show)
+        finally:
+            halting.cancel()
+
+    async def _halt(self, stop: asyncio.Event) -> None:
+        while self._written < self._items:  # noqa: ASYNC110 # progress has no event to wait for
+            await asyncio.sleep(_LOOK_SECONDS)
+        stop.set()
+
+    @property
+    def _written(self) -> int:
+        now = self.progress()
+        return now.items.written if now else 0
+
+
 @contextmanager
 def _embedded_servers() -> Iterator[str]:
-    """A moto server in this process, on a free port of loopback; its URL."""
+    """A moto server in this process, on a free port of loopback, whose target takes one batch at a
+    time, and time for each; its URL."""
     try:
-        from moto.server import ThreadedMotoServer  # noqa: PLC0415 # an extra, and slow to import
+        from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 # an extra, and slow to import
+            DomainDispatcherApplication,
+            create_backend_app,
+        )
+        from werkzeug.serving import make_server  # noqa: PLC0415 # as above
     except ImportError as error:
         raise UsageError(
             "the demo needs the package moto, which is not installed",
             "Add it: pipx inject alternator-migrate 'moto[server]'.",
         ) from error
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-    server.start()
+    app = _slowed(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{server.port}"
     finally:
-        server.stop()
+        server.shutdown()
+        serving.join()
+
+
+def _slowed(app: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A server whose target region writes a batch after the other, so that a person can watch."""
+    turn = threading.Lock()
+
+    def answer(environ: Any, start: Any) -> Any:
+        writes = environ.get("HTTP_X_AMZ_TARGET", "").endswith("BatchWriteItem")
+        if writes and _REGIONS["target"] in environ.get("HTTP_AUTHORIZATION", ""):
+            with turn:
+                time.sleep(_SECONDS_A_BATCH)
+        return app(environ, start)
+
+    return answer
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def _settings(url: str, folder: str) -> Loaded:
@@ -97,6 +186,7 @@ def _settings(url: str, folder: str) -> Loaded:
     }
     given["source.scanSegments"] = ("demo", _SEGMENTS)
     given["savepoints.path"] = ("demo", folder)
+    given["status.listen"] = ("demo", str(_free_port()))
     return load(None, given)
 
 

@@ -41,15 +41,23 @@ LIMITS: Final = (
 )
 
 
-def limit_named(name: str) -> Limit:
-    """A limit by its name or its key. Raises `BadSetting`."""
-    for limit in LIMITS:
+def of_run(allowed: Caps) -> tuple[Limit, ...]:
+    """The limits that a run obeys for which so much is `allowed`: it knows of whole numbers what
+    they are, or does not take them."""
+    return tuple(
+        limit for limit in LIMITS if not limit.is_whole or getattr(allowed, limit.field) is not None
+    )
+
+
+def limit_named(name: str, limits: Sequence[Limit] = LIMITS) -> Limit:
+    """One of these limits by its name or its key. Raises `BadSetting`."""
+    for limit in limits:
         if name in (limit.name, limit.key):
             return limit
-    names = [limit.name for limit in LIMITS]
+    names = [limit.name for limit in limits]
     near = difflib.get_close_matches(name, names, n=1)
     meant = f"; did you mean {near[0]}?" if near else ""
-    raise BadSetting(f"{name} cannot be changed while a run lasts, but {', '.join(names)}{meant}")
+    raise BadSetting(f"{name} cannot be changed in this run, but {', '.join(names)}{meant}")
 
 
 def changed(asked: Caps, allowed: Caps, words: Sequence[str]) -> Caps:
@@ -62,7 +70,7 @@ def changed(asked: Caps, allowed: Caps, words: Sequence[str]) -> Caps:
     for word in words:
         name, _, text = word.partition("=")
         try:
-            limit = limit_named(name.strip())
+            limit = limit_named(name.strip(), of_run(allowed))
             values[limit.field] = _value(limit, text.strip(), getattr(allowed, limit.field))
         except BadSetting as error:
             wrong.append(str(error))

@@ -51,6 +51,7 @@ def status_line(progress: Progress, rates: RatesNow) -> str:
         f"Retries {progress.retries}",
         *changes_parts(progress, rates),
         f"State {state}",
+        *([f"Limited by {progress.limit}"] if progress.limit else []),
         f"ETA {duration(left) if left is not None else '-'}",
     ]
     return parts[0] + "; " + "; ".join(parts[1:])
@@ -153,6 +154,8 @@ def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
     yield "segments", f"{progress.segments_done}/{progress.segments_total}"
     if progress.phase == "Copy":
         yield "batches", f"{progress.batches:,}"
+    if progress.limit:
+        yield "limited by", progress.limit
     yield "retries (throttled)", f"{progress.retries:,} ({progress.throttled:,})"
     yield "bytes read", size_text(progress.bytes_read)
     yield "items per second", f"{progress.speed:,.0f}"

@@ -19,7 +19,7 @@ _ASKS_FOR_COMPLETION: Final = "_ALTERNATOR_MIGRATE_COMPLETE"
 @click.option(
     "--items",
     type=click.IntRange(1, 100_000),
-    default=1000,
+    default=2000,
     show_default=True,
     help="how many items to migrate",
 )

@@ -5,8 +5,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,18 @@ class Signals:
         """The run is over and saved: a signal must not keep its ending from being told."""
         for each in _STOPPING:
             signal.signal(each, signal.SIG_IGN)
+
+
+@contextmanager
+def as_before() -> Iterator[None]:
+    """Have signals that stop be heard after the block as before it: a run that is over ignores
+    them, for its ending is to be told."""
+    kept = {each: signal.getsignal(each) for each in _STOPPING}
+    try:
+        yield
+    finally:
+        for each, handler in kept.items():
+            signal.signal(each, handler)
 
 
 def _hear(

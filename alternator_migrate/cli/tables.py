@@ -38,17 +38,8 @@ def identities(settings: Settings, part: str) -> tuple[str, str]:
     )
 
 
-def check_selection(
-    loaded: Loaded, selection: Selection, engine_options: EngineOptions | None = None
-) -> None:
-    """Raise `UsageError` where tables are selected and there is but one, and for an engine that
-    does not serve many."""
-    engine = engine_options or EngineOptions()
-    if loaded.settings.tables and (engine.engine in ("processes", "dask") or engine.workers):
-        raise UsageError(
-            "many tables are copied in one process in this version",
-            "Leave --engine and --workers out; a very large table goes faster in a run of its own.",
-        )
+def check_selection(loaded: Loaded, selection: Selection) -> None:
+    """Raise `UsageError` where tables are selected and there is but one."""
     if loaded.settings.tables or replace(selection, fresh=False) == Selection():
         return
     raise UsageError(
@@ -119,7 +110,8 @@ def validating(
     *,
     asks: bool = False,
 ) -> TablesRun:
-    """The validation of all tables, which `asks` before anything is deleted, of one at a time."""
+    """The validation of all tables, in this process, which `asks` before anything is deleted, of
+    one at a time."""
     asking = asyncio.Lock()
 
     def make(own: Loaded, turns: Turns) -> OneRun:

@@ -141,6 +141,9 @@ class TargetSettings(SideSettings):
         flag, "follow changes only; ignored without streamChanges", default=False
     )
     write_throughput: float | None = key(number(0.1), "write units per second for the whole run")
+    max_latency_ms: int | None = key(
+        integer(1), "fewer batches at once while the target's answers take longer (p95)"
+    )
     throughput_write_percent: float = key(
         number(0.1, 1.5), "share of a provisioned table's write units", default=0.5
     )
@@ -154,6 +157,11 @@ class TargetSettings(SideSettings):
         one_of("before", "after", "skip"), "when global indexes are created", default="before"
     )
     s3_export: S3TargetSettings | None = section(S3TargetSettings, "keys of an export to S3")
+
+    @property
+    def longest(self) -> float | None:
+        """`max_latency_ms` in seconds; None without one."""
+        return self.max_latency_ms / 1000 if self.max_latency_ms else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from alternator_migrate.core.model import Role
 Command = Literal["plan", "run", "shards", "follow", "validate", "repair"]
 _INSPECT: Final = ("DescribeTable", "DescribeTimeToLive")
 _STREAM: Final = ("DescribeStream", "GetShardIterator", "GetRecords")
+_WRITING: Final = ("PutObject", "AbortMultipartUpload")
 _VERSION: Final = "2012-10-17"
 _PARTITIONS: Final = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 _ALTERNATOR: Final = "alternator"
@@ -24,7 +25,7 @@ _ALTER: Final = frozenset({"UpdateTable", "UpdateTimeToLive", "TagResource", "Un
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """The rights on one side: calls on the table and on its streams, and the objects to read, each
+    """The rights on one side: calls on the table and on its streams, and on `objects` of S3, each
     as BUCKET/KEY with asterisks. `names` are those of many tables, with asterisks, in place of the
     one of the settings."""
 
@@ -33,6 +34,7 @@ class Rights:
     table: Sequence[str] = ()
     stream: Sequence[str] = ()
     objects: Sequence[str] = ()
+    on_objects: Sequence[str] = ("GetObject",)
     names: Sequence[str] = ()
 
     @property
@@ -54,6 +56,8 @@ def rights_of(settings: Settings, commands: Sequence[Command]) -> Sequence[Right
 def usual_commands(settings: Settings) -> Sequence[Command]:
     """The commands that a migration by this configuration takes."""
     follows: Sequence[Command] = ("follow",) if settings.target.stream_changes else ()
+    if settings.target.s3_export:
+        return ("run",)
     return ("plan", "run", *follows, "validate")
 
 
@@ -82,9 +86,10 @@ def _source(settings: Settings, commands: Sequence[Command]) -> Rights:
     follows = target.stream_changes or "follow" in commands
     scans = set(commands) - {"follow"}
     if source.type == _EXPORT:
-        described = source.s3_export and "fromTable" in (source.s3_export.table_description or {})
-        live = (*_INSPECT, *_tags_read(settings)) if described else ()
-        return Rights("source", source, live, objects=_objects(settings))
+        described = (source.s3_export and source.s3_export.table_description) or {}
+        live = (*_INSPECT, *_tags_read(settings)) if "fromTable" in described else ()
+        names = (described.get("fromTable", {}).get("table") or "*",)
+        return Rights("source", source, live, objects=_objects(settings), names=names)
     compares = {"validate", "repair"} & set(commands)
     table = [*_INSPECT, *_tags_read(settings)]
     table += ["Scan"] if scans else []
@@ -100,6 +105,10 @@ def _source(settings: Settings, commands: Sequence[Command]) -> Rights:
 
 def _target(settings: Settings, commands: Sequence[Command]) -> Rights:
     target, asked = settings.target, set(commands)
+    if export := target.s3_export:
+        place = export.place
+        objects = (f"{place.bucket}/{place.key}AWSDynamoDB/*",) if place.bucket else ()
+        return Rights("target", target, objects=objects, on_objects=_WRITING)
     table = [*_INSPECT, *_tags_read(settings)]
     table += ["Scan"] if asked - {"follow"} else []
     table += ["BatchGetItem"] if asked & {"validate", "repair"} else []
@@ -122,16 +131,18 @@ def _objects(settings: Settings) -> Sequence[str]:
     """The objects of exports: manifests and, beside them, data; none of exports in files."""
     export = settings.source.s3_export
     places = export.manifests if export else ()
-    folders = (
-        f"{place.bucket}/{place.key.rpartition('/')[0]}/*" for place in places if place.bucket
-    )
-    return tuple(dict.fromkeys(folders))
+    folders = []
+    for place in places:
+        folder = place.key.rpartition("/")[0]
+        shared = folder.rpartition("/")[0]  # incremental exports have their data files in one
+        folders += [f"{place.bucket}/{folder}/*", f"{place.bucket}/{shared}/data/*"]
+    return tuple(dict.fromkeys(folders)) if places and places[0].bucket else ()
 
 
 def _statements(rights: Rights) -> Iterator[Mapping[str, Any]]:
     side, settings = rights.role.capitalize(), rights.settings
     arns = [_arn(settings, name) for name in rights.names or (settings.table,)]
-    if rights.names:
+    if rights.names and not rights.objects:
         yield _statement(f"{side}List", "dynamodb", ("ListTables",), "*")
     if rights.table:
         yield _statement(f"{side}Table", "dynamodb", rights.table, _one(arns))
@@ -141,7 +152,7 @@ def _statements(rights: Rights) -> Iterator[Mapping[str, Any]]:
     if rights.objects:
         partition = _partition(rights.settings.region or "")
         objects = [f"arn:{partition}:s3:::{each}" for each in rights.objects]
-        yield _statement(f"{side}Objects", "s3", ("GetObject",), objects)
+        yield _statement(f"{side}Objects", "s3", rights.on_objects, objects)
 
 
 def _statement(

@@ -2,6 +2,7 @@
 
 __all__ = [
     "batching",
+    "bottleneck",
     "capacity",
     "counts",
     "current",

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from alternator_migrate.core.progress import Reason
+
 log = logging.getLogger(__name__)
 # Twelve rounds of 0.25 s: a throughput that no longer holds is forgotten after three seconds.
 _ROUND_SECONDS: Final = 0.25
@@ -28,6 +30,12 @@ _THROUGHPUT_ROUNDS: Final = 12
 _LATENCY_SECONDS: Final = 60.0
 _PROBE_ROUNDS: Final = 2
 _MOST_REFUSED: Final = 0.05
+# A client's 99th percentile is to be near the bound soon, and not to swing about it.
+_LAST_ANSWERS: Final = 60
+_PERCENTILE: Final = 0.95
+_STEP_DOWN: Final = 0.7
+_STEP_UP: Final = 1.08
+_TOLD_SECONDS: Final = 5.0
 
 
 class Limiter:
@@ -35,7 +43,9 @@ class Limiter:
     sees of them.
 
     `limit` stays between `lowest` and `highest`, and begins with `start` (None: the lowest). Use
-    `async with limiter.slot():` around one request; one that fails is not counted.
+    `async with limiter.slot():` around one request; one that fails is not counted. While of the
+    last requests more than one in twenty took over `longest` seconds the limit comes down, as far
+    as one; then it returns step by step.
     """
 
     def __init__(
@@ -44,9 +54,13 @@ class Limiter:
         lowest: int = 4,
         clock: Callable[[], float] = time.monotonic,
         start: int | None = None,
+        longest: float | None = None,
     ) -> None:
         self.lowest, self.highest = min(lowest, highest), highest
         self.limit = min(start or self.lowest, highest)
+        self._longest, self._ceiling = longest, float(highest)
+        self._took: deque[float] = deque(maxlen=_LAST_ANSWERS)
+        self._slow_at = -math.inf
         self.clock = clock
         self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -90,6 +104,12 @@ class Limiter:
             self._wake()
             raise
 
+    def reason(self, side: str) -> Reason | None:
+        """Why fewer requests to `side` are sent than it could take; None if there is no reason."""
+        if self._longest is None or self.clock() - self._slow_at > _TOLD_SECONDS:
+            return None
+        return Reason("slow", f"{side} answers slower than in {self._longest * 1000:g} ms")
+
     def refused(self) -> None:
         """A request was throttled: where many are, the limit is no larger than it must be."""
         self._refused += 1
@@ -117,6 +137,8 @@ class Limiter:
         now = self.clock()
         self._done += 1
         self._latency += took
+        if self._longest:
+            self._took.append(took)
         if now - self._round >= _ROUND_SECONDS and self._done >= self.limit:
             self._end_round(now)
 
@@ -143,6 +165,8 @@ class Limiter:
         if now - self._shortest_at > _LATENCY_SECONDS and not self._probing:
             self._probing = _PROBE_ROUNDS
             self._set(self.lowest)
+        if self._longest and self._took:
+            self._protect(self._longest, now)
         self._round, self._done, self._latency, self._saturated = now, 0, 0.0, False
         self._refused = 0
         self._wake()
@@ -156,8 +180,21 @@ class Limiter:
         gain = _STARTUP_GAIN if self._starting else _GAIN
         self._set(gain * best * self._shortest)
 
+    def _protect(self, longest: float, now: float) -> None:
+        """Keep the 95th percentile of the last answers at `longest` seconds."""
+        answers = sorted(self._took)
+        if answers[int(_PERCENTILE * (len(answers) - 1))] > longest:
+            self._ceiling = max(min(self._ceiling, self.limit) * _STEP_DOWN, 1.0)
+            self._slow_at = now
+            self._took.clear()
+        else:
+            self._ceiling = min(self._ceiling * _STEP_UP, float(self.highest))
+        self._set(self.limit)
+
     def _set(self, limit: float) -> None:
         before, self.limit = self.limit, max(self.lowest, min(self.highest, math.ceil(limit)))
+        if self._longest:
+            self.limit = min(self.limit, max(int(self._ceiling), 1))
         if self.limit != before:
             log.debug("limiter: %d at once, was %d", self.limit, before)
 

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, Protocol
 
 from alternator_migrate.core.model import Role
 from alternator_migrate.core.progress import Reason, joined
@@ -72,6 +72,12 @@ class Pace:
     def throttled(self) -> bool:
         """Whether the server's throttling keeps the rate below what is allowed."""
         return self._rate is not None and self._rate != self.cap
+
+    @property
+    def wait_kind(self) -> str:
+        """The kind of reason for which requests wait now, or ""."""
+        reason = self.reason("")
+        return reason.kind if reason else ""
 
     def reason(self, side: str) -> Reason | None:
         """Why requests to `side` wait; None if they do not, or all of them do."""
@@ -207,12 +213,20 @@ def _recovered(seconds: float) -> float:
     return float(_RECOVERY_PER_SECOND ** (slow + (2 ** min(seconds - slow, _FASTEST) - 1) * 2))
 
 
+class Waits(Protocol):
+    """Something that requests to a side wait for."""
+
+    def reason(self, side: str) -> Reason | None:
+        """Why they wait; None if they do not."""
+        ...
+
+
 def reasons(
-    paces: Iterable[tuple[str, Pace]], retry: Retry, elsewhere: Iterable[Reason] = ()
+    waits: Iterable[tuple[str, Waits]], retry: Retry, elsewhere: Iterable[Reason] = ()
 ) -> tuple[Reason, ...]:
     """Why requests wait, here by side or to be repeated, and `elsewhere`."""
     repeated = (Reason("retry", retry.reason),) if retry.reason else ()
-    here = (pace.reason(side) for side, pace in paces)
+    here = (each.reason(side) for side, each in waits)
     return joined((*filter(None, here), *repeated, *elsewhere))
 
 

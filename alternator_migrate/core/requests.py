@@ -19,12 +19,14 @@ NodeState: TypeAlias = Literal["in use", "not answering", "spare"]
 @dataclass(frozen=True, slots=True)
 class OperationFigures(Sum):
     """Requests of one operation: `answered` ones, of which `partly` were answered but not wholly
-    done, `throttled` and otherwise `failed` ones; `latency` is of the answered."""
+    done, `throttled` and otherwise `failed` ones; the answered took `units` of capacity, and their
+    `latency`."""
 
     answered: int = 0
     partly: int = 0
     throttled: int = 0
     failed: int = 0
+    units: float = 0.0
     latency: Durations = field(default_factory=Durations)
 
     def __sub__(self, earlier: "OperationFigures") -> "OperationFigures":
@@ -33,6 +35,7 @@ class OperationFigures(Sum):
             self.partly - earlier.partly,
             self.throttled - earlier.throttled,
             self.failed - earlier.failed,
+            self.units - earlier.units,
             self.latency - earlier.latency,
         )
 
@@ -98,6 +101,10 @@ class Requests:
         found.answered += 1
         found.latency.note(seconds)
 
+    def consumed(self, operation: str, units: float) -> None:
+        """A request that was answered took so many units of capacity."""
+        self._operation(operation).units += units
+
     def partly(self, operation: str) -> None:
         """Of a request that was answered, the server did part only: it throttles."""
         self._operation(operation).partly += 1
@@ -136,16 +143,21 @@ class Requests:
 class _Operation:
     """The counts of one operation."""
 
-    __slots__ = ("answered", "failed", "latency", "partly", "throttled")
+    __slots__ = ("answered", "failed", "latency", "partly", "throttled", "units")
 
     def __init__(self) -> None:
         self.answered = self.partly = self.throttled = self.failed = 0
-        self.latency = Stopwatch()
+        self.units, self.latency = 0.0, Stopwatch()
 
     @property
     def figures(self) -> OperationFigures:
         return OperationFigures(
-            self.answered, self.partly, self.throttled, self.failed, self.latency.durations
+            self.answered,
+            self.partly,
+            self.throttled,
+            self.failed,
+            self.units,
+            self.latency.durations,
         )
 
 

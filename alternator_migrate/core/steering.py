@@ -30,6 +30,13 @@ class Caps:
         """The most slices that each have a segment to read and a batch to write."""
         return lower(self.readers, self.writers)
 
+    @property
+    def half(self) -> "Caps":
+        """A half of each limit, at least one reader and writer."""
+        read, write = (None if each is None else each / 2 for each in (self.read, self.write))
+        counts = [None if n is None else max(n // 2, 1) for n in (self.readers, self.writers)]
+        return Caps(read, write, *counts)
+
 
 NO_CAPS: Final = Caps()
 

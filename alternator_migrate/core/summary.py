@@ -34,6 +34,7 @@ def table_summary(progress: Progress) -> dict[str, Any]:
         "batches": progress.batches,
         "retries": progress.retries,
         "throttled": progress.throttled,
+        "limit": progress.limit or None,
         "changes": _changes(progress.changes),
         "validation": asdict(progress.validated) if progress.validated else None,
     }
@@ -89,7 +90,6 @@ def live_table(table: Progress) -> dict[str, Any]:
         "state": table.state,
         "phase": table.phase,
         "reasons": [_reason(each) for each in table.reasons],
-        "limit": table.limit or None,
         "error": without_items(table.error) or None,
         "fraction": round(table.fraction, 6),
         "expected_items": table.expected,

@@ -30,6 +30,7 @@ def total(tables: Sequence[Progress]) -> Progress:
         retries=sum(each.retries for each in tables),
         throttled=sum(each.throttled for each in tables),
         reasons=joined(reason for each in running for reason in each.reasons),
+        limit=", ".join(dict.fromkeys(each.limit for each in running if each.limit)),
         speed=sum(each.speed for each in running),
         examined=sum(each.examined for each in tables),
         validated=sum(validated, ValidationCounts()) if validated else None,

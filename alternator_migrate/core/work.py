@@ -6,10 +6,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from alternator_migrate.core.bottleneck import Pressure
 from alternator_migrate.core.counts import Counts, Sum
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Position, Segment
-from alternator_migrate.core.pace import Pace, reasons
+from alternator_migrate.core.pace import Waits, reasons
 from alternator_migrate.core.progress import Reason, WorkerProgress, joined
 from alternator_migrate.core.requests import SideRequests
 from alternator_migrate.core.retry import Retry
@@ -65,6 +66,7 @@ class LiveStats(Sum):
     reasons: tuple[Reason, ...] = ()
     requests: SideRequests = field(default_factory=SideRequests)
     throttling: tuple[int, ...] = ()
+    pressure: Pressure = field(default_factory=Pressure)
 
     def __add__(self, other: "LiveStats") -> "LiveStats":
         return replace(Sum.__add__(self, other), reasons=joined((*self.reasons, *other.reasons)))
@@ -87,6 +89,7 @@ class SliceResult(Generic[K]):
     reasons: tuple[Reason, ...] = ()
     requests: SideRequests = field(default_factory=SideRequests)
     times: Mapping[int, float] = field(default_factory=dict)
+    pressure: Pressure = field(default_factory=Pressure)
     error: MigrateError | None = None
 
 
@@ -152,12 +155,12 @@ class SliceRun(Generic[P, K]):
         piece: Slice[P],
         work: SliceWork[K],
         retry: Retry,
-        paces: Iterable[tuple[str, Pace]],
+        waits: Iterable[tuple[str, Waits]],
         requests: Callable[[], SideRequests] = SideRequests,
     ) -> None:
         self._piece, self._work = piece, work
         self._retry, self._before = retry, (retry.retries, retry.throttled)
-        self._paces = tuple(paces)
+        self._waits = tuple(waits)
         self._requests, self._requests_before = requests, requests()
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -172,7 +175,7 @@ class SliceRun(Generic[P, K]):
             self._work.live_stats(),
             retries=retries,
             throttled=throttled,
-            reasons=reasons(self._paces, self._retry),
+            reasons=reasons(self._waits, self._retry),
             requests=self._requests() - self._requests_before,
         )
 
@@ -184,9 +187,10 @@ class SliceRun(Generic[P, K]):
             self._work.kept(),
             retries,
             throttled,
-            reasons(self._paces, self._retry),
+            reasons(self._waits, self._retry),
             self._requests() - self._requests_before,
             self._work.times(),
+            self._work.live_stats().pressure,
         )
 
     def _repeated(self) -> tuple[int, int]:

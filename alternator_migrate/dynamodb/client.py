@@ -190,6 +190,7 @@ class DynamoDBClient:
                     answer = await self._timed(operation, body(), at=node)
             value, consumed, back = read(answer)
             self.pace.settle(estimate, consumed)
+            self._http.requests.consumed(operation, consumed)
             if back >= count:
                 raise Throttled(f"{operation}: none of {back} items was processed")
         except Retryable as failure:

@@ -1,6 +1,13 @@
 """Where work is done: here, in processes, on Dask."""
 
-from alternator_migrate.engines.choose import EngineOptions, WorkFacts, choose, open_engine
+from alternator_migrate.engines.choose import (
+    EngineOptions,
+    WorkFacts,
+    choose,
+    in_workers,
+    open_engine,
+)
+from alternator_migrate.engines.in_turn import InTurn
 from alternator_migrate.engines.local import Local
 
-__all__ = ["EngineOptions", "Local", "WorkFacts", "choose", "open_engine"]
+__all__ = ["EngineOptions", "InTurn", "Local", "WorkFacts", "choose", "in_workers", "open_engine"]

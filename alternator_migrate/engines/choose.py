@@ -78,6 +78,14 @@ def choose(options: EngineOptions, facts: WorkFacts, cores: int) -> EngineChoice
     return EngineChoice("processes", workers, f"{cores} cores")
 
 
+def in_workers(options: EngineOptions, facts: WorkFacts, cores: int) -> EngineChoice | None:
+    """The engine of workers for one of many tables; None where it is copied here: a small one, and
+    one with limits, which it shares with tables that are."""
+    choice = choose(options, facts, cores)
+    is_small = 0 < facts.size < WORTH_BYTES
+    return None if choice.engine == "local" or is_small or facts.shared else choice
+
+
 @asynccontextmanager
 async def open_engine(
     options: EngineOptions,

@@ -154,6 +154,7 @@ class Executor:
             throttled=self._past.throttled + report.throttled,
             reasons=report.reasons,
             requests=self._past.requests + report.requests,
+            pressure=self._past.pressure + report.pressure,
         )
         work.take(report)
         slicer.came_back(piece, report)

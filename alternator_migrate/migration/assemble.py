@@ -110,7 +110,7 @@ def build_migration(
     retry, turns = Retry(settings.retry_budget_seconds, clock=gate.clock), turns or Turns()
     size = found.source.size
     reading, writing = pair.paces(gate, lambda: size * (1 - migration.progress().fraction))
-    limits = turns.limiters(pair.concurrency.writers)
+    limits = turns.limiters(pair.concurrency.writers, settings.target.longest)
     place = place_of(settings)
     kept = place.at_hand(earlier_rejects) if earlier_rejects else None
     rejects = rejects_file(settings, found, place.work, kept, state.rejected, place.told)
@@ -231,7 +231,8 @@ def build_resend(
     resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))
     gate = steering.gate
     retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
-    reading, limiter = Pace(valve=gate.reading), Limiter(pair.concurrency.writers)
+    reading = Pace(valve=gate.reading)
+    limiter = Limiter(pair.concurrency.writers, longest=settings.target.longest)
     _, writing = pair.paces(gate, lambda: state.size)
     readers = readers_of(pair)
     _steer(steering, pair, reading, writing, readers, (limiter,))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, Final
 
 from alternator_migrate.connectors import Pair, Services
@@ -11,7 +11,7 @@ from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Page, Position, Segment
 from alternator_migrate.core.ports import Source
 from alternator_migrate.core.retry import Turn
-from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.steering import NO_CAPS, Caps, Steering, within
 from alternator_migrate.core.work import Engine
 
 _CREATING: Final = {True: 4, False: 10}
@@ -84,14 +84,40 @@ class Commons:
     ) -> None:
         self.services, self.engine, self.gate = services, engine, gate or Gate()
         writers = services.concurrency.writers
-        self.limiters = Limiter(writers), Limiter(writers)
+        longest = services.settings.target.longest
+        self.limiters = Limiter(writers, longest=longest), Limiter(writers, longest=longest)
         self.readers = asyncio.Semaphore(services.concurrency.readers)
         self.creating = asyncio.Semaphore(_CREATING[services.target.options is not None])
         self.copying = CopySlots(tables)
         self.ahead = asyncio.Semaphore(tables + _AHEAD)
+        self.workers = asyncio.Lock()
+        self.of_workers = Steering(self.gate)
+        self._asked = NO_CAPS
         self._caught_up: dict[str, bool] = {}
         self._telling, self._told, self._hooked = asyncio.Lock(), False, False
         self.hook: Callable[[], Awaitable[bool]] = _no_hook
+
+    def steer(self, asked: Caps) -> None:
+        """Have all tables together keep to what is asked for besides the configuration: what is
+        copied here, and, once there are any, workers, have a half each."""
+        self._asked, concurrency = asked, self.services.concurrency
+        part = asked.half if self.workers.locked() else asked
+        self.of_workers.ask(part)
+        if self.services.shared:
+            self.services.shared.reading.all.ask(part.read)
+            self.services.shared.writing.all.ask(part.write)
+        for limiter in self.limiters:
+            limiter.allow(within(concurrency, part).writers)
+
+    @asynccontextmanager
+    async def with_workers(
+        self, opening: AbstractAsyncContextManager[Engine]
+    ) -> AsyncIterator[Engine]:
+        """An engine of workers, which leaves the tables that are copied here a half of what is
+        asked for."""
+        self.steer(self._asked)
+        async with opening as engine:
+            yield engine
 
     def expect(self, table: str) -> None:
         """A table will be copied, after those before it; the run has caught up only when this
@@ -171,9 +197,12 @@ class Turns:
         """Whether the target has caught up: this table and all others of the run."""
         return self.commons.caught_up(self._table, mine) if self.commons else mine
 
-    def limiters(self, writers: int) -> tuple[Limiter, Limiter]:
-        """The limiters of batches written at once, by a copy and by following."""
-        return self.commons.limiters if self.commons else (Limiter(writers), Limiter(writers))
+    def limiters(self, writers: int, longest: float | None) -> tuple[Limiter, Limiter]:
+        """The limiters of batches written at once, by a copy and by following, whose answers are
+        to take `longest` seconds at most."""
+        if self.commons:
+            return self.commons.limiters
+        return Limiter(writers, longest=longest), Limiter(writers, longest=longest)
 
     @property
     def steering(self) -> Steering:

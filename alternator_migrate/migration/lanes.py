@@ -91,7 +91,7 @@ class Lane:
         if now is None:
             waits = Progress(entry.source, entry.target, "waiting", segments_total=1)
             now = replace(waits, expected=self.items)
-        return replace(now, status=entry.status, error=entry.reason)
+        return replace(now, source=entry.source, status=entry.status, error=entry.reason)
 
     def end(self, status: Status, reason: str = "") -> None:
         """The table has ended, or will not be begun: only what is told of it is kept."""

@@ -9,11 +9,12 @@ from typing import Any, Final, TypeAlias
 
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
+from alternator_migrate.core.bottleneck import Pressure, Recently, Sampler
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Concurrency, Role, settled
-from alternator_migrate.core.pace import Pace, reasons, sides_of
+from alternator_migrate.core.pace import Pace, Waits, reasons, sides_of
 from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
 from alternator_migrate.core.progress import Meter, Progress
 from alternator_migrate.core.requests import SideFigures
@@ -69,6 +70,7 @@ class Migration:
         self._table, self._engine = table, engine
         self._rejects, self._retry = rejects, retry
         self._paces: Sequence[tuple[Role, Pace]] = (("source", reading), ("target", writing))
+        self._waits: Sequence[tuple[str, Waits]] = (*self._paces, ("target", limiter))
         self._figures = figures
         self._keeper = keeper
         self._supervisor = Supervisor(self._save, beside, interval, gate)
@@ -81,9 +83,11 @@ class Migration:
         total = max((segment.total for segment in inspection.segments), default=0)
         self._board = SegmentBoard(total, own, state.done)
         self._ledger = Ledger(len(own), state, self._board)
+        sampler = Sampler(lambda: (reading.wait_kind, writing.wait_kind))
         self._copying = Copying(
-            source, target, self._ledger, rejects, concurrency, readers, limiter
+            source, target, self._ledger, rejects, concurrency, readers, limiter, sampler
         )
+        self._recently = Recently()
         self._state, self._stopping = "preparing", asyncio.Event()
         self._step = 0, 0
 
@@ -164,7 +168,8 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            reasons=self._gate.reasons or reasons(self._paces, self._retry, seen.reasons),
+            reasons=self._gate.reasons or reasons(self._waits, self._retry, seen.reasons),
+            limit=self._limit(self._copying.pressure + seen.pressure),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
             segments=self._board.figures(self._engine.segments_out(), seen.throttling),
@@ -172,6 +177,13 @@ class Migration:
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
         )
+
+    def _limit(self, pressure: Pressure) -> str:
+        """What limits the copy of late, and when it is over, what has limited it."""
+        lately = self._recently.of(pressure).limit
+        if self._state == "copying":
+            return lately or pressure.limit
+        return pressure.limit if self._state == "done" else ""
 
     @property
     def _is_stopped(self) -> bool:

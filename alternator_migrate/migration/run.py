@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -26,15 +26,22 @@ from alternator_migrate.connectors import (
     work_facts,
 )
 from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.absence import absent
-from alternator_migrate.engines import EngineOptions, open_engine
+from alternator_migrate.engines import (
+    EngineOptions,
+    InTurn,
+    WorkFacts,
+    in_workers,
+    open_engine,
+)
 from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration, spool_text
-from alternator_migrate.migration.commons import Turns
+from alternator_migrate.migration.commons import Commons, Turns
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.resume import (
     first_savepoint,
@@ -263,17 +270,32 @@ class MigrationRun(TableRun):
     ) -> Status:
         settings, keeper = self._settings, Keeper(self._store, first)
         now = time.time()
-        if self._turns.commons:
-            return await self._copy(pair, keeper, first, self._turns.commons.engine, stop, show)
 
         def job_of(here: bool) -> CopyJob:
             where = self._engine_options.scheduler
             return copy_job(travelling(self._loaded, where, here=here), pair, now)
 
         facts = work_facts(settings, pair)
+        if commons := self._turns.commons:
+            engine = self._engine_among(commons, facts, job_of)
+            return await self._copy(pair, keeper, first, engine, stop, show)
         async with open_engine(self._engine_options, facts, job_of, self._steering) as engine:
             self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)
             return await self._copy(pair, keeper, first, engine, stop, show)
+
+    def _engine_among(
+        self, commons: Commons, facts: WorkFacts, job_of: Callable[[bool], CopyJob]
+    ) -> Engine:
+        """The engine of one table of many: that of all, or workers of its own in its turn."""
+        options = self._engine_options
+        choice = in_workers(options, facts, usable_cores())
+        if choice is None:
+            return commons.engine
+
+        def opening() -> AbstractAsyncContextManager[Engine]:
+            return commons.with_workers(open_engine(options, facts, job_of, commons.of_workers))
+
+        return InTurn(opening, commons.workers, choice.text)
 
     async def _copy(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from alternator_migrate.core.pace import part_of
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.state import Status
-from alternator_migrate.core.steering import Caps, Steering, within
+from alternator_migrate.core.steering import Caps, Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.totals import standing, total
 from alternator_migrate.engines import Local
@@ -57,7 +58,7 @@ class TablesRun:
         self._file: RunFile = run_file(self._settings, kind.part)
         self._record: RunRecord | None = None
         self._lanes: list[Lane] = []
-        self._changed = asyncio.Event()
+        self._changed, self._writing = asyncio.Event(), threading.Lock()
         self._services: Services | None = None
         self.goes_on = False
 
@@ -146,15 +147,8 @@ class TablesRun:
         """Have all tables together keep to what is asked for besides the configuration."""
         concurrency = commons.services.concurrency
         read, write = shared.reading.all, shared.writing.all
-
-        def apply(asked: Caps) -> None:
-            read.ask(asked.read)
-            write.ask(asked.write)
-            for limiter in commons.limiters:
-                limiter.allow(within(concurrency, asked).writers)
-
-        allowed = Caps(read.cap, write.cap, concurrency.readers, concurrency.writers)
-        self._steering.begin(allowed, apply)
+        allowed = Caps(read.cap, write.cap, writers=concurrency.writers)
+        self._steering.begin(allowed, commons.steer)
 
     async def _told(
         self, record: RunRecord, commons: Commons, stop: asyncio.Event, show: Show
@@ -259,9 +253,10 @@ class TablesRun:
             await asyncio.sleep(_WRITE_SECONDS)
 
     def _write(self) -> None:
-        if self._kind.records and self._record:
-            self._record = self._record.having(lane.entry for lane in self._lanes)
-            self._file.write(self._record)
+        with self._writing:  # the last word is written while that of a moment before may still be
+            if self._kind.records and self._record:
+                self._record = self._record.having(lane.entry for lane in self._lanes)
+                self._file.write(self._record)
 
     def _ending(self) -> Status:
         """How the run ended. Raises `MigrateError` where a table failed: a `UsageError` where all

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import Pair, TableJob, TravellingConfig, source_of, target_of
+from alternator_migrate.core.bottleneck import Sampler
 from alternator_migrate.core.capacity import stretches
 from alternator_migrate.core.errors import TooManyRejects
 from alternator_migrate.core.limiter import Limiter
@@ -52,7 +53,7 @@ class CopySession:
         self._retry = Retry(settings.retry_budget_seconds)
         self._reading, self._writing = Pace(), Pace()
         self._target = target_of(settings, pair, self._retry, self._writing)
-        self._limiter = Limiter(pair.concurrency.writers)
+        self._limiter = Limiter(pair.concurrency.writers, longest=settings.target.longest)
         self._readers = readers_of(pair)
 
     def begin(self, piece: Slice[int]) -> SliceRun[int, tuple[Reject, ...]]:
@@ -67,14 +68,25 @@ class CopySession:
         self._limiter.allow(concurrency.writers)
         self._readers.limiter.allow(concurrency.readers)
         source = source_of(self._settings, self._sides, self._retry, self._reading, now=self._now)
-        paces = (("source", self._reading), ("target", self._writing))
+        waits = (
+            *(("source", self._reading), ("target", self._writing)),
+            ("target", self._limiter),
+        )
         rejects = _KeptRejects(piece.params)
         ledger = Ledger(0, CopyState(positions=piece.positions))
+        sampler = Sampler(lambda: (self._reading.wait_kind, self._writing.wait_kind))
         copying = Copying(
-            source, self._target, ledger, rejects, concurrency, self._readers, self._limiter
+            source,
+            self._target,
+            ledger,
+            rejects,
+            concurrency,
+            self._readers,
+            self._limiter,
+            sampler,
         )
         work = _CopySlice(copying, ledger, rejects)
-        return SliceRun(piece, work, self._retry, paces, self._sides.requests)
+        return SliceRun(piece, work, self._retry, waits, self._sides.requests)
 
     def concurrency(self, share: float) -> Concurrency:
         """The part of the connections that a slice has of those that the configuration allows;
@@ -125,6 +137,7 @@ class _CopySlice:
             batches=ledger.batches,
             backlog=ledger.backlog,
             throttling=tuple(ledger.clock.throttling),
+            pressure=self.copying.pressure,
         )
 
 

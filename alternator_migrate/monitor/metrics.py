@@ -175,6 +175,12 @@ def _of_sides(run: RunProgress) -> Iterator[Metric]:
         ],
     )
     yield _request_durations(run)
+    words = "Capacity units that requests took, by side: as told by the server, else by their size."
+    units: list[Labelled] = [
+        ((role,), sum(each.units for _, each in side.requests.operations))
+        for role, side in run.sides.items()
+    ]
+    yield _counters("consumed_units", words, ("side",), units)
     words = "The cap of a side, in capacity units a second."
     caps: list[Labelled] = [
         ((role,), side.cap) for role, side in run.sides.items() if side.cap is not None

@@ -159,11 +159,19 @@ def segments(tables: Sequence[Progress]) -> Html:
 def tables(run: RunProgress) -> Html:
     """A row a table, those that need a look first."""
     heads = ("Table", "State", "Done", "Items", "Rejected", "Items/s", "Retries", "Lag", "Left")
+    ended = run.status != Status.RUNNING
     order = {Status.FAILED: 0, Status.RUNNING: 1, Status.WAITING: 2}
     rows = sorted(run.tables, key=lambda table: (order.get(table.status, 3), table.source))
     return section(
         "Tables",
-        table("State and figures of each table", heads, map(_row, rows), numbers=7) if rows else "",
+        table(
+            "State and figures of each table",
+            heads,
+            (_row(table, ended=ended) for table in rows),
+            numbers=7,
+        )
+        if rows
+        else "",
         key="tables",
     )
 
@@ -245,9 +253,11 @@ def messages(run: RunProgress) -> Html:
     return section("Messages", element("ul", *lines) if lines else "", key="messages")
 
 
-def _row(each: Progress) -> Sequence[str]:
+def _row(each: Progress, *, ended: bool) -> Sequence[str]:
+    """What a table's row says; at the end of a run its speed is that on average."""
     changes = each.changes
-    left = each.now.seconds_left if each.status == Status.RUNNING else None
+    is_running = each.status == Status.RUNNING and not ended
+    left = each.now.seconds_left if is_running else None
     name = each.source if each.source == each.target else f"{each.source} → {each.target}"
     state = each.state if each.status == Status.RUNNING else str(each.status)
     words = ": ".join(filter(None, (state, without_items(each.error) or each.paced)))
@@ -257,7 +267,7 @@ def _row(each: Progress) -> Sequence[str]:
         f"{each.fraction:.1%}",
         f"{each.handled:,}",
         f"{each.rejected:,}",
-        f"{each.now.items:,.0f}",
+        f"{each.now.items if is_running else each.speed:,.0f}",
         f"{each.retries:,}",
         lag_text(changes.lag) if changes else "-",
         "-" if left is None or each.fraction == 1 else duration(left),

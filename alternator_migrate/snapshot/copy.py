@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from alternator_migrate.core.batching import pack
+from alternator_migrate.core.bottleneck import SAMPLE_SECONDS, Pressure, Sampler
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Batch, Concurrency, Page, Position, Reject, Segment
 from alternator_migrate.core.ports import RejectSink, Source, Target
@@ -22,10 +23,12 @@ async def copy(
     concurrency: Concurrency,
     readers: Readers,
     limiter: Limiter,
+    sampler: Sampler,
     stop: asyncio.Event,
 ) -> None:
     """Copy `segments`, where `readers` finds how many are read at once, and `limiter` how many
-    batches are written; the ledger knows at every moment how far it got.
+    batches are written; `sampler` sees what limits, and the ledger knows at every moment how far
+    it got.
 
     Returns when all that was read is written: everything, or, once `stop` is set, the pages
     under way. What was written and has to be written again after a stop is at most a batch for
@@ -61,11 +64,19 @@ async def copy(
             ledger.acknowledged(batch, len(refused), _origins(batch, refused, target))
             queue.written(number, batch)
 
-    async with asyncio.TaskGroup() as writing:
-        for _ in range(concurrency.writers):
-            writing.create_task(write())
-        await read_segments(source, ledger, segments, readers, stop, enqueue)
-        queue.close()
+    async def sample() -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_SECONDS)
+            sampler.look(is_empty=queue.is_empty, is_full=queue.is_full)
+
+    async with asyncio.TaskGroup() as beside:
+        sampling = beside.create_task(sample())
+        async with asyncio.TaskGroup() as writing:
+            for _ in range(concurrency.writers):
+                writing.create_task(write())
+            await read_segments(source, ledger, segments, readers, stop, enqueue)
+            queue.close()
+        sampling.cancel()
 
 
 def _origins(batch: Batch, refused: Sequence[Reject], target: Target) -> Collection[int]:
@@ -89,11 +100,17 @@ class Copying:
         concurrency: Concurrency,
         readers: Readers,
         limiter: Limiter,
+        sampler: Sampler,
     ) -> None:
         self._source, self._target = source, target
         self._ledger, self._rejects = ledger, rejects
         self._concurrency = concurrency
-        self._readers, self._limiter = readers, limiter
+        self._readers, self._limiter, self._sampler = readers, limiter, sampler
+
+    @property
+    def pressure(self) -> Pressure:
+        """What has limited the copy here."""
+        return self._sampler.pressure
 
     @property
     def params(self) -> int:
@@ -115,6 +132,7 @@ class Copying:
             self._concurrency,
             self._readers,
             self._limiter,
+            self._sampler,
             stop,
         )
 

@@ -99,6 +99,16 @@ class BatchQueue:
         elif self._closed:
             self.close()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether writers wait for batches."""
+        return not self._turns
+
+    @property
+    def is_full(self) -> bool:
+        """Whether readers wait for room."""
+        return bool(self._putters)
+
     def _may_take(self) -> bool:
         """Whether a batch waits that may leave: where the window is used up, only the next one of
         a segment none of whose batches is at a writer."""

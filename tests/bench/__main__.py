@@ -20,6 +20,7 @@ from tests.bench import (
     figure_partitions,
     figure_savepoints,
     figure_startup,
+    figure_tables,
     figure_transform,
     figure_validate,
     figure_writers,
@@ -41,6 +42,7 @@ FIGURES: dict[str, Callable[[Extent], Figure]] = {
     "transform": figure_transform.figure,
     "monitor": figure_monitor.figure,
     "export": figure_export.figure,
+    "tables": figure_tables.figure,
 }
 
 

@@ -15,11 +15,12 @@ from tests.bench.children import NotMeasuredError, Server, Usage, measure, serve
 from tests.bench.product import COMMAND, NUMBERS, RUN_SECONDS, canned
 from tests.bench.rows import Extent, Figure, Row
 
-TITLE = "Whole runs from an export on a local disk, 100 a batch"
+TITLE = "Whole runs from an export on a local disk, 100 a batch, and into one"
 BATCH = 100
 FILES = 20
 MOST_CPU = 1.3
 ION_RATE = 40_000
+WRITE_RATE = 150_000
 MOST_MEMORY = 200.0  # MB
 MANY_FILES = 4_000
 START_SECONDS = 2.0
@@ -34,6 +35,10 @@ def figure(extent: Extent) -> Figure:
     rows.append(
         Row("Ion: items a second a core", rate, "/s", None, f">= {ION_RATE:,}", rate >= ION_RATE)
     )
+    with server("source", "--items", str(items)) as table:
+        rate = items / write(table, extent.folder, items).cpu
+    what = "writing an export: items a second a core"
+    rows.append(Row(what, rate, "/s", None, f">= {WRITE_RATE:,}", rate >= WRITE_RATE))
     with exported(extent.folder, items, 1) as source, server("sink") as sink:
         peak = run(source, sink, items).peak / 1e6
     what = f"peak memory, one object of {items:,} items"
@@ -77,6 +82,30 @@ def run(manifest: Path, sink: Server, items: int) -> Usage:
     arrived = sink.stats()["items"] - before
     if arrived != items:
         raise NotMeasuredError(f"{items} items in the export, {arrived} arrived")
+    return usage
+
+
+def write(table: Server, folder: Path, items: int) -> Usage:
+    """One whole run from a canned table into an export in a folder. Raises NotMeasuredError if not
+    every item is in it."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        config, out = Path(name) / "config.yaml", Path(name) / "out"
+        source = {
+            "type": "dynamodb",
+            "table": "Example",
+            "region": "us-east-1",
+            "endpoint": {"url": table.url},
+            "credentials": {"accessKey": "a", "secretKey": "b"},
+        }
+        target = {"type": "dynamodb-s3-export", "path": str(out)}
+        savepoints = {"path": str(Path(name) / "savepoints")}
+        content = {"source": source, "target": target, "savepoints": savepoints}
+        config.write_text(json.dumps(content))
+        usage = measure((*COMMAND, "run", str(config), "--progress", "none"), RUN_SECONDS)
+        (summary,) = out.rglob("manifest-summary.json")
+        written = json.loads(summary.read_text())["itemCount"]
+    if written != items:
+        raise NotMeasuredError(f"{items} items in the table, {written} in the export")
     return usage
 
 

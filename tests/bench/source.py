@@ -11,6 +11,7 @@ from tests.bench.http1 import ApiError, Operation, field, head, json_response
 
 PAGE_BYTES = 1 << 20  # DynamoDB ends a page at 1 MB of items, in its own measure
 UUID_ATTRIBUTES = ("id", "col1", "col2", "col3", "col4", "col5")
+SMALL = 100  # items of each small table
 UUID_ITEM_BYTES = sum(len(name) + 36 for name in UUID_ATTRIBUTES)
 REQUEST_ID = b"x-amzn-RequestId: " + b"A" * 52 + b"\r\n"
 ACTIVE_TABLE = {
@@ -29,15 +30,18 @@ ACTIVE_TABLE = {
 
 
 class Source:
-    """A table `Example` of `items` items of `item_bytes` bytes in DynamoDB's measure.
+    """A table `Example` of `items` items of `item_bytes` bytes in DynamoDB's measure, and `small`
+    tables `small-0000`, ... of a hundred.
 
     Items are spread evenly over as many segments as a Scan asks for; LastEvaluatedKey carries the
     number of items of the segment served so far, so nothing is remembered between requests.
     Ids are distinct within a page. With `crc`, responses carry x-amz-crc32 as DynamoDB's do.
     """
 
-    def __init__(self, items: int, item_bytes: int = UUID_ITEM_BYTES, crc: bool = True) -> None:
-        self._items = items
+    def __init__(
+        self, items: int, item_bytes: int = UUID_ITEM_BYTES, crc: bool = True, small: int = 0
+    ) -> None:
+        self._tables = {"Example": items, **{f"small-{n:04}": SMALL for n in range(small)}}
         self._item_bytes = item_bytes
         self._crc = crc
         self._page_items = max(1, PAGE_BYTES // item_bytes)
@@ -50,7 +54,7 @@ class Source:
                 "TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}
             },
             b"ListTagsOfResource": lambda _: {"Tags": []},
-            b"ListTables": lambda _: {"TableNames": ["Example"]},
+            b"ListTables": lambda _: {"TableNames": [*self._tables]},
         }
 
     def answer(self, method: bytes, path: bytes, operation: bytes, body: bytes) -> list[bytes]:
@@ -62,15 +66,20 @@ class Source:
 
     def _describe_table(self, request: dict[str, Any]) -> dict[str, Any]:
         name = field(request, "TableName")
-        if name != "Example":
-            raise ApiError("ResourceNotFoundException", f"Requested resource not found: {name}")
-        counts = {"ItemCount": self._items, "TableSizeBytes": self._items * self._item_bytes}
-        arn = "arn:aws:dynamodb:us-east-1:000000000000:table/Example"
+        items = self._count(name)
+        counts = {"ItemCount": items, "TableSizeBytes": items * self._item_bytes}
+        arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}"
         return {"Table": {"TableName": name, "TableArn": arn, **counts, **ACTIVE_TABLE}}
+
+    def _count(self, table: str) -> int:
+        if table not in self._tables:
+            raise ApiError("ResourceNotFoundException", f"Requested resource not found: {table}")
+        return self._tables[table]
 
     def _scan(self, request: dict[str, Any]) -> list[bytes]:
         segment, total = request.get("Segment", 0), request.get("TotalSegments", 1)
-        share = self._items // total + (segment < self._items % total)
+        whole = self._count(request["TableName"])
+        share = whole // total + (segment < whole % total)
         served = position_of(request.get("ExclusiveStartKey"))
         limit = request.get("Limit", self._page_items)
         count = max(0, min(share - served, self._page_items, limit))

@@ -18,6 +18,8 @@ async def test_it_migrates_compares_and_says_what_is_next(run_cli: RunCli, tmp_p
     items = summary["tables"][0]["items"]
     assert items == {"read": 200, "written": 196, "skipped_expired": 4, "rejected": 0}
     assert "source and target are equal" in err
+    told = [err.index(words) for words in ("status page: http://", "going on from", "are equal")]
+    assert told == sorted(told), "watched, stopped, resumed, compared"
     last = err.splitlines()[-1]
     assert "next: " in last
     assert "alternator-migrate plan --table" in last

@@ -1,6 +1,8 @@
 """Exports whose run is killed, or whose bucket fails: what arrives is whole all the same."""
 
+import asyncio
 import json
+import random
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.e2e.stage import until
+from tests.e2e.test_exports_incremental import AT_THE_END, chain
 from tests.servers import faults
 from tests.servers.cli import running
 from tests.servers.client import Item
@@ -140,3 +143,42 @@ async def test_a_bucket_that_may_not_be_read_is_told_with_the_right(
     ending = await migrate(content)
     assert ending.failure.exit_code == 2
     assert "s3:GetObject" in str(ending.failure)
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_kills_and_a_bad_s3_lose_nothing(
+    tmp_path: Path, moto_server: str, standin: StandIn, table_name: str, seed: int
+) -> None:
+    """Exports in the order of their windows, through an S3 that breaks off, resets and refuses,
+    by runs that are killed at any moment."""
+    chance, name = random.Random(seed), unique_name("bucket").lower().replace("_", "-")
+    found = chain(zipped=exports.stored)
+    for each in found:
+        await exports.upload(moto_server, name, each.objects())
+    async with FaultProxy(moto_server) as proxy:
+        for fault in (faults.truncate(), faults.service_unavailable_503(), faults.reset_before()):
+            proxy.sometimes(_any_object, fault, 0.15, seed)
+        source = bucket_source(proxy.url, "", name)
+        source = {**source, "manifestKeys": [each.manifest for each in found]}
+        del source["manifestKey"]
+        target = alternator(standin.url, table_name, maxItemsPerBatch=3, maxConnections=2)
+        content = {"savepoints": {"path": "savepoints", "intervalSeconds": 0.1}}
+        write_config(tmp_path, job(source, target, **content))
+        standin.faults.rate("BatchWriteItem", "slow", 1.0, 0.02)
+        for _ in range(2):
+            async with running(tmp_path, "run", "config.yaml") as cli:
+                await asyncio.sleep(0.5 + 2 * chance.random())
+                if not cli.ended:
+                    cli.send_signal(signal.SIGKILL)
+                await cli.wait(10)
+        standin.faults.clear()
+        async with running(tmp_path, "run", "config.yaml", "--summary-json", "s.json") as cli:
+            ended = await cli.wait(60)
+            assert ended.code == 0, ended.err
+    counts = json.loads((tmp_path / "s.json").read_text())["tables"][0]["items"]
+    assert counts["read"] == counts["written"] == sum(map(len, found[0].files)) + 33
+    assert same_items(standin.items(table_name), AT_THE_END)
+
+
+def _any_object(exchange: Exchange) -> bool:
+    return exchange.request.method == "GET"

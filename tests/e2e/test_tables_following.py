@@ -14,9 +14,11 @@ from alternator_migrate.config import load
 from alternator_migrate.migration import Selection
 from tests.servers.client import call, create_table, fill
 from tests.standin import StandIn
-from tests.support.cli import until
+from tests.support.cli import one_error, until
+from tests.support.exports import full, source, write
 from tests.support.many import Many, make, rows, show_nothing
 from tests.support.names import unique_name
+from tests.support.shapes import same_items
 
 RULE = {"maxLagSeconds": 2, "forSeconds": 0.2}
 HOOKS = {
@@ -148,3 +150,33 @@ async def test_status_as_json_has_every_table(many: Many) -> None:
     assert (tables["t-1"]["status"], tables["t-1"]["items"]["written"]) == ("completed", 5)
     assert (tables["t-2"]["status"], "does not fit" in tables["t-2"]["error"]) == ("failed", True)
     await call(many.target.url, "DeleteTable", {"TableName": "t-2"})
+
+
+async def test_workers_do_one_table_after_another(many: Many) -> None:
+    counts = {"t-1": 60, "t-2": 40}
+    await make(many.source.url, counts)
+    many.write({"include": ["t-*"]}, source_scanSegments=8)
+    result = await many.command("run", "--engine", "processes", "--workers", "2")
+    assert result.code == 0, result
+    await many.check([*counts])
+    assert {t["source"]: t["items"]["written"] for t in many.summary["tables"]} == counts
+
+
+async def test_exports_are_listed_one_by_one(many: Many) -> None:
+    own: dict[str, Any] = {}
+    for name in ("first", "second"):
+        export = full(rows(20, name), id=f"0171509438411{len(own)}-a1d1d4f5")
+        write(many.folder / name, export.objects())
+        own[name] = {"source": source(many.folder / name / export.manifest)}
+        del own[name]["source"]["type"]
+    many.write({"include": ["first", "second"], "rename": {"*": "*-copy"}, "overrides": own})
+    config = json.loads((many.folder / "config.yaml").read_text())
+    config["source"] = {"type": "dynamodb-s3-export"}
+    (many.folder / "config.yaml").write_text(json.dumps(config))
+    result = await many.run()
+    assert result.states == {"first": "completed", "second": "completed"}, result
+    for name in ("first", "second"):
+        assert same_items(many.target.items(f"{name}-copy"), rows(20, name))
+    config["tables"] = {"include": ["fir*"]}
+    (many.folder / "config.yaml").write_text(json.dumps(config))
+    assert "must name each export's table" in one_error(await many.command("plan"))

@@ -15,6 +15,7 @@ from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
 from tests.servers.cli import Cli, running
 from tests.servers.patience import stretched
 from tests.standin import StandIn
+from tests.support.cli import text_of
 from tests.support.jobs import read_summary, write_config
 from tests.support.shapes import same_items
 
@@ -160,7 +161,7 @@ async def test_progress_within_a_slice_is_shown(
     content = between(source, target)
     content["target"]["maxConnections"] = 2
     write_config(tmp_path, content)
-    async with running(tmp_path, *RUN) as cli:
+    async with running(tmp_path, *RUN, "--metrics-file", "m.prom") as cli:
         await batches(target, 4)
         await cli.wait_for("State copying", 30)
         line = next(line for line in cli.result.err.splitlines() if "State copying" in line)
@@ -169,3 +170,7 @@ async def test_progress_within_a_slice_is_shown(
     written = re.search(r"Copy [\d.]+% ([\d,]+)", line)
     assert written
     assert int(written[1].replace(",", "")) > 0, line
+    metrics = text_of(tmp_path / "m.prom")
+    told = r'requests_total\{op="BatchWriteItem",outcome="answered",side="target"\} [1-9]'
+    assert re.search(told, metrics)
+    assert 'engine="processes, 2 workers' in metrics

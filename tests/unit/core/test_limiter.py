@@ -4,12 +4,14 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alternator_migrate.core.limiter import Limiter
+from alternator_migrate.core.progress import Reason
 from tests.support import virtual_time
 from tests.support.busy_servers import Load, Server, Servers, fixed
 from tests.support.virtual_time import now
@@ -294,3 +296,65 @@ def test_refusals_keep_the_limit_from_growing() -> None:
     free, refused = virtual_time.run(scene)
     assert free == MOST
     assert refused <= 16
+
+
+async def beside_a_client(
+    highest: int, lowest: int, longest: float | None = None
+) -> tuple[float, float]:
+    """Batches a second of a copy, and the 99th percentile of the answers to another client, which
+    sends a request every 20 ms to the same server."""
+    server, copied, answers = Server(8, 0.02), 0, list[float]()
+    limiter = Limiter(highest, lowest, now, longest=longest)
+
+    async def write() -> None:
+        nonlocal copied
+        while now() < 14:
+            async with limiter.slot():
+                await server.serve()
+            copied += now() > 5
+
+    async def request() -> None:
+        began = now()
+        await server.serve()
+        if began > 5:
+            answers.append(now() - began)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(MOST):
+            group.create_task(write())
+        while now() < 14:
+            group.create_task(request())
+            await asyncio.sleep(0.02)
+    return copied / 9, sorted(answers)[int(0.99 * len(answers))]
+
+
+def test_a_target_that_is_live_is_protected() -> None:
+    """Beside the best fixed number that keeps another client's answers within twice the bound."""
+    longest = 0.04
+    found = [virtual_time.run(partial(beside_a_client, n, n)) for n in (8, 12, 16)]
+    best = max(rate for rate, p99 in found if p99 <= 2 * longest)
+    rate, p99 = virtual_time.run(partial(beside_a_client, MOST, 4, longest))
+    assert p99 <= 2 * longest
+    assert rate >= 0.8 * best, (rate, best, found)
+
+
+def test_a_slow_target_brings_the_limit_down_to_one_and_up_again_within_seconds() -> None:
+    async def scene() -> tuple[int, str, int, Reason | None]:
+        limiter = Limiter(16, clock=now, longest=0.05)
+        servers = [Server(16, 0.02)]
+        load = Load(servers, 16, limiter)
+        await asyncio.sleep(5)
+        servers[0] = Server(16, 0.5)
+        await asyncio.sleep(20)
+        slow, why = limiter.limit, limiter.reason("target")
+        assert why
+        servers[0] = Server(16, 0.02)
+        await asyncio.sleep(15)
+        await load.stop()
+        return slow, why.text, limiter.limit, limiter.reason("target")
+
+    slow, why, after, reason = virtual_time.run(scene)
+    assert slow == 1
+    assert why == "target answers slower than in 50 ms"
+    assert after >= 8
+    assert reason is None

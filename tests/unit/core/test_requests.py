@@ -45,11 +45,13 @@ def test_figures_of_workers_add_up_and_what_came_since_is_told_apart() -> None:
     requests.failed("Scan", Unavailable("down"))
     before = requests.figures
     requests.answered("Scan", 0.01)
+    requests.consumed("Scan", 2.5)
     requests.failed("Scan", Unavailable("down"))
     since = requests.figures - before
     assert dict(since.operations)["Scan"].answered == 1
     assert [cause.count for cause in since.causes] == [1]
     both = RequestFigures() + since + since
     assert dict(both.operations)["Scan"].failed == 2
+    assert dict(both.operations)["Scan"].units == 5.0
     assert [cause.count for cause in both.causes] == [2]
     assert dict(both.operations)["Scan"] - OperationFigures() == dict(both.operations)["Scan"]

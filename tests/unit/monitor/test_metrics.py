@@ -61,6 +61,7 @@ def test_segments_requests_and_retries_are_told_by_their_kinds() -> None:
     assert at(metrics, "requests_total", **scan, outcome="answered") == 4
     assert at(metrics, "requests_total", **scan, outcome="throttled") == 3
     assert at(metrics, "retries_total", side="source", reason="error") == 1
+    assert at(metrics, "consumed_units_total", side="source") == 10
     assert at(metrics, "request_duration_seconds_count", **scan) == 4
     assert at(metrics, "request_duration_seconds_bucket", **scan, le="0.005") == 0
     assert at(metrics, "request_duration_seconds_bucket", **scan, le="0.025") == 4

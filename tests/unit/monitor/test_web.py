@@ -49,10 +49,12 @@ class Site:
     async def send(self, request: bytes) -> Got:
         """Send bytes, and read until the server closes."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(request)
-        async with asyncio.timeout(10):
-            answer = await reader.read()
-        writer.close()
+        try:
+            writer.write(request)
+            async with asyncio.timeout(10):
+                answer = await reader.read()
+        finally:
+            writer.close()
         head, _, rest = answer.partition(b"\r\n\r\n")
         status, *lines = head.decode().split("\r\n")
         named = dict(line.split(": ", 1) for line in lines)

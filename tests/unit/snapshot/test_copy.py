@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from alternator_migrate.core.bottleneck import Sampler
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import (
     Batch,
@@ -128,5 +129,6 @@ async def run(table: Table, ledger: Ledger, segments: int) -> None:
         Concurrency(16, WRITERS, 100_000),
         readers,
         Limiter(WRITERS, clock=now),
+        Sampler(lambda: ("", ""), now, lambda: 0.0),
         asyncio.Event(),
     )
