@@ -18,6 +18,7 @@ from alternator_migrate.connectors import (
     first_items,
     of_attributes,
     of_servers,
+    read_ceiling,
     rehearse,
     shown_late,
     skipped_text,
@@ -192,6 +193,8 @@ def _estimates(settings: Settings, pair: Pair, engine_options: EngineOptions) ->
             yield f"  pace            {side} capped at {cap:g} units/s{_share(pair, side, cap)}"
         elif side == "target" or not exported:
             yield f"  pace            {side} not capped"
+    if limit := read_ceiling(pair):
+        yield f"  limit           {limit}"
     if any(times):
         yield f"  time            at least {duration(max(times))} at that pace"
     elif times:

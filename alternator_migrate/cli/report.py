@@ -38,6 +38,8 @@ class Ending:
 def status_line(progress: Progress, rates: RatesNow) -> str:
     """One line that tells how a migration stands."""
     caught_up = ", caught up" if progress.changes and progress.changes.caught_up else ""
+    if caught_up and progress.state == "following":
+        caught_up += ": to switch, stop the writers, then run with --until-caught-up"
     state = progress.state + caught_up + why_text(progress.reasons)
     read = max(progress.items.read, progress.examined)
     expected = f"/{progress.expected:,}" if progress.expected >= read else ""

@@ -1,6 +1,7 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
 from alternator_migrate.connectors.build import final_export, rejects_file, source_of, target_of
+from alternator_migrate.connectors.capacity_watch import capacity_watches
 from alternator_migrate.connectors.export_target import ExportEnds, open_export_ends
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
@@ -31,6 +32,7 @@ from alternator_migrate.connectors.remarks import (
     beginning,
     notes,
     of_servers,
+    read_ceiling,
     skipped_text,
     stream_warnings,
     transform_text,
@@ -118,6 +120,7 @@ __all__ = [
     "backlog",
     "begin",
     "beginning",
+    "capacity_watches",
     "check_empty",
     "check_late",
     "check_readable",
@@ -140,6 +143,7 @@ __all__ = [
     "open_services",
     "policy",
     "prepare_target",
+    "read_ceiling",
     "refusing_to_begin",
     "rehearse",
     "rejects_file",

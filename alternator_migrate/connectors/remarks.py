@@ -11,6 +11,7 @@ from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.source_stream import find_stream
 from alternator_migrate.connectors.stream_traits import WRITE_ISOLATION, squash_warning
 from alternator_migrate.connectors.transform import TransformCode
+from alternator_migrate.core import capacity
 from alternator_migrate.core.texts import size_text
 
 _TABLETS: Final = "system:initial_tablets"
@@ -70,6 +71,18 @@ def notes(pair: Pair) -> Iterator[str]:
     ):
         if cap is not None:
             yield f"pace: {side} capped at {cap:g} {units} units/s for the whole run"
+    if text := read_ceiling(pair):
+        yield f"pace: {text}"
+
+
+def read_ceiling(pair: Pair) -> str:
+    """What limits reading a table of AWS itself beside a cap, or instead of one; "" where nothing
+    does, or nothing is known."""
+    if not isinstance(pair.source, Service) or not pair.source.own:
+        return ""
+    found = pair.inspection
+    segments = found.segments[0].total if found.segments else 0
+    return capacity.ceiling_text(segments, found.source.size, pair.read_cap)
 
 
 def transform_text(code: TransformCode) -> str:

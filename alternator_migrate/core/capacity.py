@@ -14,6 +14,9 @@ PARTITION_BYTES: Final = 10_000_000_000
 PARTITION_READS: Final = 3000
 """The most read units a second that a partition of DynamoDB gives."""
 LEAST_STRETCHES: Final = 64
+ENOUGH_SEGMENTS: Final = 64
+LARGE_BYTES: Final = 1_000_000_000
+"""A table from which on it is worth the while to say what limits."""
 
 
 def read_bytes(*, consistent: bool) -> float:
@@ -48,3 +51,24 @@ def stretches(size: int) -> int:
     """Parts of the range of keys of a table of so many bytes: at most half of a partition each,
     and fine enough where the size is not known."""
     return max(LEAST_STRETCHES, 2 * partitions(size))
+
+
+def ceiling_text(segments: int, size: int, cap: float | None) -> str:
+    """What limits reading a table of DynamoDB itself, of `size` bytes, for a person: the cap, the
+    `segments` where these are few, or the partitions; "" where nothing is known."""
+    most = segments * PARTITION_READS
+    at_least = partitions(size)
+    few = segments < ENOUGH_SEGMENTS and size >= LARGE_BYTES
+    if few and (cap is None or cap > most):
+        return (
+            f"{segments} segments read at most {most:,} units/s: leave scanSegments out, or set at "
+            f"least {max(ENOUGH_SEGMENTS, at_least)}"
+        )
+    together = at_least * PARTITION_READS
+    if not size or (cap is not None and cap <= together):
+        return ""
+    return (
+        f"a partition gives at most {PARTITION_READS:,} units/s; there "
+        f"{'is 1' if at_least == 1 else f'are {at_least:,}'} at least, so {together:,} units/s or "
+        "more"
+    )

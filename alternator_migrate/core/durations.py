@@ -1,8 +1,6 @@
 """Durations: how long requests and segments took, in constant memory."""
 
-import math
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, zip_longest
 from typing import Final
@@ -10,12 +8,8 @@ from typing import Final
 _LEAST: Final = 0.0001
 _STEPS: Final = 4
 _LAST: Final = 31 * _STEPS
+_BOUNDS: Final = [_LEAST * 2 ** (index / _STEPS) for index in range(_LAST)]
 """Four buckets a doubling, from 0.1 ms to some 60 hours: percentiles are right within 9 %."""
-
-
-def bounds() -> Sequence[float]:
-    """The upper bounds of all buckets but the last, in seconds; the last has none."""
-    return [_LEAST * 2 ** (index / _STEPS) for index in range(_LAST)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,7 @@ class Durations:
 
     def at_most(self, seconds: float) -> int:
         """The number of durations of at most so many `seconds`, as exact as the buckets are."""
-        return sum(self.counts[: _index(seconds) + 1])
+        return sum(self.counts[: bisect_left(_BOUNDS, seconds) + 1])
 
 
 class Stopwatch:
@@ -60,26 +54,16 @@ class Stopwatch:
     __slots__ = ("_counts", "_seconds")
 
     def __init__(self) -> None:
-        self._counts: list[int] = []
+        self._counts = [0] * (_LAST + 1)
         self._seconds = 0.0
 
     def note(self, seconds: float) -> None:
         """Something took so many seconds."""
-        index = _index(seconds)
-        counts = self._counts
-        if index >= len(counts):
-            counts.extend([0] * (index + 1 - len(counts)))
-        counts[index] += 1
+        self._counts[bisect_left(_BOUNDS, seconds)] += 1
         self._seconds += seconds
 
     @property
     def durations(self) -> Durations:
         """All by now."""
-        return Durations(tuple(self._counts), self._seconds)
-
-
-def _index(seconds: float) -> int:
-    """The bucket of a duration."""
-    if seconds <= _LEAST:
-        return 0
-    return min(math.ceil(math.log2(seconds / _LEAST) * _STEPS), _LAST)
+        used = max((index + 1 for index, count in enumerate(self._counts) if count), default=0)
+        return Durations(tuple(self._counts[:used]), self._seconds)

@@ -74,6 +74,11 @@ class Pace:
         return self._rate is not None and self._rate != self.cap
 
     @property
+    def allowed(self) -> float | None:
+        """The cap that is allowed, before what is asked for besides."""
+        return self._allowed
+
+    @property
     def wait_kind(self) -> str:
         """The kind of reason for which requests wait now, or ""."""
         reason = self.reason("")

@@ -95,15 +95,12 @@ class Requests:
         self._operations: dict[str, _Operation] = {}
         self._causes: dict[str, RetryCause] = {}
 
-    def answered(self, operation: str, seconds: float) -> None:
-        """A request was answered, after so many seconds."""
-        found = self._operation(operation)
+    def answered(self, operation: str, seconds: float, units: float = 0.0) -> None:
+        """A request was answered, after so many seconds, and took so many units of capacity."""
+        found = self._operations.get(operation) or self._operation(operation)
         found.answered += 1
+        found.units += units
         found.latency.note(seconds)
-
-    def consumed(self, operation: str, units: float) -> None:
-        """A request that was answered took so many units of capacity."""
-        self._operation(operation).units += units
 
     def partly(self, operation: str) -> None:
         """Of a request that was answered, the server did part only: it throttles."""

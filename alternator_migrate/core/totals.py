@@ -16,7 +16,7 @@ def total(tables: Sequence[Progress]) -> Progress:
         source=f"{len(tables)} tables",
         target=standing(tables),
         standing=standing(tables),
-        state=_state(running),
+        state=_state(running) or _resting(tables),
         phase="Validate" if any(each.phase == "Validate" for each in tables) else "Copy",
         segments_total=sum(each.segments_total for each in tables),
         segments_done=sum(each.segments_done for each in tables),
@@ -50,7 +50,12 @@ def standing(tables: Iterable[Progress]) -> str:
 def _state(running: Sequence[Progress]) -> str:
     """What most of the running tables do, then what others do."""
     states = Counter(each.state for each in running)
-    return ", ".join(state for state, _ in states.most_common()) or "done"
+    return ", ".join(state for state, _ in states.most_common())
+
+
+def _resting(tables: Iterable[Progress]) -> str:
+    """What a run does of which no table is at work."""
+    return "starting" if any(each.status == Status.WAITING for each in tables) else "done"
 
 
 def _changes(found: Sequence[FollowProgress], tables: Sequence[Progress]) -> FollowProgress | None:

@@ -184,13 +184,13 @@ class DynamoDBClient:
         await self.pace.take(estimate)
         try:
             if at is None:
-                answer = await self._timed(operation, body(), avoid)
+                answer, seconds = await self._timed(operation, body(), avoid)
             else:
                 async with at() as node:
-                    answer = await self._timed(operation, body(), at=node)
+                    answer, seconds = await self._timed(operation, body(), at=node)
             value, consumed, back = read(answer)
             self.pace.settle(estimate, consumed)
-            self._http.requests.consumed(operation, consumed)
+            self._http.requests.answered(operation, seconds, consumed)
             if back >= count:
                 raise Throttled(f"{operation}: none of {back} items was processed")
         except Retryable as failure:
@@ -205,12 +205,14 @@ class DynamoDBClient:
             self.retry.note_throttled()
         return value
 
-    async def _timed(self, operation: str, body: bytes, avoid: str = "", at: str = "") -> bytes:
+    async def _timed(
+        self, operation: str, body: bytes, avoid: str = "", at: str = ""
+    ) -> tuple[bytes, float]:
+        """The answer to a request, and the seconds that it took."""
         began = perf_counter()
         answer = await self._http.call(operation, body, avoid, at)
         seconds = perf_counter() - began
-        self._http.requests.answered(operation, seconds)
         if log.isEnabledFor(logging.DEBUG):
             sizes = len(body), len(answer)
             log.debug("%s: %d bytes, answered by %d in %.1f ms", operation, *sizes, seconds * 1000)
-        return answer
+        return answer, seconds

@@ -65,6 +65,11 @@ class Table:
         with self._asking(f"DescribeTable {self.name}"):
             return table_schema.read_state(description, ttl, tags or {}, denied)
 
+    async def throughput(self) -> table_schema.Throughput | None:
+        """The provisioned capacity now; None on demand. Raises `MigrateError`."""
+        description = await self._describe()
+        return table_schema.billing(description) if description else None
+
     @property
     def place(self) -> str:
         """Where the table is looked for: the URL, and the region where requests are signed."""

@@ -125,7 +125,7 @@ def read_state(
         keys=_keys(description["KeySchema"]),
         attributes={found["AttributeName"]: found["AttributeType"] for found in definitions},
         indexes=tuple(indexes),
-        throughput=_billing(description),
+        throughput=billing(description),
         ttl_attribute=ttl,
         tags=dict(tags),
     )
@@ -250,7 +250,7 @@ def _throughput(found: Mapping[str, Any] | None) -> Throughput | None:
     return Throughput(found["ReadCapacityUnits"], found["WriteCapacityUnits"])
 
 
-def _billing(description: Mapping[str, Any]) -> Throughput | None:
+def billing(description: Mapping[str, Any]) -> Throughput | None:
     mode = description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     return _throughput(description.get("ProvisionedThroughput")) if mode == "PROVISIONED" else None
 

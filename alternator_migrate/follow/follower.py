@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from alternator_migrate.core.counts import ChangeCounts
 from alternator_migrate.core.errors import MigrateError
-from alternator_migrate.core.gate import DRAIN_SECONDS, Gate
+from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.model import ChangePage
 from alternator_migrate.core.ports import Stream
 from alternator_migrate.core.progress import FollowProgress
@@ -30,7 +30,8 @@ from alternator_migrate.follow.spool import PARTS, Spool
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 _PARTS_AT_ONCE: Final = 4
-_UNDER_WAY_SECONDS: Final = DRAIN_SECONDS + 0.5
+# Longer than any answer is waited for: what is given up earlier could overtake newer changes.
+_UNDER_WAY_SECONDS: Final = 35.0
 
 
 class _NoRoom(Exception):
@@ -306,7 +307,8 @@ class Follower:
         self, work: Callable[[asyncio.Event], Coroutine[Any, Any, T]], stop: asyncio.Event
     ) -> T | None:
         """The result of `work(ends)`. When `stop` is set or the gate closes, `ends` is, and what
-        `work` has under way is left after some seconds (None): it will be done again."""
+        `work` has under way is left when no answer can come any more (None): it will be done
+        again."""
         async with either(stop, self._gate.held) as ends:
             result = await stopped_by(ends, work(ends), lambda: _UNDER_WAY_SECONDS)
         if isinstance(result, MigrateError):

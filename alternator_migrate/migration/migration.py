@@ -85,7 +85,8 @@ class Migration:
         self._ledger = Ledger(len(own), state, self._board)
         sampler = Sampler(lambda: (reading.wait_kind, writing.wait_kind))
         self._copying = Copying(
-            source, target, self._ledger, rejects, concurrency, readers, limiter, sampler
+            *(source, target, self._ledger, rejects, concurrency, readers, limiter, sampler),
+            lambda: (reading.allowed, writing.allowed),
         )
         self._recently = Recently()
         self._state, self._stopping = "preparing", asyncio.Event()

@@ -17,7 +17,7 @@ from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.steering import within
 from alternator_migrate.core.work import LiveStats, Slice, SliceRun
-from alternator_migrate.snapshot import Copying, Ledger, Readers
+from alternator_migrate.snapshot import Copying, CopyParams, Ledger, Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class CopySession:
         self._limiter = Limiter(pair.concurrency.writers, longest=settings.target.longest)
         self._readers = readers_of(pair)
 
-    def begin(self, piece: Slice[int]) -> SliceRun[int, tuple[Reject, ...]]:
+    def begin(self, piece: Slice[CopyParams]) -> SliceRun[CopyParams, tuple[Reject, ...]]:
         """Take up a slice."""
         for pace, cap, asked in (
-            (self._reading, self._sides.read_cap, piece.asked.read),
-            (self._writing, self._sides.write_cap, piece.asked.write),
+            (self._reading, piece.params.read_cap, piece.asked.read),
+            (self._writing, piece.params.write_cap, piece.asked.write),
         ):
             pace.allow(part_of(cap, piece.share))
             pace.ask(part_of(asked, piece.share))
@@ -72,7 +72,7 @@ class CopySession:
             *(("source", self._reading), ("target", self._writing)),
             ("target", self._limiter),
         )
-        rejects = _KeptRejects(piece.params)
+        rejects = _KeptRejects(piece.params.left)
         ledger = Ledger(0, CopyState(positions=piece.positions))
         sampler = Sampler(lambda: (self._reading.wait_kind, self._writing.wait_kind))
         copying = Copying(
@@ -84,6 +84,7 @@ class CopySession:
             self._readers,
             self._limiter,
             sampler,
+            lambda: (self._reading.cap, self._writing.cap),
         )
         work = _CopySlice(copying, ledger, rejects)
         return SliceRun(piece, work, self._retry, waits, self._sides.requests)

@@ -1,7 +1,8 @@
 """The copy: one task a segment reads pages into a bounded queue that concurrent writers drain."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from alternator_migrate.core.batching import pack
 from alternator_migrate.core.bottleneck import SAMPLE_SECONDS, Pressure, Sampler
@@ -88,8 +89,19 @@ def _origins(batch: Batch, refused: Sequence[Reject], target: Target) -> Collect
     return {of.get(target.key_of(reject.item), -1) for reject in refused}
 
 
+@dataclass(frozen=True, slots=True)
+class CopyParams:
+    """Parameters of a slice of a copy: how many items may yet be refused in the run, and the caps
+    of the whole run now, units a second (None: no cap)."""
+
+    left: int
+    read_cap: float | None = None
+    write_cap: float | None = None
+
+
 class Copying:
-    """The copy as work for an engine: its source and target, and the account of it."""
+    """The copy as work for an engine: its source and target, and the account of it; `caps()` are
+    those of reading and writing now."""
 
     def __init__(
         self,
@@ -101,11 +113,13 @@ class Copying:
         readers: Readers,
         limiter: Limiter,
         sampler: Sampler,
+        caps: Callable[[], tuple[float | None, float | None]],
     ) -> None:
         self._source, self._target = source, target
         self._ledger, self._rejects = ledger, rejects
         self._concurrency = concurrency
         self._readers, self._limiter, self._sampler = readers, limiter, sampler
+        self._caps = caps
 
     @property
     def pressure(self) -> Pressure:
@@ -113,9 +127,9 @@ class Copying:
         return self._sampler.pressure
 
     @property
-    def params(self) -> int:
-        """The number of items that may yet be rejected."""
-        return self._rejects.left
+    def params(self) -> CopyParams:
+        """What a slice that is sent now has to know."""
+        return CopyParams(self._rejects.left, *self._caps())
 
     def position(self, segment: int) -> Position | None:
         """The position in a segment; None at its beginning."""

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from pprint import pprint
 
+from tests.chaos.many import play_many
 from tests.chaos.play import Outcome, play
 from tests.chaos.pursue import pursue
 from tests.chaos.pursuits import pursuit
@@ -30,23 +31,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--from", dest="first", type=int, default=1, help="the first seed")
     parser.add_argument("--seed", type=int, help="only this seed")
     parser.add_argument("--follow", action="store_true", help="seeds of following changes")
+    parser.add_argument("--tables", action="store_true", help="seeds over four tables in one run")
     parser.add_argument("--show", action="store_true", help="print the schedule of --seed")
     parser.add_argument("--jobs", type=int, default=2, help="seeds played at a time")
     return parser.parse_args()
 
 
-def one(seed: int, source: str | None) -> tuple[Outcome | None, str]:
-    """Play a seed, of following where `source` is the URL of a DynamoDB Local; its outcome, or
-    why it failed and where its files are."""
+def one(seed: int, source: str | None, many: bool) -> tuple[Outcome | None, str]:
+    """Play a seed, of following where `source` is the URL of a DynamoDB Local, or over `many`
+    tables; its outcome, or why it failed and where its files are."""
     folder = Path(tempfile.mkdtemp(prefix=f"migrate-chaos-{seed}-"))
 
     async def bounded() -> Outcome:
         async with asyncio.timeout(SEED_SECONDS):
             if source:
                 return await pursue(pursuit(seed), source, folder)
-            return await play(schedule(seed), folder)
+            return await (play_many if many else play)(schedule(seed), folder)
 
-    again = "--follow " if source else ""
+    again = "--follow " if source else "--tables " if many else ""
     try:
         outcome = asyncio.run(bounded())
     except Exception as error:  # noqa: BLE001 # whatever it is, it is told with its seed
@@ -71,7 +73,9 @@ def main() -> int:
     began, failed, pages, runs = time.monotonic(), 0, Counter[int](), 0
     source = dynamodb_local() if options.follow else nullcontext()
     with source as url, ProcessPoolExecutor(options.jobs) as pool:
-        for future in as_completed({pool.submit(one, seed, url): seed for seed in wanted}):
+        for future in as_completed(
+            {pool.submit(one, seed, url, options.tables): seed for seed in wanted}
+        ):
             outcome, why = future.result()
             if outcome is None:
                 failed += 1

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.many import play_many
 from tests.chaos.play import play
 from tests.chaos.pursue import pursue
 from tests.chaos.pursuits import pursuit
@@ -13,6 +14,12 @@ from tests.chaos.schedule import schedule
 @pytest.mark.parametrize("seed", range(1, 6))
 async def test_nothing_is_lost(seed: int, tmp_path: Path) -> None:
     outcome = await play(schedule(seed), tmp_path)
+    assert outcome.runs >= 1
+
+
+@pytest.mark.parametrize("seed", (3, 4))
+async def test_nothing_is_lost_of_four_tables(seed: int, tmp_path: Path) -> None:
+    outcome = await play_many(schedule(seed), tmp_path)
     assert outcome.runs >= 1
 
 

@@ -36,7 +36,7 @@ async def page_of(cli: Cli) -> str:
 async def test_a_run_is_seen_and_leaves_metrics_a_report_and_a_history(
     tmp_path: Path, ends: Ends, run_cli: RunCli
 ) -> None:
-    ends.slow_down_target(0.7)
+    ends.slow_down_target(0.4)
     args = ("run", *ends.flags(*ONE_AT_A_TIME, *SHOWN))
     async with running(tmp_path, *args, env=signed()) as cli:
         url = await page_of(cli)

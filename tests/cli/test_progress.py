@@ -87,7 +87,7 @@ async def test_a_throttling_target_is_told_in_the_status_line(run_cli: RunCli) -
 
 async def test_a_failure_in_json_is_json_throughout(run_cli: RunCli, ends: Ends) -> None:
     json_log = ("--log-format", "json")
-    result = await run_cli("run", *ends.flags("--table", "Nowhere", *json_log), env=signed())
+    result = await run_cli("run", *ends.flags(*json_log, table="Nowhere"), env=signed())
     assert result.code == 2
     lines = [json.loads(line) for line in result.err.splitlines()]
     assert lines[-1]["level"] == "error"
@@ -159,8 +159,8 @@ async def test_a_plan_of_large_items_counts_batches_by_their_size(run_cli: RunCl
 
 
 async def test_a_failed_run_has_a_summary_too(run_cli: RunCli, ends: Ends) -> None:
-    missing = ("--table", "Nowhere", "--summary-json", "-")
-    code, out, err = await run_cli("run", *ends.flags(*missing), env=signed())
+    missing = ends.flags("--summary-json", "-", table="Nowhere")
+    code, out, err = await run_cli("run", *missing, env=signed())
     assert code == 2
     summary = json.loads(out)
     assert (summary["status"], summary["tables"]) == ("failed", [])

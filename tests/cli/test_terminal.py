@@ -122,7 +122,7 @@ async def test_throttling_from_the_start_is_told_too(ends: Ends, tmp_path: Path)
 
 
 async def test_an_error_on_a_terminal_is_told_once(ends: Ends, tmp_path: Path) -> None:
-    options = ends.flags("--table", "Nowhere")
+    options = ends.flags(table="Nowhere")
     async with on_terminal(tmp_path, "run", *options, env=signed()) as terminal:
         assert await terminal.wait(30) == 2
     assert terminal.text.count("Error:") == 1

@@ -94,7 +94,7 @@ async def test_no_region(run_cli: RunCli) -> None:
 
 
 async def test_a_source_table_that_is_not_there(run_cli: RunCli, ends: Ends) -> None:
-    told = one_error(await run_cli("run", *ends.flags("--table", "Nowhere"), env=signed()))
+    told = one_error(await run_cli("run", *ends.flags(table="Nowhere"), env=signed()))
     assert "source table Nowhere does not exist" in told
     assert "source.table" in told
     assert only_read(ends.target)

@@ -93,10 +93,10 @@ async def test_what_cannot_be_told_is_exit_1(ends: Ends, tmp_path: Path, run_cli
 
 
 async def test_plan_says_how_it_would_compare(ends: Ends, run_cli: RunCli) -> None:
-    code, out, err = await run_cli("plan", *ends.flags(), env=signed())
+    code, out, err = await run_cli("plan", *ends.flags("--into-existing"), env=signed())
     assert code == 0, err
     assert re.search(r"^validation\n  compares by +digests, then look-ups", out, re.MULTILINE)
     assert "\n  read units      not known on the source, not known on the target\n" in out
     tolerance = "--set=validation.floatingPointTolerance=0.1"
-    tolerant = await run_cli("plan", *ends.flags(tolerance), env=signed())
+    tolerant = await run_cli("plan", *ends.flags(tolerance, "--into-existing"), env=signed())
     assert "look-ups by key (digests know no tolerance)" in tolerant.out

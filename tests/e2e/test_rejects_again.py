@@ -38,7 +38,7 @@ def lengthen() -> Fault:
     async def act(exchange: Exchange) -> web.StreamResponse:
         reply = await exchange.forward(exchange.body)
         page = reply.json()
-        for item in page["Items"]:
+        for item in page.get("Items", ()):
             if item["pk"]["S"] == "item 7":
                 item["pk"]["S"] = LONG
         return reply.with_json(page).response()

@@ -149,12 +149,12 @@ async def test_a_server_that_heeds_no_conditions_is_refused(on_moto: Prefix) -> 
 
 
 async def test_a_lock_that_another_run_takes_is_lost_at_once(on_moto: Prefix) -> None:
-    place, told = on_moto.open(), asyncio.Event()
+    place, told = on_moto.open(lease=12), asyncio.Event()
     store = Store(place, "m")
     with store.lock(told.set):
         written = store.write(point())
         await on_moto.left_lock("m", lease=60)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             await told.wait()
         with pytest.raises(MigrateError, match="another run has taken") as raised:
             store.write(point(done=3))

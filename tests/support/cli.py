@@ -35,9 +35,9 @@ class Ends:
     source: StandIn
     target: StandIn
 
-    def flags(self, *more: str) -> list[str]:
+    def flags(self, *more: str, table: str = TABLE) -> list[str]:
         """Source, target and table as flags, then `more`."""
-        return flags(self.source.url, self.target.url, *more)
+        return flags(self.source.url, self.target.url, *more, table=table)
 
     def slow_down_target(self, seconds: float) -> None:
         """Each BatchWriteItem takes that long; with `ONE_AT_A_TIME` that sets the run's speed."""

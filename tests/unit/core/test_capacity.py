@@ -27,3 +27,19 @@ def test_a_large_table_is_seen_in_parts_of_half_a_partition() -> None:
     assert capacity.partitions(320_000_000_000) == 32
     assert capacity.stretches(0) == 64
     assert capacity.stretches(1_000_000_000_000) == 200
+
+
+def test_what_limits_reading_is_told() -> None:
+    tb = 1_000_000_000_000
+    assert capacity.ceiling_text(4, tb, None) == (
+        "4 segments read at most 12,000 units/s: leave scanSegments out, or set at least 100"
+    )
+    assert capacity.ceiling_text(4, 20_000_000_000, None).endswith("or set at least 64")
+    assert capacity.ceiling_text(4, tb, 500.0) == ""
+    assert capacity.ceiling_text(4, 1000, None).startswith("a partition gives at most 3,000")
+    assert capacity.ceiling_text(4096, tb, None) == (
+        "a partition gives at most 3,000 units/s; there are 100 at least, so 300,000 units/s or "
+        "more"
+    )
+    assert capacity.ceiling_text(4096, tb, 1000.0) == ""
+    assert capacity.ceiling_text(64, 0, None) == ""

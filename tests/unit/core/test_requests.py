@@ -44,8 +44,7 @@ def test_figures_of_workers_add_up_and_what_came_since_is_told_apart() -> None:
     requests.answered("Scan", 0.01)
     requests.failed("Scan", Unavailable("down"))
     before = requests.figures
-    requests.answered("Scan", 0.01)
-    requests.consumed("Scan", 2.5)
+    requests.answered("Scan", 0.01, 2.5)
     requests.failed("Scan", Unavailable("down"))
     since = requests.figures - before
     assert dict(since.operations)["Scan"].answered == 1
