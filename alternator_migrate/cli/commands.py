@@ -79,22 +79,9 @@ def run(
     selection = Selection(only, skip, retry_failed, add, fresh)
     tables.check_selection(loaded, selection)
     until = Until(until_caught_up, disable_stream_after)
-    if not loaded.settings.tables:
-        part = shard.suffix if shard else ""
-        check_alone(place_of(loaded.settings), config.migration_identity(loaded.settings) + part)
-    first: Run
-    steering = Steering()
-    if loaded.settings.tables:
-        copy = tables.Copy(
-            shard, into_existing, fresh, makes_table, until, engine_options, transform_changed
-        )
-        if rejects:
-            first = tables.resending(loaded, selection, rejects, steering)
-        elif schema_only:
-            first = tables.schemas(loaded, selection, steering)
-        else:
-            first = tables.copying(loaded, selection, copy, steering)
-    elif loaded.settings.target.s3_export:
+    steering, how = Steering(), (into_existing, fresh, makes_table, until, engine_options)
+    copy = tables.Copy(shard, *how, transform_changed)
+    if loaded.settings.target.s3_export and not loaded.settings.tables:
         check_options(
             rejects=rejects,
             shard=shard,
@@ -102,30 +89,54 @@ def run(
             validate=validate,
             schema_only=schema_only,
         )
-        first = ExportRun(loaded, fresh=fresh, steering=steering)
-    elif rejects:
-        first = ResendRun(loaded, rejects, steering)
-    elif schema_only:
-        first = SchemaRun(loaded)
-    elif shard and shard.index is None:
-        first = FinishRun(loaded, shard, steering)
-    else:
-        first = MigrationRun(
-            loaded,
-            engine_options,
-            shard,
-            into_existing=into_existing,
-            fresh=fresh,
-            makes_table=makes_table,
-            until=until,
-            transform_changed=transform_changed,
-            steering=steering,
-        )
+    make = _of_tables if loaded.settings.tables else _of_table
+    first = make(loaded, selection, copy, rejects, steering, schema_only=schema_only)
     runs: list[Run] = [first]
     if validate:
         options = ValidateOptions(transform_changed=transform_changed)
         runs.append(_validation(loaded, selection, options, engine_options, steering))
     return _session(loaded, console, progress, steering, showing).to_the_end(runs, summary_json)
+
+
+def _of_tables(
+    loaded: Loaded,
+    selection: Selection,
+    copy: tables.Copy,
+    rejects: Path | None,
+    steering: Steering,
+    *,
+    schema_only: bool,
+) -> Run:
+    """What is to be done with many tables."""
+    if rejects:
+        return tables.resending(loaded, selection, rejects, steering)
+    if schema_only:
+        return tables.schemas(loaded, selection, steering)
+    return tables.copying(loaded, selection, copy, steering)
+
+
+def _of_table(
+    loaded: Loaded,
+    _: Selection,
+    copy: tables.Copy,
+    rejects: Path | None,
+    steering: Steering,
+    *,
+    schema_only: bool,
+) -> Run:
+    """What is to be done with the one table. Raises `UsageError` while another process is at it."""
+    part, settings = copy.part, loaded.settings
+    own = config.migration_identity(settings) + (part.suffix if part else "")
+    check_alone(place_of(settings), own)
+    if settings.target.s3_export:
+        return ExportRun(loaded, fresh=copy.fresh, steering=steering)
+    if rejects:
+        return ResendRun(loaded, rejects, steering)
+    if schema_only:
+        return SchemaRun(loaded)
+    if part and part.index is None:
+        return FinishRun(loaded, part, steering)
+    return copy.run(loaded, steering=steering)
 
 
 def _session(

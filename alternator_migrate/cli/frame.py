@@ -113,6 +113,7 @@ def _figures(progress: Progress, rates: RatesNow) -> Iterator[Text]:
         f"ETA {duration(left) if left is not None else '-'}",
     ]
     figures += [f"skipped {items.skipped_expired:,}"] if items.skipped_expired else []
+    figures += [f"dropped {items.dropped:,}"] if items.dropped else []
     figures += [f"rejected {items.rejected:,}"] if items.rejected else []
     figures += [f"differences {validated.found:,}"] if validated else []
     return map(Text, figures)

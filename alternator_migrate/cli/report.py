@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rich.table import Table
 
 from alternator_migrate import __version__
-from alternator_migrate.core.counts import Counts
+from alternator_migrate.core.counts import ChangeCounts, Counts
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.progress import FollowProgress, Progress, RatesNow, Reason
 from alternator_migrate.core.state import Status
@@ -178,7 +178,7 @@ def closing_lines(ending: Ending) -> Iterator[str]:
     if progress.phase == "Copy":
         yield (
             f"{work} {ending.status}: read {items.handled:,} = written {items.written:,} + skipped "
-            f"{items.skipped_expired:,}{_dropped_text(items)} + rejected {items.rejected:,}"
+            f"{items.skipped_text} + rejected {items.rejected:,}"
             f"{_again_text(items)}{_extra_text(items)}; "
             f"{segments}{_changes_text(progress.changes)}"
         )
@@ -197,10 +197,6 @@ def _time_text(ending: Ending) -> str:
     """The time that a run took, and how much of it was a pause."""
     paused = f" (paused for {duration(ending.paused)})" if ending.paused >= 1 else ""
     return duration(ending.seconds) + paused
-
-
-def _dropped_text(items: Counts) -> str:
-    return f" + dropped {items.dropped:,}" if items.dropped else ""
 
 
 def _extra_text(items: Counts) -> str:
@@ -226,14 +222,18 @@ def _changes_rows(changes: FollowProgress) -> Iterator[tuple[str, str]]:
     yield "lag", lag_text(changes.lag)
 
 
+def _gone_text(counts: ChangeCounts) -> str:
+    return f"dropped {counts.dropped:,} + " if counts.dropped else ""
+
+
 def _changes_text(changes: FollowProgress | None) -> str:
     if changes is None:
         return ""
     counts = changes.counts
     return (
         f"; changes: read {counts.read + changes.waiting:,} = applied {counts.applied:,} + "
-        f"superseded {counts.superseded:,} + rejected {counts.rejected:,} + waiting "
-        f"{changes.waiting:,}; lag {lag_text(changes.lag)}"
+        f"superseded {counts.superseded:,} + {_gone_text(counts)}rejected {counts.rejected:,} + "
+        f"waiting {changes.waiting:,}; lag {lag_text(changes.lag)}"
     )
 
 

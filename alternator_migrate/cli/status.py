@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.progress import Progress, RunProgress
 from alternator_migrate.core.state import FollowPhase, FollowState, Status
 from alternator_migrate.core.texts import duration, size_text
@@ -91,9 +92,14 @@ def _counted(progress: Progress) -> Iterator[str]:
         return
     yield (
         f"  items      {items.read:,} read = {items.written:,} written + "
-        f"{items.skipped_expired:,} skipped + {items.rejected:,} rejected"
+        f"{items.skipped_expired:,} skipped + {dropped(items)}{items.rejected:,} rejected"
     )
     yield f"  bytes      {size_text(progress.bytes_read)} read, in {progress.batches:,} batches"
+
+
+def dropped(items: Counts) -> str:
+    """What a transform dropped, as a part of the account; "" where it dropped nothing."""
+    return f"{items.dropped:,} dropped + " if items.dropped else ""
 
 
 def _stream_lines(stream: FollowState) -> Iterator[str]:

@@ -60,8 +60,10 @@ class Copy:
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     transform_changed: bool = False
 
-    def run(self, own: Loaded, turns: Turns) -> MigrationRun:
-        """The migration of one table."""
+    def run(
+        self, own: Loaded, turns: Turns | None = None, steering: Steering | None = None
+    ) -> MigrationRun:
+        """The migration of one table, among many in its `turns`."""
         return MigrationRun(
             own,
             self.engine_options,
@@ -72,6 +74,7 @@ class Copy:
             until=self.until,
             transform_changed=self.transform_changed,
             turns=turns,
+            steering=steering,
         )
 
 

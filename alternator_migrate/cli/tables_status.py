@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from alternator_migrate import config
-from alternator_migrate.cli.status import status_lines
+from alternator_migrate.cli.status import dropped, status_lines
 from alternator_migrate.config import Chosen, Loaded
 from alternator_migrate.core.progress import Progress, RunProgress
 from alternator_migrate.core.state import Status
@@ -129,7 +129,7 @@ def _lines(standings: Sequence[_Standing], path: Located) -> Iterator[str]:
     items = summed.items
     yield (
         f"  items      {items.read:,} read = {items.written:,} written + "
-        f"{items.skipped_expired:,} skipped + {items.rejected:,} rejected"
+        f"{items.skipped_expired:,} skipped + {dropped(items)}{items.rejected:,} rejected"
     )
     yield f"  bytes      {size_text(summed.bytes_read)} read"
     yield f"  run file   {path}"

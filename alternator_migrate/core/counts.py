@@ -76,6 +76,13 @@ class Counts(Sum):
         return self.written + self.skipped_expired + self.dropped + self.rejected
 
     @property
+    def skipped_text(self) -> str:
+        """The items that were not to be written, for a person: the expired ones, and where there
+        are such, those that the transform dropped."""
+        dropped = f" + dropped {self.dropped:,}" if self.dropped else ""
+        return f"{self.skipped_expired:,}{dropped}"
+
+    @property
     def left_out(self) -> int:
         """Items that were not to be written: skipped_expired + dropped."""
         return self.skipped_expired + self.dropped

@@ -34,7 +34,7 @@ def resume_of(loaded: Loaded, store: Store, *, transform_changed: bool = False) 
         other_place="source, target or --shard are others now",
         other_shape="renames, source.filter, source.attributes or source.expiredItems have changed",
         check_own=check,
-        transform=code.sha256 if code else "",
+        transform=code.identity if code else "",
         transform_changed=transform_changed,
     )
 

@@ -268,7 +268,7 @@ class MigrationRun(TableRun):
     async def _on_engine(
         self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
     ) -> Status:
-        settings, keeper = self._settings, Keeper(self._store, first)
+        settings, keeper = self._settings, Keeper(self._store, first, self._steering.gate.clock)
         now = time.time()
 
         def job_of(here: bool) -> CopyJob:

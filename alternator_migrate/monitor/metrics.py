@@ -262,6 +262,7 @@ _TABLE_COUNTERS: Final[Sequence[tuple[str, str, Callable[[Progress], float]]]] =
     ("items_read", "Items read from the source.", lambda t: t.items.read),
     ("items_written", "Items that the target acknowledged.", lambda t: t.items.written),
     ("items_skipped", "Items that had expired.", lambda t: t.items.skipped_expired),
+    ("items_dropped", "Items that the transform dropped.", lambda t: t.items.dropped),
     ("items_rejected", "Items that the target refused.", lambda t: t.items.rejected),
     ("items_compared", "Items read by the validation, of both sides.", lambda t: t.examined),
     ("bytes_read", "Bytes read.", lambda t: t.bytes_read),

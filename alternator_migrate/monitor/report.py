@@ -115,7 +115,7 @@ def _account(each: Progress) -> Sequence[str]:
         each.source,
         f"{items.handled:,}",
         f"{items.written:,}",
-        f"{items.skipped_expired:,}",
+        items.skipped_text,
         f"{items.rejected:,}",
         holds,
     )
@@ -157,6 +157,8 @@ def _not_copied(tables: Sequence[Progress], context: Context) -> Html:
     for each in tables:
         if each.items.skipped_expired:
             lines.append(f"{each.source}: {each.items.skipped_expired:,} items that had expired")
+        if each.items.dropped:
+            lines.append(f"{each.source}: {each.items.dropped:,} items that the transform dropped")
         if each.rejected:
             lines.append(f"{each.source}: {each.rejected:,} items that the target refused")
         if each.phase == "Copy" and each.segments_done < each.segments_total:

@@ -12,12 +12,15 @@ from alternator_migrate.savepoints.store import Store
 
 
 class Keeper:
-    """Writes the savepoints of one run, one after another, beside the event loop."""
+    """Writes the savepoints of one run, one after another, beside the event loop; the time that it
+    has run is told by `clock`, in seconds."""
 
-    def __init__(self, store: Store, base: Savepoint) -> None:
+    def __init__(
+        self, store: Store, base: Savepoint, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._base = base
-        self._began = time.monotonic()
+        self._clock, self._began = clock, clock()
         self._writer = ThreadPoolExecutor(1, "savepoint")
 
     @property
@@ -42,7 +45,7 @@ class Keeper:
         await self._write(replace(self._base, comparison=comparison, status=status))
 
     async def _write(self, point: Savepoint) -> None:
-        seconds = self._base.seconds + time.monotonic() - self._began
+        seconds = self._base.seconds + self._clock() - self._began
         point = replace(point, seconds=seconds)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._writer, self._store.write, point)

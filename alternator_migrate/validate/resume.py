@@ -33,7 +33,7 @@ def resume_of(loaded: Loaded, options: ValidateOptions) -> Resume:
         other_place="source or target are others now",
         other_shape="what is compared, or how, has changed",
         check_own=check,
-        transform=code.sha256 if code else "",
+        transform=code.identity if code else "",
         transform_changed=options.transform_changed,
     )
 

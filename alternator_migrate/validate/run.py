@@ -151,7 +151,7 @@ class ValidationRun:
         options_of_engine = EngineOptions("local") if exported else self._engine_options
         async with open_engine(options_of_engine, facts, job_of, steering) as engine:
             self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)
-            keeper = Keeper(self._store, first)
+            keeper = Keeper(self._store, first, self._steering.gate.clock)
             self._validation, self._findings = assemble.build_validation(
                 settings, pair, options, begun, keeper, engine, steering, exported
             )

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from alternator_migrate.connectors.transform.function import UserFunctions
 from alternator_migrate.core.errors import UsageError
 
 _IMPORTING: Final = (Exception, SystemExit)
-_TWIN: Final = "__transform__"
+_TWIN: Final = "transform_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,13 @@ class TransformCode:
     sha256: str
     text: str = ""
 
+    @property
+    def identity(self) -> str:
+        """What tells it from other code, for savepoints: the SHA-256, and another function than
+        `transform` by its name."""
+        function = self.reference.function
+        return self.sha256 if function == "transform" else f"{self.sha256}:{function}"
+
     def functions(self) -> UserFunctions:
         """The functions. Raises `UsageError` where the code does not run here, is not the code that
         was found at first, or lacks the function."""
@@ -38,7 +46,7 @@ class TransformCode:
             _check_same(self)
             module = _imported(reference)
         else:
-            module = _executed(reference, self.text)
+            module = _executed(reference, self.text, f"{_TWIN}{self.sha256[:16]}")
         return UserFunctions(
             str(reference),
             _function(module, reference.function, reference),
@@ -101,8 +109,9 @@ def _imported(reference: TransformReference) -> ModuleType:
         raise _broken(reference, error) from error
 
 
-def _executed(reference: TransformReference, text: str) -> ModuleType:
-    module = ModuleType(_TWIN)
+def _executed(reference: TransformReference, text: str, name: str) -> ModuleType:
+    """A file's text as a module; it is known by its name, as dataclasses demand."""
+    module = sys.modules[name] = ModuleType(name)
     module.__file__ = reference.file
     try:
         exec(compile(text, str(reference.file), "exec"), module.__dict__)  # noqa: S102 # the user's

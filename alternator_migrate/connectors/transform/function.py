@@ -214,7 +214,7 @@ def _words(error: BaseException) -> str:
 def _takes_two(function: Callable[..., Any]) -> bool:
     try:
         inspect.signature(function).bind(None, None)
-    except TypeError:
+    except (TypeError, ValueError):
         return False
     return True
 

@@ -1,0 +1,112 @@
+"""What a user's function may look like, and what becomes of what it returns."""
+
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alternator_migrate.connectors.transform.code import find_code
+from alternator_migrate.connectors.transform.function import Made, Transform, UserFunctions
+
+ITEM = b'{"pk":{"S":"a"},"n":{"N":"12345678901234567890123456789012345678"}}'
+
+
+def made(function: Any, item: bytes = ITEM) -> Made:
+    transform = Transform(UserFunctions("change.py", function), "Example", {"pk": "S"})
+    return transform.of(item, transform.meta("copy", "put"))
+
+
+def items(function: Any) -> list[dict[str, Any]]:
+    found = made(function)
+    assert found.reject is None, found.reject
+    return [json.loads(bytes(each.item)) for each in found.items]
+
+
+def words(function: Any) -> str:
+    found = made(function)
+    assert not found.items
+    assert found.reject
+    return found.reject.message
+
+
+def test_none_one_or_several_come_out() -> None:
+    whole = json.loads(ITEM)
+    assert items(lambda _: None) == items(lambda _: []) == items(lambda _: ()) == []
+    assert items(lambda item: item) == items(lambda item: [item]) == [whole]
+
+    def each(item: Any) -> Any:
+        for number in (1, 2):
+            item["pk"] = f"part {number}"
+            yield item
+
+    assert [item["pk"]["S"] for item in items(each)] == ["part 1", "part 2"]
+
+
+def test_a_second_parameter_is_told_where_it_is() -> None:
+    def told(item: Any, meta: Any) -> Any:
+        return {**item, "m": [meta.table, meta.phase, meta.kind, *meta.keys]}
+
+    (item,) = items(told)
+    assert [each["S"] for each in item["m"]["L"]] == ["Example", "copy", "put", "pk"]
+
+
+def test_numbers_have_all_their_digits() -> None:
+    (item,) = items(
+        lambda item: {**item, "n": item["n"] + 1, "q": Decimal(1).quantize(Decimal("0.01"))}
+    )
+    assert (item["n"]["N"], item["q"]["N"]) == ("12345678901234567890123456789012345679", "1")
+
+
+def fails(item: Any) -> Any:
+    raise KeyError("missing")
+
+
+async def later(item: Any) -> Any:
+    return item
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (fails, "change.py: KeyError: 'missing'"),
+        (lambda item: 1 / 0, "change.py: ZeroDivisionError: division by zero"),
+        (lambda item: "text", "change.py: TypeError: it returned a str, not an item"),
+        (lambda item: [None], "change.py: a result is a NoneType, not a dict"),
+        (lambda item: [item, dict(item)], "change.py: two of the results have the same key"),
+        (lambda item: {**item, "f": 0.1}, "change.py: attribute 'f' is a float (0.1)"),
+        (lambda item: {"n": 1}, "change.py: attribute 'pk' is missing"),
+        (lambda item: sys.exit(3), "change.py: SystemExit: 3"),
+    ],
+)
+def test_what_fails_is_refused_with_the_reason(function: Any, said: str) -> None:
+    assert words(function).startswith(said)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine")
+def test_what_has_to_be_awaited_is_refused() -> None:
+    assert "write it without async" in words(later)
+
+
+def test_a_traceback_begins_with_the_users_code() -> None:
+    reject = made(fails).reject
+    assert reject
+    assert reject.trace.splitlines()[1].startswith(f'  File "{__file__}"')
+    assert (reject.item, reject.key, reject.source) == (ITEM, b'{"pk":{"S":"a"}}', True)
+
+
+def test_a_file_may_define_what_python_has(tmp_path: Path) -> None:
+    file = tmp_path / "change.py"
+    file.write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        "@dataclass\nclass Rule:\n    name: str\n"
+        "def transform(item): return {**item, 'r': Rule('x').name}\n"
+        "def other(item): return item\n"
+    )
+    code, other = find_code(str(file)), find_code(f"{file}:other")
+    assert code and other
+    assert code.functions().transform({}) == {"r": "x"}
+    assert code.sha256 == other.sha256
+    assert code.identity != other.identity
