@@ -41,6 +41,7 @@ DOORS: Final = {
     ),
     "yarl": ("dynamodb.http",),
     "amazon": ("connectors.s3_export.ion",),
+    "isal": ("connectors.s3_export.lines",),
     "msgspec": ("dynamodb", "connectors.s3_export"),
     "yaml": ("config", "savepoints"),
     "moto": ("cli.demo",),
