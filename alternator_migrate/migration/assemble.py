@@ -201,7 +201,10 @@ def _steer(
 ) -> None:
     """Have a copy and following keep to what is asked for besides the configuration."""
     concurrency = pair.concurrency
-    allowed = Caps(pair.read_cap, pair.write_cap, concurrency.readers, concurrency.writers)
+
+    def allowed() -> Caps:
+        both = reading.allowed, writing.allowed
+        return Caps(*both, concurrency.readers, concurrency.writers)
 
     def apply(asked: Caps) -> None:
         reading.ask(asked.read)

@@ -147,8 +147,9 @@ class TablesRun:
         """Have all tables together keep to what is asked for besides the configuration."""
         concurrency = commons.services.concurrency
         read, write = shared.reading.all, shared.writing.all
-        allowed = Caps(read.cap, write.cap, writers=concurrency.writers)
-        self._steering.begin(allowed, commons.steer)
+        self._steering.begin(
+            lambda: Caps(read.allowed, write.allowed, writers=concurrency.writers), commons.steer
+        )
 
     async def _told(
         self, record: RunRecord, commons: Commons, stop: asyncio.Event, show: Show

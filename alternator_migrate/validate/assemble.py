@@ -242,7 +242,8 @@ def build_validation(
     """A validation that goes on from `begun` on an engine, steered from outside, and the file that
     will hold its findings; the source is `exported` where it is read from exports."""
     sides = ValidationSides(settings, pair, begun.now, steering.gate, exported)
-    steering.begin(Caps(pair.read_cap, pair.write_cap, sides.most_readers), sides.ask)
+    allowed = Caps(pair.read_cap, pair.write_cap, sides.most_readers)
+    steering.begin(lambda: allowed, sides.ask)
     findings = FindingsFile(place_of(settings).at_hand(begun.findings), begun.findings_size)
     details = sides.details(
         findings,
