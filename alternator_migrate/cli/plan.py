@@ -241,7 +241,8 @@ async def _changes(settings: Settings, pair: Pair) -> list[str]:
     if target.skip_initial_snapshot_transfer:
         return [*lines, "  copy            none: changes only"]
     kept = settings.spool.max_bytes
-    room = f"up to {size_text(kept)} beside the savepoints (spool.maxBytes)" if kept else "none"
+    place = f"in {settings.spool_home}" if settings.savepoints.bucket else "beside the savepoints"
+    room = f"up to {size_text(kept)} {place} (spool.maxBytes)" if kept else "none"
     cut = settings.cutover
     lag = cut.max_lag_seconds + (shown_late(stream.arn) if stream else _late_at(pair.live))
     return [
