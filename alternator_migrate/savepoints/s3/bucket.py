@@ -33,8 +33,8 @@ _FORBIDDEN: Final = ("AccessDenied", "403", "Forbidden")
 _ELSEWHERE: Final = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "307")
 _NOT_KNOWN: Final = ("NotImplemented", "501")
 NO_CONDITIONS: Final = (
-    "Use an S3 with conditional writes (If-None-Match, If-Match), as AWS's and SeaweedFS have them, "
-    "perhaps a newer version of the server; or a folder of this machine for savepoints.path."
+    "Use an S3 with conditional writes (If-None-Match, If-Match), as AWS and SeaweedFS have them: "
+    "a newer version of this server may; or a folder of this machine for savepoints.path."
 )
 _RIGHTS: Final = (
     "Savepoints need s3:GetObject, s3:PutObject and s3:DeleteObject for the objects, s3:ListBucket "
