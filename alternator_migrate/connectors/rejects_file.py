@@ -85,7 +85,7 @@ class RejectsFile:
                 f"{key.decode('utf-8', 'replace')}: {last.error}: "
                 f"{last.message}",
                 f"It is kept in {self._told(self.path or str(self._folder))}. Raise maxRejects to "
-                "go on past such items.",
+                "go on past such items (`alternator-migrate help resume`).",
             )
 
     def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:
