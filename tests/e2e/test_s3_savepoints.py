@@ -16,7 +16,9 @@ from tests.servers.cli import Result, running
 from tests.servers.client import call
 from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
+from tests.standin import StandIn
 from tests.support.buckets import BUCKET, Prefix, made
+from tests.support.many import Many, make
 from tests.support.names import unique_name
 
 LEASE = 12
@@ -197,3 +199,25 @@ async def test_a_path_and_the_settings_of_aws_are_enough(stage: Stage, prefix: P
     async with stage.run(env=prefix.environment()) as cli:
         assert (await cli.wait(30)).code == 0
     assert (await prefix.newest()).status == "completed"
+
+
+async def test_many_tables_have_places_below_that_of_the_run(
+    tmp_path: Path, prefix: Prefix
+) -> None:
+    async with StandIn() as source, StandIn() as target:
+        many = Many(tmp_path, source, target)
+        counts = {"table-a": 12, "table-b": 3}
+        await make(source.url, counts)
+        many.write({"include": ["*"]}, savepoints={"target": prefix.target()})
+        result = await many.command("run")
+        assert result.code == 0, result
+        await many.check([*counts])
+        shown = await many.command("status")
+        again = await many.command("run")
+    assert "2 tables: 2 completed" in shown.out, shown
+    assert again.code == 0, again
+    assert any(name.startswith("tables_") for name in await prefix.names())
+    for name in counts:
+        below = Prefix(prefix.url, f"{prefix.prefix}/{name}")
+        assert (await below.newest()).status == "completed"
+    assert not (tmp_path / "savepoints").exists()

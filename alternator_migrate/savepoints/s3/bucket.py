@@ -33,9 +33,8 @@ _FORBIDDEN: Final = ("AccessDenied", "403", "Forbidden")
 _ELSEWHERE: Final = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "307")
 _NOT_KNOWN: Final = ("NotImplemented", "501")
 NO_CONDITIONS: Final = (
-    "AWS's S3 has conditional writes (If-None-Match, If-Match), and so have MinIO, SeaweedFS, Ceph "
-    "(of 2025 and later) and Cloudflare R2: use one of these, or a folder of this machine for "
-    "savepoints.path."
+    "Use an S3 with conditional writes (If-None-Match, If-Match), as AWS and SeaweedFS have them: "
+    "a newer version of this server may; or a folder of this machine for savepoints.path."
 )
 _RIGHTS: Final = (
     "Savepoints need s3:GetObject, s3:PutObject and s3:DeleteObject for the objects, s3:ListBucket "
