@@ -38,7 +38,7 @@ from alternator_migrate.migration import (
     check_options,
 )
 from alternator_migrate.monitor import Throttle
-from alternator_migrate.savepoints import check_alone
+from alternator_migrate.savepoints import check_alone, place_of
 from alternator_migrate.validate import ComparisonMode, ValidateOptions, ValidationRun
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _of_table(
     """What is to be done with the one table. Raises `UsageError` while another process is at it."""
     part, settings = copy.part, loaded.settings
     own = config.migration_identity(settings) + (part.suffix if part else "")
-    check_alone(Path(settings.savepoints.path), own)
+    check_alone(place_of(settings), own)
     if settings.target.s3_export:
         return ExportRun(loaded, fresh=copy.fresh, steering=steering)
     if rejects:
@@ -164,8 +164,7 @@ def _validation(
     """The validation of the table or tables; `asks` before anything is deleted."""
     if loaded.settings.tables:
         return tables.validating(loaded, selection, options, steering, asks=asks)
-    folder = Path(loaded.settings.savepoints.path)
-    check_alone(folder, config.validation_identity(loaded.settings))
+    check_alone(place_of(loaded.settings), config.validation_identity(loaded.settings))
     return ValidationRun(
         loaded,
         options,
@@ -287,22 +286,22 @@ def status(
     """Print where the migrations of a savepoints folder stand, and write a report where one is
     asked for. Returns 0; raises `UsageError` without a savepoint."""
     tables.check_selection(loaded, Selection(only, skip))
-    folder, part = Path(loaded.settings.savepoints.path), shard.suffix if shard else ""
+    place, part = place_of(loaded.settings), shard.suffix if shard else ""
     copied = config.migration_identity(loaded.settings) + part
     identities = copied, config.validation_identity(loaded.settings)
     many = loaded.settings.tables is not None
-    stood = tables_standing(loaded, part, only, skip) if many else standing(folder, *identities)
+    stood = tables_standing(loaded, part, only, skip) if many else standing(place, *identities)
     if stood is None:
         raise UsageError(
-            f"there is no savepoint of this migration in {folder}",
+            f"there is no savepoint of this migration in {place}",
             "It has not begun yet, or savepoints.path was another.",
         )
     if report:
         from alternator_migrate.cli.watching import report_of  # noqa: PLC0415 # only if asked for
 
         home = tables.identities(loaded.settings, part)[0] if many else copied
-        report_of(loaded, stood, (folder, home), report)
-    running = live(folder, tables.identities(loaded.settings, part) if many else identities)
+        report_of(loaded, stood, (place.near, home), report)
+    running = live(place, tables.identities(loaded.settings, part) if many else identities)
     if as_json:
         told = running.summary if running else live_summary(stood)
         age = stood.saved_at and round(max(time.time() - stood.saved_at, 0.0), 1)
@@ -312,7 +311,7 @@ def status(
     lines = (
         tables_lines(loaded, part, only, skip)
         if many
-        else [line for each in identities for line in status_lines(folder, each)]
+        else [line for each in identities for line in status_lines(place, each)]
     )
     if running:
         at = next((n for n, line in enumerate(lines, 1) if "running, process" in line), 1)

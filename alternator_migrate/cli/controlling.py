@@ -11,7 +11,7 @@ from alternator_migrate.config import Loaded
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.migration import Part
 from alternator_migrate.monitor import ask, control_name, socket_of
-from alternator_migrate.savepoints import holder
+from alternator_migrate.savepoints import Place, holder, place_of
 
 
 def control(
@@ -24,7 +24,7 @@ def control(
 ) -> int:
     """Have a running migration, or validation, do a command. Returns 0, or 1 where it did not do
     it; raises `UsageError` where none runs that could be asked."""
-    folder = Path(loaded.settings.savepoints.path)
+    place = place_of(loaded.settings)
     part = shard.suffix if shard else ""
     if loaded.settings.tables:
         own, validating = tables.identities(loaded.settings, part)
@@ -32,7 +32,7 @@ def control(
         own = config.migration_identity(loaded.settings) + part
         validating = config.validation_identity(loaded.settings)
     others = [] if shard else [validating]
-    answer = ask(_listening(folder, others if validation else [own, *others]), words)
+    answer = ask(_listening(place, others if validation else [own, *others]), words)
     text = json.dumps(answer) if as_json else str(answer.get("text", ""))
     if answer.get("ok"):
         print_out(f"{text}\n")
@@ -43,18 +43,18 @@ def control(
     raise MigrateError(text)
 
 
-def _listening(folder: Path, identities: Sequence[str]) -> Path:
+def _listening(place: Place, identities: Sequence[str]) -> Path:
     """The socket of the first of these that runs. Raises `UsageError` where none does."""
-    running = [each for each in identities if holder(folder, each)]
+    running = [each for each in identities if holder(place, each)]
     for each in running:
-        if path := socket_of(folder, control_name(each)):
+        if path := socket_of(place.near, control_name(each)):
             return path
     if running:
         raise UsageError(
-            f"process {holder(folder, running[0])} is at it, but does not listen",
+            f"process {holder(place, running[0])} is at it, but does not listen",
             "It is being prepared, or could open no socket, as it said when it started.",
         )
     raise UsageError(
-        f"this migration is not running, says {folder.absolute()}",
+        f"this migration is not running, says {place.beside}",
         "`alternator-migrate status` shows how it stands; --shard names one of several runs.",
     )

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.monitor import ask, control_name, socket_of
-from alternator_migrate.savepoints import holder
+from alternator_migrate.savepoints import Place, holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +17,11 @@ class Live:
     summary: Mapping[str, Any]
 
 
-def live(folder: Path, identities: Sequence[str]) -> Live | None:
+def live(place: Place, identities: Sequence[str]) -> Live | None:
     """The answer of the first of these that runs and listens; None where none does, or where it is
     too busy to answer: then its savepoint has to do."""
     for identity in identities:
-        path = socket_of(folder, control_name(identity)) if holder(folder, identity) else None
+        path = socket_of(place.near, control_name(identity)) if holder(place, identity) else None
         try:
             answer = ask(path, ["status"]) if path else {}
         except MigrateError:

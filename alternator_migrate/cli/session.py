@@ -26,7 +26,7 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.monitor import Throttle
-from alternator_migrate.savepoints import written_at
+from alternator_migrate.savepoints import Located, written_at
 
 if TYPE_CHECKING:
     from alternator_migrate.cli.watching import Showing
@@ -46,8 +46,8 @@ class Run(Protocol):
 
     @property
     def home(self) -> tuple[Path, str]:
-        """The folder of its savepoints, and its identity there: it holds the lock of that name
-        while it shows anything."""
+        """The folder of this machine for what it shows, and its identity there: it holds the lock
+        of that name while it shows anything."""
         ...
 
     @property
@@ -61,7 +61,7 @@ class Run(Protocol):
         ...
 
     @property
-    def savepoint(self) -> Path | None:
+    def savepoint(self) -> Located | None:
         """The savepoint that was written last, or is gone on from."""
         ...
 

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.progress import Progress, RunProgress
 from alternator_migrate.core.state import FollowPhase, FollowState, Status
 from alternator_migrate.core.texts import duration, size_text
-from alternator_migrate.savepoints import Store, holder, progress_of
+from alternator_migrate.savepoints import Place, Store, holder, progress_of
 
 _PHASES: Final = {
     FollowPhase.SPOOL: "changes are kept until the copy is complete",
@@ -21,14 +20,14 @@ _PHASES: Final = {
 }
 
 
-def status_lines(folder: Path, identity: str) -> Iterator[str]:
+def status_lines(place: Place, identity: str) -> Iterator[str]:
     """The lines of a migration or a validation, from its newest savepoint; none without one."""
-    newest = Store(folder, identity).newest()
+    newest = Store(place, identity).newest()
     if newest is None:
         return
     path, savepoint = newest
     progress = progress_of(savepoint)
-    running = holder(folder, identity)
+    running = holder(place, identity)
     command, what = ("validate", "validation ") if savepoint.comparison else ("run", "")
     left = "" if savepoint.status.is_final else f"; `{command}` goes on from here"
     ended = "interrupted" if savepoint.status == Status.RUNNING else savepoint.status
@@ -50,10 +49,10 @@ def status_lines(folder: Path, identity: str) -> Iterator[str]:
         yield f"  findings   {savepoint.comparison.findings}"
 
 
-def standing(folder: Path, migration: str, validation: str) -> RunProgress | None:
+def standing(place: Place, migration: str, validation: str) -> RunProgress | None:
     """How a migration stands by its newest savepoint, with what its newest validation found; where
     there is but a validation, how that stands. None without a savepoint."""
-    copied, compared = (_stood(folder, identity) for identity in (migration, validation))
+    copied, compared = (_stood(place, identity) for identity in (migration, validation))
     if copied is None or compared is None:
         return copied or compared
     found = compared.tables[0].validated
@@ -61,13 +60,13 @@ def standing(folder: Path, migration: str, validation: str) -> RunProgress | Non
     return replace(copied, tables=tables)
 
 
-def _stood(folder: Path, identity: str) -> RunProgress | None:
-    newest = Store(folder, identity).newest()
+def _stood(place: Place, identity: str) -> RunProgress | None:
+    newest = Store(place, identity).newest()
     if newest is None:
         return None
     path, savepoint = newest
     status = savepoint.status
-    if status == Status.RUNNING and not holder(folder, identity):
+    if status == Status.RUNNING and not holder(place, identity):
         status = Status.STOPPED
     return RunProgress(
         work="Validation" if savepoint.comparison else "Migration",

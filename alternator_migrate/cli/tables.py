@@ -26,7 +26,7 @@ from alternator_migrate.migration import (
     lock_name,
     run_file,
 )
-from alternator_migrate.savepoints import Store
+from alternator_migrate.savepoints import Store, place_of
 from alternator_migrate.validate import ValidateOptions, ValidationRun
 
 
@@ -137,8 +137,8 @@ def validating(
 def resending(
     loaded: Loaded, selection: Selection, rejects: Path, steering: Steering | None = None
 ) -> TablesRun:
-    """Rejected items of tables sent again: those of the table whose file `rejects` is, or of all
-    whose folders are in it. Raises `UsageError` where there are none."""
+    """Rejected items of tables sent again: those of the table whose file `rejects` is, or has the
+    name, or of all whose folders are in it. Raises `UsageError` where there are none."""
     files = _files_of_rejects(loaded, rejects)
     if not files:
         raise UsageError(
@@ -159,14 +159,15 @@ def _files_of_rejects(loaded: Loaded, rejects: Path) -> Mapping[str, Path]:
     if rejects.absolute() == folder:
         return {table: Path(file) for table, file in _each(loaded, _rejects_of) if file}
     if rejects.absolute().parent.parent != folder:
-        return {}
+        kept = _each(loaded, _rejects_of)
+        return {table: rejects for table, told in kept if told and Path(told).name == rejects.name}
     names = [table for table, _ in _each(loaded, lambda _: None)]
     return {name: rejects for name in names if name == rejects.absolute().parent.name}
 
 
 def _rejects_of(settings: Settings) -> str | None:
     """The rejects file of a table, by its newest savepoint."""
-    store = Store(Path(settings.savepoints.path), config.migration_identity(settings))
+    store = Store(place_of(settings), config.migration_identity(settings))
     newest = store.newest()
     return newest[1].rejects if newest else None
 

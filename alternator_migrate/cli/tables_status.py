@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from alternator_migrate import config
 from alternator_migrate.cli.status import dropped, status_lines
@@ -13,7 +12,15 @@ from alternator_migrate.core.state import Status
 from alternator_migrate.core.texts import size_text
 from alternator_migrate.core.totals import total
 from alternator_migrate.migration import run_file
-from alternator_migrate.savepoints import RunFile, Store, TableEntry, holder, progress_of
+from alternator_migrate.savepoints import (
+    Located,
+    RunFile,
+    Store,
+    TableEntry,
+    holder,
+    place_of,
+    progress_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +91,12 @@ def _entries(file: RunFile, only: Sequence[str], skip: Sequence[str]) -> list[Ta
 
 def _one(loaded: Loaded, entry: TableEntry, part: str) -> Iterator[str]:
     settings = config.of_table(loaded, Chosen(entry.source, entry.target)).settings
-    folder = Path(settings.savepoints.path)
+    place = place_of(settings)
     copied = config.migration_identity(settings) + part
     lines = [
         line
         for identity in (copied, config.validation_identity(settings))
-        for line in status_lines(folder, identity)
+        for line in status_lines(place, identity)
     ]
     yield from lines or [f"{entry.source} -> {entry.target}: {entry.status}, nothing was begun"]
     if entry.reason and entry.status == Status.FAILED:
@@ -98,12 +105,12 @@ def _one(loaded: Loaded, entry: TableEntry, part: str) -> Iterator[str]:
 
 def _standing(loaded: Loaded, entry: TableEntry, part: str) -> _Standing:
     settings = config.of_table(loaded, Chosen(entry.source, entry.target)).settings
-    folder, identity = (
-        Path(settings.savepoints.path),
+    place, identity = (
+        place_of(settings),
         config.migration_identity(settings) + part,
     )
-    newest = next(Store(folder, identity).readable(), None)
-    is_running = holder(folder, identity) is not None
+    newest = next(Store(place, identity).readable(), None)
+    is_running = holder(place, identity) is not None
     if newest is None:
         return _Standing(entry, None, is_running)
     point = newest[1]
@@ -111,7 +118,7 @@ def _standing(loaded: Loaded, entry: TableEntry, part: str) -> _Standing:
     return _Standing(entry, progress_of(point), is_running, began, point.seconds)
 
 
-def _lines(standings: Sequence[_Standing], path: Path) -> Iterator[str]:
+def _lines(standings: Sequence[_Standing], path: Located) -> Iterator[str]:
     counts = Counter(each.status for each in standings)
     told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
     yield f"{len(standings)} tables: {told}"

@@ -1,5 +1,6 @@
 """YAML, flags and `--set` to frozen settings, all mistakes at once."""
 
+from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
 from alternator_migrate.config.arns import is_arn, table_arn
 from alternator_migrate.config.choice import (
     Choice,
@@ -34,9 +35,13 @@ from alternator_migrate.config.loading import (
     portable,
 )
 from alternator_migrate.config.patterns import is_pattern
+from alternator_migrate.config.savepoint_settings import (
+    BucketFolder,
+    SavepointsSettings,
+    SavepointTargetSettings,
+)
 from alternator_migrate.config.settings import (
     AlternatorSettings,
-    EndpointSettings,
     Settings,
     SideSettings,
     SourceEndpointSettings,
@@ -46,14 +51,18 @@ from alternator_migrate.config.tables_settings import TablesSettings
 
 __all__ = [
     "AlternatorSettings",
+    "BucketFolder",
     "Choice",
     "Chosen",
+    "CredentialsSettings",
     "EndpointSettings",
     "Listing",
     "Loaded",
     "Location",
     "PortableConfig",
     "S3ExportSettings",
+    "SavepointTargetSettings",
+    "SavepointsSettings",
     "Settings",
     "SideSettings",
     "SourceEndpointSettings",

@@ -13,9 +13,6 @@ from alternator_migrate.dynamodb import endpoints
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):/+")
 _FILE: Final = "file"
-_BUCKETS: Final = ("s3", "aws-s3", "aws-bucket", "gcs", "gcp", "google-cloud-storage", "google-gcs")
-_FOLDERS: Final = ("filesystem", "path")
-_FOLDER_KEYS: Final = ("type", "path")
 _STREAMS: Final = ("dynamodb-streams", "dynamodb", "ddb")
 _NO_STREAM: Final = ("disabled", "none", "off")
 _KINESIS: Final = ("kinesis", "kinesis-data-streams")
@@ -110,29 +107,6 @@ def local_path(value: Any) -> str:
             "where that storage is mounted"
         )
     return f"/{path[found.end() :]}"
-
-
-def savepoint_folder(value: Any) -> str | None:
-    """The folder of {type: filesystem, path: ...}, as ScyllaDB Migrator has it; None without a
-    path of its own."""
-    if not isinstance(value, dict):
-        raise ValueError("must be a section such as {type: filesystem, path: ...}")
-    kind = value.get("type")
-    if kind not in _FOLDERS:
-        where = "in a bucket are" if kind in _BUCKETS else f"of type {kind!r} are"
-        raise Wrong(
-            [
-                (
-                    ".type",
-                    f"savepoints {where} not in this version: write {{type: filesystem}} and name "
-                    "a folder of this machine, which may be a mounted volume",
-                )
-            ]
-        )
-    if unknown := [name for name in value if name not in _FOLDER_KEYS]:
-        raise Wrong([(f".{name}", f"is not a key of type {kind}") for name in unknown])
-    path = value.get("path")
-    return None if path is None else each_of(local_path, [(".path", path)])[0]
 
 
 def flag(value: Any) -> bool:

@@ -23,6 +23,9 @@ _SKIPPED: Final = "skipSegments"
 _TABLES: Final = "tables"
 _OVERRIDES: Final = "overrides"
 _SECTIONS: Final = ("source", "target", "validation", "spool")
+_SIGNED: Final = tuple(
+    f"{section}.credentials" for section in ("source", "target", "savepoints.target")
+)
 _ONLY_A_NAME = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
@@ -72,16 +75,15 @@ def portable(loaded: Loaded, *, with_secrets: bool) -> PortableConfig:
 def literal_secrets(loaded: Loaded) -> dict[str, str]:
     """The secrets that the configuration itself holds, by their paths."""
     written = {
-        f"{side}.credentials.{key}"
-        for side, credentials in _credentials(loaded.plain)
-        for key in credentials
+        f"{path}.{key}" for path, credentials in _credentials(loaded.plain) for key in credentials
     }
-    sides = (("source", loaded.settings.source), ("target", loaded.settings.target))
+    settings = loaded.settings
+    sides = settings.source, settings.target, settings.savepoints.target
     found = {}
-    for side, settings in sides:
-        if keys := settings.credentials:
-            found[f"{side}.credentials.secretKey"] = keys.secret_key
-            found[f"{side}.credentials.sessionToken"] = keys.session_token
+    for path, side in zip(_SIGNED, sides, strict=True):
+        if side and (keys := side.credentials):
+            found[f"{path}.secretKey"] = keys.secret_key
+            found[f"{path}.sessionToken"] = keys.session_token
     return {path: secret for path, secret in found.items() if secret and path not in written}
 
 
@@ -140,11 +142,18 @@ def _at_home(
 
 
 def _placed(loaded: Loaded, file: Path) -> Loaded:
-    """A configuration whose relative folder of savepoints counts from the folder of its file; that
-    of a savepoint, be it one of ScyllaDB Migrator's, from the working directory."""
-    folder = Path(loaded.settings.savepoints.path)
+    """A configuration whose relative folders, of savepoints and of the spool, count from the folder
+    of its file; those of a savepoint, be it one of ScyllaDB Migrator's, from the working
+    directory."""
     home = file.parent
-    if folder.is_absolute() or file.name.startswith(_SAVEPOINT) or home.samefile(os.curdir):
+    if file.name.startswith(_SAVEPOINT) or home.samefile(os.curdir):
+        return loaded
+    settings = loaded.settings
+    if settings.spool.path or settings.savepoints.bucket:
+        spool = replace(settings.spool, path=str(home / settings.spool_home))
+        loaded = replace(loaded, settings=replace(settings, spool=spool))
+    folder = Path(settings.savepoints.path)
+    if settings.savepoints.bucket or folder.is_absolute():
         return loaded
     return replace(at(loaded, home / folder), beside=folder)
 
@@ -162,8 +171,9 @@ def of_table(loaded: Loaded, table: Chosen) -> Loaded:
     settings, document = loaded.settings, loaded.document
     assert settings.tables and document  # noqa: S101 # it names many tables
     key = override_of(settings.tables, table.source)
-    folder = str(Path(settings.savepoints.path) / table.source)
-    return _of_table(loaded, key, {**_names(table), "savepoints.path": folder})
+    own = _of_table(loaded, key, {**_names(table), **settings.savepoints.below(table.source)})
+    spool = replace(own.settings.spool, path=settings.spool.path)
+    return replace(own, settings=replace(own.settings, spool=spool))
 
 
 def of_named(loaded: Loaded, name: str) -> Loaded:
@@ -195,7 +205,7 @@ def _of_table(loaded: Loaded, key: str, own: Mapping[str, str]) -> Loaded:
             document.lay(path, value, as_written, whole.place(f"{places}.{path}"))
     for values in (document.value, document.unexpanded):
         section = values.get("savepoints")
-        if isinstance(section, dict):
+        if isinstance(section, dict) and not loaded.settings.savepoints.bucket:
             section.pop("target", None)
     for path, name in own.items():
         document.override(path, name, f"{_TABLES} of {whole.name}")
@@ -235,12 +245,13 @@ def _skip_as_configured(document: Document, progress: Mapping[str, Any]) -> None
 
 
 def _credentials(values: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
-    """The credentials sections of both sides."""
-    for side in ("source", "target"):
-        section = values.get(side)
-        found = section.get("credentials") if isinstance(section, dict) else None
+    """The sections of credentials, by their paths."""
+    for path in _SIGNED:
+        found: Any = values
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
         if isinstance(found, dict):
-            yield side, found
+            yield path, found
 
 
 def _add_secrets(document: Document, file: Path | None) -> None:
@@ -250,11 +261,11 @@ def _add_secrets(document: Document, file: Path | None) -> None:
     original = Document(file.name)
     original.read(_text(file))
     kept = dict(_credentials(original.value))
-    for side, credentials in _credentials(document.value):
+    for path, credentials in _credentials(document.value):
         for secret in _SECRETS:
-            value = kept.get(side, {}).get(secret)
+            value = kept.get(path, {}).get(secret)
             if secret not in credentials and value is not None:
-                document.override(f"{side}.credentials.{secret}", value, file.name)
+                document.override(f"{path}.{secret}", value, file.name)
 
 
 def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:

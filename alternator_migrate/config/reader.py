@@ -98,8 +98,8 @@ class _SettingsReader:
         for found in contradictions(settings):
             if found.is_sure(wrong):
                 self._mistake(found.path, found.message, found.about)
-        if settings.savepoints and settings.savepoints.target:
-            place = dataclasses.replace(settings.savepoints, path=settings.savepoints.target)
+        if settings.savepoints and (given := settings.savepoints.target) and given.place:
+            place = dataclasses.replace(settings.savepoints, path=given.place)
             settings = dataclasses.replace(settings, savepoints=place)
         target = settings.target
         if not target:

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.document import within
 from alternator_migrate.config.exports import S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.item_settings import FilterSettings
-from alternator_migrate.config.settings import (
+from alternator_migrate.config.savepoint_settings import (
     DEFAULT_FOLDER,
-    CredentialsSettings,
-    EndpointSettings,
+    FOLDER,
+    S3,
     SavepointsSettings,
+)
+from alternator_migrate.config.settings import (
     Settings,
     SideSettings,
     SourceEndpointSettings,
@@ -23,6 +26,12 @@ from alternator_migrate.config.tables_settings import TablesSettings
 from alternator_migrate.dynamodb.expressions import ExpressionError, TooDeepError, matcher
 
 _REDACTED: Final = "<redacted>"
+_OF_PLACES: Final = (
+    (FOLDER, "path", "path"),
+    *((S3, each, each) for each in ("bucket", "prefix", "region", "endpoint", "credentials")),
+    (S3, "usePathStyleAccess", "use_path_style_access"),
+)
+"""The type of place that a key of `savepoints.target` is for, the key, and its field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
             evaluated = follows or source.type != "dynamodb"
             yield from _of_filter(source.filter, evaluated=evaluated)
     if settings.savepoints:
-        yield from _of_folder(settings.savepoints)
+        yield from _of_savepoints(settings.savepoints)
     for end in ("from_", "to"):
         names = [getattr(rename, end) for rename in settings.renames if rename]
         for name in {name for name in names if name and names.count(name) > 1}:
@@ -235,11 +244,24 @@ def _of_exports(settings: Settings, export: S3ExportSettings) -> Iterator[Contra
         yield Contradiction("target.streamChanges", words, ("target.streamChanges", "source.type"))
 
 
-def _of_folder(savepoints: SavepointsSettings) -> Iterator[Contradiction]:
-    path, target = savepoints.path, savepoints.target
-    if target and path not in (DEFAULT_FOLDER, target):
-        about = ("savepoints.path", "savepoints.target")
-        yield Contradiction("savepoints.target", "stands beside path: give one of the two", about)
+def _of_savepoints(savepoints: SavepointsSettings) -> Iterator[Contradiction]:
+    path, target, name = savepoints.path, savepoints.target, "savepoints.target"
+    if target is None:
+        return
+    if target.place and path not in (DEFAULT_FOLDER, target.place):
+        about = ("savepoints.path", name)
+        yield Contradiction(name, "stands beside path: give one of the two", about)
+    for kind, key, field in _OF_PLACES:
+        if kind != target.type and getattr(target, field) is not None:
+            about = (f"{name}.type", f"{name}.{key}")
+            yield Contradiction(about[1], f"is not a key of type {target.type}", about)
+    if target.type == S3 and target.bucket is None:
+        yield Contradiction(f"{name}.bucket", "is missing", (f"{name}.type", f"{name}.bucket"))
+    if target.endpoint:
+        yield from _of_endpoint(f"{name}.endpoint", target.endpoint, is_aws=True)
+        yield from _of_tls(f"{name}.endpoint", target.endpoint)
+    if target.credentials:
+        yield from _of_credentials(f"{name}.credentials", target.credentials)
 
 
 def _of_segments(settings: Settings) -> Iterator[Contradiction]:

@@ -21,6 +21,9 @@ class SpoolSettings:
         "most bytes of changes kept on disk while the copy lasts; 0 keeps none",
         default=10_000_000_000,
     )
+    path: str | None = key(
+        local_path, "folder for them on this machine, if not that of the savepoints (./savepoints)"
+    )
 
 
 @dataclass(frozen=True, slots=True)

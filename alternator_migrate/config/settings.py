@@ -6,8 +6,10 @@ ScyllaDB Migrator's where it has them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from pathlib import Path
+from typing import Literal
 
+from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
 from alternator_migrate.config.arns import table_arn
 from alternator_migrate.config.exports import S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.item_settings import (
@@ -21,17 +23,14 @@ from alternator_migrate.config.kinds import (
     base_url,
     flag,
     follows,
-    host_name,
     ignored,
     integer,
     key,
     list_of,
-    local_path,
     mapping,
     number,
     one_of,
     one_of_in_any_case,
-    savepoint_folder,
     section,
     sections,
     table_name,
@@ -43,44 +42,9 @@ from alternator_migrate.config.run_settings import (
     SpoolSettings,
     ThrottleSettings,
 )
+from alternator_migrate.config.savepoint_settings import DEFAULT_FOLDER, SavepointsSettings
 from alternator_migrate.config.status_page import StatusSettings
 from alternator_migrate.config.tables_settings import TablesSettings
-from alternator_migrate.dynamodb.endpoints import aws_host
-
-DEFAULT_FOLDER: Final = "./savepoints"
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointSettings:
-    """The address of a service."""
-
-    host: str | None = key(host_name, "host name, with http:// or https:// before it")
-    port: int | None = key(integer(1, 65535), "TCP port")
-    url: str | None = key(base_url, "scheme, host and port in one, instead of host and port")
-    urls: tuple[str, ...] = key(
-        list_of(base_url), "several contact nodes of Alternator", default=()
-    )
-    ca_bundle: str | None = key(
-        local_path, "PEM file of the CA that signed the server's certificate"
-    )
-    insecure_skip_verify: bool = key(flag, "do not check the certificate", default=False)
-    client_certificate: str | None = key(
-        text, "PEM file of this client's certificate, for a server that demands one"
-    )
-    client_key: str | None = key(text, "PEM file of its key, where the other has none")
-
-    @property
-    def contacts(self) -> tuple[str, ...]:
-        """The URLs to contact, at least one where the section is valid."""
-        if self.urls or self.url:
-            return self.urls or (str(self.url),)
-        if not self.host:
-            return ()
-        host = self.host.rstrip("/")
-        if "://" not in host:
-            secure = self.port == 443 or (not self.port and aws_host(f"https://{host}"))
-            host = f"{'https' if secure else 'http'}://{host}"
-        return (f"{host}:{self.port}" if self.port else host,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +54,6 @@ class SourceEndpointSettings(EndpointSettings):
     streams_url: str | None = key(
         base_url, "where DynamoDB Streams are, if not where AWS has them (VPC endpoints)"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class AssumeRoleSettings:
-    """A role to assume with the credentials beside it."""
-
-    arn: str = key(text, "ARN of the role", required=True)
-    session_name: str | None = key(text, "name of the role session")
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialsSettings:
-    """Credentials to sign requests with; without this section AWS's default chain applies."""
-
-    access_key: str | None = key(text, "access key id")
-    secret_key: str | None = key(text, "secret access key", secret=True)
-    session_token: str | None = key(text, "session token of temporary keys", secret=True)
-    profile: str | None = key(text, "a profile of the AWS files")
-    assume_role: AssumeRoleSettings | None = section(AssumeRoleSettings, "a role to assume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,20 +165,6 @@ class TargetSettings(SideSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class SavepointsSettings:
-    """The folder of savepoints, and how often one is written."""
-
-    path: str = key(local_path, "folder of savepoints and rejected items", default=DEFAULT_FOLDER)
-    interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
-    target: str | None = key(
-        savepoint_folder, "the folder as {type: filesystem, path: ...}, instead of path"
-    )
-    resume_from_latest: object = ignored()
-    enable_parquet_file_tracking: object = ignored()
-    parquet_processing_mode: object = ignored()
-
-
-@dataclass(frozen=True, slots=True)
 class ValidationSettings:
     """Settings of the comparison of source and target."""
 
@@ -298,3 +229,9 @@ class Settings:
     skip_token_ranges: object = ignored()
     skip_parquet_files: object = ignored()
     preserve_timestamps: object = ignored()
+
+    @property
+    def spool_home(self) -> Path:
+        """The folder of this machine that has the spool."""
+        place = DEFAULT_FOLDER if self.savepoints.bucket else self.savepoints.path
+        return Path(self.spool.path or place)

@@ -1,6 +1,6 @@
 """Opens, from settings, what can be read from and written to, behind the ports."""
 
-from alternator_migrate.connectors.build import final_export, source_of, target_of
+from alternator_migrate.connectors.build import final_export, rejects_file, source_of, target_of
 from alternator_migrate.connectors.capacity_watch import capacity_watches
 from alternator_migrate.connectors.export_target import ExportEnds, open_export_ends
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
@@ -16,7 +16,6 @@ from alternator_migrate.connectors.pair import (
     item_filter,
     matcher_of,
     open_pair,
-    rejects_file,
     segments_to_copy,
     wanted,
     work_facts,

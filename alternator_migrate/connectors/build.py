@@ -1,9 +1,13 @@
 """Builds the source and the target of a copy from settings and open services."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from alternator_migrate.config import Settings
+from alternator_migrate.connectors.inspect import Inspection
 from alternator_migrate.connectors.pair import Pair, item_filter, wanted
+from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.s3_export import (
     ExportSide,
     ExportSource,
@@ -33,7 +37,7 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     table, side = pair.inspection.source, pair.source
     if isinstance(side, ExportSide):
         rules = _item_rules(settings, pair, side, _expiry(settings, table, now))
-        exported = ExportSource(side.exports, side.objects, rules)
+        exported = ExportSource(side.exports, side.objects, rules, pace)
         return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
     capped = pair.read_cap is not None
     source = scan_of(settings, side, table, retry, pace, now=now, capped=capped)
@@ -109,3 +113,19 @@ def _expiry(settings: Settings, table: TableState, now: float) -> Expiry | None:
     attribute = table.spec.ttl_attribute
     skip = settings.source.expired_items == "skip"
     return Expiry.at(attribute, now) if attribute and skip else None
+
+
+def rejects_file(
+    settings: Settings,
+    found: Inspection,
+    folder: Path,
+    path: Path | None,
+    counted: int,
+    told: Callable[[str], str],
+) -> RejectsFile:
+    """The file of rejected items: the one at `path`, of which an earlier run `counted` so many,
+    or a new one in `folder`; messages name it as `told`."""
+    names = found.plan.spec.key_names
+    return RejectsFile(
+        folder, names, settings.max_rejects, str(path) if path else None, counted, told
+    )

@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from alternator_migrate.config import Settings, skipped_segments
 from alternator_migrate.connectors.inspect import Inspection, choose_segments, look
 from alternator_migrate.connectors.late_indexes import settled
-from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.connectors.s3_export import Export, ExportSide
 from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service
@@ -237,15 +235,6 @@ def segments_to_copy(settings: Settings, found: Inspection, state: CopyState) ->
     total = found.segments[0].total if found.segments else 0
     left_out = skipped_segments(settings, state, total)
     return replace(found, segments=tuple(s for s in found.segments if s.index not in left_out))
-
-
-def rejects_file(
-    settings: Settings, found: Inspection, path: str | None, counted: int
-) -> RejectsFile:
-    """The file of rejected items: the one at `path`, of which an earlier run `counted` so many,
-    or a new one."""
-    folder, names = Path(settings.savepoints.path), found.plan.spec.key_names
-    return RejectsFile(folder, names, settings.max_rejects, path, counted)
 
 
 def _needs(settings: Settings) -> Needs:

@@ -32,6 +32,7 @@ class RejectsFile:
     overwritten: it was not counted, and comes again. The file is readable by its owner only.
 
     `counted` rejects are known from before: those that the file lacks now are counted still.
+    Messages name the file as `told` by its path.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class RejectsFile:
         allowed: int,
         path: str | None = None,
         counted: int = 0,
+        told: Callable[[str], str] = str,
     ) -> None:
         self.path = path
         self._folder = folder
         self._key_names = key_names
         self._allowed = allowed
+        self._told = told
         self._open = set(self._keys_in(Path(path))) if path else set()
         self._settled = set(self._keys_in(_beside(Path(path)))) if path else set()
         self._lost = max(counted - len(self._open), 0)
@@ -81,7 +84,8 @@ class RejectsFile:
                 f"the {'transform' if last.source else 'target'} refuses item "
                 f"{key.decode('utf-8', 'replace')}: {last.error}: "
                 f"{last.message}",
-                f"It is kept in {self.path}. Raise maxRejects to go on past such items.",
+                f"It is kept in {self._told(self.path or str(self._folder))}. Raise maxRejects to "
+                "go on past such items (`alternator-migrate help resume`).",
             )
 
     def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:

@@ -1,7 +1,6 @@
 """Remarks before a run: settings that a server does not read, and what it needs."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from alternator_migrate import __version__
@@ -36,7 +35,7 @@ def way_back(pair: Pair) -> Iterator[str]:
         )
 
 
-def beginning(pair: Pair, engine: str, folder: Path) -> Iterator[str]:
+def beginning(pair: Pair, engine: str, savepoints: str) -> Iterator[str]:
     """The first words of a run: what goes from where to where, how much of it, on which engine, and
     where its savepoints are."""
     found = pair.inspection
@@ -47,10 +46,7 @@ def beginning(pair: Pair, engine: str, folder: Path) -> Iterator[str]:
     )
     count, size = found.source.items, found.source.size
     amount = f"about {count:,} items, {size_text(size)}" if count else "the server counts no items"
-    yield (
-        f"{amount}; segments {len(found.segments)}; engine {engine}; savepoints in "
-        f"{folder.absolute()}"
-    )
+    yield (f"{amount}; segments {len(found.segments)}; engine {engine}; savepoints in {savepoints}")
 
 
 def _place(side: Service | ExportSide) -> str:

@@ -27,12 +27,13 @@ WRONG_SERVER: Final = "Is this the right endpoint, or is there a proxy in betwee
 FOLLOW_ANEW: Final = (
     "The target lacks changes. Follow anew with `follow --fresh`, and when that has caught up make "
     "the rest equal with `validate --repair --delete-extra`; or, and where the copy was not "
-    "complete, empty the target and copy anew with `run --fresh`."
+    "complete, empty the target and copy anew with `run --fresh` (`alternator-migrate help "
+    "following`)."
 )
 """The remedy when changes are lost, in this order: changes made meanwhile are followed."""
 NO_CERTIFICATE: Final = (
     "Set endpoint.caBundle (for AWS itself AWS_CA_BUNDLE) to the CA's PEM file, or "
-    "endpoint.insecureSkipVerify."
+    "endpoint.insecureSkipVerify (`alternator-migrate help security`)."
 )
 _UNKNOWN_KEYS = "Check the credentials: the server does not know them."
 _DENIED = (

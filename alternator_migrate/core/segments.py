@@ -103,10 +103,17 @@ class SegmentBoard(SegmentClock):
         self._totals, self._done = self._cells(own), self._cells(done)
         self._stopwatch, self._fastest = Stopwatch(), math.inf
         self._slowest: tuple[tuple[int, float], ...] = ()
+        self._still: SegmentFigures | None = None
+
+    def begins(self, segment: int) -> None:
+        """A segment is read, for the first time or once more."""
+        super().begins(segment)
+        self._still = None
 
     def ends(self, segment: int) -> None:
         """A segment is done, here or elsewhere."""
         super().ends(segment)
+        self._still = None
         self._done[self._cell(segment)] += 1
         seconds = self._spent.pop(segment, None)
         if seconds is not None:
@@ -118,9 +125,16 @@ class SegmentBoard(SegmentClock):
         self, elsewhere: Iterable[int] = (), throttling: Iterable[int] = ()
     ) -> SegmentFigures:
         """The picture now; `elsewhere` are the segments that workers have, of which `throttling`
-        ones are throttled there."""
-        running = self._cells({*self._running, *elsewhere})
-        columns = (self._totals, self._done, running, self._cells({*self.throttling, *throttling}))
+        ones are throttled there. While nothing runs it is not drawn again."""
+        out = {*self._running, *elsewhere}
+        if out or self._still is None:
+            figures = self._drawn(out, {*self.throttling, *throttling})
+            self._still = None if out else figures
+            return figures
+        return self._still
+
+    def _drawn(self, out: Iterable[int], throttling: Iterable[int]) -> SegmentFigures:
+        columns = (self._totals, self._done, self._cells(out), self._cells(throttling))
         return SegmentFigures(
             tuple(Cell(*row) for row in zip(*columns, strict=True)),
             self._stopwatch.durations,

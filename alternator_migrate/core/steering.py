@@ -66,14 +66,19 @@ class Steering:
 
     gate: Gate = field(default_factory=Gate)
     asked: Caps = field(default_factory=Caps)
-    allowed: Caps | None = None
+    _allowed: Callable[[], Caps] | None = None
     _apply: Callable[[Caps], None] = lambda _: None
     _hearing: list[asyncio.Event] = field(default_factory=list)
 
-    def begin(self, allowed: Caps, apply: Callable[[Caps], None]) -> None:
-        """A piece of work begins, whose limits are `allowed`: `apply` is called with what is asked
-        for besides, now and after each change, in place of that of the work before."""
-        self.allowed, self._apply = allowed, apply
+    @property
+    def allowed(self) -> Caps | None:
+        """The limits of the configuration and the tables by now; None before work has begun."""
+        return self._allowed() if self._allowed else None
+
+    def begin(self, allowed: Callable[[], Caps], apply: Callable[[Caps], None]) -> None:
+        """A piece of work begins, whose limits are `allowed()`: `apply` is called with what is
+        asked for besides, now and after each change, in place of that of the work before."""
+        self._allowed, self._apply = allowed, apply
         apply(self.asked)
 
     def ask(self, caps: Caps) -> None:

@@ -22,6 +22,8 @@ THROTTLING: Final = frozenset(
 )
 PASSING: Final = frozenset(
     {
+        "ConditionalRequestConflict",
+        "OperationAborted",
         "ReplicatedWriteConflictException",
         "RequestTimeout",
         "RequestTimeoutException",
@@ -45,6 +47,8 @@ _CLOCK: Final = "Set the clock of this machine."
 
 def is_server_error(status: int, code: str) -> bool:
     """Whether an answer tells of a fault of the server's own."""
+    if code == "NotImplemented":  # S3's word for a header that it will never know
+        return False
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "InternalServerError"
 
 

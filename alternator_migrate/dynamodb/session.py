@@ -34,6 +34,7 @@ _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 70
 _ATTEMPTS: Final = 4
 _REGION_OF_OTHERS: Final = "us-east-1"
+_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +126,15 @@ async def open_control(
 
 @asynccontextmanager
 async def open_s3(
-    account: Account, *, url: str | None, transport: Transport, path_style: bool
+    account: Account, *, url: str | None, transport: Transport, path_style: bool | None
 ) -> AsyncIterator[Any]:
-    """An S3 client, at `url` or at AWS, which repeats nothing and checks no checksum of a part;
-    with `path_style` buckets stand in the path. Raises `UsageError` where AWS's settings are
-    wrong."""
+    """An S3 client, at `url` or where AWS's settings say, which repeats nothing and checks no
+    checksum of a part; with `path_style` buckets stand in the path (None: where it is not AWS's).
+    Raises `UsageError` where AWS's settings are wrong."""
+    with configuring():
+        url = url or _named_url(account.session, "s3", alone=False)
+    if path_style is None:
+        path_style = url is not None and not url.endswith(_AWS)
     options = {
         "max_pool_connections": transport.connections,
         "s3": {"addressing_style": "path" if path_style else "virtual"},
@@ -273,8 +278,8 @@ def _named_url(session: Any, service: str, *, alone: bool) -> str | None:
     except ValueError as error:
         raise UsageError(
             f"the endpoint of {service} in AWS's settings {error}",
-            "Check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_DYNAMODB_STREAMS "
-            "and endpoint_url of the AWS profile.",
+            "Check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_DYNAMODB_STREAMS, "
+            "AWS_ENDPOINT_URL_S3 and endpoint_url of the AWS profile.",
         ) from error
 
 

@@ -257,5 +257,6 @@ def _record(chunk: bytes, place: int, base: int, end: int) -> _Found | None:
 def _gone(folder: Path) -> MigrateError:
     return MigrateError(
         f"the spool {folder} lacks changes that were kept there",
-        f"Go on from the newest savepoint, with CONFIG. If that fails too: {FOLLOW_ANEW}",
+        f"Go on from the newest savepoint, with CONFIG, on the machine that has this folder. If "
+        f"that fails too: {FOLLOW_ANEW}",
     )

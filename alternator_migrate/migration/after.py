@@ -25,7 +25,7 @@ from alternator_migrate.migration.shards import (
     check_target,
     part_of,
 )
-from alternator_migrate.savepoints import NoKeeper, lock
+from alternator_migrate.savepoints import NoKeeper
 
 
 class FinishRun(TableRun):
@@ -45,7 +45,7 @@ class FinishRun(TableRun):
         """Build indexes, enable TTL, take the parts' tag away. Raises `UsageError` where a part
         is not done."""
         settings, store = self._settings, self._store
-        known = check_others(self._part, self._loaded, store.folder, self._whole)
+        known = check_others(self._part, self._loaded, store.place, self._whole)
         segments, services = settings.source.scan_segments, self._services
         async with open_pair(settings, segments, services=services) as whole:
             found, table = whole.inspection, whole.target.table
@@ -54,10 +54,10 @@ class FinishRun(TableRun):
             await check_target(table, self._part, whole, self._whole)
             await check_late(found, whole.target)
             check_ttl(found, copied=settings.target.copy_ttl)
-            with lock(store.folder, store.migration):
+            with store.lock(self.save_now):
                 pair = part_of(whole, self._part, self._whole)
-                steering = self._steering
-                built = build_migration(settings, pair, NoKeeper(), CopyState(), steering=steering)
+                keeper, steering = NoKeeper(store.check), self._steering
+                built = build_migration(settings, pair, keeper, CopyState(), steering=steering)
                 status = await self._migrate(*built, stop, show)
                 if status.is_final:
                     await table.untag(TAG)
@@ -84,7 +84,7 @@ class ResendRun(TableRun):
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
             items.shape(pair.shaping)
             resend = Resend(settings, pair, items, self._whole, self._steering)
-            with lock(self._store.folder, self._store.migration), resend.alone():
+            with self._store.lock(self.save_now), resend.alone():
                 self._migration = resend.migration
                 status = await resend.migration.run(stop, show)
                 if status.is_final:

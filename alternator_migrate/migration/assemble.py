@@ -1,9 +1,8 @@
 """Assembly of a migration from its settings and the open pair of tables."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from alternator_migrate.config import Settings, migration_identity
@@ -38,7 +37,7 @@ from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.worker import readers_of
-from alternator_migrate.savepoints import NoKeeper
+from alternator_migrate.savepoints import NoKeeper, place_of
 from alternator_migrate.snapshot import Readers
 
 
@@ -59,7 +58,7 @@ def rules(settings: Settings, until: Until, *, target_is_new: bool) -> Rules:
     snapshot = not settings.target.skip_initial_snapshot_transfer
     return Rules(
         snapshot=snapshot,
-        spool=spool_folder(Path(settings.savepoints.path), migration_identity(settings)),
+        spool=spool_folder(settings.spool_home, migration_identity(settings)),
         spool_bytes=settings.spool.max_bytes,
         max_lag=settings.cutover.max_lag_seconds,
         caught_up_for=settings.cutover.for_seconds,
@@ -67,6 +66,17 @@ def rules(settings: Settings, until: Until, *, target_is_new: bool) -> Rules:
         disable_after=until.disable_stream,
         whole=snapshot and target_is_new and not settings.skip_segments,
     )
+
+
+def spool_text(settings: Settings) -> Iterator[str]:
+    """What is to be known of a spool that is not where the savepoints are; nothing of others."""
+    target, kept = settings.target, settings.spool.max_bytes
+    if settings.savepoints.bucket and target.stream_changes and kept:
+        yield (
+            f"changes are kept in {settings.spool_home} on this machine while the copy lasts: "
+            "until then a run goes on only where that folder is (spool.path: a volume); with "
+            "spool.maxBytes: 0 they stay in the stream"
+        )
 
 
 def hooks(settings: Settings) -> Hooks:
@@ -102,7 +112,9 @@ def build_migration(
     size = found.source.size
     reading, writing = pair.paces(gate, lambda: size * (1 - migration.progress().fraction))
     limits = turns.limiters(pair.concurrency.writers, settings.target.longest)
-    rejects = rejects_file(settings, found, earlier_rejects, state.rejected)
+    place = place_of(settings)
+    kept = place.at_hand(earlier_rejects) if earlier_rejects else None
+    rejects = rejects_file(settings, found, place.work, kept, state.rejected, place.told)
     source = turns.source(source_of(settings, pair, retry, reading, now=time.time()))
     target = target_of(settings, pair, retry, writing)
     shape, applier = _applying(settings, pair, target, rejects, limits[1])
@@ -189,7 +201,10 @@ def _steer(
 ) -> None:
     """Have a copy and following keep to what is asked for besides the configuration."""
     concurrency = pair.concurrency
-    allowed = Caps(pair.read_cap, pair.write_cap, concurrency.readers, concurrency.writers)
+
+    def allowed() -> Caps:
+        both = reading.allowed, writing.allowed
+        return Caps(*both, concurrency.readers, concurrency.writers)
 
     def apply(asked: Caps) -> None:
         reading.ask(asked.read)

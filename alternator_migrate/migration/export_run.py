@@ -18,7 +18,7 @@ from alternator_migrate.migration.export_journal import Journal
 from alternator_migrate.migration.exporting import Exporting
 from alternator_migrate.migration.resume import resume_of
 from alternator_migrate.migration.run import TableRun
-from alternator_migrate.savepoints import Earlier, Keeper, lock, unfit
+from alternator_migrate.savepoints import Earlier, Keeper, unfit
 
 log = logging.getLogger(__name__)
 _JOURNAL: Final = "export_{}.jsonl"
@@ -63,11 +63,12 @@ class ExportRun(TableRun):
                 return Status.COMPLETED
             for line in resume.beginning(earlier):
                 log.info(line)
-            with lock(self._store.folder, self._store.migration):
+            with self._store.lock(self.save_now):
                 resume.check_newest(earlier)
                 first = resume.first(ends.table, len(ends.segments), earlier and earlier[1])
                 name = _JOURNAL.format(self._store.migration)
-                journal = Journal(self._store.folder / name, anew=earlier is None)
+                place = self._store.place
+                journal = Journal(place.at_hand(place.told(name)), anew=earlier is None)
                 self._exporting = Exporting(
                     ends,
                     journal,

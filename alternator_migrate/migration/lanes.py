@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Literal, Protocol
 
 from alternator_migrate.config import Loaded
@@ -12,7 +11,7 @@ from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.migration.commons import Turns
-from alternator_migrate.savepoints import RunFile, TableEntry
+from alternator_migrate.savepoints import Located, RunFile, TableEntry
 
 
 def lock_name(work: Literal["Migration", "Validation"], file: RunFile) -> str:
@@ -24,7 +23,7 @@ class OneRun(Protocol):
     """The run of one table, as the run of many sees it."""
 
     @property
-    def savepoint(self) -> Path | None:
+    def savepoint(self) -> Located | None:
         """The savepoint that was written last, or is gone on from."""
         ...
 
@@ -80,7 +79,7 @@ class Lane:
     run: OneRun | None = None
     ended: Progress | None = None
     failure: MigrateError | None = None
-    savepoint: Path | None = None
+    savepoint: Located | None = None
     rejects: str | None = None
     remarks: list[str] = field(default_factory=list)
     verdict: list[str] = field(default_factory=list)

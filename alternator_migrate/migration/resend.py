@@ -4,7 +4,6 @@ the migration and of its parts; what was refused again stays."""
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import Pair, RejectsFile, RejectsSource, rejects_file
@@ -14,7 +13,7 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.dynamodb.values import canonical_key
 from alternator_migrate.migration.assemble import build_resend
 from alternator_migrate.migration.migration import Migration
-from alternator_migrate.savepoints import Savepoint, Store, found, lock
+from alternator_migrate.savepoints import Located, Savepoint, Store, found, lock, place_of
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class Resend:
         steering: Steering,
     ) -> None:
         self._settings, self._sides, self._whole = settings, pair, whole
-        self._folder = Path(settings.savepoints.path)
+        self._place = place_of(settings)
         self._key_names = pair.inspection.plan.spec.key_names
         self._refused = _Refused(items.count)
         self.migration: Migration = build_resend(settings, pair, items, self._refused, steering)
@@ -62,10 +61,10 @@ class Resend:
         with ExitStack() as locks:
             for name in self._newest():
                 if name != self._whole:
-                    locks.enter_context(lock(self._folder, name))
+                    locks.enter_context(lock(self._place, name, self.migration.save_now))
             yield
 
-    def settle(self) -> Path | None:
+    def settle(self) -> Located | None:
         """All was sent: settle what was stored, in the files first, then in the savepoints; a
         second go does what a kill left undone. The savepoint that was written last.
 
@@ -76,21 +75,27 @@ class Resend:
         for point in self._newest().values():
             if point.rejects is None:
                 continue
-            is_there = Path(point.rejects).exists()
-            counted = 0 if is_there else max(point.state.rejected - len(stored), 0)
-            file = rejects_file(self._settings, self._sides.inspection, point.rejects, counted)
+            file = self._file_of(point.rejects, max(point.state.rejected - len(stored), 0))
             file.settle(stored)
             lines = {key: file.line(reject, key) for key, reject in again.items()}
             for key in file.replace(lines):
                 del again[key]
             self._note(file)
             if (now := _settled(point, file.count)) != point:
-                written = Store(self._folder, point.migration).write(now)
+                written = Store(self._place, point.migration).write(now)
         if again:
-            own = RejectsFile(self._folder, self._key_names, len(again))
+            own = RejectsFile(self._place.work, self._key_names, len(again))
             own.keep([*again.values()])
             self._note(own)
+        self._place.keep()
         return written
+
+    def _file_of(self, told: str, counted: int) -> RejectsFile:
+        """The file of a savepoint's rejects; where it is gone, they are `counted` still."""
+        path, place = self._place.at_hand(told), self._place
+        counted = 0 if path.exists() else counted
+        found = self._sides.inspection
+        return rejects_file(self._settings, found, place.work, path, counted, place.told)
 
     def _outcome(self) -> tuple[set[bytes], dict[bytes, Reject]]:
         """Of the keys that items were refused with: those stored now, and those refused again."""
@@ -103,7 +108,7 @@ class Resend:
     def _newest(self) -> dict[str, Savepoint]:
         """The newest savepoints of the migration and of its parts."""
         newest: dict[str, Savepoint] = {}
-        for _, point in found(self._folder):
+        for _, point in found(self._place):
             if point.comparison is None and point.migration.partition("-")[0] == self._whole:
                 newest.setdefault(point.migration, point)
         return newest
@@ -111,7 +116,7 @@ class Resend:
     def _note(self, file: RejectsFile) -> None:
         self.left += file.count
         if file.count and file.path:
-            self.path = file.path
+            self.path = self._place.told(file.path)
 
 
 def _settled(point: Savepoint, left: int) -> Savepoint:

@@ -1,14 +1,13 @@
 """Going on with a migration: the savepoints that fit it, and what is left to do."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from alternator_migrate.config import Loaded, Settings, migration_shape, skipped_segments
 from alternator_migrate.connectors import Inspection, find_code, lacking
 from alternator_migrate.core.state import CopyState, FollowPhase, FollowState
 from alternator_migrate.dynamodb.table_schema import TableState
-from alternator_migrate.savepoints import Resume, Savepoint, Store, unfit
+from alternator_migrate.savepoints import Located, Resume, Savepoint, Store, unfit
 
 _UNPLACED: Final = "its copy began before the stream's place was known"
 _LATER: Final = (
@@ -24,7 +23,7 @@ def resume_of(loaded: Loaded, store: Store, *, transform_changed: bool = False) 
     settings = loaded.settings
     code = find_code(settings.transform)
 
-    def check(path: Path, savepoint: Savepoint) -> None:
+    def check(path: Located, savepoint: Savepoint) -> None:
         _check(settings, path, savepoint)
 
     return Resume(
@@ -60,7 +59,7 @@ def none_used(store: Store, *, fresh: bool) -> str:
         return f"Without --fresh the run goes on from {newest[0]}."
     return (
         "If an earlier run filled it, go on from its savepoints: there are none of this migration "
-        f"in {store.folder.absolute()}, so name their folder with savepoints.path "
+        f"in {store.place.beside}, so name their folder with savepoints.path "
         "(`alternator-migrate help resume`)."
     )
 
@@ -92,7 +91,7 @@ def what_lacks(
     return missing + lacking(found.plan, found.existing)
 
 
-def _check(settings: Settings, path: Path, savepoint: Savepoint) -> None:
+def _check(settings: Settings, path: Located, savepoint: Savepoint) -> None:
     """Raise `UsageError` for a savepoint of other segments, or of a copy where changes are to be
     followed, or the other way round."""
     wanted = settings.source.scan_segments

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 from alternator_migrate import config
@@ -14,7 +13,7 @@ from alternator_migrate.core.errors import ServerRefused, UsageError
 from alternator_migrate.core.state import Status
 from alternator_migrate.dynamodb import rights
 from alternator_migrate.dynamodb.dialect import DYNAMODB
-from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry
+from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry, place_of
 
 log = logging.getLogger(__name__)
 _TAGS_AT_ONCE: Final = 8
@@ -36,7 +35,7 @@ class Selection:
 
 def run_file(settings: Settings, part: str = "") -> RunFile:
     """The run file of a run of many tables, or of a `part` of each."""
-    return RunFile(Path(settings.savepoints.path), config.run_identity(settings) + part)
+    return RunFile(place_of(settings), config.run_identity(settings) + part)
 
 
 def tables_of(settings: Settings) -> TablesSettings:

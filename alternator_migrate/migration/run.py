@@ -40,7 +40,7 @@ from alternator_migrate.engines import (
     open_engine,
 )
 from alternator_migrate.follow import remove_old_spools
-from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration
+from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration, spool_text
 from alternator_migrate.migration.commons import Commons, Turns
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.resume import (
@@ -57,7 +57,7 @@ from alternator_migrate.migration.shards import (
     part_of,
 )
 from alternator_migrate.migration.worker import CopyJob, copy_job
-from alternator_migrate.savepoints import Earlier, Keeper, Savepoint, Store, lock
+from alternator_migrate.savepoints import Earlier, Keeper, Located, Savepoint, Store, place_of
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class TableRun:
             check_settings(part, self._settings)
         self._whole = config.migration_identity(self._settings)
         identity = self._whole + (part.suffix if part else "")
-        self._store = Store(Path(self._settings.savepoints.path), identity)
+        self._store = Store(place_of(self._settings), identity)
         self._migration: Migration | None = None
         self.rejects: str | None = None
         self.beginning: tuple[str, ...] = ()
@@ -96,11 +96,11 @@ class TableRun:
 
     @property
     def home(self) -> tuple[Path, str]:
-        """The folder of its savepoints, and its identity there."""
-        return self._store.folder, self._store.migration
+        """The folder of this machine for what it shows, and its identity there."""
+        return self._store.place.near, self._store.migration
 
     @property
-    def savepoint(self) -> Path | None:
+    def savepoint(self) -> Located | None:
         """The savepoint that was written last, or is gone on from."""
         return self._store.latest
 
@@ -132,7 +132,8 @@ class TableRun:
             self._migration = migration
             return await migration.run(stop, show)
         finally:
-            self.rejects = rejects.path if rejects.count else None
+            kept = rejects.path if rejects.count else None
+            self.rejects = kept and self._store.place.told(kept)
 
 
 class MigrationRun(TableRun):
@@ -183,15 +184,17 @@ class MigrationRun(TableRun):
             await self.check_contents(pair, earlier)
             if not self._alone:
                 await check_transform(self._settings, pair)
-            with lock(self._store.folder, self._store.migration):
+            with self._store.lock(self.save_now):
                 self._resume.check_newest(earlier)
                 for line in connectors.notes(pair):
                     log.info(line)
+                for line in spool_text(self._settings) if not self._alone else ():
+                    log.info("note: %s", line)
                 for line in [*await stream_warnings(self._settings, pair), *self.staying]:
                     log.warning("warning: %s", line)
                 source, total = pair.inspection.source, self._total
                 first = first_savepoint(self._resume, source, total, earlier and earlier[1])
-                remove_old_spools(self._store.folder, self._store.migration, first.state)
+                remove_old_spools(self._settings.spool_home, self._store.migration, first.state)
                 return await self._on_engine(pair, first, stop, show)
 
     @asynccontextmanager
@@ -233,7 +236,7 @@ class MigrationRun(TableRun):
             log.info("this migration was completed, but now lacks: %s", ", ".join(lacks))
         return not lacks
 
-    def _already_done(self, path: Path, savepoint: Savepoint) -> Status:
+    def _already_done(self, path: Located, savepoint: Savepoint) -> Status:
         log.info("this migration is done already, says %s; --fresh copies everything again", path)
         self._done = savepoints.progress_of(savepoint)
         self.rejects = savepoint.rejects
@@ -277,7 +280,7 @@ class MigrationRun(TableRun):
             engine = self._engine_among(commons, facts, job_of)
             return await self._copy(pair, keeper, first, engine, stop, show)
         async with open_engine(self._engine_options, facts, job_of, self._steering) as engine:
-            self.beginning = (*connectors.beginning(pair, engine.text, self._store.folder),)
+            self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)
             return await self._copy(pair, keeper, first, engine, stop, show)
 
     def _engine_among(

@@ -8,7 +8,6 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from alternator_migrate.config import Loaded, Settings
@@ -19,7 +18,7 @@ from alternator_migrate.dynamodb.rights import TAGS
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState
 from alternator_migrate.migration.resume import left, resume_of
-from alternator_migrate.savepoints import Savepoint, Store
+from alternator_migrate.savepoints import Earlier, Place, Store
 
 log = logging.getLogger(__name__)
 TAG: Final = "alternator-migrate:shards"
@@ -56,14 +55,12 @@ class Part:
         return segment % self.count == self.index
 
 
-def check_others(
-    part: Part, loaded: Loaded, folder: Path, migration: str
-) -> Sequence[tuple[Path, Savepoint]]:
-    """The newest savepoints of all parts; that there is none of a part in `folder` is told. Raises
+def check_others(part: Part, loaded: Loaded, place: Place, migration: str) -> Sequence[Earlier]:
+    """The newest savepoints of all parts; that there is none of a part in `place` is told. Raises
     `UsageError` for one that does not fit the configuration, or is not done."""
     known = []
     for each in (Part(index, part.count) for index in range(part.count)):
-        store = Store(folder, migration + each.suffix)
+        store = Store(place, migration + each.suffix)
         newest = store.newest()
         if newest is None:
             log.info("there is no savepoint of shard %s here: it is taken to be done", each)

@@ -34,7 +34,7 @@ from alternator_migrate.migration.roster import (
     to_do,
 )
 from alternator_migrate.migration.run_hooks import RunHooks, without_run_hooks
-from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry, check_alone, lock
+from alternator_migrate.savepoints import Located, RunFile, RunRecord, TableEntry, check_alone, lock
 
 log = logging.getLogger(__name__)
 _WRITE_SECONDS: Final = 1.0
@@ -64,8 +64,8 @@ class TablesRun:
 
     @property
     def home(self) -> tuple[Path, str]:
-        """The folder of the run file, and the run's identity there."""
-        return self._file.path.parent, lock_name(self.work, self._file)
+        """The folder of this machine for what it shows, and the run's identity there."""
+        return self._file.place.near, lock_name(self.work, self._file)
 
     @property
     def beginning(self) -> tuple[str, ...]:
@@ -73,17 +73,17 @@ class TablesRun:
         source, target = self._settings.source.type, self._settings.target.type
         return (
             f"alternator-migrate {__version__}: {len(self._lanes)} tables, {source} -> {target}; "
-            f"savepoints in {self._file.path.parent.absolute()}",
+            f"savepoints in {self._file.place.beside}",
         )
 
     @property
     def rejects(self) -> str | None:
         """The folder of the tables' folders, where one has a file of refused items."""
         kept = any(lane.rejects for lane in self._lanes)
-        return str(self._file.path.parent) if kept else None
+        return str(self._file.place) if kept else None
 
     @property
-    def savepoint(self) -> Path | None:
+    def savepoint(self) -> Located | None:
         """The run file, beside which are the folders of the tables' savepoints."""
         return self._file.path if self._record else None
 
@@ -121,7 +121,8 @@ class TablesRun:
         """Do every table that is asked for. Raises `UsageError` before anything is written where
         the choice is wrong, `MigrateError` at the end where a table has failed."""
         settings, kind = self._settings, self._kind
-        check_alone(*self.home)
+        place, name = self._file.place, lock_name(self.work, self._file)
+        await asyncio.to_thread(check_alone, place, name)
         follows = settings.target.stream_changes and kind.work == "Migration"
         shared = SharedCaps(
             part_of(settings.source.read_throughput, 1 / kind.parts),
@@ -132,7 +133,7 @@ class TablesRun:
             found = await roster(services, self._loaded, self._file, self._selection)
             record = found.record
             entries = to_do(record, self._selection)
-            with lock(*self.home):
+            with lock(place, name, self.save_now):
                 if self._file.read() != before:
                     raise UsageError("another run of these tables has just begun", "Run it again.")
                 lanes = await _sized(services, entries)
@@ -146,8 +147,9 @@ class TablesRun:
         """Have all tables together keep to what is asked for besides the configuration."""
         concurrency = commons.services.concurrency
         read, write = shared.reading.all, shared.writing.all
-        allowed = Caps(read.cap, write.cap, writers=concurrency.writers)
-        self._steering.begin(allowed, commons.steer)
+        self._steering.begin(
+            lambda: Caps(read.allowed, write.allowed, writers=concurrency.writers), commons.steer
+        )
 
     async def _told(
         self, record: RunRecord, commons: Commons, stop: asyncio.Event, show: Show

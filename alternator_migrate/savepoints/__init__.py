@@ -1,8 +1,10 @@
-"""Savepoints on disk, and going on from them."""
+"""Savepoints, on disk or in a bucket, and going on from them."""
 
 from alternator_migrate.savepoints.folder import where_they_are
 from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.keeper import Keeper, NoKeeper
+from alternator_migrate.savepoints.place import Located, Place
+from alternator_migrate.savepoints.places import place_of
 from alternator_migrate.savepoints.progress import progress_of
 from alternator_migrate.savepoints.resume import Earlier, Resume, check_tables, unfit
 from alternator_migrate.savepoints.run_file import RunFile, RunRecord, TableEntry
@@ -18,7 +20,9 @@ from alternator_migrate.savepoints.store import (
 __all__ = [
     "Earlier",
     "Keeper",
+    "Located",
     "NoKeeper",
+    "Place",
     "Resume",
     "RunFile",
     "RunRecord",
@@ -30,6 +34,7 @@ __all__ = [
     "found",
     "holder",
     "lock",
+    "place_of",
     "progress_of",
     "unfit",
     "where_they_are",

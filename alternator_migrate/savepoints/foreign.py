@@ -6,9 +6,11 @@ by seconds, newer ones by milliseconds and a counter, just as ours are.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from alternator_migrate.savepoints.place import Located, Place
 
 _NAME: Final = re.compile(r"savepoint_(\d{1,13})(?:_(\d{1,10}))?\.yaml")
 _LINE: Final = re.compile(rb"^source:", re.MULTILINE)
@@ -25,14 +27,12 @@ def check(text: bytes) -> None:
         raise ForeignFileError("it is a savepoint of ScyllaDB Migrator, or a configuration")
 
 
-def savepoints(folder: Path) -> list[Path]:
-    """The savepoints of ScyllaDB Migrator in a folder, the newest last."""
-    try:
-        named = [(_NAME.fullmatch(path.name), path) for path in folder.iterdir()]
-    except OSError:
-        return []
-    aged = sorted((_age(name), path) for name, path in named if name)
-    return [path for _, path in aged if _is_foreign(path)]
+def savepoints(place: Place) -> Iterator[Located]:
+    """The savepoints of ScyllaDB Migrator in a place, the newest first."""
+    named = [(_NAME.fullmatch(name), name) for name in place.names()]
+    for _, name in sorted(((_age(match), name) for match, name in named if match), reverse=True):
+        if _is_foreign(place, name):
+            yield place.where(name)
 
 
 def is_named_so(path: Path) -> bool:
@@ -48,6 +48,9 @@ def what_it_lacks(configuration: Mapping[str, Any]) -> str:
         for side in ("source", "target")
         if _is_without_secret(configuration.get(side))
     ]
+    savepoints = configuration.get("savepoints")
+    if isinstance(savepoints, Mapping) and _is_without_secret(savepoints.get("target")):
+        lacks.append("put savepoints.target.credentials.secretKey back")
     if "${" in json.dumps(configuration):
         lacks.append("write its value in place of each ${VARIABLE}")
     if not lacks:
@@ -70,9 +73,9 @@ def _age(name: re.Match[str]) -> tuple[int, int]:
     return int(name[1]) * unit, int(name[2] or 0)
 
 
-def _is_foreign(path: Path) -> bool:
+def _is_foreign(place: Place, name: str) -> bool:
     try:
-        check(path.read_bytes())
+        check(place.read(name))
     except ForeignFileError:
         return True
     except OSError:

@@ -34,7 +34,7 @@ class Keeper:
 
     def found_rejects(self, path: str) -> None:
         """Note which file holds rejected items."""
-        self._base = replace(self._base, rejects=path)
+        self._base = replace(self._base, rejects=self._store.place.told(path))
 
     async def save(self, state: CopyState, status: Status) -> None:
         """Write a savepoint durably. Raises `MigrateError` where the disk does not take it."""
@@ -52,9 +52,13 @@ class Keeper:
 
 
 class NoKeeper:
-    """Keeps nothing: for a run that is not part of a resumable migration."""
+    """Keeps nothing: for a run that is not part of a resumable migration. `check` raises
+    `MigrateError` where it must not go on."""
 
     path: str | None = None
+
+    def __init__(self, check: Callable[[], None] = lambda: None) -> None:
+        self._check = check
 
     def found_target(self, table_id: str) -> None:
         """Nothing to note."""
@@ -63,4 +67,5 @@ class NoKeeper:
         """Nothing to note."""
 
     async def save(self, state: CopyState, status: Status) -> None:
-        """Nothing to write."""
+        """Nothing to write. Raises `MigrateError`."""
+        self._check()

@@ -11,6 +11,7 @@ from alternator_migrate.core.errors import UsageError
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints import foreign
 from alternator_migrate.savepoints.format import Savepoint, decode
+from alternator_migrate.savepoints.place import Located, Place
 from alternator_migrate.savepoints.store import Store
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ _TRANSFORM: Final = (
     "Put it back as it was; pass --transform-changed to go on with it as it is now (what is "
     "written stays as it was made); or pass --fresh to begin anew."
 )
-Earlier: TypeAlias = tuple[Path, Savepoint]
+Earlier: TypeAlias = tuple[Located, Savepoint]
 """A savepoint, and its file."""
 
 
@@ -38,7 +39,7 @@ class Resume:
     shape: str
     other_place: str
     other_shape: str
-    check_own: Callable[[Path, Savepoint], None]
+    check_own: Callable[[Located, Savepoint], None]
     transform: str = ""
     transform_changed: bool = False
 
@@ -61,7 +62,7 @@ class Resume:
         self.store.latest = path
         return path, savepoint
 
-    def check(self, path: Path, savepoint: Savepoint) -> None:
+    def check(self, path: Located, savepoint: Savepoint) -> None:
         """Raise `UsageError` unless what the configuration asks for is what was done, as far as
         both tell without a look at the tables."""
         self._check_place(path, savepoint)
@@ -84,20 +85,20 @@ class Resume:
 
     def beginning(self, earlier: Earlier | None) -> Iterator[str]:
         """Lines that say where a run begins."""
-        file, folder = self.loaded.file, Path(self.loaded.settings.savepoints.path)
+        file, place = self.loaded.file, self.store.place
         if earlier:
             yield f"going on from {earlier[0]}"
         elif file and not self.loaded.savepoint and foreign.is_named_so(file):
             yield f"note: {file} is a savepoint of ScyllaDB Migrator, taken as a configuration"
-        elif self.work == "migration" and (theirs := foreign.savepoints(folder)):
+        elif self.work == "migration" and (theirs := next(foreign.savepoints(place), None)):
             yield (
-                f"note: {theirs[-1].parent} holds savepoints of ScyllaDB Migrator, which are left "
-                f"alone; to go on from the newest of them: `run {theirs[-1]} --into-existing`"
+                f"note: {place} holds savepoints of ScyllaDB Migrator, which are left "
+                f"alone; to go on from the newest of them: `run {theirs} --into-existing`"
             )
 
     def first(self, source: TableState, segments: int, earlier: Savepoint | None) -> Savepoint:
         """The savepoint that a run writes before it reads anything."""
-        plain, file = configuration(self.loaded), self.loaded.file
+        plain, file = configuration(self.loaded, self.store.place), self.loaded.file
         base = earlier or Savepoint(
             configuration=plain,
             migration=self.store.migration,
@@ -128,13 +129,13 @@ class Resume:
             return None
         return path, savepoint
 
-    def _check_place(self, path: Path, savepoint: Savepoint) -> None:
+    def _check_place(self, path: Located, savepoint: Savepoint) -> None:
         if savepoint.migration != self.store.migration:
             raise unfit(path, self.other_place)
 
 
 def check_tables(
-    path: Path, savepoint: Savepoint, source: TableState, target: TableState | None
+    path: Located, savepoint: Savepoint, source: TableState, target: TableState | None
 ) -> None:
     """Raise `UsageError` unless both tables are those that the savepoint speaks of."""
     if _other(savepoint.source_id, source.id):
@@ -146,12 +147,9 @@ def check_tables(
         raise unfit(path, f"the target table {target.spec.name} was made anew since then")
 
 
-def configuration(loaded: Loaded) -> Mapping[str, Any]:
-    """The plain configuration that a savepoint keeps; its folder is found from everywhere."""
-    folder = str(Path(loaded.settings.savepoints.path).absolute())
-    given = loaded.plain.get("savepoints") or {}
-    place = {**{name: each for name, each in given.items() if name != "target"}, "path": folder}
-    return {**loaded.plain, "savepoints": place}
+def configuration(loaded: Loaded, place: Place) -> Mapping[str, Any]:
+    """The plain configuration that a savepoint keeps; its place is found from everywhere."""
+    return {**loaded.plain, "savepoints": place.setting(loaded.plain.get("savepoints") or {})}
 
 
 def _other_transform(before: str, now: str) -> str:
@@ -159,7 +157,7 @@ def _other_transform(before: str, now: str) -> str:
     return f"the transform has changed: it was begun with {then}, and there is {today} now"
 
 
-def unfit(path: Path, why: str, hint: str = "") -> UsageError:
+def unfit(path: Located, why: str, hint: str = "") -> UsageError:
     """The refusal of a savepoint that cannot be gone on from."""
     return UsageError(
         f"the savepoint {path} does not fit: {why}",
@@ -169,7 +167,7 @@ def unfit(path: Path, why: str, hint: str = "") -> UsageError:
     )
 
 
-def _told_apart(path: Path, savepoint: Savepoint, settings: Settings) -> Savepoint:
+def _told_apart(path: Located, savepoint: Savepoint, settings: Settings) -> Savepoint:
     """A savepoint in which skipped segments do not count as done. One that does not tell has
     skipped those that the configuration leaves out now."""
     state, skips = savepoint.state, frozenset(settings.skip_segments)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from alternator_migrate.core.durable import private_folder, replace_file
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.state import Status
+from alternator_migrate.savepoints.place import Located, Place
+from alternator_migrate.savepoints.store import place_at
 
 _FORMAT: Final = 1
 
@@ -43,16 +44,23 @@ class RunRecord:
 
 
 class RunFile:
-    """The run file of one run in the folder of its tables' folders."""
+    """The run file of one run, in the place below which are those of its tables: `folder`, or the
+    path of one."""
 
-    def __init__(self, folder: Path, run: str) -> None:
-        self.path = folder / f"tables_{run}.json"
+    def __init__(self, folder: Path | Place, run: str) -> None:
+        self.place = place_at(folder)
         self.run = run
+        self._name = f"tables_{run}.json"
+
+    @property
+    def path(self) -> Located:
+        """Where it is."""
+        return self.place.where(self._name)
 
     def read(self) -> RunRecord | None:
         """What it says; None where there is none. Raises `UsageError` for a damaged one."""
         try:
-            text = self.path.read_bytes()
+            text = self.place.read(self._name)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -69,11 +77,10 @@ class RunFile:
         """Write it whole and durably. Raises `MigrateError` where the disk does not take it."""
         text = json.dumps(_plain(replace(record, written=time.time())), indent=1) + "\n"
         try:
-            private_folder(self.path.parent)
-            replace_file(self.path, text.encode())
+            self.place.replace(self._name, text.encode())
         except OSError as error:
             raise MigrateError(
-                f"cannot write the run file in {self.path.parent}: {error.strerror}",
+                f"cannot write the run file in {self.place}: {error.strerror}",
                 "Set savepoints.path to a folder with room that this user may write.",
             ) from error
 

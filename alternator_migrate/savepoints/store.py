@@ -1,4 +1,4 @@
-"""Savepoints on disk: their format, atomic writing, the newest one, and the lock of a migration.
+"""The savepoints of a migration in their place: the newest one, writing, and the lock.
 
 A savepoint is the configuration (so that ScyllaDB Migrator could go on from it) with
 `source.scanSegments` and `skipSegments` as they stand, and `progress` for what that tool does not
@@ -6,62 +6,67 @@ know. It is JSON, which is YAML. Files of ScyllaDB Migrator's own may stand besi
 YAML, are read as configurations, and are left alone here.
 """
 
-import fcntl
-import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from alternator_migrate.core.durable import link, private_folder, sync_folder, written
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.savepoints import foreign
 from alternator_migrate.savepoints.format import Savepoint, decode, encode
+from alternator_migrate.savepoints.local import LocalFolder
+from alternator_migrate.savepoints.place import Located, Place
 
 _NAME = re.compile(r"savepoint_(\d{13})_(\d{10})\.yaml")
 _MOST_COUNTED: Final = 9_999_999_999
 _KEPT: Final = 3
-_LOCK_TRIES: Final = 10
-_LOCK_PAUSE: Final = 0.1
 
 
-def found(folder: Path) -> Iterator[tuple[Path, Savepoint]]:
-    """The readable savepoints of a folder, newest first; damaged ones are passed over."""
-    for path, point in _read(folder):
+def place_at(folder: Path | Place) -> Place:
+    """A place; a folder of this machine may be given by its path."""
+    return LocalFolder(folder) if isinstance(folder, Path) else folder
+
+
+def found(folder: Path | Place) -> Iterator[tuple[Located, Savepoint]]:
+    """The readable savepoints of a place, newest first; damaged ones are passed over."""
+    place = place_at(folder)
+    for name, point in _read(place):
         if isinstance(point, Savepoint):
-            yield path, point
+            yield place.where(name), point
 
 
-def _read(folder: Path) -> Iterator[tuple[Path, Savepoint | Exception]]:
-    """The savepoints of a folder, newest first, or why one cannot be read."""
-    for path in _files(folder):
+def _read(place: Place) -> Iterator[tuple[str, Savepoint | Exception]]:
+    """The savepoints of a place, newest first, or why one cannot be read."""
+    for name in _names(place):
         try:
-            yield path, decode(path.read_bytes())
+            yield name, decode(place.read(name))
         except (OSError, ValueError) as error:
-            yield path, error
+            yield name, error
 
 
 class Store:
-    """The savepoints of one migration in `folder`, beside those of others. `passed_over` says of
-    the newer ones, which cannot be read, why."""
+    """The savepoints of one migration in `folder`, a place or the path of one, beside those of
+    others. `passed_over` says of the newer ones, which cannot be read, why."""
 
-    def __init__(self, folder: Path, migration: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path | Place, migration: str) -> None:
+        self.place = place_at(folder)
         self.passed_over: list[str] = []
-        self.latest: Path | None = None
+        self.latest: Located | None = None
         self.migration = migration
-        self._place = 0, 0
+        self._last = 0, 0
 
-    def newest(self) -> tuple[Path, Savepoint] | None:
+    def newest(self) -> tuple[Located, Savepoint] | None:
         """The newest savepoint of this migration that can be read.
 
-        Raises `UsageError` where there is none, but files whose migration cannot be told.
+        Raises `UsageError` where there is none, but files whose migration cannot be told, and
+        `MigrateError` where the place cannot be looked into.
         """
         self.passed_over = []
-        for path, point in _read(self.folder):
+        for name, point in _read(self.place):
+            path = self.place.where(name)
             if isinstance(point, foreign.ForeignFileError):
                 continue
             if isinstance(point, Exception):
@@ -76,55 +81,56 @@ class Store:
             )
         return None
 
-    def readable(self) -> Iterator[tuple[Path, Savepoint]]:
+    def readable(self) -> Iterator[tuple[Located, Savepoint]]:
         """All savepoints of this migration that can be read, newest first."""
-        return (each for each in found(self.folder) if each[1].migration == self.migration)
+        return (each for each in found(self.place) if each[1].migration == self.migration)
 
-    def write(self, savepoint: Savepoint) -> Path:
-        """Write a savepoint durably, under a name of its own; the older ones of this migration,
-        save two, are removed.
+    def write(self, savepoint: Savepoint) -> Located:
+        """Write a savepoint durably, after the files that it speaks of, under a name of its own;
+        the older ones of this migration, save two, are removed.
 
-        Raises `MigrateError` where the disk is full or read-only; older savepoints then stand.
+        Raises `MigrateError` where the place does not take it, or where the lock of the migration
+        is lost; older savepoints then stand.
         """
+        self.check()
         try:
-            private_folder(self.folder)
-            temporary = self.folder / f".savepoint_{os.getpid()}.{self.migration}.tmp"
-            with written(temporary, encode(replace(savepoint, written=time.time()))):
-                path = self._placed(temporary)
-            sync_folder(self.folder)
+            self.place.keep()
+            text = encode(replace(savepoint, written=time.time()))
+            name = self.place.create(text, self._next_name, self.migration)
         except OSError as error:
             raise MigrateError(
-                f"cannot write a savepoint in {self.folder}: {error.strerror}",
+                f"cannot write a savepoint in {self.place}: {error.strerror}",
                 "Set savepoints.path to a folder with room that this user may write.",
             ) from error
-        self.latest = path
+        self.check()
+        self.latest = self.place.where(name)
         self._prune()
-        return path
+        return self.latest
 
-    def _placed(self, temporary: Path) -> Path:
-        """Give a whole file its name: the next one that no other migration has taken."""
-        while True:
-            path = self.folder / self._next_name()
-            with suppress(FileExistsError):
-                link(temporary, path)
-                return path
+    def check(self) -> None:
+        """Raise `MigrateError` where the lock of the migration was held and is lost."""
+        self.place.check(self.migration)
+
+    def lock(self, lost: Callable[[], None]) -> AbstractContextManager[None]:
+        """Hold the lock of the migration, as `Place.lock` does."""
+        return self.place.lock(self.migration, lost)
 
     def _next_name(self) -> str:
         """A name after all others, even when the clock was set back."""
-        last = next(iter(_files(self.folder)), None)
-        named = _NAME.fullmatch(last.name) if last else None
+        last = next(iter(_names(self.place)), None)
+        named = _NAME.fullmatch(last) if last else None
         newest = (int(named[1]), int(named[2])) if named else (0, 0)
-        millis, counter = max(self._place, newest)
+        millis, counter = max(self._last, newest)
         full = counter == _MOST_COUNTED
         now = max(int(time.time() * 1000), millis + full)
-        self._place = now, 1 if full else counter + 1
-        return "savepoint_{:013}_{:010}.yaml".format(*self._place)
+        self._last = now, 1 if full else counter + 1
+        return "savepoint_{:013}_{:010}.yaml".format(*self._last)
 
     def _prune(self) -> None:
-        """Remove what is too old. Raises `MigrateError` where the disk refuses that."""
+        """Remove what is too old. Raises `MigrateError` where the place refuses that."""
         for path, _ in [*self.readable()][_KEPT:]:
             try:
-                path.unlink(missing_ok=True)
+                self.place.remove(path.name)
             except OSError as error:
                 raise MigrateError(
                     f"cannot remove the old savepoint {path}: {error.strerror}",
@@ -132,88 +138,30 @@ class Store:
                 ) from error
 
 
-@contextmanager
-def lock(folder: Path, migration: str) -> Iterator[None]:
-    """Hold the lock of a migration; the kernel frees it when its holder dies. What a killed run
-    left half written is removed.
-
-    Raises `UsageError` while another process holds it, or where the folder cannot be written.
-    """
-    path = folder / f"migration_{migration}.lock"
-    try:
-        private_folder(folder)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            if not _locked(descriptor):
-                raise UsageError(
-                    f"this migration is running already: process {_pid(path)} holds {path}",
-                    "Wait for it to end, or stop it; `alternator-migrate status` shows how it "
-                    "stands.",
-                )
-            os.truncate(descriptor, 0)
-            os.write(descriptor, str(os.getpid()).encode())
-            for left in folder.glob(f".savepoint_*.{migration}.tmp"):
-                left.unlink(missing_ok=True)
-        except BaseException:
-            os.close(descriptor)
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"cannot write in {folder}: {error.strerror}",
-            "Set savepoints.path to a folder with room that this user may write.",
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+def lock(
+    folder: Path | Place, migration: str, lost: Callable[[], None] = lambda: None
+) -> AbstractContextManager[None]:
+    """Hold the lock of a migration, as `Place.lock` does."""
+    return place_at(folder).lock(migration, lost)
 
 
-def _locked(descriptor: int) -> bool:
-    """Take the lock; tried for a second, since `status` holds it for a moment when it looks."""
-    for turn in range(_LOCK_TRIES):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(_LOCK_PAUSE if turn else 0)
-        else:
-            return True
-    return False
+def holder(folder: Path | Place, migration: str) -> str | None:
+    """The process that holds a migration's lock now; None if there is none."""
+    return place_at(folder).holder(migration)
 
 
-def _pid(path: Path) -> str:
-    return path.read_text().strip() or "unknown"
-
-
-def holder(folder: Path, migration: str) -> str | None:
-    """The process id of the run that holds a migration's lock now; None if there is none."""
-    path = folder / f"migration_{migration}.lock"
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return _pid(path)
-    finally:
-        os.close(descriptor)
-    return None
-
-
-def check_alone(folder: Path, migration: str) -> None:
+def check_alone(folder: Path | Place, migration: str) -> None:
     """Raise `UsageError`, of one line, while another process runs this migration."""
-    if process := holder(folder, migration):
+    place = place_at(folder)
+    if process := place.wait_alone(migration):
         raise UsageError(
-            f"this migration is running already, as process {process} (savepoints in {folder}); "
+            f"this migration is running already, as process {process} (savepoints in {place}); "
             "`alternator-migrate status` shows how it stands"
         )
 
 
-def _files(folder: Path) -> list[Path]:
-    try:
-        return sorted((p for p in folder.iterdir() if _NAME.fullmatch(p.name)), reverse=True)
-    except OSError:
-        return []
+def _names(place: Place) -> list[str]:
+    return sorted(filter(_NAME.fullmatch, place.names()), reverse=True)
 
 
 def written_at(path: str) -> float | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from pathlib import Path
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import (
@@ -34,6 +33,7 @@ from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableState
+from alternator_migrate.savepoints import place_of
 from alternator_migrate.snapshot import Readers
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 from alternator_migrate.validate.digests import Digests
@@ -242,8 +242,9 @@ def build_validation(
     """A validation that goes on from `begun` on an engine, steered from outside, and the file that
     will hold its findings; the source is `exported` where it is read from exports."""
     sides = ValidationSides(settings, pair, begun.now, steering.gate, exported)
-    steering.begin(Caps(pair.read_cap, pair.write_cap, sides.most_readers), sides.ask)
-    findings = FindingsFile(Path(begun.findings), begun.findings_size)
+    allowed = Caps(pair.read_cap, pair.write_cap, sides.most_readers)
+    steering.begin(lambda: allowed, sides.ask)
+    findings = FindingsFile(place_of(settings).at_hand(begun.findings), begun.findings_size)
     details = sides.details(
         findings,
         replace(begun.validated, compared=0),

@@ -4,14 +4,13 @@ import math
 import secrets
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from alternator_migrate import config
 from alternator_migrate.config import Loaded, Settings
 from alternator_migrate.connectors import Pair, find_code
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.dynamodb.table_schema import TableState
-from alternator_migrate.savepoints import Resume, Savepoint, Store, unfit
+from alternator_migrate.savepoints import Located, Resume, Savepoint, Store, place_of, unfit
 from alternator_migrate.validate.mode import MOST_SEGMENTS, ValidateOptions, choose_mode, mode_of
 from alternator_migrate.validate.sample import DRAWN
 
@@ -21,14 +20,14 @@ def resume_of(loaded: Loaded, options: ValidateOptions) -> Resume:
     settings = loaded.settings
     code = find_code(settings.transform)
 
-    def check(path: Path, savepoint: Savepoint) -> None:
+    def check(path: Located, savepoint: Savepoint) -> None:
         begun = savepoint.comparison
         if begun and options.mode not in ("auto", mode_of(begun)):
             raise unfit(path, f"it was not begun with --mode {options.mode}")
 
     return Resume(
         loaded,
-        Store(Path(settings.savepoints.path), config.validation_identity(settings)),
+        Store(place_of(settings), config.validation_identity(settings)),
         "validation",
         _shape(settings, options),
         other_place="source or target are others now",
@@ -58,13 +57,13 @@ def first_savepoint(
         segments = max(segments, parts)
         sampled = max(1, round(segments * options.sample))
     mode, _ = choose_mode(settings, options, found.source)
-    now, folder = time.time(), Path(settings.savepoints.path)
+    now = time.time()
     comparison = ValidationState(
         stage="digests" if mode == "digest" else "details",
         now=int(now),
         seed=secrets.token_hex(16),
         segments=segments,
-        findings=str(folder / f"findings_{int(now * 1000)}.jsonl"),
+        findings=resume.store.place.told(f"findings_{int(now * 1000)}.jsonl"),
         sampled=sampled,
     )
     first = resume.first(found.source, segments, None)

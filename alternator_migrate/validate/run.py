@@ -26,7 +26,7 @@ from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
-from alternator_migrate.savepoints import Keeper, Savepoint, lock
+from alternator_migrate.savepoints import Keeper, Located, Savepoint
 from alternator_migrate.validate import assemble, mode, sample
 from alternator_migrate.validate.deletion import Ask, Deletion
 from alternator_migrate.validate.findings_file import FindingsFile
@@ -73,10 +73,10 @@ class ValidationRun:
     @property
     def home(self) -> tuple[Path, str]:
         """The folder of its savepoints, and its identity there."""
-        return self._store.folder, self._store.migration
+        return self._store.place.near, self._store.migration
 
     @property
-    def savepoint(self) -> Path | None:
+    def savepoint(self) -> Located | None:
         """The savepoint that was written last, or is gone on from."""
         return self._store.latest
 
@@ -112,7 +112,7 @@ class ValidationRun:
             self._check_way_back(pair)
             for line in self._resume.beginning(earlier):
                 log.info(line)
-            with lock(self._store.folder, self._store.migration):
+            with self._store.lock(self.save_now):
                 self._resume.check_newest(earlier)
                 first = first_savepoint(self._resume, options, pair, target, earlier and earlier[1])
                 if pair.code:
@@ -150,7 +150,7 @@ class ValidationRun:
         exported = assemble.exported_source(settings, pair, begun.now)
         options_of_engine = EngineOptions("local") if exported else self._engine_options
         async with open_engine(options_of_engine, facts, job_of, steering) as engine:
-            self.beginning = (*connectors.beginning(pair, engine.text, self._store.folder),)
+            self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)
             keeper = Keeper(self._store, first, self._steering.gate.clock)
             self._validation, self._findings = assemble.build_validation(
                 settings, pair, options, begun, keeper, engine, steering, exported
@@ -199,6 +199,6 @@ class ValidationRun:
 
     def _concluded(self, validated: ValidationCounts) -> Iterator[str]:
         if self._findings and self._findings.size:
-            yield f"all differences are in {self._findings.path}"
+            yield f"all differences are in {self._store.place.told(self._findings.path)}"
         if self._validation and self._options.sample:
             yield from sample.sample_text(validated, self._validation.sampled)

@@ -79,7 +79,7 @@ async def test_options_that_go_together_are_taken(
         ("plan", "s3://bucket/config.yaml"),
         ("run", "--rejects", "gs://bucket/rejects_1.jsonl"),
         ("run", "--summary-json", "s3a://bucket/summary.json"),
-        ("run", "--set=savepoints.path=s3a://bucket/savepoints"),
+        ("run", "--set=spool.path=s3a://bucket/spool"),
     ],
     ids=" ".join,
 )

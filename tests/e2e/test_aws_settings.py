@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 from botocore.exceptions import EndpointConnectionError
 
-from alternator_migrate.config.settings import CredentialsSettings, SideSettings
+from alternator_migrate.config.access import CredentialsSettings
+from alternator_migrate.config.settings import SideSettings
 from alternator_migrate.connectors.service import open_service
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.dynamodb.botocore_errors import refusing

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.servers.client import Item
+from tests.servers.client import Item, create_table
 from tests.standin import StandIn
 from tests.support import exports
 from tests.support.exports import Export, bucket_source, full, source
 from tests.support.jobs import Command, Migrate, alternator, job
 from tests.support.names import unique_name
 from tests.support.shapes import same_items
+from tests.support.tables import definitions, enable_ttl, index
 
 ROWS: list[Item] = [
     {"pk": {"S": f"item {n}"}, "n": {"N": str(n)}, "t": {"S": "ä\n" * 20}} for n in range(300)
@@ -196,6 +197,34 @@ async def test_the_keys_come_from_an_existing_target(
     gone = await command(job(given, alternator(standin.url, f"{table_name}2")))
     assert gone.code == 2
     assert "an export does not tell the keys of its table" in gone.err
+
+
+async def test_the_live_table_describes_the_exported_one(
+    tmp_path: Path, dynamodb_local: str, standin: StandIn, table_name: str, migrate: Migrate
+) -> None:
+    live = unique_name("live")
+    await create_table(
+        dynamodb_local,
+        live,
+        AttributeDefinitions=definitions(pk="S", city="S"),
+        GlobalSecondaryIndexes=[index("by-city", "city")],
+    )
+    await enable_ttl(dynamodb_local, live, "expires")
+    export = full(ROWS)
+    exports.write(tmp_path / "s3", export.objects())
+    given = source(
+        tmp_path / "s3" / export.manifest,
+        tableDescription={"fromTable": {"table": live, "url": dynamodb_local}},
+        credentials={"accessKey": "local", "secretKey": "local"},
+        region="us-east-1",
+    )
+    ending = await migrate(job(given, alternator(standin.url, table_name)))
+    assert ending.done.items.written == len(ROWS)
+    table = standin.table(table_name)
+    assert (list(table.indexes), table.ttl) == (["by-city"], "expires")
+    assert ending.done.source == "Example", (
+        "the table that was exported, not the one that describes"
+    )
 
 
 async def test_a_filter_expired_items_and_renames_apply(

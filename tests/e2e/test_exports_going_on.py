@@ -94,7 +94,7 @@ async def test_bodies_that_break_off_are_gone_on_with(
 ) -> None:
     proxy, name = bucket
     proxy.script(of_data, faults.truncate(), faults.service_unavailable_503(), faults.truncate())
-    given = bucket_source(proxy.url, LARGE.manifest, name)
+    given = bucket_source(proxy.url, LARGE.manifest, name, requestPayer="requester")
     ending = await migrate(job(given, alternator(standin.url, table_name)))
     assert ending.done.items.written == ending.done.items.read == len(ROWS)
     assert same_items(standin.items(table_name), ROWS)
@@ -104,6 +104,7 @@ async def test_bodies_that_break_off_are_gone_on_with(
     assert all(str(each).startswith("bytes=") for each in ranges[1:])
     assert len(asked) == 4
     assert all(headers["If-Match"] for headers in asked[1:])
+    assert {headers["x-amz-request-payer"] for headers in asked} == {"requester"}
 
 
 async def test_an_object_that_is_replaced_while_it_is_read_is_told(

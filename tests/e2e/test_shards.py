@@ -147,9 +147,9 @@ async def test_the_end_waits_for_shards_that_are_known_not_to_be_done(
     early = await shard(run_cli, "finish/2")
     assert (early.code, "is not being filled by shards" in early.err) == (2, True)
     assert (await shard(run_cli, "0/2")).code == 0
-    source.faults.rate("Scan", "error_500", 1.0)
+    standin.faults.rate("BatchWriteItem", "error_500", 1.0)
     assert (await shard(run_cli, "1/2")).code == 1
-    source.faults.clear()
+    standin.faults.clear()
     early = await shard(run_cli, "finish/2")
     assert (early.code, "shard 1/2 is not done" in early.err) == (2, True)
     assert (await shard(run_cli, "1/2")).code == 0

@@ -106,10 +106,12 @@ async def test_flags_instead_of_a_file(
 
 
 async def test_a_failed_run(standin: StandIn, table_name: str, command: Command) -> None:
-    standin.faults.rate("Scan", "error_500", 1.0)
     await create_table(standin.url, table_name)
+    await fill(standin.url, table_name, ITEMS)
     async with StandIn() as target:
-        content = job(alternator(standin.url, table_name), alternator(target.url, table_name))
+        target.faults.rate("BatchWriteItem", "error_500", 1.0)
+        source = alternator(standin.url, table_name, scanSegments=1)
+        content = job(source, alternator(target.url, table_name))
         report = await command(content | {"retryBudgetSeconds": 1})
     assert report.code == 1
     assert report.summary["status"] == "failed"

@@ -134,6 +134,11 @@ def test_files_named_exist(page: Page) -> None:
     assert [str(path) for path in sorted(named) if not path.exists()] == []
 
 
+@pytest.mark.parametrize("name", topics())
+def test_the_readme_lists_every_topic(name: str) -> None:
+    assert f"[{name}](alternator_migrate/docs/{name}.md)" in PAGES[0].text
+
+
 @pytest.mark.parametrize("page", PAGES[1:], ids=str)
 def test_a_page_begins_with_its_title(page: Page) -> None:
     first, blank, *_ = page.text.splitlines()

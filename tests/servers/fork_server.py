@@ -3,9 +3,10 @@ start one, and most of its cost is imports. What is forked is a process like any
 own session, arguments, environment, folder and files, and ends as `python -m` does.
 
 Run as `python -m tests.servers.fork_server` with a socket as standard input. Each message is a JSON
-object `{"args": [...], "env": {...}, "cwd": "...", "file_size": [soft, hard]}` with three
-descriptors: standard output, standard error, and a socket that is told the process's id at once and
-its wait status at its end, each as a decimal line."""
+object `{"args": [...], "env": {...}, "cwd": "...", "file_size": [soft, hard], "ignored": [...]}`,
+the last the signals that the command ignores from its start, with three descriptors: standard
+output, standard error, and a socket that is told the process's id at once and its wait status at
+its end, each as a decimal line."""
 
 import atexit
 import ctypes
@@ -90,6 +91,8 @@ def _become(order: dict[str, Any], out: int, err: int) -> list[str]:
     os.dup2(nothing, 0)
     os.closerange(3, max(int(fd.name) for fd in Path("/proc/self/fd").iterdir()) + 1)
     resource.setrlimit(resource.RLIMIT_FSIZE, tuple(order["file_size"]))
+    for number in order["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -26,10 +27,10 @@ class Fork:
         self.returncode: int | None = None
         self._end = asyncio.create_task(self._watch(line))
 
-    def send_signal(self, signal: int, /) -> None:
+    def send_signal(self, number: int, /) -> None:
         """Send a signal to the command alone. Nothing happens when it has ended."""
         if self.returncode is None:
-            os.kill(self.pid, signal)
+            os.kill(self.pid, number)
 
     async def wait(self) -> int:
         """The exit code, or the negative number of the signal that killed it."""
@@ -51,7 +52,14 @@ async def forked(
     ours, theirs = socket.socketpair()
     ours.setblocking(False)  # the standard library's signature
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    order = {"args": args, "env": dict(env), "cwd": str(folder), "file_size": limit}
+    ignored = [n for n in signal.valid_signals() if signal.getsignal(n) is signal.SIG_IGN]
+    order = {
+        "args": args,
+        "env": dict(env),
+        "cwd": str(folder),
+        "file_size": limit,
+        "ignored": ignored,
+    }
     with theirs:
         files = [out.fileno(), err.fileno(), theirs.fileno()]
         socket.send_fds(_server(os.getpid()), [json.dumps(order).encode()], files)

@@ -62,13 +62,23 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
-    """Whether the server answers before it ends, or time is up."""
+    """Whether the server stores an object before it ends, or time is up: it listens earlier."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-            connection.request("GET", "/")
-            connection.getresponse()
-            return True
+            if all(_put(port, path) == http.HTTPStatus.OK for path in ("/ready", "/ready/object")):
+                return True
         time.sleep(0.1)
     return False
+
+
+def _put(port: int, path: str) -> int:
+    """The status of the answer to a PUT of a bucket or an object."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("PUT", path, body=b"x" if path.count("/") > 1 else None)
+        status = connection.getresponse().status
+    finally:
+        connection.close()
+    # the bucket may be there from the last try
+    return http.HTTPStatus.OK if status == http.HTTPStatus.CONFLICT else status

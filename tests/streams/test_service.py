@@ -2,7 +2,8 @@
 
 import pytest
 
-from alternator_migrate.config.settings import CredentialsSettings, EndpointSettings, SideSettings
+from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
+from alternator_migrate.config.settings import SideSettings
 from alternator_migrate.connectors.service import open_service
 from alternator_migrate.connectors.stream import StreamSource
 from alternator_migrate.core.retry import Retry

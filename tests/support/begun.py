@@ -12,6 +12,7 @@ from alternator_migrate.migration import resume
 from alternator_migrate.savepoints.resume import Resume
 from alternator_migrate.savepoints.store import Store
 from tests.support.configs import changed
+from tests.support.savepoints import path_of
 
 STANDING = CopyState(done=frozenset({0, 2}), positions={1: b'{"pk":{"S":"a"}}'})
 SOURCE = TableState(TableSpec("From", (), {}), "source-1", "ACTIVE")
@@ -31,7 +32,7 @@ def begun(path: Path, *assignments: str, **more: Any) -> Path:
     store = store_of(loaded)
     first = resume.first_savepoint(resumed(loaded), SOURCE, 4, None)
     first = replace(first, target_id=TARGET.id, state=STANDING, status=Status.STOPPED)
-    return store.write(replace(first, **more))
+    return path_of(store.write(replace(first, **more)))
 
 
 def store_of(loaded: Loaded) -> Store:
@@ -44,7 +45,7 @@ def store_of(loaded: Loaded) -> Store:
 def goes_on(path: Path, *assignments: str, fresh: bool = False) -> Path | None:
     """The savepoint that `run path --set ...` goes on from."""
     found = resumed(load(path, {}, assignments)).earlier(fresh=fresh)
-    return found[0] if found else None
+    return path_of(found[0]) if found else None
 
 
 def resumed(loaded: Loaded) -> Resume:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,22 @@ def loaded(
     *assignments: str,
     flags: Mapping[str, tuple[str, Any]] | None = None,
 ) -> tuple[Settings, list[str]]:
-    """Settings and warnings of a file called `NAME`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / NAME
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        found = load(path, flags or {}, assignments)
-        return found.settings, list(found.warnings)
+    """Settings and warnings of a file called `NAME`, always in the same folder, from which
+    relative paths count."""
+    path = folder() / NAME
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    found = load(path, flags or {}, assignments)
+    return found.settings, list(found.warnings)
+
+
+def folder() -> Path:
+    """Where `loaded` puts its files; gone when the tests of this process end."""
+    return Path(_kept().name)
+
+
+@cache
+def _kept() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
 
 
 def refused(

@@ -20,6 +20,7 @@ from alternator_migrate.core.state import (
     ValidationState,
 )
 from alternator_migrate.savepoints.format import Savepoint
+from alternator_migrate.savepoints.place import Located
 
 SEGMENTS = 8
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -39,6 +40,12 @@ def point(migration: str = "m", done: int = 0, segments: int = SEGMENTS, **more:
         "state": state,
     }
     return Savepoint(**fields | more)
+
+
+def path_of(located: Located) -> Path:
+    """The path of a savepoint in a folder of this machine."""
+    assert isinstance(located, Path)
+    return located
 
 
 KEYS = st.dictionaries(

@@ -37,10 +37,11 @@ DOORS: Final = {
     "botocore": ("dynamodb.session", "dynamodb.botocore_errors"),
     "aiohttp": (
         *("dynamodb.http", "dynamodb.http_client"),
-        *("connectors.s3_export.bucket", "monitor.judges", "monitor.web"),
+        *("connectors.s3_export.bucket", "savepoints.s3.bucket", "monitor.judges", "monitor.web"),
     ),
     "yarl": ("dynamodb.http",),
     "amazon": ("connectors.s3_export.ion",),
+    "isal": ("connectors.s3_export.lines",),
     "msgspec": ("dynamodb", "connectors.s3_export"),
     "yaml": ("config", "savepoints"),
     "moto": ("cli.demo",),

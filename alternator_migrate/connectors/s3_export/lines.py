@@ -2,7 +2,8 @@
 
 import zlib
 from collections.abc import Iterator
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 BLOCK: Final = 1024 * 1024
 """The most bytes that are inflated at once."""
@@ -11,11 +12,23 @@ LONGEST: Final = 16 * 1024 * 1024
 _ENOUGH: Final = 512 * 1024
 
 
-class Inflater:
-    """Inflates gzip with any number of members; zeros after the last one are padding."""
+@cache
+def fastest() -> Any:
+    """The library that inflates: isal, which takes less than half the time, where it is there."""
+    try:
+        from isal import isal_zlib  # noqa: PLC0415 # optional, and only where an export is read
+    except ImportError:
+        return zlib
+    return isal_zlib
 
-    def __init__(self) -> None:
-        self._member: zlib._Decompress | None = None
+
+class Inflater:
+    """Inflates gzip with any number of members; zeros after the last one are padding. `library` is
+    zlib or one like it."""
+
+    def __init__(self, library: Any = None) -> None:
+        self._library = library or fastest()
+        self._member: Any = None
         self._begun = False
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
@@ -26,7 +39,7 @@ class Inflater:
                 data = data.lstrip(b"\0") if self._begun else data
                 if not data:
                     return
-                self._begun, self._member = True, zlib.decompressobj(31)
+                self._begun, self._member = True, self._library.decompressobj(31)
             try:
                 piece = self._member.decompress(data, BLOCK)
                 yield piece
@@ -34,7 +47,7 @@ class Inflater:
                 while len(piece) == BLOCK and not data and not self._member.eof:
                     piece = self._member.decompress(b"", BLOCK)
                     yield piece
-            except zlib.error as error:
+            except self._library.error as error:
                 raise ValueError(f"it is no gzip, or damaged ({error})") from error
             if self._member.eof:
                 data, self._member = self._member.unused_data, None

@@ -17,6 +17,7 @@ from alternator_migrate.connectors.s3_export.records import (
 )
 from alternator_migrate.connectors.transform import ChangeMaker, Shaping
 from alternator_migrate.core.model import Item, Page, Position, Segment
+from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Turn
 from alternator_migrate.dynamodb import wire
 
@@ -81,14 +82,17 @@ class ItemRules:
 
 class ExportSource:
     """Pages of the data files of `exports`, which are numbered through in their order: items of a
-    full export, which are not shaped yet, WriteRequests of an incremental one."""
+    full export, which are not shaped yet, WriteRequests of an incremental one. The `pace` holds
+    them back where the run is held back; it counts nothing."""
 
     def __init__(
         self,
         exports: Sequence[Export],
         objects: Callable[[str | None], Objects],
         rules: ItemRules,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace()
         self._files = [(export, file) for export in exports for file in export.files]
         self._objects, self._rules = objects, rules
 
@@ -107,11 +111,13 @@ class ExportSource:
             )
             async with aclosing(changes.blocks()) as change_blocks:
                 async for found in change_blocks:
+                    await self._pace.take(0.0)
                     yield self._rules.page_of_changes(found, old_images=old)
             return
         items = items_of(export, file, self._objects, position)
         async with aclosing(items.blocks()) as blocks:
             async for block in blocks:
+                await self._pace.take(0.0)
                 yield self._rules.page(block.records, block.size, block.position)
 
 

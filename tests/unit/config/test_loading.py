@@ -6,7 +6,17 @@ import pytest
 
 from alternator_migrate.config.loading import load
 from alternator_migrate.core.errors import ConfigError, UsageError
-from tests.support.configs import NAME, TEXT, changed, line_of, loaded, mistake, paths, refused
+from tests.support.configs import (
+    NAME,
+    TEXT,
+    changed,
+    folder,
+    line_of,
+    loaded,
+    mistake,
+    paths,
+    refused,
+)
 
 TUTORIAL = """\
 source:
@@ -65,7 +75,7 @@ def test_what_is_not_said_has_the_defaults_of_the_reference() -> None:
     assert (source.expired_items, source.consistent_read) == ("skip", False)
     assert (target.copy_ttl, target.copy_tags, target.indexes) == (True, True, "before")
     assert (target.stream_changes, dict(target.tags)) == (False, {})
-    assert settings.savepoints.path == "./savepoints"
+    assert settings.savepoints.path == str(folder() / "savepoints")
     assert settings.savepoints.interval_seconds == 60
     assert (settings.max_rejects, settings.renames, settings.skip_segments) == (0, (), ())
 

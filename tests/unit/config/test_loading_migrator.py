@@ -1,11 +1,13 @@
 """Files of ScyllaDB Migrator: every key it takes is taken, or refused with what to do instead."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alternator_migrate.config.loading import load
+from alternator_migrate.config.loading import Loaded, literal_secrets, load, portable
+from alternator_migrate.savepoints.places import place_of
 from alternator_migrate.savepoints.resume import configuration
 from tests.support.configs import (
     ALTERNATOR_SOURCE,
@@ -13,6 +15,7 @@ from tests.support.configs import (
     TEXT,
     at,
     changed,
+    folder,
     line_of,
     loaded,
     mistake,
@@ -73,6 +76,11 @@ validation:
 """
 
 
+def kept_place(found: Loaded) -> object:
+    """What a savepoint keeps of where it is."""
+    return configuration(found, place_of(found.settings))["savepoints"]
+
+
 def test_a_file_with_all_that_the_newest_migrator_takes_is_loaded() -> None:
     settings, (warning,) = loaded(WHOLE)
     source, target = settings.source, settings.target
@@ -120,7 +128,7 @@ def test_a_section_that_is_null_can_be_set(tmp_path: Path) -> None:
     file.write_text(text)
     found = load(file, {"source.credentials.profile": ("--source-profile", "p")}, [])
     assert at(found.settings, "source.credentials.profile") == "p"
-    assert configuration(found)["savepoints"] == {"path": str(Path("savepoints").absolute())}
+    assert kept_place(found) == {"path": str(tmp_path / "savepoints")}
     settings, _ = loaded(text, "source.credentials.assumeRole.arn=arn:aws:iam::1:role/r")
     assert at(settings, "source.credentials.assume_role.arn") == "arn:aws:iam::1:role/r"
 
@@ -170,7 +178,9 @@ def test_savepoints_of_the_migrator_in_a_folder_are_there(kind: str, tmp_path: P
     file.write_text(text)
     found = load(file, {})
     assert found.settings.savepoints.path == "/var/lib/s"
-    assert configuration(found)["savepoints"] == {"path": "/var/lib/s"}, "it can be loaded again"
+    assert configuration(found, place_of(found.settings))["savepoints"] == {"path": "/var/lib/s"}, (
+        "it can be loaded again"
+    )
     settings, _ = loaded(changed("savepoints", {"path": "/p", "target": {"type": kind}}))
     assert settings.savepoints.path == "/p"
 
@@ -178,22 +188,96 @@ def test_savepoints_of_the_migrator_in_a_folder_are_there(kind: str, tmp_path: P
 @pytest.mark.parametrize(
     "target",
     [
-        {"type": "s3", "bucket": "b", "prefix": "p", "credentials": {"secretKey": "hush"}},
-        {"type": "aws-bucket", "bucket": "b"},
-        {"type": "gcs", "bucket": "b", "projectId": "p"},
-        {"type": "target-table", "table": "t", "jobId": "j"},
+        {"type": "gcs", "bucket": "bucket"},
+        {"type": "google-cloud-storage"},
+        {"type": "target-table"},
         {"type": "hadoop"},
-        {},
     ],
     ids=str,
 )
 def test_savepoints_elsewhere_are_refused_with_a_way_on(target: object) -> None:
-    error = refused(changed("savepoints.target", target))
-    (found,) = error.mistakes
+    found = mistake(changed("savepoints.target", target))
     assert found.path == "savepoints.target.type"
     assert "not in this version" in found.message
     assert "a folder of this machine" in found.message
-    assert "hush" not in str(error)
+
+
+S3_TARGET = {
+    "type": "s3",
+    "bucket": "bucket",
+    "prefix": "/p/q/",
+    "region": "eu-west-1",
+    "credentials": {"accessKey": "a", "secretKey": "hush"},
+}
+
+
+@pytest.mark.parametrize("kind", ["s3", "aws-s3", "aws-bucket"])
+def test_savepoints_of_the_migrator_in_a_bucket_are_there(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / NAME
+    file.write_text(changed("savepoints.target", {**S3_TARGET, "type": kind}))
+    found = load(file, {})
+    assert found.settings.savepoints.path == "s3://bucket/p/q"
+    assert found.settings.savepoints.bucket == ("bucket", "p/q")
+    kept = found.plain["savepoints"]["target"]
+    assert kept["credentials"] == {"accessKey": "a"}, "no secret is kept"
+    secrets = literal_secrets(found)
+    assert secrets == {"savepoints.target.credentials.secretKey": "hush"}
+    assert portable(found, with_secrets=True).settings().savepoints == found.settings.savepoints
+    saved = tmp_path / "savepoint_1795461923300_0000000001.yaml"
+    progress = {"configFile": str(file), "skipped": []}
+    saved.write_text(json.dumps({**found.plain, "progress": progress}))
+    assert load(saved, {}).settings.savepoints == found.settings.savepoints
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("s3://bucket/p/", ("bucket", "p")),
+        ("s3a://bucket", ("bucket", "")),
+        ("S3N://my.bucket/a/b", ("my.bucket", "a/b")),
+    ],
+)
+def test_a_path_in_a_bucket_is_taken(path: str, meant: tuple[str, str], tmp_path: Path) -> None:
+    file = tmp_path / NAME
+    file.write_text(changed("savepoints.path", path))
+    found = load(file, {}).settings
+    assert found.savepoints.bucket == meant
+    assert found.spool_home == tmp_path / "savepoints", "the spool stays on this machine"
+
+
+def test_the_spool_has_a_folder_of_its_own_where_it_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / NAME
+    file.write_text(changed("spool.path", "kept"))
+    assert load(file, {}).settings.spool_home == tmp_path / "kept"
+    assert load(file, {}, ["spool.path=/there"]).settings.spool_home == Path("/there")
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ({**S3_TARGET, "path": "/x"}, "path"),
+        ({"type": "s3"}, "bucket"),
+        ({**S3_TARGET, "bucket": "a/b"}, "bucket"),
+        ({**S3_TARGET, "endpoint": {"port": 5}}, "endpoint"),
+        ({**S3_TARGET, "credentials": {"accessKey": "a"}}, "credentials"),
+        ({**S3_TARGET, "credentials": {"accessKey": "a", "secretKey": "<redacted>"}}, "secretKey"),
+        ({**S3_TARGET, "projectId": "p"}, "projectId"),
+    ],
+    ids=str,
+)
+def test_a_bucket_of_savepoints_that_is_wrong_is_told(target: object, path: str) -> None:
+    found = mistake(changed("savepoints.target", target))
+    assert found.path.startswith("savepoints.target")
+    assert found.path.endswith(path)
+    assert "hush" not in str(found)
+
+
+@pytest.mark.parametrize("path", ["gs://bucket/p", "gcs://bucket", "GS://bucket"])
+def test_google_cloud_storage_is_refused_with_a_way_on(path: str) -> None:
+    found = mistake(changed("savepoints.path", path))
+    assert found.path == "savepoints.path"
+    assert "Google Cloud Storage" in found.message
+    assert "bucket of S3" in found.message
 
 
 def test_a_place_of_savepoints_is_given_once() -> None:
@@ -205,9 +289,16 @@ def test_a_place_of_savepoints_is_given_once() -> None:
     assert mistake(changed("savepoints.target", wrong)).path == "savepoints.target.path"
 
 
-@pytest.mark.parametrize("path", ["savepoints.path", "target.endpoint.caBundle"])
 @pytest.mark.parametrize(
-    "place", ["s3a://bucket/s", "s3://bucket", "gs://b/s", "hdfs://host:8020/s", "S3A://b"]
+    ("path", "place"),
+    [
+        ("savepoints.path", "hdfs://host:8020/s"),
+        ("spool.path", "s3://bucket/s"),
+        *(
+            ("target.endpoint.caBundle", place)
+            for place in ("s3a://bucket/s", "s3://bucket", "gs://b/s", "S3A://b")
+        ),
+    ],
 )
 def test_a_path_of_another_storage_is_refused(path: str, place: str) -> None:
     text = changed("target.endpoint.url", "https://scylla:8043")
@@ -223,12 +314,12 @@ def test_a_path_of_another_storage_is_refused(path: str, place: str) -> None:
         ("file:///var/s", "/var/s"),
         ("file:/var/s", "/var/s"),
         ("/var/a:b", "/var/a:b"),
-        ("./s3a", "./s3a"),
+        ("./s3a", "s3a"),
     ],
 )
 def test_a_path_of_this_machine_is_taken(place: str, meant: str) -> None:
     settings, _ = loaded(changed("savepoints.path", place))
-    assert settings.savepoints.path == meant
+    assert settings.savepoints.path == str(folder() / meant)
 
 
 @pytest.mark.parametrize("key", ["caBundle", "insecureSkipVerify"])

@@ -28,6 +28,18 @@ def test_a_segment_that_throttles_at_a_worker_is_throttled_until_it_is_left() ->
     assert [cell.throttled for cell in board.figures([1]).cells] == [0, 0]
 
 
+def test_while_nothing_runs_the_picture_is_not_drawn_again() -> None:
+    board = SegmentBoard(2, range(2))
+    assert board.figures() is board.figures()
+    board.begins(0)
+    assert board.figures().cells[0].running == 1
+    board.ends(0)
+    assert board.figures().cells == (Cell(1, 1), Cell(1))
+    assert board.figures() is board.figures()
+    board.ends(1)
+    assert board.figures().cells[1].done == 1
+
+
 def test_neighbours_share_a_cell_where_there_are_many() -> None:
     board = SegmentBoard(10_000, range(10_000), range(5_000))
     cells = board.figures().cells

@@ -9,7 +9,7 @@ from alternator_migrate.core.state import FollowPhase, Status
 
 def test_each_status_is_told_by_its_word() -> None:
     assert json.dumps([*Status]) == (
-        '["running", "stopped", "failed", "completed", "rejects", "differences"]'
+        '["waiting", "running", "stopped", "failed", "completed", "rejects", "differences"]'
     )
     assert f"{Status.COMPLETED}" == "completed"
 

@@ -8,6 +8,7 @@ import pytest
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.state import Status
 from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry
+from tests.support.savepoints import path_of
 
 ENTRIES = (
     TableEntry("Orders", "orders_v2", Status.COMPLETED),
@@ -32,13 +33,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read
     assert (read.run, read.selection, read.tables) == (RECORD.run, "digest", ENTRIES)
     assert read.written > 0
-    assert file.path.stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in file.path.parent.iterdir()] == [file.path.name]
+    path = path_of(file.path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_the_first_format_can_be_read(tmp_path: Path) -> None:
     file = RunFile(tmp_path, RECORD.run)
-    file.path.write_text(FORMAT_1)
+    path_of(file.path).write_text(FORMAT_1)
     read = file.read()
     assert read
     assert read.tables == ENTRIES
@@ -61,7 +63,7 @@ def test_newer_entries_take_the_place_of_older_ones() -> None:
 )  # fmt: skip
 def test_a_damaged_one_is_told_and_nothing_is_guessed(tmp_path: Path, text: str) -> None:
     file = RunFile(tmp_path, RECORD.run)
-    file.path.write_text(text, encoding="latin-1")
+    path_of(file.path).write_text(text, encoding="latin-1")
     with pytest.raises(UsageError, match=r"the run file .* cannot be read"):
         file.read()
 

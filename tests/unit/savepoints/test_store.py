@@ -20,7 +20,14 @@ from alternator_migrate.core.state import CopyState
 from alternator_migrate.savepoints.format import Savepoint, decode, encode
 from alternator_migrate.savepoints.store import Store, found
 from tests.support.cli import read_only_folder
-from tests.support.savepoints import OF_VALIDATIONS, SAVEPOINTS, files_of_at_most, names, point
+from tests.support.savepoints import (
+    OF_VALIDATIONS,
+    SAVEPOINTS,
+    files_of_at_most,
+    names,
+    path_of,
+    point,
+)
 
 
 class PowerCutError(BaseException):
@@ -136,7 +143,7 @@ def test_a_savepoint_of_another_version_names_it() -> None:
 
 def test_names_are_13_digits_of_milliseconds_and_a_10_digit_counter(tmp_path: Path) -> None:
     before = int(time.time() * 1000)
-    path = Store(tmp_path, "m").write(point())
+    path = path_of(Store(tmp_path, "m").write(point()))
     named = re.fullmatch(r"savepoint_(\d{13})_(\d{10})\.yaml", path.name)
     assert named
     assert before <= int(named[1]) <= int(time.time() * 1000)
@@ -146,7 +153,7 @@ def test_names_are_13_digits_of_milliseconds_and_a_10_digit_counter(tmp_path: Pa
 def test_the_folder_is_made_and_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     store = Store(tmp_path / "a" / "b", "m")
     assert store.newest() is None
-    path = store.write(point())
+    path = path_of(store.write(point()))
     assert store.latest == path
     assert path.stat().st_mode & 0o077 == 0
     assert names(tmp_path / "a" / "b") == [path.name]
@@ -184,7 +191,7 @@ def test_a_clock_set_back_still_gives_a_later_name(
 
 def test_damaged_ones_are_passed_over_and_not_counted_among_the_kept(tmp_path: Path) -> None:
     store = Store(tmp_path, "m")
-    written = [store.write(point(done=done)) for done in range(3)]
+    written = [path_of(store.write(point(done=done))) for done in range(3)]
     written[-1].write_bytes(written[-1].read_bytes()[:-40])
     assert len(stored(store).state.done) == 1
     assert [path for path, _ in found(tmp_path)] == [written[1], written[0]]
@@ -239,7 +246,7 @@ def test_data_and_folder_are_synced_around_the_naming(
 
 def test_a_disk_that_fills_up_leaves_no_part_of_a_file(tmp_path: Path) -> None:
     store = Store(tmp_path, "m")
-    good = store.write(point(done=2))
+    good = path_of(store.write(point(done=2)))
     huge = point(configuration={"source": {}, "target": {"words": "x" * 100_000}})
     with files_of_at_most(8192), pytest.raises(MigrateError) as raised:
         store.write(huge)
@@ -255,7 +262,7 @@ def test_a_disk_that_does_not_sync_leaves_the_older_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     store = Store(tmp_path, "m")
-    good = store.write(point(done=2))
+    good = path_of(store.write(point(done=2)))
 
     def refuse(_: int) -> None:
         raise OSError(number, os.strerror(number))

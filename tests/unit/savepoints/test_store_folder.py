@@ -13,11 +13,13 @@ import pytest
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.savepoints import foreign
 from alternator_migrate.savepoints.format import decode, encode
+from alternator_migrate.savepoints.local import LocalFolder
+from alternator_migrate.savepoints.place import Located
 from alternator_migrate.savepoints.store import Store
 from tests.servers.cli import REPOSITORY
 from tests.servers.process import bound
 from tests.support.configs import changed, loaded, paths, refused
-from tests.support.savepoints import names, point
+from tests.support.savepoints import names, path_of, point
 
 WRITE = (
     "import sys; from pathlib import Path; from alternator_migrate.savepoints.store import Store\n"
@@ -41,6 +43,11 @@ skipSegments:
 """
 NEWEST = "savepoint_9999999999998_9999999999.yaml"
 THEIR_NAMES = ("savepoint_1795885615.yaml", "savepoint_1795885615284_0000000001.yaml", NEWEST)
+
+
+def theirs(folder: Path) -> list[Located]:
+    """The savepoints of ScyllaDB Migrator in a folder, the newest first."""
+    return [*foreign.savepoints(LocalFolder(folder))]
 
 
 def test_two_processes_never_take_the_same_name(tmp_path: Path) -> None:
@@ -96,7 +103,7 @@ def test_a_name_that_is_taken_meanwhile_is_left_to_its_owner(
         link(path, name)
 
     monkeypatch.setattr(os, "link", late)
-    ours = Store(tmp_path, "ours").write(point("ours", done=3))
+    ours = path_of(Store(tmp_path, "ours").write(point("ours", done=3)))
     assert names(tmp_path) == sorted([*taken, ours.name])
     theirs = Store(tmp_path, "theirs").newest()
     assert theirs
@@ -107,10 +114,10 @@ def test_a_name_that_is_taken_meanwhile_is_left_to_its_owner(
 
 def test_a_crash_between_the_names_harms_no_savepoint(tmp_path: Path) -> None:
     """A next one, of a process with the same number, is not written through the name left."""
-    first = Store(tmp_path, "m").write(point(done=3))
+    first = path_of(Store(tmp_path, "m").write(point(done=3)))
     left = tmp_path / f".savepoint_{os.getpid()}.m.tmp"
     os.link(first, left)
-    second = Store(tmp_path, "m").write(point(done=5))
+    second = path_of(Store(tmp_path, "m").write(point(done=5)))
     assert not left.exists()
     assert len(decode(first.read_bytes()).state.done) == 3
     assert len(decode(second.read_bytes()).state.done) == 5
@@ -142,14 +149,14 @@ def test_savepoints_of_scylladb_migrator_are_left_alone(tmp_path: Path) -> None:
         (tmp_path / name).write_text(THEIRS)
     store = Store(tmp_path, "m")
     assert store.newest() is None, "they are none of ours, and none that cannot be read"
-    ours = [store.write(point(done=done)) for done in range(5)]
+    ours = [path_of(store.write(point(done=done))) for done in range(5)]
     assert [path.name for path in ours] == sorted(path.name for path in ours)
     assert min(path.name for path in ours) > NEWEST
     assert names(tmp_path) == sorted([*THEIR_NAMES, *[path.name for path in ours[2:]]])
     assert {(tmp_path / name).read_text() for name in THEIR_NAMES} == {THEIRS}
     newest = Store(tmp_path, "m").newest()
     assert newest == (ours[-1], decode(ours[-1].read_bytes()))
-    assert [path.name for path in foreign.savepoints(tmp_path)] == [*THEIR_NAMES]
+    assert [path.name for path in theirs(tmp_path)] == [*THEIR_NAMES][::-1]
 
 
 @pytest.mark.parametrize("text", ["", "{", "x: 1", "\0" * 9])
@@ -157,7 +164,7 @@ def test_what_is_damaged_is_not_taken_for_theirs(tmp_path: Path, text: str) -> N
     (tmp_path / THEIR_NAMES[1]).write_text(text)
     with pytest.raises(MigrateError, match="cannot be read"):
         Store(tmp_path, "m").newest()
-    assert foreign.savepoints(tmp_path) == []
+    assert theirs(tmp_path) == []
 
 
 def test_a_savepoint_tells_what_scylladb_migrator_lacks() -> None:

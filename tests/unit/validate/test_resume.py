@@ -14,6 +14,7 @@ from alternator_migrate.validate.mode import ValidateOptions
 from alternator_migrate.validate.resume import resume_of
 from tests.support.begun import SOURCE, TARGET, begun, written
 from tests.support.configs import TEXT
+from tests.support.savepoints import path_of
 
 STATE = ValidationState(stage="details", now=1, seed="00", segments=4, findings="f.jsonl")
 
@@ -27,7 +28,7 @@ def validated(loaded: Loaded, status: Status = Status.STOPPED) -> Path:
     """The savepoint of a validation that ended so."""
     first = resumed(loaded).first(SOURCE, 4, None)
     point = replace(first, target_id=TARGET.id, comparison=STATE, status=status)
-    return resumed(loaded).store.write(point)
+    return path_of(resumed(loaded).store.write(point))
 
 
 def test_it_goes_on_from_its_newest_and_says_so(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alternator_migrate.connectors.s3_export.data_file import FileReading, Place
-from alternator_migrate.connectors.s3_export.lines import BLOCK, Inflater, LineCutter
+from alternator_migrate.connectors.s3_export.lines import BLOCK, Inflater, LineCutter, fastest
 from alternator_migrate.connectors.s3_export.manifest import DataFile, md5_text
 from alternator_migrate.connectors.s3_export.places import rules
 from alternator_migrate.connectors.s3_export.records import json_items
@@ -90,11 +91,15 @@ async def test_a_damaged_end_is_told_before_the_last_block() -> None:
             assert block.position is not None
 
 
+LIBRARIES = pytest.mark.parametrize("library", [zlib, fastest()])
+
+
+@LIBRARIES
 @settings(max_examples=30)
 @given(st.lists(st.binary(max_size=60), max_size=6), st.integers(1, 50))
-def test_any_members_in_any_pieces_inflate(parts: list[bytes], size: int) -> None:
+def test_any_members_in_any_pieces_inflate(library: Any, parts: list[bytes], size: int) -> None:
     body = b"".join(map(gzip.compress, parts)) or gzip.compress(b"")
-    inflater = Inflater()
+    inflater = Inflater(library)
     found = [
         piece for at in range(0, len(body), size) for piece in inflater.pieces(body[at : at + size])
     ]
@@ -102,20 +107,22 @@ def test_any_members_in_any_pieces_inflate(parts: list[bytes], size: int) -> Non
     assert b"".join(found) == b"".join(parts)
 
 
+@LIBRARIES
 @pytest.mark.parametrize(
     "body", [b"", BODY[:-3], BODY[:5], gzip.compress(b"", mtime=0) + BODY[:100]]
 )
-def test_bytes_that_end_within_gzip_are_told(body: bytes) -> None:
-    inflater = Inflater()
+def test_bytes_that_end_within_gzip_are_told(library: Any, body: bytes) -> None:
+    inflater = Inflater(library)
     list(inflater.pieces(body))
     with pytest.raises(ValueError, match="truncated"):
         inflater.finish()
 
 
-def test_a_bomb_is_inflated_in_flat_memory() -> None:
+@LIBRARIES
+def test_a_bomb_is_inflated_in_flat_memory(library: Any) -> None:
     packer = zlib.compressobj(9, wbits=31)
     body = b"".join([packer.compress(bytes(BLOCK)) for _ in range(40)]) + packer.flush()
-    inflater = Inflater()
+    inflater = Inflater(library)
     tracemalloc.start()
     total = sum(len(piece) for piece in inflater.pieces(body))
     _, peak = tracemalloc.get_traced_memory()
@@ -142,3 +149,11 @@ def test_keys_are_looked_for_where_a_copy_may_have_them() -> None:
     assert "new/AWSDynamoDB/data/a.json.gz" in [
         rule(shared) for rule in rules("new/AWSDynamoDB/ID/m.json", in_bucket=True)
     ]
+
+
+@LIBRARIES
+def test_damaged_gzip_is_told(library: Any) -> None:
+    spoilt = BODY[:500] + b"\xff" * 20 + BODY[520:]
+    inflater = Inflater(library)
+    with pytest.raises(ValueError, match="no gzip, or damaged"):
+        list(inflater.pieces(spoilt))

@@ -1,0 +1,264 @@
+"""A prefix of a bucket as the place of savepoints."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock as ThreadLock
+from typing import Any, Final, NamedTuple, TypeVar
+
+from alternator_migrate.config import BucketFolder
+from alternator_migrate.core.durable import private_folder
+from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.savepoints.place import ObjectName
+from alternator_migrate.savepoints.s3.background import Background
+from alternator_migrate.savepoints.s3.bucket import Bucket, FileBody, Taken
+from alternator_migrate.savepoints.s3.lease import Lease, Lock
+
+T = TypeVar("T")
+_MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
+"""Savepoints never change: those that were read or written here are not read again."""
+_SAVEPOINTS: Final = "savepoint_"
+_GROWING: Final = "[!.]*.jsonl"
+
+
+class _Mark(NamedTuple):
+    """What tells that a file has changed."""
+
+    inode: int
+    size: int
+    changed: int
+
+
+class _Sent(NamedTuple):
+    """A file as it was sent, and the ETag of its object."""
+
+    mark: _Mark
+    etag: str
+
+
+class S3Folder:
+    """The place below `folder`; `leases` is the same bucket as `bucket`, with the patience of a
+    lease of `seconds`. See `Place`."""
+
+    def __init__(
+        self,
+        background: Background,
+        folder: BucketFolder,
+        bucket: Bucket,
+        leases: Bucket,
+        seconds: float,
+    ) -> None:
+        self._background, self._folder, self._bucket = background, folder, bucket
+        self._lease_bucket, self._seconds = leases, seconds
+        self._texts: dict[str, bytes] = {}
+        self._etags: dict[str, str] = {}
+        self._leases: dict[str, Lease] = {}
+        self._sent: dict[str, _Sent] = {}
+        self._turn = ThreadLock()
+
+    def __str__(self) -> str:
+        return str(self._folder)
+
+    @property
+    def near(self) -> Path:
+        """A folder of this user's own, found by the URL; where there can be none, that of this
+        process."""
+        own = Path(tempfile.gettempdir()) / f"alternator-migrate-{os.getuid()}"
+        folder = own / sha256(str(self).encode()).hexdigest()[:16]
+        try:
+            private_folder(own)
+            private_folder(folder)
+            return folder if folder.lstat().st_uid == os.getuid() else self.work
+        except OSError:
+            return self.work
+
+    @property
+    def beside(self) -> str:
+        """The URL."""
+        return str(self)
+
+    @property
+    def work(self) -> Path:
+        """A folder of this process's own, which goes with it."""
+        return Path(self._temporary.name)
+
+    def names(self) -> list[str]:
+        """The names of savepoints. Raises `MigrateError`."""
+        keys = self._do(self._bucket.names(self._key(_SAVEPOINTS)))
+        return [ObjectName(key).name for key in keys]
+
+    def where(self, name: str) -> ObjectName:
+        """The URL of an object."""
+        return ObjectName(f"{self}/{name}")
+
+    def read(self, name: str) -> bytes:
+        """A whole object. Raises `FileNotFoundError`, `MigrateError`."""
+        if name not in self._texts:
+            found = self._do(self._bucket.get(self._key(name)))
+            if found is None:
+                raise FileNotFoundError(f"{self.where(name)} is not there any more")
+            self._etags[name] = found.etag
+            if not name.startswith(_SAVEPOINTS):
+                return found.text
+            self._remember(name, found.text)
+        return self._texts[name]
+
+    def create(self, text: bytes, names: Callable[[], str], owner: str) -> str:
+        """Make an object of the first name that nobody has taken. Raises `MigrateError`."""
+        while True:
+            self.check(owner)
+            name = names()
+            with suppress(Taken):
+                self._do(self._bucket.put(self._key(name), text, None))
+                self._remember(name, text)
+                return name
+
+    def replace(self, name: str, text: bytes) -> None:
+        """Write an object, unless somebody else has written it since. Raises `MigrateError`."""
+        try:
+            put = self._bucket.put(self._key(name), text, self._etags.get(name))
+            self._etags[name] = self._do(put)
+        except Taken as error:
+            raise MigrateError(
+                f"{self.where(name)} was changed by another run", "Run it again."
+            ) from error
+
+    def remove(self, name: str) -> None:
+        """Delete an object. Raises `MigrateError`."""
+        self._do(self._bucket.delete(self._key(name)))
+        self._texts.pop(name, None)
+
+    def keep(self) -> None:
+        """Send the files that have changed, in the order of their names: where lines move from one
+        to the other meanwhile (rejects, settled), they are in both then. Raises `MigrateError`."""
+        with self._turn:
+            if "_temporary" not in self.__dict__:
+                return
+            there = sorted(path.name for path in self.work.glob(_GROWING))
+            for name in there:
+                with suppress(FileNotFoundError):
+                    self._send(name)
+            for name in sorted(self._sent.keys() - set(there)):
+                self._do(self._bucket.delete(self._key(name)))
+                del self._sent[name]
+
+    def told(self, path: str | Path) -> str:
+        """The URL."""
+        return self.where(Path(path).name)
+
+    def at_hand(self, told: str) -> Path:
+        """A file of the name in this place, brought here unless it is. Raises `MigrateError`."""
+        name = ObjectName(told).name
+        path = self.work / name
+        with self._turn:
+            if not path.exists():
+                etag = self._do(self._bucket.fetch(self._key(name), path))
+                if etag:
+                    self._sent[name] = _Sent(_mark(path.stat()), etag)
+                else:
+                    path.unlink()
+        return path
+
+    @contextmanager
+    def lock(self, migration: str, lost: Callable[[], None]) -> Iterator[None]:
+        """Hold the lock of a migration by a lease. Raises `UsageError`, `MigrateError`."""
+        lease = Lease(self._lock(migration), self._seconds, _on_this_loop(lost))
+        self._background.do(lease.take())
+        self._leases[migration] = lease
+        try:
+            yield
+        finally:
+            del self._leases[migration]
+            self._background.do(lease.release())
+
+    def check(self, migration: str) -> None:
+        """Raise `MigrateError` where the lock of a migration was held and is lost."""
+        if lease := self._leases.get(migration):
+            lease.check()
+
+    def holder(self, migration: str) -> str | None:
+        """The process that holds a migration's lock now. Raises `MigrateError`."""
+        held = self._background.do(self._lock(migration).holder())
+        return held.process if held else None
+
+    def wait_alone(self, migration: str) -> str | None:
+        """The process that holds a migration's lock and renews it. Raises `MigrateError`."""
+        held = self._background.do(self._lock(migration).living())
+        return held.process if held else None
+
+    def setting(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What was given: it says where, wherever it is read."""
+        return given
+
+    @cached_property
+    def _temporary(self) -> "tempfile.TemporaryDirectory[str]":
+        return tempfile.TemporaryDirectory(prefix="alternator-migrate-", ignore_cleanup_errors=True)
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, which is given up where a lock is lost: nobody waits for S3 then.
+        Raises what it raises, and `MigrateError`."""
+        return self._background.do(_unless_lost(work, [*self._leases.values()]))
+
+    def _key(self, name: str) -> str:
+        return f"{self._folder.prefix}/{name}" if self._folder.prefix else name
+
+    def _lock(self, migration: str) -> Lock:
+        name = f"migration_{migration}.lock"
+        return Lock(self._lease_bucket, self._key(name), self.where(name))
+
+    def _remember(self, name: str, text: bytes) -> None:
+        if sum(map(len, self._texts.values())) > _MOST_KEPT_BYTES:
+            self._texts.clear()
+        self._texts[name] = text
+
+    def _send(self, name: str) -> None:
+        with (self.work / name).open("rb") as file:
+            status = os.fstat(file.fileno())
+            mark, sent = _mark(status), self._sent.get(name)
+            if sent and sent.mark == mark:
+                return
+            body = FileBody(file.fileno(), status.st_size)
+            try:
+                put = self._bucket.put(self._key(name), body, sent.etag if sent else None)
+                self._sent[name] = _Sent(mark, self._do(put))
+            except Taken as error:
+                raise MigrateError(
+                    f"{self.where(name)} was changed by somebody else while this run adds to it",
+                    "What is there is left as it is. Run it again: that goes on with it.",
+                ) from error
+
+
+async def _unless_lost(work: Coroutine[Any, Any, T], leases: Sequence[Lease]) -> T:
+    task = asyncio.create_task(work)
+    losses = [asyncio.create_task(lease.wait_lost()) for lease in leases]
+    try:
+        await asyncio.wait({task, *losses}, return_when=asyncio.FIRST_COMPLETED)
+        for lease in leases if not task.done() else ():
+            lease.check()
+        return await task
+    finally:
+        for each in (task, *losses):
+            each.cancel()
+
+
+def _mark(status: os.stat_result) -> _Mark:
+    return _Mark(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _on_this_loop(lost: Callable[[], None]) -> Callable[[], None]:
+    """A call from any thread to the event loop that runs here; to nobody where none does."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return lambda: None
+
+    def call() -> None:
+        with suppress(RuntimeError):  # the loop may be over
+            loop.call_soon_threadsafe(lost)
+
+    return call

@@ -1,0 +1,69 @@
+"""Opens the place of savepoints in S3 that a configuration names."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from alternator_migrate.config import (
+    CredentialsSettings,
+    SavepointsSettings,
+    SavepointTargetSettings,
+)
+from alternator_migrate.dynamodb.http import Transport
+from alternator_migrate.dynamodb.session import Login, open_s3, sign_in
+from alternator_migrate.savepoints.s3.background import Background
+from alternator_migrate.savepoints.s3.bucket import Bucket
+from alternator_migrate.savepoints.s3.folder import S3Folder
+
+
+@cache
+def open_folder(settings: SavepointsSettings, patience: float) -> S3Folder:
+    """The place in S3, one for the whole process; requests are repeated for `patience` seconds, and
+    not for longer than a lease lasts. Raises `UsageError` where nobody can sign in."""
+    folder, target = settings.bucket, settings.target
+    assert folder  # noqa: S101 # asked for places in S3 only
+    background, client = _connected(target and replace(target, bucket=None, prefix=None))
+    seconds = settings.lease_seconds
+    bucket = Bucket(client, folder.bucket, min(patience, seconds))
+    leases = Bucket(client, folder.bucket, seconds)
+    return S3Folder(background, folder, bucket, leases, seconds)
+
+
+@cache
+def _connected(target: SavepointTargetSettings | None) -> tuple[Background, Any]:
+    """A client for all places that are reached in one way."""
+    background = Background()
+    return background, background.open(_opened(target))
+
+
+@asynccontextmanager
+async def _opened(target: SavepointTargetSettings | None) -> AsyncIterator[Any]:
+    endpoint = target.endpoint if target else None
+    url = endpoint.contacts[0] if endpoint else None
+    login = _login(target.credentials if target else None)
+    account = await sign_in(login, target.region if target else None, endpoint=url)
+    transport = Transport(
+        ca_bundle=(endpoint and endpoint.ca_bundle) or account.ca_bundle,
+        insecure=bool(endpoint and endpoint.insecure_skip_verify),
+        certificate=endpoint.client_certificate if endpoint else None,
+        key=endpoint.client_key if endpoint else None,
+    )
+    in_path = target.use_path_style_access if target else None
+    async with open_s3(account, url=url, transport=transport, path_style=in_path) as client:
+        yield client
+
+
+def _login(keys: CredentialsSettings | None) -> Login:
+    if keys is None:
+        return Login()
+    role = keys.assume_role
+    return Login(
+        access_key=keys.access_key,
+        secret_key=keys.secret_key,
+        token=keys.session_token,
+        profile=keys.profile,
+        role_arn=role.arn if role else None,
+        role_session=role.session_name if role else None,
+    )
