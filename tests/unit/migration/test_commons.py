@@ -77,7 +77,9 @@ async def test_a_place_that_comes_with_the_stop_is_given_back() -> None:
 
 
 async def test_the_run_has_caught_up_when_every_table_that_is_followed_has() -> None:
-    side: Any = SimpleNamespace(concurrency=Concurrency(), target=SimpleNamespace(options=None))
+    target, settings = SimpleNamespace(options=None), SimpleNamespace()
+    settings.target = SimpleNamespace(longest=1.0)
+    side: Any = SimpleNamespace(concurrency=Concurrency(), target=target, settings=settings)
     commons = Commons(side, Local(), 1)
     for table in "abc":
         commons.expect(table)
