@@ -237,7 +237,8 @@ async def _changes(settings: Settings, pair: Pair) -> list[str]:
     if stream:
         lines.append(f"  stream          is there ({stream.view}); it is used and left alone")
     else:
-        lines.append("  stream          will be enabled on the source (NEW_IMAGE)")
+        view = "NEW_AND_OLD_IMAGES" if pair.old_images else "NEW_IMAGE"
+        lines.append(f"  stream          will be enabled on the source ({view})")
     if target.skip_initial_snapshot_transfer:
         return [*lines, "  copy            none: changes only"]
     kept = settings.spool.max_bytes

@@ -1,6 +1,8 @@
 """What the tables of one run have in common: connections, caps, turns in creating and copying."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, Final
@@ -18,6 +20,8 @@ _CREATING: Final = {True: 4, False: 10}
 """By whether the target is an Alternator, whose changes of the schema collide."""
 _AHEAD: Final = 8
 """Tables that are looked at and created ahead of those that are copied."""
+_MOMENT_SECONDS: Final = 10.0
+"""For how long a table that has caught up counts as such for the run."""
 
 
 class CopySlots:
@@ -93,7 +97,7 @@ class Commons:
         self.workers = asyncio.Lock()
         self.of_workers = Steering(self.gate)
         self._asked = NO_CAPS
-        self._caught_up: dict[str, bool] = {}
+        self._caught_up: dict[str, float] = {}
         self._telling, self._told, self._hooked = asyncio.Lock(), False, False
         self.hook: Callable[[], Awaitable[bool]] = _no_hook
 
@@ -122,7 +126,7 @@ class Commons:
     def expect(self, table: str) -> None:
         """A table will be copied, after those before it; the run has caught up only when this
         table has, too."""
-        self._caught_up[table] = False
+        self._caught_up[table] = -math.inf
         self.copying.expect(table)
 
     def over(self, table: str) -> None:
@@ -131,9 +135,12 @@ class Commons:
         self.copying.over(table)
 
     def caught_up(self, table: str, mine: bool) -> bool:
-        """Note whether a table has caught up; whether all that are followed have."""
-        self._caught_up[table] = mine
-        return all(self._caught_up.values())
+        """Note whether a table has caught up; whether all that are followed have, a moment ago at
+        the earliest: the lag of each rises and falls between two reads of its stream."""
+        now = time.monotonic()
+        if mine:
+            self._caught_up[table] = now
+        return all(now - at <= _MOMENT_SECONDS for at in self._caught_up.values())
 
     async def tell_caught_up(self) -> bool:
         """All have caught up: run the hook for it, once a run; whether there is one. Raises

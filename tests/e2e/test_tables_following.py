@@ -63,11 +63,11 @@ def told(many: Many) -> list[str]:
 
 async def test_the_run_has_caught_up_when_every_table_has(followed: Many) -> None:
     prefix = unique_name("many")[:40]
-    counts = {f"{prefix}-1": 30, f"{prefix}-2": 5, f"{prefix}-3": 0}
+    counts = {f"{prefix}-{n}": 20 for n in range(3)}
     await make(followed.source.url, counts)
     one_by_one = {"target_maxItemsPerBatch": 5, "target_maxConnections": 1}
     follow(followed, {"include": [f"{prefix}-*"], "concurrency": 1}, **one_by_one)
-    followed.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.05)
+    followed.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.4)
     running = asyncio.create_task(followed.run(until=True))
     await until(lambda: followed.target.requests["BatchWriteItem"] > 0)
     for name in counts:

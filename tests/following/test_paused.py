@@ -49,6 +49,11 @@ async def test_changes_made_during_a_pause_are_kept_and_written_after_it(
         await change(table, 1)
         await cli.wait_for("has caught up", 60)
         await steered(table, "pause")
+
+        async def is_kept() -> bool:
+            return kept(table) >= 0
+
+        await until(is_kept)
         await change(table, 2)
         await change(table, 3)
 

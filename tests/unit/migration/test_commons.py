@@ -2,8 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
-from alternator_migrate.migration.commons import CopySlots
+from alternator_migrate.core.model import Concurrency
+from alternator_migrate.engines import Local
+from alternator_migrate.migration.commons import Commons, CopySlots
 
 
 def slots(count: int, tables: str) -> CopySlots:
@@ -70,3 +74,16 @@ async def test_a_place_that_comes_with_the_stop_is_given_back() -> None:
     stop.set()
     assert not await found.enter("a", stop)
     assert await found.enter("b", asyncio.Event())
+
+
+async def test_the_run_has_caught_up_when_every_table_that_is_followed_has() -> None:
+    side: Any = SimpleNamespace(concurrency=Concurrency(), target=SimpleNamespace(options=None))
+    commons = Commons(side, Local(), 1)
+    for table in "abc":
+        commons.expect(table)
+    assert not commons.caught_up("a", True)
+    assert not commons.caught_up("b", False)
+    assert not commons.caught_up("b", True)
+    commons.over("c")
+    assert commons.caught_up("b", True)
+    assert commons.caught_up("a", False), "it had a moment ago"
