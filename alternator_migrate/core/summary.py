@@ -34,7 +34,7 @@ def table_summary(progress: Progress) -> dict[str, Any]:
         "batches": progress.batches,
         "retries": progress.retries,
         "throttled": progress.throttled,
-        "limit": progress.limit or None,
+        **({"limit": progress.limit} if progress.limit else {}),
         "changes": _changes(progress.changes),
         "validation": asdict(progress.validated) if progress.validated else None,
     }

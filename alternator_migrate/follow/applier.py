@@ -7,7 +7,6 @@ from typing import Protocol, TypeAlias
 
 from alternator_migrate.core.batching import fold
 from alternator_migrate.core.counts import ChangeCounts
-from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Change, ChangeBatch, Item, Reject
 from alternator_migrate.core.ports import RejectBook, Target
@@ -117,18 +116,11 @@ class Applier:
             ]
         if reshape is None:
             return changes
-        try:
-            return [
-                replace(
-                    change,
-                    key=bytes(reshape(change.key)),
-                    image=change.image and reshape(change.image),
-                )
-                for change in changes
-            ]
-        except ValueError as error:
-            raise MigrateError(
-                str(error),
-                "Change `renames` so that both attributes of such items keep a name; then empty "
-                "the target and copy anew with `run --fresh`.",
-            ) from error
+        return [
+            replace(
+                change,
+                key=bytes(reshape(change.key)),
+                image=change.image and reshape(change.image),
+            )
+            for change in changes
+        ]

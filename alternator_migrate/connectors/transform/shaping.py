@@ -79,7 +79,9 @@ class Shaping:
             return self.rename(item) if self.rename else item
         except ValueError as error:
             raise MigrateError(
-                str(error), "Change `renames` so that both attributes of such items keep a name."
+                str(error),
+                "Change `renames` so that both attributes of such items keep a name; then empty "
+                "the target and copy anew with `run --fresh`.",
             ) from error
 
     def results(self, item: Item) -> Sequence[Item]:
