@@ -215,8 +215,8 @@ async def test_caps_hold_for_the_whole_run(many: Many) -> None:
     many.write({"include": ["*"]}, target_writeThroughput=50)
     began = asyncio.get_running_loop().time()
     assert (await many.run()).status == "completed"
-    # 160 units at 50 a second, of which a second's worth is there at once
-    assert asyncio.get_running_loop().time() - began >= 2.0
+    # 160 units at 50 a second: a second's worth is there at once, and the last batch may overdraw
+    assert asyncio.get_running_loop().time() - began >= (160 - 50 - 25) / 50
 
 
 async def test_sixty_tables_from_dynamodb_local(many: Many, dynamodb_local: str) -> None:
