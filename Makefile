@@ -7,8 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCAL := .tools/dynamodb_local
 PYTHON ?= python3
-# Tests wait for servers and clocks about as long as they compute.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
+# Tests wait for servers and clocks longer than they compute.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3)')
 
 # The main job on embedded servers: nothing else has to run.
 demo:

@@ -16,6 +16,8 @@ from tests.servers.process import unavailable
 from tests.servers.seaweedfs import seaweedfs as run_seaweedfs
 from tests.support.names import unique_name
 
+_EVERY = 16
+
 
 def pytest_configure() -> None:
     """Have the commands under test hear signals even where these tests are started by nohup or in
@@ -23,6 +25,17 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of following, which wait for streams nearly all of their time, one by one
+    between tests that compute, so that workers do not all wait at once."""
+    waiting = [item for item in items if "following" in item.path.parts]
+    others = [item for item in items if "following" not in item.path.parts]
+    if waiting and others:
+        for place, item in enumerate(waiting):
+            others.insert(min(place * _EVERY, len(others)), item)
+        items[:] = others
 
 
 class RunCli(Protocol):

@@ -43,7 +43,7 @@ async def test_a_summary_that_could_not_be_written_is_refused_at_once(run_cli: R
 
 async def test_a_demo_that_is_stopped_names_no_savepoint(tmp_path: Path) -> None:
     """It is gone with the demo's own folder."""
-    async with running(tmp_path, "demo", "--items", "20000", "--summary-json", "done.json") as cli:
+    async with running(tmp_path, "demo", "--summary-json", "done.json") as cli:
         await cli.wait_for("filled with", 60)
         async with asyncio.timeout(60):
             while (

@@ -17,7 +17,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
         yield started
 
 
-@pytest.fixture(params=["local", "processes", "dask"])
+@pytest.fixture(
+    params=["local", "processes", pytest.param("dask", marks=pytest.mark.xdist_group("dask"))]
+)
 def engine(request: pytest.FixtureRequest) -> str:
     """Each engine in turn."""
     return str(request.param)
