@@ -19,7 +19,9 @@ PARTS = ("s3", "filer", "master", "volume")
 # Services that nobody asks here would want ports of their own.
 WITHOUT = (
     *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
-    *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-volume.max=1000", "-master.volumeSizeLimitMB=64"),
+    *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false"),
+    # each bucket takes volumes of its own
+    *("-volume.max=1000", "-master.volumeSizeLimitMB=64"),
 )
 
 
