@@ -23,7 +23,7 @@ from tests.servers.cli import running
 from tests.standin import StandIn
 from tests.support.cli import counted_source, flags, signed
 
-FOLDER = ROOT / "pictures"
+FOLDER = ROOT / "alternator_migrate" / "docs" / "pictures"
 BROWSER = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
 SHOWN_AT = 0.45
 ITEMS = 150_000
