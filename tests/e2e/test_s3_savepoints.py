@@ -109,7 +109,7 @@ async def test_a_stopped_run_names_the_object_and_frees_the_lock(
 
 async def test_a_lost_lock_ends_the_run_in_good_order(stage: Stage, prefix: Prefix) -> None:
     on_s3(stage, prefix)
-    stage.slow_down()
+    stage.slow_down(0.4)
     async with stage.run() as cli:
         await stage.written(COUNT // 4)
         migration = (await prefix.newest()).migration
