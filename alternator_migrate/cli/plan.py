@@ -176,10 +176,7 @@ def _estimates(settings: Settings, pair: Pair, engine_options: EngineOptions) ->
     requests = max(math.ceil(state.items / batch), math.ceil(state.size / Limits(batch).size))
     if settings.source.filter:
         yield f"  filter          {_filter(pair.source)}"
-    if attributes := settings.source.attributes:
-        for word, names in (("left out", attributes.drop), ("kept", attributes.keep)):
-            if names:
-                yield f"  attributes      {word}: {', '.join(names)} (bytes, nothing is decoded)"
+    yield from _attributes(settings)
     yield f"  read units      {_NONE_READ if exported else _about(read_units)}"
     yield f"  write requests  {_about(requests)} of up to {batch} items"
     yield f"  write units     {_about(write_units)}{_for_indexes(pair)}"
@@ -201,6 +198,13 @@ def _estimates(settings: Settings, pair: Pair, engine_options: EngineOptions) ->
         yield "  time            not known"
     else:
         yield "  time            as fast as both sides and this machine allow"
+
+
+def _attributes(settings: Settings) -> Iterator[str]:
+    if attributes := settings.source.attributes:
+        for word, names in (("left out", attributes.drop), ("kept", attributes.keep)):
+            if names:
+                yield f"  attributes      {word}: {', '.join(names)} (bytes, nothing is decoded)"
 
 
 def _for_indexes(pair: Pair) -> str:

@@ -89,18 +89,12 @@ class Retry:
                 failed = failure
                 raise
 
-        async def pause(seconds: float) -> None:
-            if turn and isinstance(failed, Throttled):
-                await turn.rest()
-            else:
-                await asyncio.sleep(seconds)
-
         clock = self._clock or asyncio.get_running_loop().time
         began = clock()
         end = began + self.budget
         request = self._trouble.begins(self.budget)
         policy = tenacity.AsyncRetrying(
-            sleep=pause,
+            sleep=lambda seconds: _pause(turn, failed, seconds),
             retry=tenacity.retry_if_exception_type(Retryable),
             wait=lambda state: max(min(self._wait(state), end - clock()), 0.0),
             stop=lambda _: clock() >= end,
@@ -143,6 +137,14 @@ class Retry:
         self.throttled += throttled
         if self._also:
             self._also._count(throttled=throttled)
+
+
+async def _pause(turn: Turn | None, failed: Retryable, seconds: float) -> None:
+    """Wait before the next attempt: where it was throttled, as its turn does."""
+    if turn and isinstance(failed, Throttled):
+        await turn.rest()
+    else:
+        await asyncio.sleep(seconds)
 
 
 def _give_up(state: tenacity.RetryCallState, seconds: float) -> NoReturn:

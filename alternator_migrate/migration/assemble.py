@@ -8,6 +8,7 @@ from typing import Final
 from alternator_migrate.config import Settings, migration_identity
 from alternator_migrate.connectors import (
     ChangeMaker,
+    Inspection,
     Pair,
     RejectsFile,
     RejectsSource,
@@ -112,9 +113,7 @@ def build_migration(
     size = found.source.size
     reading, writing = pair.paces(gate, lambda: size * (1 - migration.progress().fraction))
     limits = turns.limiters(pair.concurrency.writers, settings.target.longest)
-    place = place_of(settings)
-    kept = place.at_hand(earlier_rejects) if earlier_rejects else None
-    rejects = rejects_file(settings, found, place.work, kept, state.rejected, place.told)
+    rejects = _rejects(settings, found, state, earlier_rejects)
     source = turns.source(source_of(settings, pair, retry, reading, now=time.time()))
     target = target_of(settings, pair, retry, writing)
     shape, applier = _applying(settings, pair, target, rejects, limits[1])
@@ -147,6 +146,14 @@ def build_migration(
         turns=turns,
     )
     return migration, rejects
+
+
+def _rejects(
+    settings: Settings, found: Inspection, state: CopyState, earlier: str | None
+) -> RejectsFile:
+    place = place_of(settings)
+    kept = place.at_hand(earlier) if earlier else None
+    return rejects_file(settings, found, place.work, kept, state.rejected, place.told)
 
 
 def _applying(

@@ -65,19 +65,21 @@ async def copy(
             ledger.acknowledged(batch, len(refused), _origins(batch, refused, target))
             queue.written(number, batch)
 
-    async def sample() -> None:
-        while True:
-            await asyncio.sleep(SAMPLE_SECONDS)
-            sampler.look(is_empty=queue.is_empty, is_full=queue.is_full)
-
     async with asyncio.TaskGroup() as beside:
-        sampling = beside.create_task(sample())
+        sampling = beside.create_task(_sample(sampler, queue))
         async with asyncio.TaskGroup() as writing:
             for _ in range(concurrency.writers):
                 writing.create_task(write())
             await read_segments(source, ledger, segments, readers, stop, enqueue)
             queue.close()
         sampling.cancel()
+
+
+async def _sample(sampler: Sampler, queue: BatchQueue) -> None:
+    """Show the queue to the sampler, until cancelled."""
+    while True:
+        await asyncio.sleep(SAMPLE_SECONDS)
+        sampler.look(is_empty=queue.is_empty, is_full=queue.is_full)
 
 
 def _origins(batch: Batch, refused: Sequence[Reject], target: Target) -> Collection[int]:
