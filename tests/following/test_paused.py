@@ -11,6 +11,7 @@ import pytest
 from alternator_migrate.monitor import ask, socket_of
 from tests.following.conftest import Table, until
 from tests.servers.cli import running
+from tests.servers.patience import stretched
 
 
 async def steered(table: Table, *words: str) -> dict[str, Any]:
@@ -69,7 +70,7 @@ async def test_changes_made_during_a_pause_are_kept_and_written_after_it(
             await cli.kill()
         elif ending == "stop":
             await steered(table, "stop")
-            assert (await cli.wait(3)).code == 143
+            assert (await cli.wait(stretched(5))).code == 143
         else:
             await change(table, 4)
             assert (await steered(table, "resume"))["ok"]
