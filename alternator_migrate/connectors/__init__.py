@@ -57,7 +57,6 @@ from alternator_migrate.connectors.samples import (
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.services import Services, open_services, refusing_to_begin
-from alternator_migrate.connectors.source_state import check_readable
 from alternator_migrate.connectors.source_stream import (
     NO_STREAMS,
     STREAMS_FEATURE,
@@ -123,7 +122,6 @@ __all__ = [
     "capacity_watches",
     "check_empty",
     "check_late",
-    "check_readable",
     "check_transform",
     "check_ttl",
     "disable_stream",

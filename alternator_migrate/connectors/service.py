@@ -23,7 +23,7 @@ from alternator_migrate.core.errors import (
 )
 from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
-from alternator_migrate.dynamodb import items
+from alternator_migrate.dynamodb import items, rights
 from alternator_migrate.dynamodb.control_plane import RepeatingClient
 from alternator_migrate.dynamodb.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dynamodb.endpoints import aws_host
@@ -75,6 +75,11 @@ class Service:
     def figures(self) -> SideFigures:
         """The requests that were sent there from here by now, and the nodes."""
         return SideFigures(self.http.requests.figures, self.http.nodes.states)
+
+    async def check_readable(self) -> None:
+        """Raise `UsageError` where the items of the table may not be read; costs a Scan of one."""
+        with rights.needing():
+            await self.table.sample({}, 1)
 
     async def watch(self) -> None:
         """Keep the list of live nodes up to date, until cancelled; nothing for DynamoDB."""

@@ -13,7 +13,6 @@ from alternator_migrate.connectors.s3_export import ExportSide, described, of_ex
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.target_table import check_internal, renamed
 from alternator_migrate.core.errors import UsageError
-from alternator_migrate.dynamodb import rights
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.dynamodb.table_schema import TableState
 
@@ -75,10 +74,3 @@ async def _live(settings: Settings, source: ExportSide, named: Mapping[str, str]
     )
     async with open_service("source", side, 1, settings.retry_budget_seconds) as service:
         return await _existing(service, "source")
-
-
-async def check_readable(source: Service | ExportSide) -> None:
-    """Raise `UsageError` where the items of a table may not be read; costs a Scan of one."""
-    if isinstance(source, Service):
-        with rights.needing():
-            await source.table.sample({}, 1)

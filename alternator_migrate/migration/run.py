@@ -15,7 +15,6 @@ from alternator_migrate.connectors import (
     RejectsFile,
     check_empty,
     check_late,
-    check_readable,
     check_transform,
     check_ttl,
     open_pair,
@@ -254,7 +253,7 @@ class MigrationRun(TableRun):
             return
         if earlier and earlier[1].target_id:
             return
-        await check_readable(pair.source)
+        await pair.source.check_readable()
         if self._into_existing:
             self.staying = await what_stays(table, existing)
         elif self._part:

@@ -44,6 +44,9 @@ class ExportSide:
         counts = [len(export.files) for export in self.exports[:-1]]
         return tuple(accumulate(counts))
 
+    async def check_readable(self) -> None:
+        """Nothing: the manifests were read when it was opened."""
+
     async def watch(self) -> None:
         """Nothing: there are no nodes."""
 
