@@ -24,7 +24,8 @@ from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
-from alternator_migrate.dynamodb.session import Login, open_control, sign_in
+from alternator_migrate.dynamodb.login import Login
+from alternator_migrate.dynamodb.session import open_control, sign_in
 from alternator_migrate.migration import MigrationRun
 from alternator_migrate.validate import ValidateOptions, ValidationRun
 

@@ -22,8 +22,9 @@ from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.http import Transport
 from alternator_migrate.dynamodb.http_client import HttpClient, open_http_client
+from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.nodes import Nodes
-from alternator_migrate.dynamodb.session import Login, open_control, sign_in
+from alternator_migrate.dynamodb.session import open_control, sign_in
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableSpec
 

@@ -14,6 +14,7 @@ from alternator_migrate.config.kinds import (
     text,
 )
 from alternator_migrate.dynamodb.endpoints import aws_host
+from alternator_migrate.dynamodb.login import Login
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,16 @@ class CredentialsSettings:
     session_token: str | None = key(text, "session token of temporary keys", secret=True)
     profile: str | None = key(text, "a profile of the AWS files")
     assume_role: AssumeRoleSettings | None = section(AssumeRoleSettings, "a role to assume")
+
+    @property
+    def login(self) -> Login:
+        """What requests are signed by."""
+        role = self.assume_role
+        return Login(
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            token=self.session_token,
+            profile=self.profile,
+            role_arn=role.arn if role else None,
+            role_session=role.session_name if role else None,
+        )

@@ -29,8 +29,9 @@ from alternator_migrate.dynamodb.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dynamodb.endpoints import aws_host
 from alternator_migrate.dynamodb.http import Transport
 from alternator_migrate.dynamodb.http_client import STREAMS_API, HttpClient, open_http_client
+from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.nodes import Nodes
-from alternator_migrate.dynamodb.session import Account, Login, open_control, sign_in, streams_url
+from alternator_migrate.dynamodb.session import Account, open_control, sign_in, streams_url
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.unread import keep_unread
 
@@ -255,15 +256,7 @@ def login_of(side: SideSettings) -> Login | None:
     given = side.credentials
     if given is None:
         return None if side.type == "alternator" else Login()
-    role = given.assume_role
-    return Login(
-        access_key=given.access_key,
-        secret_key=given.secret_key,
-        token=given.session_token,
-        profile=given.profile,
-        role_arn=role.arn if role else None,
-        role_session=role.session_name if role else None,
-    )
+    return given.login
 
 
 def _nodes(side: SideSettings, contacts: tuple[str, ...]) -> Nodes:

@@ -16,6 +16,7 @@ __all__ = [
     "items",
     "key_routing",
     "leaving_out",
+    "login",
     "native",
     "nodes",
     "paging",

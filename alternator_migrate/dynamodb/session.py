@@ -8,7 +8,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from alternator_migrate.dynamodb.credentials import check_keys, no_keys
 from alternator_migrate.dynamodb.endpoints import base_url, region_at
 from alternator_migrate.dynamodb.http import Transport
 from alternator_migrate.dynamodb.http_client import CredentialSource
+from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.signing import Credentials
 
 _CONNECT_SECONDS: Final = 5
@@ -35,18 +36,6 @@ _READ_SECONDS: Final = 70
 _ATTEMPTS: Final = 4
 _REGION_OF_OTHERS: Final = "us-east-1"
 _AWS: Final = (".amazonaws.com", ".amazonaws.com.cn")
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """The credentials that a configuration names; nothing set means the default chain."""
-
-    access_key: str | None = None
-    secret_key: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    profile: str | None = None
-    role_arn: str | None = None
-    role_session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

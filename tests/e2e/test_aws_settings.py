@@ -14,7 +14,8 @@ from alternator_migrate.config.settings import SideSettings
 from alternator_migrate.connectors.service import open_service
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.dynamodb.botocore_errors import refusing
-from alternator_migrate.dynamodb.session import Login, open_control, sign_in
+from alternator_migrate.dynamodb.login import Login
+from alternator_migrate.dynamodb.session import open_control, sign_in
 from tests.e2e.signing import with_files
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault, Reply

@@ -12,8 +12,9 @@ from alternator_migrate.dynamodb.botocore_errors import refusing
 from alternator_migrate.dynamodb.http.connect import Transport
 from alternator_migrate.dynamodb.http.proxies import proxy_for
 from alternator_migrate.dynamodb.http_client import open_http_client
+from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.nodes import Nodes
-from alternator_migrate.dynamodb.session import Login, open_control, sign_in
+from alternator_migrate.dynamodb.session import open_control, sign_in
 from alternator_migrate.dynamodb.table import Table
 from tests.e2e.signing import with_files
 from tests.servers.filled import filled

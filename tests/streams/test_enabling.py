@@ -16,7 +16,8 @@ from alternator_migrate.connectors.source_stream import (
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.client import DynamoDBClient
-from alternator_migrate.dynamodb.session import Login, open_control, sign_in
+from alternator_migrate.dynamodb.login import Login
+from alternator_migrate.dynamodb.session import open_control, sign_in
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableStream
 from tests.servers import faults

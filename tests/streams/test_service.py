@@ -9,7 +9,8 @@ from alternator_migrate.connectors.stream import StreamSource
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.endpoints import aws_host
-from alternator_migrate.dynamodb.session import Login, open_control, sign_in, streams_url
+from alternator_migrate.dynamodb.login import Login
+from alternator_migrate.dynamodb.session import open_control, sign_in, streams_url
 from tests.standin import StandIn
 from tests.streams.conftest import SPEC, stream_of_new_table
 

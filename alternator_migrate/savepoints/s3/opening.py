@@ -6,13 +6,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from alternator_migrate.config import (
-    CredentialsSettings,
-    SavepointsSettings,
-    SavepointTargetSettings,
-)
+from alternator_migrate.config import SavepointsSettings, SavepointTargetSettings
 from alternator_migrate.dynamodb.http import Transport
-from alternator_migrate.dynamodb.session import Login, open_s3, sign_in
+from alternator_migrate.dynamodb.login import Login
+from alternator_migrate.dynamodb.session import open_s3, sign_in
 from alternator_migrate.savepoints.s3.background import Background
 from alternator_migrate.savepoints.s3.bucket import Bucket
 from alternator_migrate.savepoints.s3.folder import S3Folder
@@ -42,7 +39,7 @@ def _connected(target: SavepointTargetSettings | None) -> tuple[Background, Any]
 async def _opened(target: SavepointTargetSettings | None) -> AsyncIterator[Any]:
     endpoint = target.endpoint if target else None
     url = endpoint.contacts[0] if endpoint else None
-    login = _login(target.credentials if target else None)
+    login = target.credentials.login if target and target.credentials else Login()
     account = await sign_in(login, target.region if target else None, endpoint=url)
     transport = Transport(
         ca_bundle=(endpoint and endpoint.ca_bundle) or account.ca_bundle,
@@ -53,17 +50,3 @@ async def _opened(target: SavepointTargetSettings | None) -> AsyncIterator[Any]:
     in_path = target.use_path_style_access if target else None
     async with open_s3(account, url=url, transport=transport, path_style=in_path) as client:
         yield client
-
-
-def _login(keys: CredentialsSettings | None) -> Login:
-    if keys is None:
-        return Login()
-    role = keys.assume_role
-    return Login(
-        access_key=keys.access_key,
-        secret_key=keys.secret_key,
-        token=keys.session_token,
-        profile=keys.profile,
-        role_arn=role.arn if role else None,
-        role_session=role.session_name if role else None,
-    )
