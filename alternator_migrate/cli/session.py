@@ -24,9 +24,9 @@ from alternator_migrate.core.runtime import on_loop, spare_the_collector
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.summary import live_summary
-from alternator_migrate.core.supervisor import Show
+from alternator_migrate.migration import OneRun
 from alternator_migrate.monitor import Throttle
-from alternator_migrate.savepoints import Located, written_at
+from alternator_migrate.savepoints import written_at
 
 if TYPE_CHECKING:
     from alternator_migrate.cli.watching import Showing
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 _SHOW_CURSOR: Final = "\x1b[?25h"
 
 
-class Run(Protocol):
+class Run(OneRun, Protocol):
     """A run, as a session sees it."""
 
     @property
@@ -60,38 +60,8 @@ class Run(Protocol):
         """Whether it goes on with what an earlier one did; known when it has begun."""
         ...
 
-    @property
-    def savepoint(self) -> Located | None:
-        """The savepoint that was written last, or is gone on from."""
-        ...
-
-    @property
-    def rejects(self) -> str | None:
-        """The file that holds refused items; None where there are none."""
-        ...
-
-    async def run(self, stop: asyncio.Event, show: Show) -> Status:
-        """Do the work, to its end or until `stop` is set; how it ended. Raises `MigrateError`."""
-        ...
-
-    def progress(self) -> Progress | None:
-        """A snapshot of the run; None while it prepares, and does not look at `stop`."""
-        ...
-
     def tables(self) -> Sequence[Progress]:
         """A snapshot of each table, where the run has many of them."""
-        ...
-
-    def save_now(self) -> None:
-        """Write a savepoint as soon as possible."""
-        ...
-
-    def remarks(self) -> Iterable[str]:
-        """Lines that a person should read when the run is over."""
-        ...
-
-    def verdict(self) -> Iterable[str]:
-        """What is to be said of the outcome, without any item."""
         ...
 
 

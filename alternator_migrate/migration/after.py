@@ -85,7 +85,7 @@ class ResendRun(TableRun):
             items.shape(pair.shaping)
             resend = Resend(settings, pair, items, self._whole, self._steering)
             with self._store.lock(self.save_now), resend.alone():
-                self._migration = resend.migration
+                self._under_way = resend.migration
                 status = await resend.migration.run(stop, show)
                 if status.is_final:
                     self._store.latest = resend.settle()

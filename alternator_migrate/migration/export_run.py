@@ -32,22 +32,17 @@ class ExportRun(TableRun):
     ) -> None:
         super().__init__(loaded, None, steering)
         self._fresh = fresh
-        self._exporting: Exporting | None = None
         self._done: Progress | None = None
 
     def progress(self) -> Progress | None:
         """A snapshot of the export; None while it is prepared."""
-        return self._done or (self._exporting.progress() if self._exporting else None)
-
-    def save_now(self) -> None:
-        """Write a savepoint as soon as possible."""
-        if self._exporting:
-            self._exporting.save_now()
+        return self._done or super().progress()
 
     def remarks(self) -> Iterator[str]:
         """Where the export is."""
-        if self._exporting and self._exporting.progress().state == "done":
-            yield f"the export is {self._exporting.name}"
+        exporting = self._under_way
+        if isinstance(exporting, Exporting) and exporting.progress().state == "done":
+            yield f"the export is {exporting.name}"
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Export until all is done or `stop` is set. Raises `MigrateError`; a `UsageError` before
@@ -69,7 +64,7 @@ class ExportRun(TableRun):
                 name = _JOURNAL.format(self._store.migration)
                 place = self._store.place
                 journal = Journal(place.at_hand(place.told(name)), anew=earlier is None)
-                self._exporting = Exporting(
+                exporting = self._under_way = Exporting(
                     ends,
                     journal,
                     Keeper(self._store, replace(first, state=journal.state)),
@@ -77,7 +72,7 @@ class ExportRun(TableRun):
                     patience=self._settings.retry_budget_seconds,
                     interval=self._settings.savepoints.interval_seconds,
                 )
-                return await self._exporting.run(stop, show)
+                return await exporting.run(stop, show)
 
 
 def _is_over(earlier: Earlier, ends: ExportEnds) -> bool:

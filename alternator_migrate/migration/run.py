@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from alternator_migrate import config, connectors, savepoints
@@ -56,12 +55,21 @@ from alternator_migrate.migration.shards import (
     part_of,
 )
 from alternator_migrate.migration.worker import CopyJob, copy_job
-from alternator_migrate.savepoints import Earlier, Keeper, Located, Savepoint, Store, place_of
+from alternator_migrate.savepoints import (
+    Earlier,
+    Keeper,
+    Located,
+    Savepoint,
+    Store,
+    StoredRun,
+    UnderWay,
+    place_of,
+)
 
 log = logging.getLogger(__name__)
 
 
-class TableRun:
+class TableRun(StoredRun[UnderWay]):
     """One run of the migration of a table, or of a `part` of it.
 
     `rejects` is the file of refused items, None while there are none; `goes_on` says whether it
@@ -87,34 +95,9 @@ class TableRun:
             check_settings(part, self._settings)
         self._whole = config.migration_identity(self._settings)
         identity = self._whole + (part.suffix if part else "")
-        self._store = Store(place_of(self._settings), identity)
-        self._migration: Migration | None = None
+        super().__init__(Store(place_of(self._settings), identity))
         self.rejects: str | None = None
-        self.beginning: tuple[str, ...] = ()
         self.goes_on = True
-
-    @property
-    def home(self) -> tuple[Path, str]:
-        """The folder of this machine for what it shows, and its identity there."""
-        return self._store.place.near, self._store.migration
-
-    @property
-    def savepoint(self) -> Located | None:
-        """The savepoint that was written last, or is gone on from."""
-        return self._store.latest
-
-    def progress(self) -> Progress | None:
-        """A snapshot of the migration; None while it is prepared."""
-        return self._migration.progress() if self._migration else None
-
-    def tables(self) -> tuple[Progress, ...]:
-        """None: this is the run of one table."""
-        return ()
-
-    def save_now(self) -> None:
-        """Write a savepoint as soon as possible."""
-        if self._migration:
-            self._migration.save_now()
 
     def remarks(self) -> Iterator[str]:
         """Lines that a person should read when the run is over."""
@@ -128,7 +111,7 @@ class TableRun:
         self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show
     ) -> Status:
         try:
-            self._migration = migration
+            self._under_way = migration
             return await migration.run(stop, show)
         finally:
             kept = rejects.path if rejects.count else None

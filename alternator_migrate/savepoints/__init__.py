@@ -16,6 +16,7 @@ from alternator_migrate.savepoints.store import (
     lock,
     written_at,
 )
+from alternator_migrate.savepoints.stored_run import StoredRun, UnderWay
 
 __all__ = [
     "Earlier",
@@ -28,7 +29,9 @@ __all__ = [
     "RunRecord",
     "Savepoint",
     "Store",
+    "StoredRun",
     "TableEntry",
+    "UnderWay",
     "check_alone",
     "check_tables",
     "found",

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from alternator_migrate import connectors, savepoints
@@ -19,14 +18,13 @@ from alternator_migrate.connectors import (
 )
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.errors import UsageError
-from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions, open_engine
-from alternator_migrate.savepoints import Keeper, Located, Savepoint
+from alternator_migrate.savepoints import Keeper, Savepoint, StoredRun
 from alternator_migrate.validate import assemble, mode, sample
 from alternator_migrate.validate.deletion import Ask, Deletion
 from alternator_migrate.validate.findings_file import FindingsFile
@@ -38,7 +36,7 @@ from alternator_migrate.validate.worker import ValidationJob, validation_job
 log = logging.getLogger(__name__)
 
 
-class ValidationRun:
+class ValidationRun(StoredRun[Validation]):
     """Compares the tables of a configuration as `options` say, from where an earlier validation
     stopped or from the start; over `services` that are open already, if there are any. With `ask`,
     nothing is deleted before it has agreed."""
@@ -63,35 +61,10 @@ class ValidationRun:
         self._engine_options = engine_options or EngineOptions()
         self._steering = steering or Steering()
         self._resume = resume_of(loaded, options)
-        self._store = self._resume.store
-        self._validation: Validation | None = None
+        super().__init__(self._resume.store)
         self._findings: FindingsFile | None = None
-        self.beginning: tuple[str, ...] = ()
         self._way = ""
         self.goes_on = False
-
-    @property
-    def home(self) -> tuple[Path, str]:
-        """The folder of its savepoints, and its identity there."""
-        return self._store.place.near, self._store.migration
-
-    @property
-    def savepoint(self) -> Located | None:
-        """The savepoint that was written last, or is gone on from."""
-        return self._store.latest
-
-    def progress(self) -> Progress | None:
-        """A snapshot of the validation; None while it is prepared."""
-        return self._validation.progress() if self._validation else None
-
-    def tables(self) -> tuple[Progress, ...]:
-        """None: this is the run of one table."""
-        return ()
-
-    def save_now(self) -> None:
-        """Write a savepoint as soon as possible."""
-        if self._validation:
-            self._validation.save_now()
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Compare until all is done or `stop` is set. Raises `MigrateError`."""
@@ -152,14 +125,14 @@ class ValidationRun:
         async with open_engine(options_of_engine, facts, job_of, steering) as engine:
             self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)
             keeper = Keeper(self._store, first, self._steering.gate.clock)
-            self._validation, self._findings = assemble.build_validation(
+            self._under_way, self._findings = assemble.build_validation(
                 settings, pair, options, begun, keeper, engine, steering, exported
             )
-            status = await self._validation.run(stop, show)
+            status = await self._under_way.run(stop, show)
         if self._ask is None or status != Status.DIFFERENCES:
             return status
         sides = assemble.ValidationSides(settings, pair, begun.now, steering.gate, exported)
-        return await self._delete(self._ask, self._validation, sides, stop, show)
+        return await self._delete(self._ask, self._under_way, sides, stop, show)
 
     async def _delete(
         self,
@@ -181,9 +154,9 @@ class ValidationRun:
 
     def remarks(self) -> Iterator[str]:
         """The first differences (`validation.failuresToFetch`), and what a sample says."""
-        if self._validation is None or self._findings is None:
+        if self._under_way is None or self._findings is None:
             return
-        validated = self._validation.validated
+        validated = self._under_way.validated
         shown = self._loaded.settings.validation.failures_to_fetch
         yield from self._findings.first(shown)
         if validated.found > shown:
@@ -192,13 +165,13 @@ class ValidationRun:
 
     def verdict(self) -> Iterator[str]:
         """How the tables were compared, where the differences are, and what a sample says."""
-        if self._validation is None:
+        if self._under_way is None:
             return
         yield f"compared by {self._way}"
-        yield from self._concluded(self._validation.validated)
+        yield from self._concluded(self._under_way.validated)
 
     def _concluded(self, validated: ValidationCounts) -> Iterator[str]:
         if self._findings and self._findings.size:
             yield f"all differences are in {self._store.place.told(self._findings.path)}"
-        if self._validation and self._options.sample:
-            yield from sample.sample_text(validated, self._validation.sampled)
+        if self._under_way and self._options.sample:
+            yield from sample.sample_text(validated, self._under_way.sampled)
