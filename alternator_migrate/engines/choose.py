@@ -1,7 +1,7 @@
 """Chooses the engine of a run, and the number of its workers."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -11,6 +11,7 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.work import Engine, Job
 from alternator_migrate.engines.executor import Executor
 from alternator_migrate.engines.local import Local
+from alternator_migrate.engines.pool import Pool
 from alternator_migrate.engines.processes import open_processes
 
 EngineKind = Literal["auto", "local", "processes", "dask"]
@@ -99,8 +100,8 @@ async def open_engine(
     choice = choose(options, facts, usable_cores())
     if choice.engine == "local":
         yield Local(choice.text)
-    elif choice.engine == "processes":
-        async with open_processes(choice.workers, job_of(True)) as pool:
+    else:
+        async with _open_pool(choice, options.scheduler, job_of) as pool:
             yield Executor(
                 pool,
                 most=facts.most,
@@ -108,18 +109,17 @@ async def open_engine(
                 text=choice.text,
                 steering=steering,
             )
-    else:
-        from alternator_migrate.engines import dask  # noqa: PLC0415 # slow to import
 
-        opening = dask.open_cluster(options.scheduler, choice.workers, job_of(False))
-        async with opening as cluster:
-            yield Executor(
-                cluster,
-                most=facts.most,
-                shared=facts.shared,
-                text=choice.text,
-                steering=steering,
-            )
+
+def _open_pool(
+    choice: EngineChoice, scheduler: str | None, job_of: Callable[[bool], Job]
+) -> AbstractAsyncContextManager[Pool]:
+    """The workers of the engine that was chosen."""
+    if choice.engine == "processes":
+        return open_processes(choice.workers, job_of(True))
+    from alternator_migrate.engines import dask  # noqa: PLC0415 # slow to import
+
+    return dask.open_cluster(scheduler, choice.workers, job_of(False))
 
 
 def _why_local(facts: WorkFacts, workers: int) -> str:
