@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -28,6 +28,7 @@ from alternator_migrate.core.state import Status
 
 PREFIX: Final = "alternator_migrate"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_Family = TypeVar("_Family", CounterMetricFamily, GaugeMetricFamily)
 Labelled: TypeAlias = tuple[Sequence[str], float]
 """The values of the labels, and that of the metric."""
 
@@ -239,16 +240,16 @@ def _buckets(latency: Durations) -> list[tuple[str, float]]:
 def _counters(
     name: str, words: str, labels: Sequence[str], values: Iterable[Labelled]
 ) -> CounterMetricFamily:
-    family = CounterMetricFamily(f"{PREFIX}_{name}", words, labels=labels)
-    for label, value in values:
-        family.add_metric(label, value)
-    return family
+    return _filled(CounterMetricFamily(f"{PREFIX}_{name}", words, labels=labels), values)
 
 
 def _gauges(
     name: str, words: str, labels: Sequence[str], values: Iterable[Labelled]
 ) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"{PREFIX}_{name}", words, labels=labels)
+    return _filled(GaugeMetricFamily(f"{PREFIX}_{name}", words, labels=labels), values)
+
+
+def _filled(family: _Family, values: Iterable[Labelled]) -> _Family:
     for label, value in values:
         family.add_metric(label, value)
     return family
