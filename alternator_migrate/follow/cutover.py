@@ -39,7 +39,7 @@ class Cutover:
 
 
 class CaughtUpWatch:
-    """Looks by the clock whether the target has `caught_up`, and tells once that it has, with all
+    """Looks by the clock whether the target has caught up, and tells once that it has, with all
     `others`, which is told of it; following `ends` then, or goes on. `waits()` says whether a
     write waits."""
 
@@ -47,7 +47,12 @@ class CaughtUpWatch:
         self, waits: Callable[[], bool], others: Callable[[bool], bool], *, ends: bool
     ) -> None:
         self._waits, self._ends, self._others = waits, ends, others
-        self.caught_up = False
+        self._reached = False
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the rule held when it was looked at last, and no write waits now."""
+        return self._reached and not self._waits()
 
     async def run(
         self, shards: ShardLedger, rule: Cutover, over: asyncio.Event, tell: CaughtUp
@@ -56,12 +61,12 @@ class CaughtUpWatch:
         told_at: float | None = None
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            self.caught_up = rule.reached(shards, time.time(), waits=self._waits())
-            all_have = self._others(self.caught_up)
+            self._reached = rule.reached(shards, time.time(), waits=self._waits())
+            all_have = self._others(self._reached)
             if all_have and told_at is None:
                 log.info(caught_up_text(ends=self._ends))
                 told_at = time.time() + _AFTER_HOOK if await tell() else 0.0
-            elif self.caught_up and self._is_finished(shards, told_at):
+            elif self._reached and self._is_finished(shards, told_at):
                 over.set()
 
     def _is_finished(self, shards: ShardLedger, told_at: float | None) -> bool:

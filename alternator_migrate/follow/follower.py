@@ -90,7 +90,7 @@ class Follower:
         kept, size = (spool.count, spool.size) if spool else (0, 0)
         kept_back = self._phase in (FollowPhase.SPOOL, FollowPhase.REPLAY)
         lag, waiting = None if kept_back else shards.lag(), kept + shards.pending
-        caught_up = self._watch.caught_up and not self._writes_wait()
+        caught_up = self._watch.caught_up
         return FollowProgress(shards.counts, waiting, lag, shards.open, caught_up, size)
 
     @property
