@@ -1,13 +1,11 @@
 """Play one schedule over four tables in one run, and prove each of them afterwards."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.play import LostError, Outcome, Stage, break_things, sample
+from tests.chaos.play import LostError, Outcome, Stage, break_things, make_source, sample
 from tests.chaos.schedule import Schedule
-from tests.servers.client import call, create_table, fill
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.shapes import same_items
@@ -22,15 +20,12 @@ async def play_many(schedule: Schedule, folder: Path) -> Outcome:
     async with StandIn(page_bytes=schedule.page_bytes) as source, StandIn(nodes=3) as target:
         tables = dealt(schedule)
         for name, items in tables.items():
-            await _make(source, schedule, name, items)
+            await make_source(source, schedule, items, name)
         async with FaultProxy(source.url) as proxy:
             break_things(schedule, proxy, target)
             stage = ManyStage(schedule, folder, proxy, target)
             stage.write_config()
-            async with asyncio.TaskGroup() as group:
-                deaths = group.create_task(stage.let_nodes_die())
-                await stage.act()
-                deaths.cancel()
+            await stage.play_out()
         stage.prove_all(tables)
         return stage.outcome
 
@@ -42,16 +37,6 @@ def dealt(schedule: Schedule) -> Tables:
     for number, item in enumerate(sample(schedule)):
         tables[turns[number % len(turns)]].append(item)
     return tables
-
-
-async def _make(
-    source: StandIn, schedule: Schedule, name: str, items: list[dict[str, Any]]
-) -> None:
-    keys = {"pk": "S", "sk": "N"} if schedule.composite else {"pk": "S"}
-    await create_table(source.url, name, keys)
-    await fill(source.url, name, items)
-    ttl = {"Enabled": True, "AttributeName": "ttl"}
-    await call(source.url, "UpdateTimeToLive", {"TableName": name, "TimeToLiveSpecification": ttl})
 
 
 class ManyStage(Stage):

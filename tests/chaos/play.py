@@ -57,10 +57,7 @@ async def play(schedule: Schedule, folder: Path) -> Outcome:
             break_things(schedule, proxy, target)
             stage = Stage(schedule, folder, proxy, target)
             stage.write_config()
-            async with asyncio.TaskGroup() as group:
-                deaths = group.create_task(stage.let_nodes_die())
-                await stage.act()
-                deaths.cancel()
+            await stage.play_out()
         stage.prove(items)
         return stage.outcome
 
@@ -88,13 +85,15 @@ def sample(schedule: Schedule) -> list[dict[str, Any]]:
     return items
 
 
-async def make_source(source: StandIn, schedule: Schedule, items: list[dict[str, Any]]) -> None:
-    """Create and fill the source table, TTL last."""
+async def make_source(
+    source: StandIn, schedule: Schedule, items: list[dict[str, Any]], name: str = TABLE
+) -> None:
+    """Create and fill a source table, TTL last."""
     keys = {"pk": "S", "sk": "N"} if schedule.composite else {"pk": "S"}
-    await create_table(source.url, TABLE, keys)
-    await fill(source.url, TABLE, items)
+    await create_table(source.url, name, keys)
+    await fill(source.url, name, items)
     ttl = {"Enabled": True, "AttributeName": "ttl"}
-    await call(source.url, "UpdateTimeToLive", {"TableName": TABLE, "TimeToLiveSpecification": ttl})
+    await call(source.url, "UpdateTimeToLive", {"TableName": name, "TimeToLiveSpecification": ttl})
 
 
 def break_things(schedule: Schedule, proxy: FaultProxy, target: StandIn) -> None:
@@ -154,6 +153,13 @@ class Stage:
             while self._writes < event.at:  # noqa: ASYNC110 # counts of another's requests
                 await asyncio.sleep(POLL_SECONDS)
             await self._happen(event)
+
+    async def play_out(self) -> None:
+        """Act, while nodes die."""
+        async with asyncio.TaskGroup() as group:
+            deaths = group.create_task(self.let_nodes_die())
+            await self.act()
+            deaths.cancel()
 
     async def act(self) -> None:
         """All attempts, and then runs until one is through."""
