@@ -54,15 +54,16 @@ $(VENV)/.dev: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/.demo
 
-# A wheel and an sdist, checked as a registry checks them.
+# A wheel and an sdist with the man pages, checked as a registry checks them.
 dist: $(VENV)/.dist
-	rm -rf dist build
+	rm -rf dist build .man
+	$(BIN)/python -m tests.readme.man .man
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python -m twine check --strict dist/*
 
-$(VENV)/.dist:
+$(VENV)/.dist: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . build click-man twine
 	touch $@
 
 # The image's dependencies, by version and hash: compose/requirements.lock.
@@ -78,4 +79,4 @@ $(VENV)/.lock:
 	touch $@
 
 clean:
-	rm -rf $(VENV) .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .tools .man build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -66,7 +66,11 @@ def _tell(level: str, message: str, text: str, **more: object) -> None:
         click.echo(text, err=True)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Group,
+    short_help="Move Amazon DynamoDB tables to ScyllaDB Alternator.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="alternator-migrate")
 def cli() -> None:
     """Move Amazon DynamoDB tables to ScyllaDB Alternator.
@@ -179,7 +183,7 @@ def validate(config: Path | None, yes: bool, **options: Any) -> None:
     )
 
 
-@cli.command()
+@cli.command(short_help="Follow changes only: no copy; the target table must be there.")
 @common.configuration
 @common.following
 @common.many
