@@ -1,6 +1,8 @@
 """Examples of clusters: their commands parse, and names, ports and variables fit together."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,17 @@ def test_manifests_are_of_kubernetes_own_schema(name: str, manifest: Described) 
     validator.validate(manifest, OLDEST_KUBERNETES, strict=True)
 
 
+def test_kube_score_has_nothing_to_say() -> None:
+    if not (program := shutil.which("kube-score")):
+        pytest.skip("no kube-score: go install github.com/zegl/kube-score/cmd/kube-score@latest")
+    command = [program, "score", "--output-format", "ci"]
+    command += ["--kubernetes-version", f"v{OLDEST_KUBERNETES}"]
+    command += [str(KUBERNETES / name) for name in MANIFESTS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    told = [line for line in done.stdout.splitlines() if not line.startswith(("[OK]", "[SKIPPED]"))]
+    assert (done.returncode, told) == (0, []), done.stderr
+
+
 def test_pods_pass_pod_security_restricted() -> None:
     found = list(pods())
     assert len(found) == 7
@@ -213,7 +226,7 @@ def test_the_follower_is_probed_where_it_listens() -> None:
     assert follower["spec"]["replicas"] == 1
     port = option(container["args"], "--status").rpartition(":")[2]
     assert container["ports"] == [{"name": "status", "containerPort": int(port)}]
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+    for probe in ("startupProbe", "livenessProbe"):
         asked = container[probe]["httpGet"]
         assert (asked["path"], asked["port"]) == ("/healthz", "status")
 
