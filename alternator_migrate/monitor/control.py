@@ -73,6 +73,8 @@ class ControlServer:
                 await self._talk(reader, writer)
         except (OSError, TimeoutError, ValueError):
             log.debug("a client of the control socket was left")
+        except asyncio.CancelledError:
+            pass  # at the end of the run; Python 3.11 logs one that is passed on as an error
         finally:
             self._clients.discard(task)
             writer.close()

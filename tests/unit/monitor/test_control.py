@@ -144,6 +144,18 @@ async def test_no_more_clients_are_served_than_that(folder: Path) -> None:
     assert run.done == ["pause"]
 
 
+async def test_a_client_that_is_there_at_the_end_of_the_run_is_no_error(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(folder, Run()) as path:
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b'{"command": "a"}\n')
+        assert await reader.readline()
+    assert not await reader.read()
+    writer.close()
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     "line", [b"x" * 100_000, b'{"command": "a"', b'{"command": 1}\n', b"\xff\n", b"[]\n"]
 )
