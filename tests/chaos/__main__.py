@@ -82,7 +82,7 @@ def main() -> int:
                 print(f"FAILED: {why}", flush=True)
                 continue
             runs += outcome.runs
-            pages.update(again for again, _ in outcome.copied_again)
+            pages.update(outcome.copied_again)
     print(f"{len(wanted) - failed} passed, {failed} failed")
     print(f"{runs} runs in {time.monotonic() - began:.0f} s")
     if pages:

@@ -73,9 +73,3 @@ class ManyStage(Stage):
     @property
     def _expired(self) -> list[dict[str, Any]]:
         return sample(self._schedule)[: self._schedule.expired]
-
-    def _may_copy_again(self) -> int:
-        return 0
-
-    def _note_pages(self, allowed: int) -> None:
-        self.outcome.runs += 1

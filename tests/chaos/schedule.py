@@ -7,6 +7,8 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
+from alternator_migrate.core.gate import DRAIN_SECONDS
+
 Ending = Literal["kill", "term", "int", "full disk", "none"]
 
 NODES = 3
@@ -39,14 +41,24 @@ class NodeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """For how many seconds a run is paused; unless it is `resumed`, it is ended in its pause."""
+
+    seconds: float
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One run of the tool: how it is ended after so many further writes, by how many seconds its
-    wall clock is off, and how long each of its fsyncs takes, seconds."""
+    wall clock is off, and how long each of its fsyncs takes, seconds. A `pause` comes after so many
+    writes; one that is resumed is followed by as many."""
 
     ending: Ending
     after: int
     clock: float
     fsync: float
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,7 @@ class Schedule:
 
 def schedule(seed: int) -> Schedule:
     """The schedule of a seed; always the same one."""
-    chance = random.Random(seed)
+    chance, held = random.Random(seed), random.Random(-seed - 1)
     items = chance.randint(200, 1200)
     batch = chance.choice((1, 5, 10, 25))
     writes = items // batch
@@ -89,7 +101,7 @@ def schedule(seed: int) -> Schedule:
         scan_faults=_rates(chance, SCAN_FAULTS, 0.04),
         write_faults=_rates(chance, WRITE_FAULTS, 0.03),
         nodes=tuple(_deaths(chance, writes)),
-        attempts=tuple(_attempt(chance, writes) for _ in range(chance.randint(1, 4))),
+        attempts=tuple(_attempt(chance, held, writes) for _ in range(chance.randint(1, 4))),
     )
 
 
@@ -110,11 +122,17 @@ def _deaths(chance: random.Random, writes: int) -> list[NodeEvent]:
     return sorted(events, key=lambda event: event.at)
 
 
-def _attempt(chance: random.Random, writes: int) -> Attempt:
+def _attempt(chance: random.Random, held: random.Random, writes: int) -> Attempt:
     endings: tuple[Ending, ...] = ("kill", "kill", "kill", "term", "int", "full disk")
     return Attempt(
         ending=chance.choice(endings),
         after=chance.randint(0, max(writes // 2, 1)),
         clock=chance.choice((0.0, 0.0, -7200.0, 3600.0)),
         fsync=chance.choice((0.0, 0.0, 0.05)),
+        pause=_pause(held) if held.random() < 0.3 else None,
     )
+
+
+def _pause(held: random.Random) -> Pause:
+    """While it begins, or when all that was read is written, too."""
+    return Pause(held.choice((0.1, 1.0, DRAIN_SECONDS + 0.5)), resumed=held.random() < 0.5)

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from alternator_migrate.core.state import CopyState
 from alternator_migrate.monitor import ask, socket_of
 from tests.e2e.stage import TABLE, Stage, until
 from tests.servers.cli import Cli
+from tests.support.reread import Reread
 
 
 async def steered(stage: Stage, *words: str) -> dict[str, Any]:
@@ -78,6 +80,7 @@ async def test_a_paused_run_stops_at_once_and_goes_on_from_where_it_was(
     stage: Stage, killed: signal.Signals
 ) -> None:
     stage.read_slowly()
+    stage.source.record, reread = True, Reread(stage.source.table(TABLE))
     async with stage.run() as cli:
         await stage.written(60)
         await paused(stage)
@@ -85,11 +88,19 @@ async def test_a_paused_run_stops_at_once_and_goes_on_from_where_it_was(
         result = await cli.wait(2)
     assert result.code == (143 if killed == signal.SIGTERM else -9)
     assert bool(sockets(stage.savepoints)) is (killed == signal.SIGKILL)
-    read = stage.source.requests["Scan"]
+    read, state = scans(stage), stage.newest().state
+    assert reread.again(read, CopyState()) == 0
     stage.hurry()
     await stage.completes()
-    assert stage.source.requests["Scan"] > read
+    after = scans(stage)[len(read) :]
+    assert after
+    assert reread.again(after, state) == 0
     assert not sockets(stage.savepoints)
+
+
+def scans(stage: Stage) -> list[dict[str, Any]]:
+    """The Scans that the source was asked for by now."""
+    return [body for operation, body in stage.source.log if operation == "Scan"]
 
 
 async def test_a_limit_holds_within_two_seconds_and_is_told(stage: Stage) -> None:
