@@ -84,6 +84,5 @@ class Display:
         return Frame(progress, run, self._rates_of(progress))
 
     def _rates_of(self, progress: Progress) -> RatesNow:
-        """What is done in a second of late: nothing while the run is held back."""
-        self._rates.note(progress, self._clock())
-        return RatesNow() if any(each.pauses for each in progress.reasons) else self._rates.now
+        """What is done in a second of late."""
+        return self._rates.after(progress, self._clock())

@@ -146,9 +146,8 @@ class Session:
 
     def snapshot(self) -> RunProgress:
         """How all that is done stands now."""
-        newest, (now, each) = _newest(self._runs), self._at_work()
-        tables = self._observer.observed(each or ([now] if now else []))
-        total = self._observer.observed([now])[0] if now else None
+        newest, (total, each) = _newest(self._runs), self._at_work()
+        tables = self._observer.observed(each or ([total] if total else []))
         return RunProgress(
             work=self._runs[0].work,
             began=self._began,
@@ -156,7 +155,7 @@ class Session:
             tables=tables,
             status=self._status,
             error=self._error,
-            now=total.now if total else RatesNow(),
+            now=self._observer.now(total) if total else RatesNow(),
             speed=self._speed(total, len(tables)),
             reasons=self._steering.gate.reasons,
             paused_seconds=self._steering.gate.seconds,

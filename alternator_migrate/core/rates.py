@@ -24,19 +24,31 @@ class _Seen(NamedTuple):
 
 @dataclass(slots=True)
 class Rates:
-    """Speed over the last 30 seconds of snapshots, and the time left at that speed."""
+    """Speed over the last 30 seconds of snapshots of one phase, and the time left at that speed,
+    which is not known of what comes after the copy: indexes, or changes."""
 
     _seen: deque[_Seen] = field(default_factory=deque)
+    _phase: str = ""
+    _is_after: bool = False
 
     def note(self, progress: Progress, now: float) -> None:
         """Take a snapshot into account; `now` is a monotonic clock in seconds."""
         seen = self._seen
+        if progress.phase != self._phase:  # which counts anew
+            self._phase = progress.phase
+            seen.clear()
+        self._is_after = progress.fraction == 1 and progress.state != "done"
         if len(seen) > 1 and now - seen[-2].at < _APART_SECONDS:
             seen.pop()
         changes = progress.changes.counts.read if progress.changes else 0
         seen.append(_Seen(now, progress.handled, progress.bytes_read, progress.fraction, changes))
         while len(seen) > 2 and now - seen[0].at > _WINDOW_SECONDS:
             seen.popleft()
+
+    def after(self, progress: Progress, now: float) -> RatesNow:
+        """The rates after one snapshot more: none while it is held back."""
+        self.note(progress, now)
+        return RatesNow() if any(reason.pauses for reason in progress.reasons) else self.now
 
     @property
     def now(self) -> RatesNow:
@@ -47,33 +59,37 @@ class Rates:
         seconds = last.at - first.at
         speed = (last.fraction - first.fraction) / seconds
         return RatesNow(
-            (last.items - first.items) / seconds,
-            (last.size - first.size) / seconds,
-            (last.changes - first.changes) / seconds,
-            (1 - last.fraction) / speed if speed > 0 else None,
+            max(last.items - first.items, 0) / seconds,
+            max(last.size - first.size, 0) / seconds,
+            max(last.changes - first.changes, 0) / seconds,
+            (1 - last.fraction) / speed if speed > 0 and not self._is_after else None,
         )
 
 
 class Observer:
-    """Adds the rates to snapshots of tables, or of their total; `clock` is in seconds."""
+    """Adds the rates to snapshots of tables, and tells those of their total; `clock` is in
+    seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._rates: dict[tuple[str, str, str], Rates] = {}
+        self._rates: dict[tuple[str, str], Rates] = {}
+        self._total = Rates()
         self._first: dict[str, tuple[float, int]] = {}
 
     def observed(self, tables: Iterable[Progress]) -> tuple[Progress, ...]:
         """The same, with what is done in a second of late."""
-        return tuple(self._observed(table) for table in tables)
+        return tuple(replace(table, now=self._now(table)) for table in tables)
+
+    def now(self, total: Progress) -> RatesNow:
+        """What is done in a second of late, in all."""
+        return self._total.after(total, self._clock())
 
     def average(self, total: Progress) -> float:
         """Items a second since the first look at a total, which has no beginning of its own."""
         now = self._clock()
         began, first = self._first.setdefault(total.phase, (now, total.handled))
-        return (total.handled - first) / (now - began) if now > began else 0.0
+        return max(total.handled - first, 0) / (now - began) if now > began else 0.0
 
-    def _observed(self, table: Progress) -> Progress:
-        rates = self._rates.setdefault((table.source, table.target, table.phase), Rates())
-        rates.note(table, self._clock())
-        is_held = any(reason.pauses for reason in table.reasons)
-        return replace(table, now=RatesNow() if is_held else rates.now)
+    def _now(self, table: Progress) -> RatesNow:
+        rates = self._rates.setdefault((table.source, table.target), Rates())
+        return rates.after(table, self._clock())

@@ -14,7 +14,7 @@ from alternator_migrate.cli import report
 from alternator_migrate.cli.report import Ending, status_line
 from alternator_migrate.core.counts import Counts, ValidationCounts
 from alternator_migrate.core.progress import Progress, RatesNow, Reason
-from alternator_migrate.core.rates import Rates
+from alternator_migrate.core.rates import Observer, Rates
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.texts import duration, size_text
 
@@ -99,6 +99,37 @@ def test_without_progress_the_end_cannot_be_told() -> None:
     found.note(PROGRESS, 10.0)
     found.note(PROGRESS, 20.0)
     assert (found.now.items, found.now.size, found.now.seconds_left) == (0.0, 0.0, None)
+
+
+def test_rates_begin_anew_with_each_phase_and_are_never_negative() -> None:
+    found, copied = Rates(), replace(PROGRESS, segments_done=64)
+    found.note(PROGRESS, 10.0)
+    found.note(copied, 20.0)
+    validating = replace(PROGRESS, phase="Validate", bytes_read=0, segments_done=0)
+    found.note(validating, 21.0)
+    assert found.now == RatesNow()
+    found.note(replace(validating, examined=100, bytes_read=500), 22.0)
+    assert (found.now.items, found.now.size) == (100, 500)
+    found.note(replace(validating, examined=60, bytes_read=300), 23.0)  # a worker was lost
+    found.note(replace(validating, examined=0), 24.0)
+    assert (found.now.items, found.now.size) == (0, 0)
+
+
+def test_the_rates_of_all_tables_go_on_when_one_of_them_ends() -> None:
+    now = 0.0
+    observer = Observer(lambda: now)
+    for now, standing in ((10.0, "2 running"), (20.0, "1 running, 1 completed")):
+        total = Progress("2 tables", standing, items=Counts(round(now), round(now)))
+        rates = observer.now(total)
+    assert rates.items == 1.0
+
+
+@pytest.mark.parametrize("state", ["building index by-city", "following", "done"])
+def test_when_all_is_copied_the_end_of_what_goes_on_cannot_be_told(state: str) -> None:
+    found = Rates()
+    found.note(PROGRESS, 10.0)
+    found.note(replace(PROGRESS, segments_done=64, state=state), 20.0)
+    assert found.now.seconds_left == (0 if state == "done" else None)
 
 
 @pytest.mark.parametrize(
