@@ -87,7 +87,7 @@ def _stream(state: FollowState) -> dict[str, Any]:
         "shards": {**state.shards, **dict.fromkeys(sorted(state.ended), _ENDED)},
         "placedAt": round(state.placed_at, 3),
         "freshAt": round(state.watermark, 3),
-        "lagSeconds": state.lag,
+        "lagSeconds": None if state.lag is None else round(state.lag, 3),
         "changes": state.counts.figures(),
         "spool": asdict(spool) if spool else None,
     }

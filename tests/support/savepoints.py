@@ -82,7 +82,7 @@ STREAMS = st.builds(
     ended=st.frozensets(TEXT.map(lambda text: f"ended-{text}")),
     placed_at=st.integers(0, 10**12).map(lambda thousandths: thousandths / 1000),
     watermark=st.integers(0, 10**12).map(lambda thousandths: thousandths / 1000),
-    lag=st.none() | st.floats(0, 10**6),
+    lag=st.none() | st.integers(0, 10**9).map(lambda thousandths: thousandths / 1000),
     counts=st.builds(ChangeCounts, COUNT, COUNT, COUNT, COUNT, COUNT),
     spool=st.none() | SPOOLS,
 )

@@ -50,6 +50,12 @@ def nested(levels: int, value: Value) -> Value:
     return value
 
 
+def levels(value: Value) -> int:
+    """How many maps and lists there are one within another, where a value is deepest."""
+    inner = [*value.get("M", {}).values(), *value.get("L", [])]
+    return ("M" in value or "L" in value) + max(map(levels, inner), default=0)
+
+
 def numbers(*digits: str) -> Item:
     """Return attributes with each number at the top level, in a map, in a list and in a set."""
     listed: list[Value] = [{"N": text} for text in digits]

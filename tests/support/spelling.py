@@ -31,7 +31,12 @@ def items(**key: str) -> st.SearchStrategy[Item]:
 
 def nested_items(**key: str) -> st.SearchStrategy[Item]:
     """Items as `items`, with a value as deep within maps and lists as DynamoDB takes it."""
-    deep = st.builds(shapes.nested, st.integers(0, shapes.DEEPEST), shapes.values(leaves=3))
+    inner = shapes.values(leaves=3)
+    deep = inner.flatmap(
+        lambda value: st.builds(
+            shapes.nested, st.integers(0, shapes.DEEPEST - shapes.levels(value)), st.just(value)
+        )
+    )
     return st.builds(lambda item, value: {**item, "deep": value}, items(**key), deep)
 
 
