@@ -1,4 +1,4 @@
-.PHONY: demo test lint bench chaos dist lock clean
+.PHONY: demo test lint bench chaos dist image-check lock clean
 
 # The command is started hundreds of times: its bytecode is kept, as that of an installed one is.
 unexport PYTHONDONTWRITEBYTECODE
@@ -65,6 +65,10 @@ $(VENV)/.dist: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . build click-man twine
 	touch $@
+
+# The image, built by buildah without an engine, and its command started in it; as root.
+image-check:
+	sh tests/build_image.sh
 
 # The image's dependencies, by version and hash: compose/requirements.lock.
 lock: $(VENV)/.lock
