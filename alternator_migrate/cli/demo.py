@@ -36,7 +36,8 @@ _KEYS: Final = {"access_key": "demo", "secret_key": "demo"}
 _CITIES: Final = ("Lisbon", "Quito", "Osaka", "Zürich", "Kraków", "Hà Nội")
 _SEGMENTS: Final = 16
 _BATCH: Final = 25
-_SECONDS_A_BATCH: Final = 0.17
+_WATCHED_SECONDS: Final = 12.0
+"""The time that the target takes for its writes by itself, however many items there are."""
 _LOOK_SECONDS: Final = 0.1
 _STOPPED_HERE: Final = 128
 """The exit code of a run that was stopped, but by no signal."""
@@ -55,7 +56,7 @@ def run(
     logs.configure(console, log_format, log_level)
     check_destination(summary_json)
     log.info("starting a source and a target in this process; nothing leaves this machine")
-    with _embedded_servers() as url:
+    with _embedded_servers(_WATCHED_SECONDS * _BATCH / items) as url:
         log.info("embedded source and target: two regions of a moto server at %s", url)
         on_loop(lambda: _fill(url, items))
         log.info("table %s filled with %d items; it has an index, a TTL and tags", TABLE, items)
@@ -127,9 +128,9 @@ class _HalfWay(MigrationRun):
 
 
 @contextmanager
-def _embedded_servers() -> Iterator[str]:
+def _embedded_servers(seconds: float) -> Iterator[str]:
     """A moto server in this process, on a free port of loopback, whose target takes one batch at a
-    time, and time for each; its URL."""
+    time, and `seconds` for each; its URL."""
     try:
         from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 # an extra, and slow to import
             DomainDispatcherApplication,
@@ -142,7 +143,7 @@ def _embedded_servers() -> Iterator[str]:
             "Add it: pipx inject alternator-migrate 'moto[server]'.",
         ) from error
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = _slowed(DomainDispatcherApplication(create_backend_app))
+    app = _slowed(DomainDispatcherApplication(create_backend_app), seconds)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
@@ -153,7 +154,7 @@ def _embedded_servers() -> Iterator[str]:
         serving.join()
 
 
-def _slowed(app: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _slowed(app: Callable[[Any, Any], Any], seconds: float) -> Callable[[Any, Any], Any]:
     """A server whose target region writes a batch after the other, so that a person can watch."""
     turn = threading.Lock()
 
@@ -161,7 +162,7 @@ def _slowed(app: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         writes = environ.get("HTTP_X_AMZ_TARGET", "").endswith("BatchWriteItem")
         if writes and _REGIONS["target"] in environ.get("HTTP_AUTHORIZATION", ""):
             with turn:
-                time.sleep(_SECONDS_A_BATCH)
+                time.sleep(seconds)
         return app(environ, start)
 
     return answer
