@@ -5,10 +5,11 @@ import logging
 import multiprocessing
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from multiprocessing import resource_tracker
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
 from alternator_migrate.core.errors import WorkerLost
@@ -19,6 +20,13 @@ from alternator_migrate.engines.worker_process import OUR_LOGGER, Recall, live
 
 LONGEST_SECONDS: Final = 16.0
 _LEAVE_SECONDS: Final = 0.5
+# On Linux one process imports what workers need, and they are its forks; on macOS forks of what has
+# imported so much are not safe, and Windows has none.
+_START: Final = (
+    multiprocessing.get_context("forkserver")
+    if sys.platform == "linux"
+    else multiprocessing.get_context("spawn")
+)
 _OURS: Final = (
     *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT),
     *(signal.SIGUSR1, signal.SIGUSR2),
@@ -101,7 +109,8 @@ class Processes:
     async def _hire(self) -> "_Worker":
         near, far = socket.socketpair()
         with far, signals_held_back():
-            process = multiprocessing.get_context("spawn").Process(
+            _START.set_forkserver_preload([live.__module__, type(self._job).__module__])
+            process = _START.Process(
                 target=live, args=(far, logging.getLogger(OUR_LOGGER).getEffectiveLevel())
             )
             process.start()
@@ -115,7 +124,7 @@ class Processes:
 class _Worker:
     """One process and the pipe to it; `seen` is the last that it told of its slice."""
 
-    def __init__(self, process: SpawnProcess, pipe: Pipe) -> None:
+    def __init__(self, process: BaseProcess, pipe: Pipe) -> None:
         self.process, self.pipe = process, pipe
         self.seen = LiveStats()
 

@@ -76,10 +76,16 @@ def dask_cluster(folder: Path, workers: int) -> Iterator[DaskCluster]:
 
 
 def children(pid: int) -> list[int]:
-    """The worker processes that a process has started. Linux only."""
+    """The worker processes that a process has started, or had forked. Linux only."""
+    commands = {child: _command(child) for child in _children(pid)}
+    forking = [child for child, command in commands.items() if b"forkserver" in command]
+    spawned = [child for child, command in commands.items() if b"spawn_main" in command]
+    return [*spawned, *(child for server in forking for child in _children(server))]
+
+
+def _children(pid: int) -> list[int]:
     threads = Path(f"/proc/{pid}/task").glob("*/children")
-    found = [int(child) for thread in threads for child in thread.read_text().split()]
-    return [child for child in found if b"spawn_main" in _command(child)]
+    return [int(child) for thread in threads for child in thread.read_text().split()]
 
 
 def _is_alive(pid: int) -> bool:
