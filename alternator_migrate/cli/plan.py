@@ -85,12 +85,14 @@ def units_of(settings: Settings, pair: Pair) -> tuple[int, int]:
 
 
 def _tables(settings: Settings, pair: Pair) -> Iterator[str]:
-    found = pair.inspection
-    if isinstance(pair.source, ExportSide):
-        yield f"source  {found.source.spec.name}, exported to {pair.source.address}"
-        yield f"        {_exported(pair.source, found.source)}"
+    found, side = pair.inspection, pair.source
+    if isinstance(side, ExportSide) and pair.exported is None:
+        yield f"source  {found.source.spec.name}, exported to {side.address}"
     else:
-        yield f"source  {settings.source.table} at {address(pair.source)}"
+        yield f"source  {settings.source.table} at {address(pair.live)}"
+    if isinstance(side, ExportSide) and side.exports:
+        yield f"        {_exported(side, found.source)}"
+    else:
         yield f"        {_extent(found.source)}"
     state = "exists and fits" if found.existing else "will be created"
     yield f"target  {found.plan.spec.name} at {address(pair.target)}: {state}"
@@ -169,8 +171,11 @@ def _estimates(settings: Settings, pair: Pair, engine_options: EngineOptions) ->
     choice = choose(engine_options, work_facts(settings, pair), usable_cores())
     readers = pair.concurrency.readers * (1 if settings.source.max_map_tasks else choice.workers)
     yield "work"
-    yield f"  engine          {choice.text}"
-    yield f"  segments        {segments}, at most {min(segments, readers)} read at once"
+    if segments:
+        yield f"  engine          {choice.text}"
+        yield f"  segments        {segments}, at most {min(segments, readers)} read at once"
+    else:
+        yield "  segments        one a data file of the export, by which the engine is chosen"
     if settings.skip_segments:
         yield f"  skipped         {skipped_text(settings)}"
     requests = max(math.ceil(state.items / batch), math.ceil(state.size / Limits(batch).size))
@@ -288,7 +293,8 @@ def _validation(settings: Settings, pair: Pair) -> Iterator[str]:
     source, target = scans if mode == "digest" else (scans[0] + each, scans[1] + each)
     yield "validation"
     yield f"  compares by     {mode_text(settings, options, pair)}"
-    units = "none" if isinstance(pair.source, ExportSide) else _about(source)
+    exported = isinstance(pair.source, ExportSide) and pair.exported is None
+    units = "none" if exported else _about(source)
     yield f"  read units      {units} on the source, {_about(target)} on the target"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from alternator_migrate.cli.export_plan import export_lines
 from alternator_migrate.cli.plan import plan_text
 from alternator_migrate.config import Settings
 from alternator_migrate.core.errors import UsageError
@@ -25,7 +26,8 @@ async def planned(
                 await run.check_contents(pair, earlier)
         except UsageError as error:
             refusal = error
-        beginning = [*_beginning(earlier, refusal, done=done)]
+        beginning = [*export_lines(settings, pair, run.export)]
+        beginning += _beginning(earlier, refusal, done=done)
         beginning += [f"        warning: {text}" for text in run.staying]
         return await plan_text(settings, pair, engine_options, beginning), refusal
 

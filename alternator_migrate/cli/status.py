@@ -7,7 +7,7 @@ from typing import Final
 
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.progress import Progress, RunProgress
-from alternator_migrate.core.state import FollowPhase, FollowState, Status
+from alternator_migrate.core.state import ExportState, FollowPhase, FollowState, Status
 from alternator_migrate.core.texts import duration, size_text
 from alternator_migrate.savepoints import Place, Store, holder, progress_of
 
@@ -39,6 +39,8 @@ def status_lines(place: Place, identity: str) -> Iterator[str]:
     share = f" ({done / total:.1%})" if total and done < total else ""
     yield f"  segments   {done}/{total} done{share}"
     yield from _counted(progress)
+    if savepoint.export:
+        yield f"  export     {_export_text(savepoint.export)}"
     if savepoint.state.stream:
         yield from _stream_lines(savepoint.state.stream)
     yield f"  time       {duration(savepoint.seconds)} of running"
@@ -78,6 +80,13 @@ def _stood(place: Place, identity: str) -> RunProgress | None:
         saved_at=savepoint.written,
         rejects=savepoint.rejects,
     )
+
+
+def _export_text(export: ExportState) -> str:
+    """Which export the table is copied from, as far as it is there."""
+    if export.manifests:
+        return ", ".join(export.manifests)
+    return f"{export.arn}, waited for" if export.arn else "to be asked for"
 
 
 def _counted(progress: Progress) -> Iterator[str]:

@@ -14,6 +14,7 @@ from alternator_migrate.config.choice import (
 )
 from alternator_migrate.config.exports import Location, S3ExportSettings
 from alternator_migrate.config.identity import (
+    export_identity,
     fingerprint,
     migration_identity,
     migration_shape,
@@ -47,6 +48,7 @@ from alternator_migrate.config.settings import (
     SourceEndpointSettings,
     SourceSettings,
 )
+from alternator_migrate.config.table_export_settings import TableExportSettings
 from alternator_migrate.config.tables_settings import TablesSettings
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "SideSettings",
     "SourceEndpointSettings",
     "SourceSettings",
+    "TableExportSettings",
     "TablesSettings",
     "TransformReference",
     "at",
@@ -74,6 +77,7 @@ __all__ = [
     "candidates",
     "check_targets",
     "choose",
+    "export_identity",
     "fingerprint",
     "is_arn",
     "is_pattern",

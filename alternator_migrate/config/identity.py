@@ -10,6 +10,7 @@ from alternator_migrate.config.settings import (
     SourceSettings,
     TargetSettings,
 )
+from alternator_migrate.config.table_export_settings import TableExportSettings
 from alternator_migrate.core.state import CopyState
 
 
@@ -43,6 +44,13 @@ def migration_shape(settings: Settings) -> str:
     if attributes:  # a shape without them is that of versions that did not know them
         shape.append([sorted(set(attributes.drop)), sorted(set(attributes.keep))])
     return fingerprint(shape)
+
+
+def export_identity(export: TableExportSettings) -> str:
+    """A digest of all settings that decide which export of a table is copied."""
+    place = [export.bucket, export.prefix, export.bucket_owner, export.kms_key_id]
+    named = [export.arn, list(export.manifest_keys)]
+    return fingerprint([place, export.format, export.export_time, named])
 
 
 def skipped_segments(settings: Settings, state: CopyState, segments: int) -> frozenset[int]:

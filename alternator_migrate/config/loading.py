@@ -24,7 +24,8 @@ _TABLES: Final = "tables"
 _OVERRIDES: Final = "overrides"
 _SECTIONS: Final = ("source", "target", "validation", "spool")
 _SIGNED: Final = tuple(
-    f"{section}.credentials" for section in ("source", "target", "savepoints.target")
+    f"{section}.credentials"
+    for section in ("source", "target", "savepoints.target", "source.export")
 )
 _ONLY_A_NAME = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
@@ -78,7 +79,8 @@ def literal_secrets(loaded: Loaded) -> dict[str, str]:
         f"{path}.{key}" for path, credentials in _credentials(loaded.plain) for key in credentials
     }
     settings = loaded.settings
-    sides = settings.source, settings.target, settings.savepoints.target
+    source = settings.source
+    sides = source, settings.target, settings.savepoints.target, source.export
     found = {}
     for path, side in zip(_SIGNED, sides, strict=True):
         if side and (keys := side.credentials):

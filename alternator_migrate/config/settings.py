@@ -11,7 +11,7 @@ from typing import Literal
 
 from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
 from alternator_migrate.config.arns import table_arn
-from alternator_migrate.config.exports import S3ExportSettings, S3TargetSettings
+from alternator_migrate.config.exports import EXPORT, S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.item_settings import (
     AttributesSettings,
     FilterSettings,
@@ -44,6 +44,7 @@ from alternator_migrate.config.run_settings import (
 )
 from alternator_migrate.config.savepoint_settings import DEFAULT_FOLDER, SavepointsSettings
 from alternator_migrate.config.status_page import StatusSettings
+from alternator_migrate.config.table_export_settings import TableExportSettings
 from alternator_migrate.config.tables_settings import TablesSettings
 
 
@@ -130,6 +131,21 @@ class SourceSettings(SideSettings):
         one_of("skip", "copy"), "items whose TTL has passed", default="skip"
     )
     s3_export: S3ExportSettings | None = section(S3ExportSettings, "keys of an export to S3")
+    export: TableExportSettings | None = section(
+        TableExportSettings, "copy the table from an export, not by a scan"
+    )
+
+    @property
+    def bucket_side(self) -> SideSettings:
+        """The S3 that the exports of `export` are in, as a side of its own."""
+        export = self.export or TableExportSettings()
+        return SideSettings(
+            type=EXPORT,
+            table=self.table,
+            region=export.region or self.region,
+            endpoint=export.endpoint,
+            credentials=export.credentials or self.credentials,
+        )
 
 
 @dataclass(frozen=True, slots=True)

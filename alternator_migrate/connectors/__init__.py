@@ -3,6 +3,15 @@
 from alternator_migrate.connectors.build import final_export, rejects_file, source_of, target_of
 from alternator_migrate.connectors.capacity_watch import capacity_watches
 from alternator_migrate.connectors.export_target import ExportEnds, open_export_ends
+from alternator_migrate.connectors.exported_table import (
+    KnownExport,
+    TableExport,
+    begun,
+    by_export,
+    copied_before,
+    failure_text,
+    reading_export,
+)
 from alternator_migrate.connectors.inspect import Inspection, check_ttl
 from alternator_migrate.connectors.job import (
     TableJob,
@@ -22,6 +31,8 @@ from alternator_migrate.connectors.pair import (
 )
 from alternator_migrate.connectors.permissions import (
     Command,
+    bucket_rights,
+    export_rights,
     grants,
     policy,
     rights_of,
@@ -30,6 +41,7 @@ from alternator_migrate.connectors.permissions import (
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
 from alternator_migrate.connectors.remarks import (
     beginning,
+    exporting,
     notes,
     of_servers,
     read_ceiling,
@@ -46,6 +58,7 @@ from alternator_migrate.connectors.s3_export import (
     FinalExport,
     WrittenFile,
     begin,
+    iso,
     write_manifests,
 )
 from alternator_migrate.connectors.samples import (
@@ -102,6 +115,7 @@ __all__ = [
     "ExportSide",
     "FinalExport",
     "Inspection",
+    "KnownExport",
     "Pair",
     "Rehearsal",
     "RejectsFile",
@@ -110,6 +124,7 @@ __all__ = [
     "Services",
     "Shaping",
     "SourceStream",
+    "TableExport",
     "TableJob",
     "TransformedChanges",
     "TransformedLookup",
@@ -119,17 +134,25 @@ __all__ = [
     "backlog",
     "begin",
     "beginning",
+    "begun",
+    "bucket_rights",
+    "by_export",
     "capacity_watches",
     "check_empty",
     "check_late",
     "check_transform",
     "check_ttl",
+    "copied_before",
     "disable_stream",
+    "export_rights",
+    "exporting",
+    "failure_text",
     "final_export",
     "find_code",
     "find_stream",
     "first_items",
     "grants",
+    "iso",
     "item_filter",
     "lacking",
     "matcher_of",
@@ -142,6 +165,7 @@ __all__ = [
     "policy",
     "prepare_target",
     "read_ceiling",
+    "reading_export",
     "refusing_to_begin",
     "rehearse",
     "rejects_file",

@@ -6,9 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from alternator_migrate.config import Settings, skipped_segments
+from alternator_migrate.connectors.caps import read_cap, write_cap
 from alternator_migrate.connectors.inspect import Inspection, choose_segments, look
 from alternator_migrate.connectors.late_indexes import settled
-from alternator_migrate.connectors.s3_export import Export, ExportSide
+from alternator_migrate.connectors.s3_export import Export, ExportSide, not_yet
 from alternator_migrate.connectors.scan import Filter, check_filter
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.services import (
@@ -64,13 +65,17 @@ class PairFacts:
 @dataclass(frozen=True, slots=True)
 class Pair(PairFacts):
     """Both services, open; `streams` leads to the source's streams where changes are to be
-    followed from here; `shaping` is what becomes of items on their way."""
+    followed from here; `shaping` is what becomes of items on their way. Where the source is
+    exports of a live table, `exported` is that table, of which changes are needed `since` (epoch
+    seconds; None: from now on)."""
 
     source: Service | ExportSide
     target: Service
     streams: HttpClient | None = None
     shaping: Shaping | None = None
     shared: SharedCaps | None = None
+    exported: Service | None = None
+    since: float | None = None
 
     def paces(
         self, gate: Gate, left: Callable[[], float], *, reads: asyncio.Event | None = None
@@ -88,9 +93,11 @@ class Pair(PairFacts):
 
     @property
     def live(self) -> Service:
-        """The source where it is a table, as it is wherever changes are followed."""
-        assert isinstance(self.source, Service)  # noqa: S101 # no export is followed, see `rules`
-        return self.source
+        """The source where it is a table, or exports of one, as it is wherever changes are
+        followed."""
+        table = self.exported or self.source
+        assert isinstance(table, Service)  # noqa: S101 # no export alone is followed, see `rules`
+        return table
 
     def figures(self) -> dict[Role, SideFigures]:
         """Both sides as they are seen from here by now; among many tables, which all see the same,
@@ -116,10 +123,12 @@ async def open_pair(
     *,
     known: PairFacts | None = None,
     services: Services | None = None,
+    by_export: bool = False,
 ) -> AsyncIterator[Pair]:
     """Connect to both sides, unless `services` are open already, and look at the tables, unless
     they are `known`; nothing is written. `segments` is the total that an earlier run used,
-    `workers` how many are wished for (None: one a core).
+    `workers` how many are wished for (None: one a core). A table that is copied `by_export` is not
+    read: it has no segments yet.
 
     Raises `UsageError` for whatever keeps a migration from beginning; where the tables are known
     it has begun, and other errors of connecting are raised as they are.
@@ -145,12 +154,17 @@ async def open_pair(
             opening = open_services(settings, follows=follows)
             services = await stack.enter_async_context(opening)
         with refusing_to_begin():
-            opened = await services.open_source(settings, stack)
-            facts = await _facts_of(settings, services, opened, segments, workers)
+            opened = read = await services.open_source(settings, stack)
+            exported = opened if by_export and isinstance(opened, Service) else None
+            if exported:
+                read = not_yet(exported.remarks, exported.skew)
+            state = await state_of(settings, opened, services.target)
+            facts = await _facts_of(settings, services, state, read, segments, workers)
             if services.streams and functions and not functions.transform_key:
                 assert isinstance(opened, Service)  # noqa: S101 # it has streams
                 facts = replace(facts, old_images=await _has_old_images(opened))
-        yield _pair(replace(facts, code=code), opened, services, shaping(facts))
+        pair = _pair(replace(facts, code=code), read, services, shaping(facts))
+        yield replace(pair, exported=exported)
 
 
 def _pair(
@@ -184,14 +198,16 @@ async def _has_old_images(source: Service) -> bool:
 async def _facts_of(
     settings: Settings,
     services: Services,
+    state: TableState,
     source: Service | ExportSide,
     segments: int | None,
     workers: int | None,
 ) -> PairFacts:
-    """The facts by a look at both tables; the source checks the filter. Raises `MigrateError`."""
+    """The facts by a look at both tables, of which the source is in this `state`; the source checks
+    the filter. Raises `MigrateError`."""
     target = services.target
     inspection = await look(
-        await state_of(settings, source, target),
+        state,
         target.table,
         lambda state: _plan(settings, state, target.dialect),
         lambda state: _segments(settings, source, state.size, segments, workers),
@@ -202,10 +218,11 @@ async def _facts_of(
         inspection = replace(inspection, barriers=source.barriers)
     check_attributes(settings, inspection.source.spec)
     await _check_filter(settings, source)
-    read_cap = _read_cap(settings, inspection, services, own=source.own)
-    write_cap = _write_cap(settings, inspection, services)
-    exports = source.exports if isinstance(source, ExportSide) else ()
-    return PairFacts(inspection, read_cap, write_cap, services.concurrency, exports=exports)
+    write, concurrency = write_cap(settings, inspection, services), services.concurrency
+    if isinstance(source, ExportSide):
+        return PairFacts(inspection, None, write, concurrency, exports=source.exports)
+    read = read_cap(settings, inspection, services, own=source.own)
+    return PairFacts(inspection, read, write, concurrency)
 
 
 def _segments(
@@ -222,6 +239,8 @@ def _segments(
     if not isinstance(source, ExportSide):
         return choose_segments(size, workers or usable_cores(), known or wanted)
     total = source.segments
+    if not total:
+        return ()
     if wanted not in (None, total):
         raise UsageError(
             f"source.scanSegments is {wanted}, and the export has {total} data files",
@@ -290,37 +309,6 @@ async def _check_filter(settings: Settings, source: Service | ExportSide) -> Non
     if given and isinstance(source, Service) and not alone:
         client = DynamoDBClient(source.http, Retry(settings.retry_budget_seconds))
         await check_filter(client, settings.source.table, given)
-
-
-def _read_cap(
-    settings: Settings, found: Inspection, services: Services, *, own: bool
-) -> float | None:
-    """The cap of reading one table of AWS's `own`, or of another server, units a second. Among many
-    it keeps its share of a provisioned table's units besides what all together may read."""
-    given, spec = settings.source.read_throughput, found.source.spec
-    share = None
-    if spec.throughput and own:
-        share = spec.throughput.read * settings.source.throughput_read_percent
-    return _cap(given, share, services.settings.source.read_throughput if services.shared else None)
-
-
-def _write_cap(settings: Settings, found: Inspection, services: Services) -> float | None:
-    """The cap of writing one table, in the way of `_read_cap`."""
-    given = settings.target.write_throughput
-    spec = found.existing.spec if found.existing else found.plan.spec
-    share = None
-    if spec.throughput and services.target.own:
-        share = spec.throughput.write * settings.target.throughput_write_percent
-    of_all = services.settings.target.write_throughput if services.shared else None
-    return _cap(given, share, of_all)
-
-
-def _cap(given: float | None, share: float | None, of_all: float | None) -> float | None:
-    """The cap that is given for a table, else its own share; never more than the cap of all."""
-    if of_all is None:
-        return given or share
-    mine = share if given == of_all else given
-    return min(mine or of_all, of_all)
 
 
 def work_facts(settings: Settings, pair: Pair) -> WorkFacts:

@@ -7,13 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from alternator_migrate.config import Settings, SideSettings, TablesSettings, table_arn
+from alternator_migrate.config import (
+    S3ExportSettings,
+    Settings,
+    SideSettings,
+    TableExportSettings,
+    TablesSettings,
+    table_arn,
+)
 from alternator_migrate.core.model import Role
 
 Command = Literal["plan", "run", "shards", "follow", "validate", "repair"]
 _INSPECT: Final = ("DescribeTable", "DescribeTimeToLive")
 _STREAM: Final = ("DescribeStream", "GetShardIterator", "GetRecords")
 _WRITING: Final = ("PutObject", "AbortMultipartUpload")
+_EXPORTED: Final = ("PutObject", "PutObjectAcl", "AbortMultipartUpload")
+"""What AWS does with the caller's rights where it exports a table into a bucket."""
+_RECOVERY: Final = "DescribeContinuousBackups"
+_ASKING: Final = "ExportTableToPointInTime"
+_DESCRIBING: Final = "DescribeExport"
+_READING: Final = "GetObject"
+_KEYS: Final = ("Decrypt", "GenerateDataKey")
 _VERSION: Final = "2012-10-17"
 _PARTITIONS: Final = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 _ALTERNATOR: Final = "alternator"
@@ -25,17 +39,19 @@ _ALTER: Final = frozenset({"UpdateTable", "UpdateTimeToLive", "TagResource", "Un
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """The rights on one side: calls on the table and on its streams, and on `objects` of S3, each
-    as BUCKET/KEY with asterisks. `names` are those of many tables, with asterisks, in place of the
-    one of the settings."""
+    """The rights on one side: calls on the table, on its streams and its exports, and on `objects`
+    of S3, each as BUCKET/KEY with asterisks, which a KMS `key` encrypts. `names` are those of many
+    tables, with asterisks, in place of the one of the settings."""
 
     role: Role
     settings: SideSettings
     table: Sequence[str] = ()
     stream: Sequence[str] = ()
     objects: Sequence[str] = ()
-    on_objects: Sequence[str] = ("GetObject",)
+    on_objects: Sequence[str] = (_READING,)
     names: Sequence[str] = ()
+    exports: Sequence[str] = ()
+    key: str = ""
 
     @property
     def is_alternator(self) -> bool:
@@ -92,15 +108,49 @@ def _source(settings: Settings, commands: Sequence[Command]) -> Rights:
         return Rights("source", source, live, objects=_objects(settings), names=names)
     compares = {"validate", "repair"} & set(commands)
     table = [*_INSPECT, *_tags_read(settings)]
-    table += ["Scan"] if scans else []
+    table += ["Scan"] if (compares if source.export else scans) else []
     table += ["BatchGetItem"] if compares else []
     begins = follows and {"run", "follow"} & set(commands)
-    return Rights(
-        "source",
-        source,
-        (*table, "UpdateTable") if begins else table,
-        _STREAM if begins else (),
+    table += ["UpdateTable"] if begins else []
+    rights = Rights("source", source, table, _STREAM if begins else ())
+    copies = {"plan", "run"} & set(commands) and not target.skip_initial_snapshot_transfer
+    if copies and source.export:
+        rights = rights if begins or not follows else replace(rights, stream=("DescribeStream",))
+        return _with_export(rights, source.export, commands)
+    return rights
+
+
+def _with_export(rights: Rights, given: TableExportSettings, commands: Sequence[Command]) -> Rights:
+    """The rights on a source that is copied from an export."""
+    if given.manifest_keys:
+        return replace(rights, objects=_folders(given.reading(given.manifest_keys)))
+    objects = (f"{given.bucket or '*'}/{_prefix(given)}AWSDynamoDB/*",)
+    if given.arn:
+        return replace(rights, exports=(_DESCRIBING,), objects=objects)
+    if "run" not in commands:
+        return replace(rights, table=(*rights.table, _RECOVERY))
+    return replace(
+        rights,
+        table=(*rights.table, _RECOVERY, _ASKING),
+        exports=(_DESCRIBING,),
+        objects=objects,
+        on_objects=bucket_rights(),
+        key=given.kms_key_id or "",
     )
+
+
+def export_rights() -> Sequence[str]:
+    """The calls on a table that is to be exported."""
+    return (_RECOVERY, _ASKING, _DESCRIBING)
+
+
+def bucket_rights() -> Sequence[str]:
+    """The calls on the bucket that a table is exported into, and copied from."""
+    return (_READING, *_EXPORTED)
+
+
+def _prefix(given: TableExportSettings) -> str:
+    return f"{given.prefix.strip('/')}/" if given.prefix else ""
 
 
 def _target(settings: Settings, commands: Sequence[Command]) -> Rights:
@@ -128,9 +178,14 @@ def _tags_read(settings: Settings) -> tuple[str, ...]:
 
 
 def _objects(settings: Settings) -> Sequence[str]:
-    """The objects of exports: manifests and, beside them, data; none of exports in files."""
+    """The objects of exports; none of exports in files."""
     export = settings.source.s3_export
-    places = export.manifests if export else ()
+    return _folders(export) if export else ()
+
+
+def _folders(export: S3ExportSettings) -> Sequence[str]:
+    """The objects of exports: manifests and, beside them, data; none of exports in files."""
+    places = export.manifests
     folders = []
     for place in places:
         folder = place.key.rpartition("/")[0]
@@ -142,17 +197,24 @@ def _objects(settings: Settings) -> Sequence[str]:
 def _statements(rights: Rights) -> Iterator[Mapping[str, Any]]:
     side, settings = rights.role.capitalize(), rights.settings
     arns = [_arn(settings, name) for name in rights.names or (settings.table,)]
-    if rights.names and not rights.objects:
+    if rights.names and (rights.exports or not rights.objects):
         yield _statement(f"{side}List", "dynamodb", ("ListTables",), "*")
     if rights.table:
         yield _statement(f"{side}Table", "dynamodb", rights.table, _one(arns))
     if rights.stream:
         streams = [f"{arn}/stream/*" for arn in arns]
         yield _statement(f"{side}Stream", "dynamodb", rights.stream, _one(streams))
+    if rights.exports:
+        exports = [f"{arn}/export/*" for arn in arns]
+        yield _statement(f"{side}Exports", "dynamodb", rights.exports, _one(exports))
+    partition = _partition(rights.settings.region or "")
     if rights.objects:
-        partition = _partition(rights.settings.region or "")
         objects = [f"arn:{partition}:s3:::{each}" for each in rights.objects]
         yield _statement(f"{side}Objects", "s3", rights.on_objects, objects)
+    if key := rights.key:
+        region = rights.settings.region or "*"
+        arn = key if key.startswith("arn:") else f"arn:{partition}:kms:{region}:*:key/{key}"
+        yield _statement(f"{side}Key", "kms", _KEYS, arn)
 
 
 def _statement(

@@ -39,14 +39,28 @@ def beginning(pair: Pair, engine: str, savepoints: str) -> Iterator[str]:
     """The first words of a run: what goes from where to where, how much of it, on which engine, and
     where its savepoints are."""
     found = pair.inspection
-    source, target = found.source.spec.name, found.plan.spec.name
-    yield (
-        f"alternator-migrate {__version__}: {source} at {_place(pair.source)} -> {target} at "
-        f"{_place(pair.target)}"
-    )
+    yield _ends(pair)
     count, size = found.source.items, found.source.size
-    amount = f"about {count:,} items, {size_text(size)}" if count else "the server counts no items"
+    about = "" if pair.exports else "about "
+    amount = f"{about}{count:,} items, {size_text(size)}" if count else "the server counts no items"
     yield (f"{amount}; segments {len(found.segments)}; engine {engine}; savepoints in {savepoints}")
+
+
+def exporting(settings: Settings, pair: Pair, savepoints: str) -> Iterator[str]:
+    """The first words of a run that has the table exported before it copies it."""
+    given = settings.source.export
+    assert given  # noqa: S101 # it is exported
+    yield _ends(pair)
+    place = given.arn or f"s3://{'/'.join(filter(None, (given.bucket, given.prefix)))}"
+    yield f"it is copied from an export, {place}; savepoints in {savepoints}"
+
+
+def _ends(pair: Pair) -> str:
+    found, source = pair.inspection, pair.exported or pair.source
+    return (
+        f"alternator-migrate {__version__}: {found.source.spec.name} at {_place(source)} -> "
+        f"{found.plan.spec.name} at {_place(pair.target)}"
+    )
 
 
 def _place(side: Service | ExportSide) -> str:

@@ -110,7 +110,10 @@ def _open_source(
     """Connect to the source, a table or exports."""
     source, patience = settings.source, settings.retry_budget_seconds
     if source.s3_export:
-        return open_export(source, concurrency.readers, patience, known)
+        return open_export(source, source.s3_export, concurrency.readers, patience, known)
+    if source.export and known:
+        given = source.export.reading(tuple(export.name for export in known))
+        return open_export(source.bucket_side, given, concurrency.readers, patience, known)
     return open_service("source", source, concurrency.readers, patience)
 
 

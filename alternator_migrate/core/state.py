@@ -99,6 +99,23 @@ class FollowState:
     spool: SpoolState | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ExportState:
+    """The export that a table is copied from, as a savepoint keeps it.
+
+    `asked` is a digest of what the configuration says of it. `token` is the client token that it is
+    asked for with ("": not yet), `arn` its own name once it is made ("" before); `manifests` are
+    where the summaries of it and of those after it are, once all are complete. `digest` tells their
+    data files from others, once a copy of them has begun.
+    """
+
+    asked: str
+    token: str = ""
+    arn: str = ""
+    manifests: tuple[str, ...] = ()
+    digest: str = ""
+
+
 ValidationStage: TypeAlias = Literal["digests", "details"]
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "session",
     "stream_wire",
     "table",
+    "table_export",
     "table_schema",
     "unread",
     "untyped",

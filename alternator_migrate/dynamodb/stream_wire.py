@@ -39,11 +39,14 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class StreamPage:
-    """One answer of DescribeStream; `last` is where the next begins, None after the last."""
+    """One answer of DescribeStream; `last` is where the next begins, None after the last. `created`
+    is when the stream was made, by the server's clock (epoch seconds), None where it is not told.
+    """
 
     status: str
     shards: Sequence[Shard]
     last: str | None
+    created: float | None = None
 
 
 RecordReader = Callable[[bytes], Records]
@@ -63,6 +66,7 @@ class _Description(msgspec.Struct):
     status: str = msgspec.field(name="StreamStatus", default="ENABLED")
     shards: list[_Shard] = msgspec.field(name="Shards", default_factory=list)
     last: str | None = msgspec.field(name="LastEvaluatedShardId", default=None)
+    created: float | None = msgspec.field(name="CreationRequestDateTime", default=None)
 
 
 class _DescribeAnswer(msgspec.Struct):
@@ -210,7 +214,7 @@ def read_stream(body: bytes) -> StreamPage:
     """One page of a stream's description. Raises `BadAnswer`."""
     found = wire.decoded("DescribeStream", _describe_answer, body).stream
     shards = [Shard(each.id, each.parent or None, _generation(each.id)) for each in found.shards]
-    return StreamPage(found.status, shards, found.last or None)
+    return StreamPage(found.status, shards, found.last or None, found.created)
 
 
 def read_iterator(body: bytes) -> str:

@@ -19,6 +19,7 @@ from alternator_migrate.core.errors import (
 from alternator_migrate.dynamodb import rights, table_schema
 from alternator_migrate.dynamodb.account import ABSENT, Account, asking
 from alternator_migrate.dynamodb.paging import LoopGuard
+from alternator_migrate.dynamodb.table_export import TableExports
 from alternator_migrate.dynamodb.table_schema import Index, TableSpec, TableState, TableStream
 from alternator_migrate.dynamodb.unread import UNREAD
 
@@ -81,6 +82,11 @@ class Table:
     def account(self) -> Account:
         """All tables that are there, as far as these credentials see them."""
         return Account(self._client, self._where)
+
+    @property
+    def exports(self) -> TableExports:
+        """The table's exports to S3."""
+        return TableExports(self._client, self.name, self._where)
 
     async def create(self, spec: TableSpec) -> TableState:
         """Create the table; what it is when it is ACTIVE.

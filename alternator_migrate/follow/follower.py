@@ -152,12 +152,12 @@ class Follower:
         if ours:
             log.info("the source's stream was enabled: %s", arn)
         shards = await self._stream.open(arn).shards()
-        now = time.time()
+        placed = self._rules.since or time.time()
         return replace(
             self._state,
             shards={shard.id: None for shard in shards},
-            placed_at=now,
-            watermark=now if self._rules.whole else 0.0,
+            placed_at=placed,
+            watermark=placed if self._rules.whole else 0.0,
         )
 
     async def _is_disabled(self, known: FollowState) -> bool:

@@ -22,3 +22,4 @@ class Rules:
     disable_after: bool = False
     whole: bool = False
     others: Callable[[bool], bool] = bool
+    since: float | None = None

@@ -17,7 +17,6 @@ from alternator_migrate.core.supervisor import Show
 from alternator_migrate.migration.assemble import build_migration
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.resend import Resend
-from alternator_migrate.migration.run import TableRun
 from alternator_migrate.migration.shards import (
     TAG,
     Part,
@@ -25,6 +24,7 @@ from alternator_migrate.migration.shards import (
     check_target,
     part_of,
 )
+from alternator_migrate.migration.table_run import TableRun
 from alternator_migrate.savepoints import NoKeeper
 
 

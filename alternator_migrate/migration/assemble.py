@@ -9,10 +9,12 @@ from alternator_migrate.config import Settings, migration_identity
 from alternator_migrate.connectors import (
     ChangeMaker,
     Inspection,
+    KnownExport,
     Pair,
     RejectsFile,
     RejectsSource,
     SourceStream,
+    TableExport,
     TransformedChanges,
     capacity_watches,
     matcher_of,
@@ -34,11 +36,12 @@ from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.engines import Local
 from alternator_migrate.follow import Applier, ChangeShaper, Follower, Rules, spool_folder
+from alternator_migrate.migration.awaited_export import AwaitedExport
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.worker import readers_of
-from alternator_migrate.savepoints import NoKeeper, place_of
+from alternator_migrate.savepoints import Keeper, NoKeeper, Savepoint, place_of
 from alternator_migrate.snapshot import Readers
 
 
@@ -104,10 +107,12 @@ def build_migration(
     *,
     steering: Steering,
     turns: Turns | None = None,
+    begun: bool = False,
 ) -> tuple[Migration, RejectsFile]:
     """A migration that goes on from `state` on an engine (None: here), steered from outside,
     without the segments that are skipped, and the file that will hold rejected items; among the
-    tables of a run it takes `turns`."""
+    tables of a run it takes `turns`. One that has `begun` before runs no hooks of its beginning and
+    end."""
     found, gate = segments_to_copy(settings, pair.inspection, state), steering.gate
     retry, turns = Retry(settings.retry_budget_seconds, clock=gate.clock), turns or Turns()
     size = found.source.size
@@ -142,10 +147,45 @@ def build_migration(
         figures=pair.figures,
         interval=settings.savepoints.interval_seconds,
         follower=_follower(settings, pair, shape, applier, retry, gate, state, until, turns),
-        hooks=hooks(settings),
+        hooks=hooks(settings).within if begun else hooks(settings),
         turns=turns,
     )
     return migration, rejects
+
+
+def build_awaited_export(
+    settings: Settings,
+    pair: Pair,
+    keeper: Keeper,
+    first: Savepoint,
+    export: KnownExport,
+    until: Until,
+    *,
+    steering: Steering,
+    turns: Turns,
+) -> AwaitedExport:
+    """What asks for the export that a migration copies, and waits for it, going on from a `first`
+    savepoint."""
+    gate, source = steering.gate, TableExport(settings, pair)
+    pair, retry = source.placed(export), Retry(settings.retry_budget_seconds, clock=gate.clock)
+    _, writing = pair.paces(gate, lambda: pair.inspection.source.size)
+    rejects = _rejects(settings, pair.inspection, first.state, first.rejects)
+    _, limiter = turns.limiters(pair.concurrency.writers, settings.target.longest)
+    target = target_of(settings, pair, retry, writing)
+    shape, applier = _applying(settings, pair, target, rejects, limiter)
+    state = first.state
+    return AwaitedExport(
+        pair.inspection,
+        source,
+        export.state,
+        state,
+        rejects,
+        keeper=keeper,
+        follower=_follower(settings, pair, shape, applier, retry, gate, state, until, turns),
+        gate=gate,
+        beside=turns.beside(pair),
+        interval=settings.savepoints.interval_seconds,
+    )
 
 
 def _rejects(
@@ -194,7 +234,7 @@ def _follower(
         old_images=pair.old_images,
     )
     follow_rules = rules(settings, until, target_is_new=pair.inspection.existing is None)
-    follow_rules = replace(follow_rules, others=turns.caught_up)
+    follow_rules = replace(follow_rules, others=turns.caught_up, since=pair.since)
     return Follower(stream, applier, retry, follow_rules, state.stream, gate, shape)
 
 

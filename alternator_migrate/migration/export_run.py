@@ -17,7 +17,7 @@ from alternator_migrate.core.supervisor import Show
 from alternator_migrate.migration.export_journal import Journal
 from alternator_migrate.migration.exporting import Exporting
 from alternator_migrate.migration.resume import resume_of
-from alternator_migrate.migration.run import TableRun
+from alternator_migrate.migration.table_run import TableRun
 from alternator_migrate.savepoints import Earlier, Keeper, unfit
 
 log = logging.getLogger(__name__)

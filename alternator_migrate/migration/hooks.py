@@ -8,13 +8,18 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
+
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.progress import Progress
+from alternator_migrate.core.state import Status
 
 log = logging.getLogger(__name__)
 PREFIX: Final = "ALTERNATOR_MIGRATE_"
 _LONGEST_LINE: Final = 4096
+_AROUND: Final = ("onStart", "onFailure", "onStop")
 _LAST_WORDS_SECONDS: Final = 0.5
 """What a command has started may keep its output open for ever."""
 
@@ -24,6 +29,12 @@ class Hooks:
 
     def __init__(self, commands: Mapping[str, str], seconds: float) -> None:
         self._commands, self._seconds = commands, seconds
+
+    @property
+    def within(self) -> "Hooks":
+        """Those of events within a run: not of its beginning and its end."""
+        own = {event: each for event, each in self._commands.items() if event not in _AROUND}
+        return Hooks(own, self._seconds)
 
     def has(self, event: str) -> bool:
         """Whether there is a command for an event."""
@@ -61,6 +72,45 @@ class Hooks:
                 return f"hook {event} took longer than {self._seconds:g} s and was killed"
             raise
         return f"hook {event} ended with exit code {code}" if code else None
+
+
+class TableHooks:
+    """The hooks of the run of one table, whose snapshot is `progress()` and whose newest savepoint
+    `savepoint()`."""
+
+    def __init__(
+        self, hooks: Hooks, progress: Callable[[], Progress], savepoint: Callable[[], str | None]
+    ) -> None:
+        self._hooks, self._progress, self._savepoint = hooks, progress, savepoint
+        self.has = hooks.has
+
+    async def run(self, event: str, status: Status) -> str | None:
+        """Run a hook; why it failed, which is told as well."""
+        progress = self._progress()
+        facts = {
+            "status": status,
+            "source_table": progress.source,
+            "target_table": progress.target,
+            "lag_seconds": progress.changes and progress.changes.lag,
+            "savepoint": self._savepoint(),
+        }
+        failure = await self._hooks.run(event, facts)
+        if failure:
+            log.warning("warning: %s", failure)
+        return failure
+
+    async def around(self, work: Callable[[], Awaitable[Status]]) -> Status:
+        """Do `work` between the hooks of its beginning and its end; how it ended. Raises
+        `UsageError` where the first one fails, and what `work` raises."""
+        if failure := await self.run("onStart", Status.RUNNING):
+            raise UsageError(failure, "Nothing was begun: mend the hook, or leave it out.")
+        status = Status.FAILED
+        try:
+            status = await work()
+        finally:
+            for event in ("onFailure", "onStop") if status == Status.FAILED else ("onStop",):
+                await self.run(event, status)
+        return status
 
 
 async def _log_lines(event: str, out: asyncio.StreamReader | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
 from alternator_migrate.core.bottleneck import Pressure, Recently, Sampler
-from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Concurrency, Role, settled
@@ -27,7 +27,8 @@ from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
 from alternator_migrate.migration.commons import Turns
-from alternator_migrate.migration.hooks import Hooks
+from alternator_migrate.migration.hooks import Hooks, TableHooks
+from alternator_migrate.migration.saver import Saver
 from alternator_migrate.snapshot import Copying, Ledger, Readers
 
 log = logging.getLogger(__name__)
@@ -73,10 +74,12 @@ class Migration:
         self._waits: Sequence[tuple[str, Waits]] = (*self._paces, ("target", limiter))
         self._figures = figures
         self._keeper = keeper
+        self._saver = Saver(keeper, rejects, follower, lambda: self._ledger.state)
         self._supervisor = Supervisor(self._save, beside, interval, gate)
-        self._follower, self._hooks = follower, hooks or Hooks({}, 0)
+        self._follower = follower
+        self._hooks = TableHooks(hooks or Hooks({}, 0), self.progress, lambda: keeper.path)
         self._turns = turns or Turns()
-        self._meter, self._saving = Meter(gate.clock), asyncio.Lock()
+        self._meter = Meter(gate.clock)
         self._gate = gate
         own = frozenset(segment.index for segment in inspection.segments)
         state = replace(state, done=state.done & own)
@@ -100,48 +103,22 @@ class Migration:
         set. Raises `MigrateError`; a last savepoint is written whatever the ending.
         Raises `UsageError` before anything is written where no savepoint can be.
         """
-        if failure := await self._hook("onStart", Status.RUNNING):
-            raise UsageError(failure, "Nothing was begun: mend the hook, or leave it out.")
-        status, self._stopping = Status.FAILED, stop
-        try:
-            status = await self._supervisor.run(
+        self._stopping = stop
+        return await self._hooks.around(
+            lambda: self._supervisor.run(
                 self._migrate, stop, lambda: show(self.progress), lambda: self._ending
             )
-        finally:
-            for event in ("onFailure", "onStop") if status == Status.FAILED else ("onStop",):
-                await self._hook(event, status)
-        return status
+        )
 
     def save_now(self) -> None:
         """Write a savepoint as soon as possible."""
         self._supervisor.save_now()
 
     async def _save(self, status: Status) -> None:
-        async with self._saving:  # a later savepoint stands for more, the end of the spool too
-            if self._rejects.path:
-                self._keeper.found_rejects(self._rejects.path)
-            state = self._ledger.state
-            if self._follower:
-                state = replace(state, stream=await self._follower.state())
-            await self._keeper.save(state.settled(self._rejects.count), status)
+        await self._saver.save(status)
 
     async def _save_running(self) -> None:
-        await self._save(Status.RUNNING)
-
-    async def _hook(self, event: str, status: Status) -> str | None:
-        """Run a hook; why it failed, which is told as well."""
-        progress = self.progress()
-        facts = {
-            "status": status,
-            "source_table": progress.source,
-            "target_table": progress.target,
-            "lag_seconds": progress.changes and progress.changes.lag,
-            "savepoint": self._keeper.path,
-        }
-        failure = await self._hooks.run(event, facts)
-        if failure:
-            log.warning("warning: %s", failure)
-        return failure
+        await self._saver.save()
 
     @property
     def _ending(self) -> Status:
@@ -300,7 +277,7 @@ class Migration:
         return True
 
     async def _tell_copied(self, _: asyncio.Event) -> bool:
-        await self._hook("onSnapshotDone", Status.RUNNING)
+        await self._hooks.run("onSnapshotDone", Status.RUNNING)
         return True
 
     async def _replay(self, stop: asyncio.Event) -> bool:
@@ -331,7 +308,7 @@ class Migration:
         """Run the hook for it; whether there is one."""
         if self._turns.commons:
             return await self._turns.commons.tell_caught_up()
-        failure = await self._hook("onCaughtUp", Status.RUNNING)
+        failure = await self._hooks.run("onCaughtUp", Status.RUNNING)
         if failure and self._follower and self._follower.ends_caught_up:
             raise MigrateError(failure, "The target has caught up: mend the hook, run again.")
         return self._hooks.has("onCaughtUp")

@@ -3,7 +3,13 @@
 from dataclasses import replace
 from typing import Final
 
-from alternator_migrate.config import Loaded, Settings, migration_shape, skipped_segments
+from alternator_migrate.config import (
+    Loaded,
+    Settings,
+    export_identity,
+    migration_shape,
+    skipped_segments,
+)
 from alternator_migrate.connectors import Inspection, find_code, lacking
 from alternator_migrate.core.state import CopyState, FollowPhase, FollowState
 from alternator_migrate.dynamodb.table_schema import TableState
@@ -94,6 +100,8 @@ def what_lacks(
 def _check(settings: Settings, path: Located, savepoint: Savepoint) -> None:
     """Raise `UsageError` for a savepoint of other segments, or of a copy where changes are to be
     followed, or the other way round."""
+    if why := _other_export(settings, savepoint):
+        raise unfit(path, why)
     wanted = settings.source.scan_segments
     if wanted is not None and wanted != savepoint.segments:
         raise unfit(path, f"it has {savepoint.segments} segments, scanSegments says {wanted}")
@@ -126,6 +134,22 @@ def _other_kind(settings: Settings, savepoint: Savepoint) -> str:
         return "it follows changes without a copy: `follow` goes on with it"
     if stream.phase not in (FollowPhase.SPOOL, FollowPhase.LIVE) and left(settings, savepoint):
         return "its copy is over, and skipSegments leaves out fewer segments now"
+    return ""
+
+
+def _other_export(settings: Settings, savepoint: Savepoint) -> str:
+    """Why a savepoint of a scan does not fit a run that copies an export, or the other way round,
+    or that of another export; "" where it does."""
+    given, kept = settings.source.export, savepoint.export
+    if settings.target.skip_initial_snapshot_transfer:
+        return ""
+    if given is None:
+        return "it copies an export: source.export was there when it began" if kept else ""
+    if kept is None:
+        return "it reads the table by a scan: there was no source.export when it began"
+    is_made = kept.token or kept.arn or kept.manifests
+    if is_made and kept.asked != export_identity(given):
+        return "source.export has changed since the export was asked for"
     return ""
 
 

@@ -4,19 +4,21 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
-from alternator_migrate import config, connectors, savepoints
+from alternator_migrate import connectors, savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import (
+    KnownExport,
     Pair,
-    RejectsFile,
+    by_export,
     check_empty,
     check_late,
     check_transform,
     check_ttl,
     open_pair,
+    reading_export,
     skipped_text,
     stream_warnings,
     travelling,
@@ -38,9 +40,17 @@ from alternator_migrate.engines import (
     open_engine,
 )
 from alternator_migrate.follow import remove_old_spools
-from alternator_migrate.migration.assemble import FOR_EVER, Until, build_migration, spool_text
+from alternator_migrate.migration.assemble import (
+    FOR_EVER,
+    Until,
+    build_awaited_export,
+    build_migration,
+    spool_text,
+)
+from alternator_migrate.migration.assemble import hooks as hooks_of
 from alternator_migrate.migration.commons import Commons, Turns
-from alternator_migrate.migration.migration import Migration
+from alternator_migrate.migration.exported_copy import ExportedCopy, copying
+from alternator_migrate.migration.hooks import TableHooks
 from alternator_migrate.migration.resume import (
     first_savepoint,
     is_over,
@@ -50,72 +60,19 @@ from alternator_migrate.migration.resume import (
 )
 from alternator_migrate.migration.shards import (
     Part,
-    check_settings,
     check_target,
     part_of,
 )
+from alternator_migrate.migration.table_run import TableRun
 from alternator_migrate.migration.worker import CopyJob, copy_job
 from alternator_migrate.savepoints import (
     Earlier,
     Keeper,
     Located,
     Savepoint,
-    Store,
-    StoredRun,
-    UnderWay,
-    place_of,
 )
 
 log = logging.getLogger(__name__)
-
-
-class TableRun(StoredRun[UnderWay]):
-    """One run of the migration of a table, or of a `part` of it.
-
-    `rejects` is the file of refused items, None while there are none; `goes_on` says whether it
-    belongs to what an earlier run did. Raises `UsageError` for
-    settings that do not go with parts.
-    """
-
-    work: Final = "Migration"
-
-    def __init__(
-        self,
-        loaded: Loaded,
-        part: Part | None = None,
-        steering: Steering | None = None,
-        turns: Turns | None = None,
-    ) -> None:
-        self._loaded, self._settings = loaded, loaded.settings
-        self._turns = turns or Turns()
-        self._steering = steering or self._turns.steering
-        commons = self._turns.commons
-        self._services = commons.services if commons else None
-        if part:
-            check_settings(part, self._settings)
-        self._whole = config.migration_identity(self._settings)
-        identity = self._whole + (part.suffix if part else "")
-        super().__init__(Store(place_of(self._settings), identity))
-        self.rejects: str | None = None
-        self.goes_on = True
-
-    def remarks(self) -> Iterator[str]:
-        """Lines that a person should read when the run is over."""
-        yield from ()
-
-    def verdict(self) -> Iterator[str]:
-        """What is to be said of the outcome: what its counts say, and nothing else."""
-        yield from ()
-
-    async def _migrate(
-        self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show
-    ) -> Status:
-        try:
-            self._under_way = migration
-            return await migration.run(stop, show)
-        finally:
-            kept = rejects.path if rejects.count else None
-            self.rejects = kept and self._store.place.told(kept)
 
 
 class MigrationRun(TableRun):
@@ -147,6 +104,8 @@ class MigrationRun(TableRun):
         self._makes_table, self._until = makes_table, until
         self._alone = self._settings.target.skip_initial_snapshot_transfer
         self._done: Progress | None = None
+        self._export = ExportedCopy(self._settings) if by_export(self._settings) else None
+        self._in_hooks = False
         self._resume = resume_of(loaded, self._store, transform_changed=transform_changed)
         self._total = 0
         self.staying: list[str] = []
@@ -177,7 +136,7 @@ class MigrationRun(TableRun):
                 source, total = pair.inspection.source, self._total
                 first = first_savepoint(self._resume, source, total, earlier and earlier[1])
                 remove_old_spools(self._settings.spool_home, self._store.migration, first.state)
-                return await self._on_engine(pair, first, stop, show)
+                return await self._begun(pair, first, stop, show)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[tuple[Pair, Earlier | None]]:
@@ -186,11 +145,27 @@ class MigrationRun(TableRun):
         earlier = self._resume.earlier(fresh=self._fresh)
         segments = earlier[1].segments if earlier else None
         workers = self._engine_options.workers
-        opening = open_pair(self._settings, segments, workers, services=self._services)
-        async with opening as whole:
-            self._total = whole.inspection.segments[0].total
+        async with AsyncExitStack() as stack:
+            opening = open_pair(
+                self._settings,
+                segments,
+                workers,
+                services=self._services,
+                by_export=self._export is not None,
+            )
+            whole = await stack.enter_async_context(opening)
+            if self._export:
+                whole = await self._export.opened(whole, earlier, stack)
+            found = whole.inspection.segments
+            self._total = found[0].total if found else 0
             pair = part_of(whole, self._part, self._whole) if self._part else whole
             yield pair, earlier
+
+    @property
+    def export(self) -> KnownExport | None:
+        """What is known of the export that the table is copied from; None for a scan, and where
+        its copy is over."""
+        return self._export.known if self._export else None
 
     def check_tables(self, pair: Pair, earlier: Earlier | None) -> None:
         """Raise `UsageError` unless the tables are those of the savepoint, and the target keeps
@@ -205,8 +180,12 @@ class MigrationRun(TableRun):
         return self._done or super().progress()
 
     def remarks(self) -> Iterator[str]:
-        """Warnings of what stays on a target that held items."""
+        """Warnings of what stays on a target that held items, and where an export is left."""
         yield from (f"warning: {remark}" for remark in self.staying)
+        now = self.progress()
+        if now and now.state == "done" and self.export and self.export.state.token:
+            places = ", ".join(self.export.state.manifests)
+            yield f"the export stays in its bucket, until you delete it: {places}"
 
     def is_done(self, pair: Pair, earlier: Earlier) -> bool:
         """Whether nothing is left to do; what a completed migration lacks now is told."""
@@ -228,6 +207,8 @@ class MigrationRun(TableRun):
         """Raise `UsageError` for a source that cannot be read, and for a target that cannot be
         written to or holds items of others."""
         existing, table = pair.inspection.existing, pair.target.table
+        if self._export:
+            await self._export.check(pair, earlier)
         await check_late(pair.inspection, pair.target)
         if self._alone:
             if existing is None and not self._makes_table:
@@ -247,11 +228,57 @@ class MigrationRun(TableRun):
     def _none_used(self) -> str:
         return none_used(self._store, fresh=self._fresh)
 
-    async def _on_engine(
-        self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show
+    async def _begun(self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show) -> Status:
+        """Go on from a `first` savepoint; where the table is copied from an export that is not
+        there yet, with that."""
+        keeper = Keeper(self._store, first, self._steering.gate.clock)
+        known = self.export
+        if known and not pair.exports:
+            return await self._after_export(pair, known, keeper, first, stop, show)
+        if known:
+            first = copying(keeper, first, pair, known.state)
+        return await self._on_engine(pair, keeper, first, stop, show)
+
+    async def _after_export(
+        self,
+        pair: Pair,
+        known: KnownExport,
+        keeper: Keeper,
+        first: Savepoint,
+        stop: asyncio.Event,
+        show: Show,
     ) -> Status:
-        settings, keeper = self._settings, Keeper(self._store, first, self._steering.gate.clock)
-        now = time.time()
+        """Have the table exported, and copy that."""
+        settings = self._settings
+        awaited = build_awaited_export(
+            *(settings, pair, keeper, first, known, self._until),
+            steering=self._steering,
+            turns=self._turns,
+        )
+        self._under_way, self._in_hooks = awaited, True
+        self.beginning = (*connectors.exporting(settings, pair, self._store.place.beside),)
+
+        async def both() -> Status:
+            if not await awaited.run(stop, show):
+                return Status.STOPPED
+            async with reading_export(settings, pair, awaited.state) as whole:
+                await check_transform(settings, whole)
+                if self._export:
+                    self._export.known = replace(known, state=awaited.state)
+                rejects = awaited.rejects and self._store.place.told(awaited.rejects)
+                begun = replace(first, state=awaited.copy, rejects=rejects or first.rejects)
+                begun = copying(keeper, begun, whole, awaited.state)
+                return await self._on_engine(whole, keeper, begun, stop, show)
+
+        hooks = TableHooks(
+            hooks_of(settings), lambda: self.progress() or awaited.progress(), lambda: keeper.path
+        )
+        return await hooks.around(both)
+
+    async def _on_engine(
+        self, pair: Pair, keeper: Keeper, first: Savepoint, stop: asyncio.Event, show: Show
+    ) -> Status:
+        settings, now = self._settings, time.time()
 
         def job_of(here: bool) -> CopyJob:
             where = self._engine_options.scheduler
@@ -262,7 +289,8 @@ class MigrationRun(TableRun):
             engine = self._engine_among(commons, facts, job_of)
             return await self._copy(pair, keeper, first, engine, stop, show)
         async with open_engine(self._engine_options, facts, job_of, self._steering) as engine:
-            self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)
+            lines = [*connectors.beginning(pair, engine.text, self._store.place.beside)]
+            self.beginning = (*lines[self._in_hooks :],)
             return await self._copy(pair, keeper, first, engine, stop, show)
 
     def _engine_among(
@@ -298,5 +326,6 @@ class MigrationRun(TableRun):
             engine,
             steering=self._steering,
             turns=self._turns,
+            begun=self._in_hooks,
         )
         return await self._migrate(*built, stop, show)

@@ -8,7 +8,7 @@ from alternator_migrate import connectors
 from alternator_migrate.connectors import check_late, check_ttl, open_pair, prepare_target
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
-from alternator_migrate.migration.run import TableRun
+from alternator_migrate.migration.table_run import TableRun
 
 log = logging.getLogger(__name__)
 _LATER: Final = "what comes after the data is left to `run`: %s"

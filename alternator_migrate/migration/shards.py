@@ -81,6 +81,12 @@ def check_others(part: Part, loaded: Loaded, place: Place, migration: str) -> Se
 def check_settings(part: Part, settings: Settings) -> None:
     """Raise `UsageError` unless all parts are sure to cut the table alike."""
     segments, exports = settings.source.scan_segments, settings.source.s3_export
+    if settings.source.export:
+        raise UsageError(
+            "--shard does not go with source.export: each part would ask for an export of its own",
+            "Copy without --shard, on many machines by --engine dask; or export the table first, "
+            "and take type: dynamodb-s3-export for all parts.",
+        )
     if exports and len(exports.manifests) > 1:
         raise UsageError(
             "--shard is for one export: each is to be written before the next is read",

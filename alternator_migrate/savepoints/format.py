@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alternator_migrate.core.state import CopyState, Status, ValidationState
+from alternator_migrate.core.state import CopyState, ExportState, Status, ValidationState
 from alternator_migrate.savepoints import foreign, state_json
 
 _RAW_IS_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -23,7 +23,8 @@ class Savepoint:
     migration copied; None in savepoints of versions that did not tell these from the ones that are
     done. `seconds` is the time all its runs took; `written` is epoch seconds. That of a validation
     has a `comparison`, and its `state` says nothing. `transform` is the SHA-256 of the code of the
-    transform, "" without one.
+    transform, "" without one. That of a table which is copied from an `export` has 0 segments until
+    its data files are known.
     """
 
     configuration: Mapping[str, Any]
@@ -41,13 +42,14 @@ class Savepoint:
     comparison: ValidationState | None = None
     skipped: frozenset[int] | None = frozenset()
     transform: str = ""
+    export: ExportState | None = None
 
 
 def encode(savepoint: Savepoint) -> bytes:
     """The text of a savepoint file."""
     state = savepoint.state
     configuration = {**savepoint.configuration}
-    if savepoint.comparison is None:
+    if savepoint.comparison is None and savepoint.export is None:
         configuration["source"] = {
             **configuration.get("source", {}),
             "scanSegments": savepoint.segments,
@@ -67,6 +69,10 @@ def encode(savepoint: Savepoint) -> bytes:
         "configFile": savepoint.config_file,
         "rejects": savepoint.rejects,
     }
+    if savepoint.export:
+        # what was done of an export's data files says nothing of a scan's segments
+        progress["export"] = state_json.of_export(savepoint.export)
+        progress |= {"segments": savepoint.segments, "done": sorted(state.done)}
     if savepoint.transform:
         progress["transform"] = savepoint.transform
     if lacks := foreign.what_it_lacks(savepoint.configuration):
@@ -90,12 +96,13 @@ def decode(text: bytes | str) -> Savepoint:
             )
         compared = progress.get("validation")
         comparison = state_json.comparison(compared) if compared else None
+        exported = progress.get("export")
         skipped = _skipped(progress)
         return Savepoint(
             configuration=whole,
             migration=progress["migration"],
             shape=progress["shape"],
-            segments=comparison.segments if comparison else whole["source"]["scanSegments"],
+            segments=comparison.segments if comparison else _segments(whole, progress),
             source_id=progress["sourceTableId"],
             target_id=progress["targetTableId"],
             state=state_json.state(progress, () if comparison else _done(whole, progress)),
@@ -107,9 +114,15 @@ def decode(text: bytes | str) -> Savepoint:
             comparison=comparison,
             skipped=skipped,
             transform=progress.get("transform", ""),
+            export=state_json.export(exported) if exported else None,
         )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a savepoint ({error!r})") from error
+
+
+def _segments(whole: Mapping[str, Any], progress: Mapping[str, Any]) -> int:
+    found = progress["segments"] if "export" in progress else whole["source"]["scanSegments"]
+    return int(found)
 
 
 def _skipped(progress: Mapping[str, Any]) -> frozenset[int] | None:
@@ -120,6 +133,8 @@ def _skipped(progress: Mapping[str, Any]) -> frozenset[int] | None:
 def _done(whole: Mapping[str, Any], progress: Mapping[str, Any]) -> frozenset[int]:
     """The segments that are copied. Where what was skipped is not known, and nothing was read in
     a copy, none is: they were all skipped, or not needed to follow changes alone."""
+    if "export" in progress:
+        return frozenset(progress["done"])
     stream, skipped = progress.get("stream"), _skipped(progress)
     if skipped is None and not progress["items"]["read"] and not (stream and stream["snapshot"]):
         return frozenset()

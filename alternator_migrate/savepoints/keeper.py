@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from alternator_migrate.core.state import CopyState, Status, ValidationState
+from alternator_migrate.core.state import CopyState, ExportState, Status, ValidationState
 from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.store import Store
 
@@ -35,6 +35,10 @@ class Keeper:
     def found_rejects(self, path: str) -> None:
         """Note which file holds rejected items."""
         self._base = replace(self._base, rejects=self._store.place.told(path))
+
+    def found_export(self, export: ExportState, segments: int = 0) -> None:
+        """Note the export that is copied, and the number of its data files once it is known."""
+        self._base = replace(self._base, export=export, segments=segments)
 
     async def save(self, state: CopyState, status: Status) -> None:
         """Write a savepoint durably. Raises `MigrateError` where the disk does not take it."""

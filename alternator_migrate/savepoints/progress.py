@@ -34,11 +34,13 @@ def progress_of(savepoint: Savepoint) -> Progress:
             examined=sum(each.items.read for each in gone_through),
             validated=compared_so_far(comparison),
         )
+    # an export that is waited for has one segment at least, of which nothing is done
+    segments = max(savepoint.segments, 1) if savepoint.export else savepoint.segments
     return Progress(
         source=str(sides["source"].get("table", "")),
         target=str(sides["target"].get("table", "")),
         state=savepoint.status,
-        segments_total=savepoint.segments - len(savepoint.skipped or ()),
+        segments_total=segments - len(savepoint.skipped or ()),
         segments_done=len(state.done),
         items=state.items,
         changes=_following(state.stream) if state.stream else None,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
 from alternator_migrate.core.state import (
     CopyState,
+    ExportState,
     FollowPhase,
     FollowState,
     SpoolState,
@@ -75,6 +76,16 @@ def comparison(values: Mapping[str, Any]) -> ValidationState:
         findings=values["findings"],
         findings_size=values["findingsSize"],
     )
+
+
+def of_export(state: ExportState) -> dict[str, Any]:
+    """The export that a table is copied from."""
+    return {**asdict(state), "manifests": list(state.manifests)}
+
+
+def export(values: Mapping[str, Any]) -> ExportState:
+    """The export that `of_export` made `values` of. Raises `LookupError` and the like."""
+    return ExportState(**{**values, "manifests": tuple(values["manifests"])})
 
 
 def _stream(state: FollowState) -> dict[str, Any]:

@@ -41,9 +41,10 @@ class Table:
 
     def configure(self, **more: Any) -> Path:
         """Write config.yaml: a copy with following; `more` replaces sections."""
-        target: Mapping[str, Any] = more.pop("target", {})
-        source = dynamodb(self.url, self.name, scanSegments=2, **more.pop("source", {}))
-        ends = source, standin_side(self.target, self.name, streamChanges=True, **target)
+        target: Mapping[str, Any] = {"streamChanges": True, **more.pop("target", {})}
+        own: Mapping[str, Any] = {"scanSegments": 2, **more.pop("source", {})}
+        source = dynamodb(self.url, self.name, **own)
+        ends = source, standin_side(self.target, self.name, **target)
         path = str(self.folder / "savepoints")
         rest = {"savepoints": {"path": path, "intervalSeconds": OFTEN}, "cutover": RULE, **more}
         content: Job = job(*ends, **rest)

@@ -1,11 +1,12 @@
 """Exports of DynamoDB tables in S3 or in files, as a source of items."""
 
 from alternator_migrate.connectors.s3_export.client import open_client
-from alternator_migrate.connectors.s3_export.description import described, of_exports
+from alternator_migrate.connectors.s3_export.description import described, identity, of_exports
 from alternator_migrate.connectors.s3_export.final import FinalExport, FinalPages
-from alternator_migrate.connectors.s3_export.side import ExportSide, open_export
+from alternator_migrate.connectors.s3_export.side import ExportSide, not_yet, open_export
 from alternator_migrate.connectors.s3_export.sink import BucketSink, Folder, Sink
 from alternator_migrate.connectors.s3_export.source import Export, ExportSource, ItemRules
+from alternator_migrate.connectors.s3_export.windows import iso
 from alternator_migrate.connectors.s3_export.writing import (
     DataFileWriter,
     ExportPlace,
@@ -29,6 +30,9 @@ __all__ = [
     "WrittenFile",
     "begin",
     "described",
+    "identity",
+    "iso",
+    "not_yet",
     "of_exports",
     "open_client",
     "open_export",

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 
-from alternator_migrate.config import S3ExportSettings, SourceSettings
+from alternator_migrate.config import S3ExportSettings, SideSettings
 from alternator_migrate.connectors.s3_export.bucket import Bucket
 from alternator_migrate.connectors.s3_export.client import open_client
 from alternator_migrate.connectors.s3_export.ion import check_library
@@ -20,8 +20,8 @@ from alternator_migrate.dynamodb.dialect import DYNAMODB, Dialect
 
 @dataclass(frozen=True, slots=True)
 class ExportSide:
-    """Exports as a source. `objects` gives the objects of a bucket, or for None the files of this
-    machine. The rest is as a `Service` has it."""
+    """Exports as a source, none while they are waited for. `objects` gives the objects of a bucket,
+    or for None the files of this machine. The rest is as a `Service` has it."""
 
     exports: tuple[Export, ...]
     objects: Callable[[str | None], Objects]
@@ -35,8 +35,8 @@ class ExportSide:
     @property
     def segments(self) -> int:
         """The number of data files that have items; 1 where there are none, so that there is a
-        segment."""
-        return max(sum(len(export.files) for export in self.exports), 1)
+        segment; 0 before there is an export."""
+        return max(sum(len(export.files) for export in self.exports), 1) if self.exports else 0
 
     @property
     def barriers(self) -> tuple[int, ...]:
@@ -67,17 +67,24 @@ class ExportSide:
         return f"as of {iso(end)}" if end else "as of a moment that is not told"
 
 
+def not_yet(remarks: tuple[str, ...], skew: float | None) -> ExportSide:
+    """The side of a table whose export is not there yet; `remarks` and `skew` are the table's."""
+    return ExportSide((), lambda _: Files(), remarks, skew=skew)
+
+
 @asynccontextmanager
 async def open_export(
-    source: SourceSettings, connections: int, patience: float, known: Sequence[Export] | None
+    source: SideSettings,
+    given: S3ExportSettings,
+    connections: int,
+    patience: float,
+    known: Sequence[Export] | None = None,
 ) -> AsyncIterator[ExportSide]:
     """Open the exports of a source, whose manifests are read unless they are `known`. Requests
     are repeated for `patience` seconds.
 
     Raises `UsageError` for exports that cannot be read, `MigrateError` where that cannot be told.
     """
-    given = source.s3_export
-    assert given  # noqa: S101 # the section of this type is always there
     async with _opened(source, given, connections, patience) as objects:
         exports = known
         if exports is None:
@@ -93,7 +100,7 @@ async def open_export(
 
 @asynccontextmanager
 async def _opened(
-    source: SourceSettings, given: S3ExportSettings, connections: int, patience: float
+    source: SideSettings, given: S3ExportSettings, connections: int, patience: float
 ) -> AsyncIterator[Callable[[str | None], Objects]]:
     """Buckets and files; S3 is asked for nothing where all are files."""
     files, retry = Files(), Retry(patience)

@@ -10,8 +10,8 @@ from alternator_migrate.core.errors import UsageError
 
 _SECOND: Final = 1.0
 _ORDER: Final = (
-    "Name a full export and then the incremental ones in source.manifestKeys, the oldest first, "
-    "each from the moment at which the one before ends."
+    "Name a full export and then the incremental ones in manifestKeys, the oldest first, each from "
+    "the moment at which the one before ends."
 )
 
 

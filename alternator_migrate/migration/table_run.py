@@ -1,0 +1,65 @@
+"""What every run has that works on one table, or a part of it, with its savepoints."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+from alternator_migrate import config
+from alternator_migrate.config import Loaded
+from alternator_migrate.connectors import RejectsFile
+from alternator_migrate.core.state import Status
+from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.supervisor import Show
+from alternator_migrate.migration.commons import Turns
+from alternator_migrate.migration.migration import Migration
+from alternator_migrate.migration.shards import Part, check_settings
+from alternator_migrate.savepoints import Store, StoredRun, UnderWay, place_of
+
+
+class TableRun(StoredRun[UnderWay]):
+    """One run of the migration of a table, or of a `part` of it.
+
+    `rejects` is the file of refused items, None while there are none; `goes_on` says whether it
+    belongs to what an earlier run did. Raises `UsageError` for
+    settings that do not go with parts.
+    """
+
+    work: Final = "Migration"
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        part: Part | None = None,
+        steering: Steering | None = None,
+        turns: Turns | None = None,
+    ) -> None:
+        self._loaded, self._settings = loaded, loaded.settings
+        self._turns = turns or Turns()
+        self._steering = steering or self._turns.steering
+        commons = self._turns.commons
+        self._services = commons.services if commons else None
+        if part:
+            check_settings(part, self._settings)
+        self._whole = config.migration_identity(self._settings)
+        identity = self._whole + (part.suffix if part else "")
+        super().__init__(Store(place_of(self._settings), identity))
+        self.rejects: str | None = None
+        self.goes_on = True
+
+    def remarks(self) -> Iterator[str]:
+        """Lines that a person should read when the run is over."""
+        yield from ()
+
+    def verdict(self) -> Iterator[str]:
+        """What is to be said of the outcome: what its counts say, and nothing else."""
+        yield from ()
+
+    async def _migrate(
+        self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show
+    ) -> Status:
+        try:
+            self._under_way = migration
+            return await migration.run(stop, show)
+        finally:
+            kept = rejects.path if rejects.count else None
+            self.rejects = kept and self._store.place.told(kept)
