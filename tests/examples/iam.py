@@ -22,6 +22,7 @@ EXPORT = (
     "KeySchema: [{AttributeName: id, KeyType: HASH}]}, "
     "manifestKey: orders/AWSDynamoDB/01693685827463-2d8752fd, table: Orders}\n"
 )
+EXPORTED = SOURCE.replace("}\n", ", export: {bucket: my-exports, prefix: orders}}\n")
 ALTERNATOR = (
     "target: {type: alternator, table: Orders, endpoint: {url: 'http://10.0.0.1:8000'}%s}\n"
 )
@@ -43,6 +44,9 @@ EXAMPLES = {
         SOURCE + ALTERNATOR % ", streamChanges: true", ("plan", "run", "follow", "validate")
     ),
     "source-export.json": Example(EXPORT + ALTERNATOR % "", ("plan", "run")),
+    "source-to-export.json": Example(
+        EXPORTED + ALTERNATOR % ", streamChanges: true", ("plan", "run")
+    ),
     "source-of-another-account.json": Example(
         ABROAD + ALTERNATOR % "", ("plan", "run", "validate")
     ),

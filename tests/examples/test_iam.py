@@ -22,7 +22,7 @@ from alternator_migrate.connectors.permissions import (
     usual_commands,
 )
 from tests.conftest import RunCli
-from tests.examples.iam import ALTERNATOR, FOLDER, SOURCE, made
+from tests.examples.iam import ALTERNATOR, EXPORTED, FOLDER, SOURCE, made
 from tests.servers.client import call, fill
 from tests.support.cli import TABLE, Ends, rows, signed, two_ends
 
@@ -63,9 +63,13 @@ def test_every_call_in_the_code_has_its_right(tmp_path: Path) -> None:
     text = (SOURCE + ALTERNATOR % ", streamChanges: true, indexes: after").replace(
         "alternator", "dynamodb"
     )
-    allowed = {"GetObject", "PutObject", "AbortMultipartUpload"}
-    for rights in settings_rights(tmp_path, text, *EVERYTHING):
-        allowed |= {*rights.table, *rights.stream}
+    allowed = {"GetObject"}
+    exported = EXPORTED + ALTERNATOR % ""
+    for rights in (
+        *settings_rights(tmp_path, text, *EVERYTHING),
+        *settings_rights(tmp_path, exported, "run"),
+    ):
+        allowed |= {*rights.table, *rights.stream, *rights.exports, *rights.on_objects}
     made_calls = {SAME_RIGHT.get(name, name) for name in called()}
     assert "BatchWriteItem" in made_calls
     assert made_calls - NICE_TO_HAVE == allowed, "add the call to connectors/permissions.py"
@@ -123,6 +127,44 @@ def test_a_read_only_source_is_read_only(tmp_path: Path) -> None:
     source, _ = settings_rights(tmp_path, SOURCE + ALTERNATOR % "", "plan", "run", "validate")
     assert not [name for name in source.table if re.match("Create|Update|Delete|Put|Tag", name)]
     assert source.stream == ()
+
+
+def test_a_table_that_is_exported_is_not_scanned_until_it_is_compared(tmp_path: Path) -> None:
+    key = EXPORTED.replace("prefix: orders", "kmsKeyId: 1234-5678")
+    source, _ = settings_rights(tmp_path, key + ALTERNATOR % "", "plan", "run")
+    assert not {"Scan", "UpdateTable"} & set(source.table)
+    by_name = {each["Sid"]: each for each in policy([source])["Statement"]}
+    assert by_name["SourceExports"]["Resource"].endswith(":table/Orders/export/*")
+    assert by_name["SourceObjects"]["Resource"] == ["arn:aws:s3:::my-exports/AWSDynamoDB/*"]
+    assert by_name["SourceKey"]["Resource"] == "arn:aws:kms:eu-west-1:*:key/1234-5678"
+    source, _ = settings_rights(tmp_path, key + ALTERNATOR % "", "plan")
+    assert (source.exports, source.objects, source.key) == ((), (), "")
+    source, _ = settings_rights(tmp_path, key + ALTERNATOR % "", "run", "validate")
+    assert {"Scan", "BatchGetItem"} <= set(source.table)
+
+
+ARN = "arn:aws:dynamodb:eu-west-1:111122223333:table/Orders/export/01693685827463-2d8752fd"
+
+
+@pytest.mark.parametrize(
+    ("export", "exports", "objects"),
+    [
+        (f"arn: '{ARN}'", ("DescribeExport",), ("*/AWSDynamoDB/*",)),
+        (f"arn: '{ARN}', bucket: my-exports", ("DescribeExport",), ("my-exports/AWSDynamoDB/*",)),
+        ("manifestKeys: ['s3://b-1/p/AWSDynamoDB/1']", (), ("b-1/p/AWSDynamoDB/1/*",)),
+    ],
+)
+def test_an_export_that_is_there_is_only_read(
+    tmp_path: Path, export: str, exports: tuple[str, ...], objects: tuple[str, ...]
+) -> None:
+    text = SOURCE.replace("}\n", f", export: {{{export}}}}}\n") + ALTERNATOR % ""
+    source, _ = settings_rights(tmp_path, text, "plan", "run")
+    assert (source.exports, source.objects[:1], source.on_objects) == (
+        exports,
+        objects,
+        ("GetObject",),
+    )
+    assert "ExportTableToPointInTime" not in source.table
 
 
 def test_what_is_not_asked_for_needs_no_right(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ python -m tests.readme.man .man        # writes them there; `make dist` packs th
 
 import re
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 from click_man.core import write_man_pages
@@ -19,7 +20,8 @@ _TITLE = re.compile(r'^\.TH "([^"]+)" "1" "([^"]*)" "([^"]*)" "[^"]*"')
 def write(folder: Path) -> list[Path]:
     """Write a page for the program and one for each command; the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_man_pages(NAME, cli, version=__version__, target_dir=str(folder), date="")
+    # a copy: a command remembers its option of help, which is not made as the program makes it here
+    write_man_pages(NAME, deepcopy(cli), version=__version__, target_dir=str(folder), date="")
     pages = sorted(folder.glob(f"{NAME}*.1"))
     for page in pages:
         page.write_text(_titled(page.read_text(encoding="utf-8")), encoding="utf-8")
