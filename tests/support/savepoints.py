@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
 from alternator_migrate.core.state import (
     CopyState,
+    ExportState,
     FollowPhase,
     FollowState,
     SpoolState,
@@ -95,6 +96,14 @@ STANDINGS = st.builds(
     batches=COUNT,
     stream=st.none() | STREAMS,
 )
+EXPORTS = st.builds(
+    ExportState,
+    asked=TEXT,
+    token=TEXT,
+    arn=TEXT,
+    manifests=st.lists(TEXT, max_size=2).map(tuple),
+    digest=TEXT,
+)
 COMPARISONS = st.builds(
     ValidationState,
     stage=st.sampled_from(("digests", "details")),
@@ -124,9 +133,10 @@ SAVEPOINTS: st.SearchStrategy[Savepoint] = st.builds(
     config_file=st.none() | TEXT,
     rejects=st.none() | TEXT,
     skipped=st.just(frozenset({SEGMENTS})),
+    export=st.none() | EXPORTS,
 )
 OF_VALIDATIONS = st.builds(
-    lambda point, comparison: replace(point, comparison=comparison, state=CopyState()),
+    lambda point, found: replace(point, comparison=found, state=CopyState(), export=None),
     SAVEPOINTS,
     COMPARISONS,
 )

@@ -6,6 +6,7 @@ import pytest
 
 from alternator_migrate.config.loading import load
 from alternator_migrate.core.errors import ConfigError
+from alternator_migrate.core.state import ExportState
 from tests.support.begun import begun, goes_on, written
 from tests.support.configs import TEXT, changed
 
@@ -28,14 +29,15 @@ def test_literal_secrets_are_nowhere_on_disk_and_come_back_from_the_configuratio
 ) -> None:
     monkeypatch.setenv("EMPTY", "")
     login = {**LOGIN, "secretKey": secret}
-    path = written(
-        tmp_path, changed("target.credentials", login, changed("source.credentials", login))
-    )
-    saved = begun(path)
+    text = changed("target.credentials", login, changed("source.credentials", login))
+    export = {"bucket": "b-1", "credentials": login}
+    path = written(tmp_path, changed("source.export", export, text))
+    saved = begun(path, export=ExportState("asked"))
     assert "hush" not in on_disk(tmp_path, path)
     settings, before = load(saved, {}).settings, load(path, {}).settings
     for side in ("source", "target"):
         assert getattr(settings, side).credentials == getattr(before, side).credentials
+    assert settings.source.export == before.source.export
     assert "hush" not in repr(load(saved, {}))
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import MigrateError
-from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.state import CopyState, ExportState
 from alternator_migrate.savepoints.format import Savepoint, decode, encode
 from alternator_migrate.savepoints.store import Store, found
 from tests.support.cli import read_only_folder
@@ -46,7 +46,7 @@ def stored(store: Store) -> Savepoint:
 def test_what_is_decoded_is_what_was_encoded(savepoint: Savepoint) -> None:
     back = decode(encode(savepoint))
     kept = ("migration", "shape", "segments", "source_id", "target_id", "state", "status")
-    for name in (*kept, "seconds", "written", "config_file", "rejects"):
+    for name in (*kept, "seconds", "written", "config_file", "rejects", "export"):
         assert getattr(back, name) == getattr(savepoint, name)
     ours = ("skipSegments", "source")
     assert {k: v for k, v in back.configuration.items() if k not in ours} == {
@@ -89,6 +89,13 @@ def test_scylladb_migrator_finds_its_own_keys_on_top() -> None:
         "skipSegments": [0, 3, 5],
     }
     assert configuration["source"] == {"type": "dynamodb", "table": "From", "scanSegments": 1}
+
+
+def test_scylladb_migrator_finds_no_segments_of_a_table_that_is_copied_from_an_export() -> None:
+    state = CopyState(done=frozenset({0, 1}))
+    top = json.loads(encode(point(state=state, export=ExportState("asked", arn="arn"))))
+    assert top.pop("progress")["done"] == [0, 1]
+    assert top == {"source": {"table": "From"}, "target": {"table": "To"}}
 
 
 def test_the_progress_has_all_that_the_interface_promises() -> None:
