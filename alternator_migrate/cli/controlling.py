@@ -6,12 +6,21 @@ from pathlib import Path
 
 from alternator_migrate import config
 from alternator_migrate.cli import tables
+from alternator_migrate.cli.controls import NAMES
 from alternator_migrate.cli.report import print_out
 from alternator_migrate.config import Loaded
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.migration import Part
 from alternator_migrate.monitor import ask, control_name, socket_of
 from alternator_migrate.savepoints import Place, holder, place_of
+
+
+def parted(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """The configuration, where the first word is no command, and the words of the command."""
+    first, *rest = words
+    if first in NAMES or ("=" in first and not Path(first).exists()):
+        return None, words
+    return first, rest
 
 
 def control(
@@ -56,5 +65,6 @@ def _listening(place: Place, identities: Sequence[str]) -> Path:
         )
     raise UsageError(
         f"this migration is not running, says {place.beside}",
-        "`alternator-migrate status` shows how it stands; --shard names one of several runs.",
+        "`alternator-migrate run` goes on with it, `alternator-migrate status` shows how it "
+        "stands; --shard names one of several runs.",
     )

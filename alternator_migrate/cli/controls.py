@@ -26,7 +26,7 @@ HELP: Final = {
     "stop": "stop in good order, as SIGTERM does",
     "help": "these words",
 }
-_NAMES: Final = tuple(each.partition(" ")[0] for each in HELP)
+NAMES: Final = tuple(each.partition(" ")[0] for each in HELP)
 _QUIET: Final = ("status", "get", "help")
 Status = Callable[[], tuple[str, Mapping[str, Any]]]
 
@@ -48,9 +48,9 @@ class Controls:
     async def do(self, words: Sequence[str], channel: str) -> Reply:
         """Do one command that came by `channel`; those that change anything are logged."""
         name, *rest = _normal(words)
-        doing = getattr(self, f"_{name}", None) if name in _NAMES else None
+        doing = getattr(self, f"_{name}", None) if name in NAMES else None
         if doing is None:
-            near = difflib.get_close_matches(name, _NAMES, n=1)
+            near = difflib.get_close_matches(name, NAMES, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""
             return Reply(ok=False, text=f"no such command: {name} (known: {_known()}){meant}")
         if name not in _QUIET:
@@ -164,4 +164,4 @@ def _normal(words: Sequence[str]) -> list[str]:
 
 
 def _known() -> str:
-    return ", ".join(_NAMES)
+    return ", ".join(NAMES)

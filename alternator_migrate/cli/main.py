@@ -22,14 +22,23 @@ from alternator_migrate.cli import options as common
 from alternator_migrate.core.errors import MigrateError
 
 _NOT_BEGUN: Final = "stopped before anything was begun"
+_EXIT_CODES: Final = """
+Exit codes:
+  0         done: every item accounted for; of validate: both sides are equal
+  1         failed on the way: the same command goes on from its savepoint
+  2         refused before anything was written: usage, configuration, tables
+  3         finished, but look: rejected items or differences are in a file
+  130, 143  stopped by Ctrl-C; by SIGTERM or `control stop` (129, 131: SIGHUP,
+            SIGQUIT): the same command goes on from its savepoint
+"""
 
 
 class _Group(click.Group):
     """Tells an expected failure as one message and its exit code, without a traceback; its help
-    ends with the topics."""
+    ends with the exit codes and the topics."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write(f"\nTopics of `alternator-migrate help TOPIC`:\n{topics.names()}\n")
+        formatter.write(f"{_EXIT_CODES}\n{topics.index()}\n")
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _telling_mistakes():
@@ -84,7 +93,7 @@ def cli() -> None:
     """
 
 
-@cli.command(short_help="Create the table, copy the data, follow its changes.")
+@cli.command(short_help="Create the table, copy, follow; again: goes on where it was.")
 @common.configuration
 @common.beginning
 @common.following
@@ -93,7 +102,8 @@ def cli() -> None:
     type=click.Path(path_type=Path),
     callback=common.local,
     metavar="FILE",
-    help="send only the items of a rejects file, mended by you, again",
+    help="send only the items of a rejects file, mended by you, again; of many tables, a folder "
+    "of savepoints sends those of all",
 )
 @click.option("--schema-only", is_flag=True, help="make the target table, and copy nothing")
 @common.many
@@ -106,8 +116,8 @@ def run(config: Path | None, **options: Any) -> None:
     """Create the target table, copy the data; with streamChanges, follow the changes.
 
     CONFIG is a YAML file, such as one of ScyllaDB Migrator; flags alone suffice for a one-off.
-    A run that was stopped or failed goes on from its newest savepoint when it is run again;
-    CONFIG may also be a savepoint.
+    A run that was stopped or failed goes on from its newest savepoint when it is run again, with
+    the same CONFIG, flags and --set, and without --fresh; CONFIG may also be a savepoint.
 
     \b
     Examples:
@@ -218,7 +228,7 @@ def follow(config: Path | None, **options: Any) -> None:
     sys.exit(commands.run(settings, watch=watch, into_existing=True, makes_table=False, **options))
 
 
-@cli.command(short_help="Say what run would do, and what it costs; write nothing.")
+@cli.command(short_help="Say what run would do, in items, units and time; write nothing.")
 @common.configuration
 @common.beginning
 @common.following
@@ -229,8 +239,9 @@ def follow(config: Path | None, **options: Any) -> None:
 def plan(config: Path | None, **options: Any) -> None:
     """Say exactly what run would do, with estimates and warnings; write nothing anywhere.
 
-    Takes the options of run that decide what is done. Beside a savepoint it says whether run goes
-    on, has nothing to do, or refuses: then it ends with exit code 2, as run would.
+    Takes the options of run that decide what is done, but for --rejects and --schema-only. Beside
+    a savepoint it says whether run goes on, has nothing to do, or refuses: then it ends with exit
+    code 2, as run would.
 
     \b
     Examples:
@@ -254,9 +265,9 @@ cli.add_command(transform_command.transform)
 
 @cli.command(short_help="Where a migration stands.")
 @common.configuration
-@common.shard
+@common.shard_asked
 @common.only
-@common.report
+@common.report("of how it stands: one file, to be attached")
 @click.option("--json", "as_json", is_flag=True, help="print it as one JSON object")
 def status(config: Path | None, **options: Any) -> None:
     """Where a migration stands: asked of a running one, else read from its savepoints.
@@ -273,17 +284,22 @@ def status(config: Path | None, **options: Any) -> None:
     sys.exit(commands.status(settings, **options))
 
 
-@cli.command(short_help="Steer a running migration: pause, resume, limits, stop.")
-@click.argument("config", type=click.Path(path_type=Path), callback=common.local)
-@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@cli.command(short_help="Steer a running migration: pause and go on, limits, stop.")
+@click.argument("words", nargs=-1, required=True, metavar="[CONFIG] WORD...")
+@common.flags
 @click.option("--validation", is_flag=True, help="steer the validation, where both run")
 @click.option("--json", "as_json", is_flag=True, help="print the whole answer as JSON")
-@common.shard
-def control(config: Path, words: tuple[str, ...], shard: Any, **options: Any) -> None:
-    """Steer a running migration: status, pause, resume, set, get, savepoint, stop, help.
+@common.shard_asked
+@click.pass_context
+def control(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> None:
+    """Steer a running migration: status, pause, resume, set, get, savepoint, report, stop, help.
 
     A pause begins no more reads and writes, and keeps following the changes into the spool; only
-    `resume` ends it. `set` lowers limits within two seconds, never beyond the configuration.
+    `resume` ends it. `set` lowers limits within two seconds, never beyond the configuration. A run
+    that has ended is not resumed by this, but by `run`.
+
+    Takes the CONFIG, or the flags, that the run was started with. Exit code 1: not done; 2: no such
+    run.
 
     \b
     Examples:
@@ -293,14 +309,17 @@ def control(config: Path, words: tuple[str, ...], shard: Any, **options: Any) ->
       alternator-migrate control config.yaml set readThroughput=none
       alternator-migrate control config.yaml get
       alternator-migrate control config.yaml stop
+      alternator-migrate control --table Example --source-region eu-west-1 \\
+          --target-endpoint http://scylla:8000 pause
     """
-    from alternator_migrate.config import load  # noqa: PLC0415 # keeps -h fast
-    from alternator_migrate.savepoints import where_they_are  # noqa: PLC0415 # keeps -h fast
-
-    loaded = where_they_are(load(config, {}, ()))
     from alternator_migrate.cli import controlling  # noqa: PLC0415 # keeps mistakes and -h fast
 
-    sys.exit(controlling.control(loaded, words, shard=shard, **options))
+    config, command = controlling.parted(words)
+    if not command:
+        raise click.UsageError(f"a command is missing after {config}, such as pause or help")
+    path = common.local(ctx, ctx.command.params[0], config)
+    loaded = common.settings_of(Path(path) if path else None, options)
+    sys.exit(controlling.control(loaded, command, **options))
 
 
 for _name, _command in side_commands.COMMANDS.items():

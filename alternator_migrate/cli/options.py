@@ -13,8 +13,8 @@ P = TypeVar("P", str, Path)
 FLAGS = {
     "table": (
         "source.table",
-        "table to read (and to write, unless --target-table); repeated, or as a glob or /regex/, "
-        "many tables in one run",
+        "the source's table (the target's too, unless --target-table); repeated, or as a glob or "
+        "/regex/, many tables in one run",
     ),
     "source_type": ("source.type", "dynamodb (default) or alternator"),
     "source_endpoint": ("source.endpoint.url", "http://host:port of the source, if not AWS"),
@@ -37,25 +37,29 @@ _TABLE = "table"
 
 def configuration(command: F) -> F:
     """Add CONFIG, the one-off flags and --set to a command."""
-    for name, (path, text) in reversed(FLAGS.items()):
-        option = f"--{name.replace('_', '-')}"
-        command = click.option(
-            option, name, metavar="TEXT", help=f"{text}  [{path}]", multiple=name == _TABLE
-        )(command)
-    command = click.option(
-        "--set",
-        "assignments",
-        multiple=True,
-        metavar="PATH=VALUE",
-        shell_complete=_key,
-        help="set any key of the configuration; repeatable",
-    )(command)
     return click.argument(
         "config",
         required=False,
         type=click.Path(path_type=Path),
         callback=local,
         metavar="[CONFIG]",
+    )(flags(command))
+
+
+def flags(command: F) -> F:
+    """Add the one-off flags and --set to a command."""
+    for name, (path, text) in reversed(FLAGS.items()):
+        option = f"--{name.replace('_', '-')}"
+        command = click.option(
+            option, name, metavar="TEXT", help=f"{text}  [{path}]", multiple=name == _TABLE
+        )(command)
+    return click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="PATH=VALUE",
+        shell_complete=_key,
+        help="set any key of the configuration; repeatable",
     )(command)
 
 
@@ -115,14 +119,18 @@ def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
 
 
 def shard(command: F) -> F:
-    """Add --shard."""
-    return click.option(
-        "--shard",
-        callback=_part,
-        metavar="I/N",
-        help="copy only shard I of N (0/N to N-1/N), each in a run of its own; finish/N when all "
-        "are done",
-    )(command)
+    """Add --shard, of a run."""
+    told = "copy only shard I of N (0/N to N-1/N), each in a run of its own; finish/N when all are "
+    return _shard(f"{told}done")(command)
+
+
+def shard_asked(command: F) -> F:
+    """Add --shard, which names a run that is asked."""
+    return _shard("the run of shard I of N (0/N to N-1/N, or finish/N)")(command)
+
+
+def _shard(text: str) -> Callable[[F], F]:
+    return click.option("--shard", callback=_part, metavar="I/N", help=text)
 
 
 def engine(command: F) -> F:
@@ -182,7 +190,10 @@ def beginning(command: F) -> F:
         help="compare both sides when all is copied, and with streamChanges when caught up",
     )(command)
     return click.option(
-        "--into-existing", is_flag=True, help="accept a target table that already holds items"
+        "--into-existing",
+        is_flag=True,
+        help="accept a target table that already holds items: those of the same key are "
+        "overwritten, all others stay; not to be repeated when the run goes on",
     )(command)
 
 
@@ -199,9 +210,12 @@ def following(command: F) -> F:
         is_flag=True,
         help="end following, with exit code 0, when the target has caught up",
     )(command)
-    return click.option("--fresh", is_flag=True, help="begin anew, whatever savepoints there are")(
-        command
-    )
+    return click.option(
+        "--fresh",
+        is_flag=True,
+        help="begin anew, whatever savepoints there are; no item of the target is deleted: run "
+        "wants it empty, or --into-existing",
+    )(command)
 
 
 def only(command: F) -> F:
@@ -235,7 +249,7 @@ def many(command: F) -> F:
 
 def watched(command: F) -> F:
     """Add --status, --metrics-file and --report."""
-    command = report(command)
+    command = report("at the end, whatever that is: one file, to be attached")(command)
     command = click.option(
         "--metrics-file",
         type=click.Path(dir_okay=False, path_type=Path),
@@ -253,15 +267,15 @@ def watched(command: F) -> F:
     )(command)
 
 
-def report(command: F) -> F:
-    """Add --report."""
+def report(when: str) -> Callable[[F], F]:
+    """Add --report, and say when it is written, and what of."""
     return click.option(
         "--report",
         type=click.Path(dir_okay=False, path_type=Path),
         callback=local,
         metavar="PATH.html",
-        help="write a report there at the end, whatever that is: one file, to be attached",
-    )(command)
+        help=f"write a report there {when}",
+    )
 
 
 def _listen(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:

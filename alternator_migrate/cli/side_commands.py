@@ -38,7 +38,7 @@ def demo(**options: Any) -> None:
     sys.exit(show(**options))
 
 
-@click.command(short_help="The rights that a configuration needs, as an IAM policy.")
+@click.command(short_help="The rights a configuration needs: IAM policy, or CQL GRANTs.")
 @common.configuration
 @click.option(
     "--for",
@@ -54,9 +54,10 @@ def demo(**options: Any) -> None:
     show_default=True,
     help="only the rights on one side, where each has credentials of its own",
 )
-@click.option("--cql", is_flag=True, help="print the GRANTs for an Alternator instead")
+@click.option("--cql", is_flag=True, help="print CQL GRANTs for the Alternator side instead")
 def permissions(config: Path | None, **options: Any) -> None:
-    """The rights that this very configuration needs, and no others: an IAM policy as JSON.
+    """The rights that this very configuration needs, and no others: an IAM policy as JSON for the
+    AWS side, CQL GRANTs for the Alternator side.
 
     Reads the configuration only; asks no server.
 
@@ -72,16 +73,20 @@ def permissions(config: Path | None, **options: Any) -> None:
     own.show(settings, **options)
 
 
-@click.command()
+@click.command(short_help="The documentation: topics, commands, or a word such as cost.")
 @click.argument("topic", required=False)
 @click.pass_context
 def help_(ctx: click.Context, topic: str | None) -> None:
-    """The documentation: a topic, or the list of topics.
+    """The documentation: a topic, the options of a command, or the list of topics.
+
+    A word such as exit, cost, rights, pause, rollback or slow gets the topic that it stands in.
 
     \b
     Examples:
       alternator-migrate help
       alternator-migrate help resume
+      alternator-migrate help run
+      alternator-migrate help rollback
     """
     program = ctx.find_root()
     commands: dict[str, click.Command] = program.command.commands  # type: ignore[attr-defined] # a group

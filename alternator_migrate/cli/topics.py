@@ -12,6 +12,20 @@ _FOLDER: Final = Path(__file__).parents[1] / "docs"
 _NEAR: Final = 3
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _WIDTH: Final = 100
+_REPOSITORY: Final = "../../"
+ANSWERS: Final = {
+    "faq": ("code", "codes", "cost", "costs", "exit", "exit-code", "exit-codes", "price", "prices"),
+    "permissions": ("grant", "grants", "iam", "policy", "right", "rights"),
+    "control": ("pause", "stop", "throttle"),
+    "following": ("back", "cutover", "downtime", "rollback", "roll-back", "switch"),
+    "performance": ("fast", "limit", "limits", "slow", "speed"),
+    "fine-print": ("copied", "indexes", "ttl"),
+    "troubleshooting": ("error", "errors"),
+    "getting-started": ("install", "start"),
+    "containers": ("docker", "kubernetes"),
+    "resume": ("rejects", "retry"),
+}
+"""The words that people look for, by the topic that answers them."""
 
 
 def topics() -> dict[str, Path]:
@@ -20,14 +34,17 @@ def topics() -> dict[str, Path]:
 
 
 def show(topic: str) -> None:
-    """Print the page of a topic: rendered on a terminal, as it is written elsewhere.
+    """Print the page of a topic, or of one that answers a word: rendered on a terminal, as it is
+    written elsewhere.
 
     Raises `click.UsageError` with the nearest topics where there is none of that name.
     """
     pages = topics()
-    if topic not in pages:
+    word = topic.lower()
+    name = next((page for page, words in ANSWERS.items() if word in words), topic)
+    if name not in pages:
         raise click.UsageError(_unknown(topic, pages))
-    text = pages[topic].read_text(encoding="utf-8")
+    text = pages[name].read_text(encoding="utf-8")
     if not sys.stdout.isatty():
         click.echo(text, nl=False)
         return
@@ -40,15 +57,7 @@ def index() -> str:
     pages = topics()
     width = max(map(len, pages))
     lines = [f"  {name:{width}}  {_title(page)}" for name, page in pages.items()]
-    return "\n".join(["Topics, each shown by `alternator-migrate help TOPIC`:", "", *lines])
-
-
-def names() -> str:
-    """The topics on a few lines, for the help of the program."""
-    import textwrap  # noqa: PLC0415 # for help only
-
-    told = textwrap.fill(", ".join(topics()), 76, break_on_hyphens=False)
-    return textwrap.indent(told, "  ")
+    return "\n".join(["Topics of `alternator-migrate help TOPIC`:", *lines])
 
 
 def _title(page: Path) -> str:
@@ -96,8 +105,11 @@ def _rendered(markdown: str) -> str:
 
 
 def _plain_link(link: re.Match[str]) -> str:
-    """A link to another page, as the command that shows it; other links with their address."""
+    """A link to another page, as the command that shows it; one to a file that does not ship with
+    the package with its place in the repository; other links with their address."""
     text, target = link.groups()
+    if target.startswith(_REPOSITORY):
+        return f"{text} ({target.removeprefix(_REPOSITORY)} in the repository)"
     name = target.partition("#")[0].removesuffix(".md")
     if name not in topics():
         return text if text == target else f"{text} ({target})"

@@ -71,7 +71,9 @@ class AlternatorSettings:
     )
     compression: bool = key(flag, "send request bodies with gzip", default=False)
     optimize_headers: bool = key(flag, "send no header that Alternator ignores", default=False)
-    max_connections: int | None = key(integer(1, 10_000), "most connections open at once")
+    max_connections: int | None = key(
+        integer(1, 10_000), "most connections open at once; by default 64"
+    )
     connection_max_idle_time_ms: int | None = key(
         integer(0), "close idle connections after; 0 keeps none"
     )
@@ -94,8 +96,12 @@ class AlternatorSettings:
 class SideSettings:
     """The settings that source and target have in common."""
 
-    type: str = key(text, "kind of service", required=True)
-    table: str = key(table_name, "table name, or ARN of a DynamoDB table", required=True)
+    type: str = key(
+        text, "kind of service: dynamodb, alternator or dynamodb-s3-export", required=True
+    )
+    table: str = key(
+        table_name, "table name, or ARN of a DynamoDB table; not beside `tables`", required=True
+    )
     region: str | None = key(text, "AWS region; any word for other servers")
     endpoint: EndpointSettings | None = section(EndpointSettings, "where to connect, if not AWS")
     credentials: CredentialsSettings | None = section(CredentialsSettings, "how to sign requests")
@@ -116,19 +122,27 @@ class SourceSettings(SideSettings):
     endpoint: SourceEndpointSettings | None = section(
         SourceEndpointSettings, "where to connect, if not AWS"
     )
-    scan_segments: int | None = key(integer(1, 1_000_000), "segments of the parallel Scan")
-    read_throughput: float | None = key(number(0.1), "read units per second for the whole run")
-    throughput_read_percent: float = key(
-        number(0.1, 1.5), "share of a provisioned table's read units", default=0.5
+    scan_segments: int | None = key(
+        integer(1, 1_000_000), "segments of the parallel Scan; by default by the table's size"
     )
-    max_map_tasks: int | None = key(integer(1), "most segments read at once")
+    read_throughput: float | None = key(
+        number(0.1), "read units per second for the whole run; by default throughputReadPercent"
+    )
+    throughput_read_percent: float = key(
+        number(0.1, 1.5),
+        "share of a provisioned table's read units; on demand nothing is capped",
+        default=0.5,
+    )
+    max_map_tasks: int | None = key(integer(1), "most segments read at once; by default 64")
     filter: FilterSettings | None = section(FilterSettings, "read only items that match")
     attributes: AttributesSettings | None = section(
         AttributesSettings, "attributes to copy, where not all are"
     )
     consistent_read: bool = key(flag, "strongly consistent reads, at twice the cost", default=False)
     expired_items: Literal["skip", "copy"] = key(
-        one_of("skip", "copy"), "items whose TTL has passed", default="skip"
+        one_of("skip", "copy"),
+        "what becomes of items whose TTL has passed: skip or copy",
+        default="skip",
     )
     s3_export: S3ExportSettings | None = section(S3ExportSettings, "keys of an export to S3")
     export: TableExportSettings | None = section(
@@ -164,13 +178,17 @@ class TargetSettings(SideSettings):
         number(0.1, 1.5), "share of a provisioned table's write units", default=0.5
     )
     billing_mode: str | None = key(
-        one_of("PROVISIONED", "PAY_PER_REQUEST"), "billing mode of a table that is created"
+        one_of("PROVISIONED", "PAY_PER_REQUEST"),
+        "billing mode of a table that is created: PROVISIONED or PAY_PER_REQUEST; by default the "
+        "source's",
     )
     copy_ttl: bool = key(flag, "enable TTL on the target, after the data", default=True)
     copy_tags: bool = key(flag, "copy the table's tags", default=True)
     tags: Mapping[str, str] = key(mapping(any_text), "tags to add", default={})
     indexes: Literal["before", "after", "skip"] = key(
-        one_of("before", "after", "skip"), "when global indexes are created", default="before"
+        one_of("before", "after", "skip"),
+        "when global indexes are created: before or after the data, or never (skip)",
+        default="before",
     )
     s3_export: S3TargetSettings | None = section(S3TargetSettings, "keys of an export to S3")
 
@@ -188,7 +206,7 @@ class ValidationSettings:
     floating_point_tolerance: float = key(number(0), "numbers this close are equal", default=0.0)
     numeric_type_policy: str = key(
         one_of_in_any_case("Lenient", "DetectWiden", "StrictType"),
-        "no effect: DynamoDB has one type of number",
+        "Lenient, DetectWiden or StrictType: no effect, DynamoDB has one type of number",
         default="Lenient",
     )
     copy_missing_rows: bool = key(
@@ -238,7 +256,9 @@ class Settings:
     throttle: ThrottleSettings = section(
         ThrottleSettings, "what pauses a run from outside", optional=False
     )
-    max_rejects: int = key(integer(0), "items the target may refuse", default=0)
+    max_rejects: int = key(
+        integer(0), "items the target may refuse; one more ends the run with exit 1", default=0
+    )
     retry_budget_seconds: float = key(
         number(1), "how long one request is repeated before the run fails", default=300.0
     )

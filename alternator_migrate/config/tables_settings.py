@@ -78,7 +78,9 @@ class TablesSettings:
     )
     concurrency: int = key(integer(1, 64), "tables copied or compared at once", default=4)
     on_error: Literal["continue", "stop"] = key(
-        one_of("continue", "stop"), "what one table's failure is for the others", default="continue"
+        one_of("continue", "stop"),
+        "what the others do when one table fails: continue or stop",
+        default="continue",
     )
     overrides: Mapping[str, Mapping[str, Any]] = key(
         overrides, "for names and patterns of tables, what is otherwise for them", default={}

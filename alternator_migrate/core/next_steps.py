@@ -25,6 +25,6 @@ def next_steps(run: RunProgress) -> Iterator[str]:
         yield "Switch the clients to the target; the writers to the source stay stopped."
     elif run.status == Status.COMPLETED and not follows:
         yield (
-            "If clients wrote to the source meanwhile, their writes are not on the target: "
-            "migrate with target.streamChanges, or copy again."
+            "If clients wrote to the source meanwhile, their writes are not on the target: stop "
+            "them, then validate --repair --delete-extra; or migrate with target.streamChanges."
         )

@@ -15,7 +15,8 @@ from tests.conftest import RunCli
 from tests.servers.cli import REPOSITORY, environment
 from tests.support.cli import one_error
 
-COMMANDS = ("run", "plan", "validate", "follow", "status", "demo", "help")
+COMMANDS = ("run", "plan", "validate", "follow", "status", "control", "demo", "help")
+WITHOUT_CHOICES = ("status", "control", "help")
 HEAVY = ("aiohttp", "aioboto3", "botocore", "rich", "msgspec", "yaml", "moto", "uvloop", "asyncio")
 
 
@@ -38,6 +39,8 @@ async def test_help_names_every_command(run_cli: RunCli, option: str) -> None:
     assert (code, err) == (0, "")
     for command in COMMANDS:
         assert re.search(rf"^  {command} +\S", out, re.MULTILINE), out
+    told = out.partition("Exit codes:")[2].partition("Topics")[0]
+    assert {int(code) for code in re.findall(r"\b\d+\b", told)} == {0, 1, 2, 3, 129, 130, 131, 143}
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -55,7 +58,7 @@ async def test_help_shows_examples_that_parse(run_cli: RunCli, command: str) -> 
             parser.make_context(words[0], words[1:], parent=context).close()
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("status", "help")])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in WITHOUT_CHOICES])
 async def test_help_tells_the_default_of_every_choice(run_cli: RunCli, command: str) -> None:
     out = " ".join((await run_cli(command, "-h")).out.split())
     choices = [p for p in cli.commands[command].params if isinstance(p.type, click.Choice)]

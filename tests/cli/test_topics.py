@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alternator_migrate.cli.main import cli
-from alternator_migrate.cli.topics import topics
+from alternator_migrate.cli.topics import ANSWERS, topics
 from tests.cli.terminal import on_terminal
 
 
@@ -42,7 +42,7 @@ def test_a_page_is_plain_when_it_is_piped(name: str) -> None:
         ("resum", "resume"),
         ("Validate-all", "validation"),
         ("config", "configuration"),
-        ("kubernetes", "scaling"),
+        ("manifest", "containers"),
     ],
 )
 def test_a_topic_that_does_not_exist_gets_the_near_ones(word: str, near: str) -> None:
@@ -50,6 +50,29 @@ def test_a_topic_that_does_not_exist_gets_the_near_ones(word: str, near: str) ->
     assert result.exit_code == 2
     assert f"there is no topic '{word}'" in result.output
     assert near in result.output.partition("Did you mean")[2]
+
+
+@pytest.mark.parametrize(
+    ("word", "topic"),
+    [
+        ("exit", "faq"),
+        ("exit-codes", "faq"),
+        ("cost", "faq"),
+        ("Rights", "permissions"),
+        ("pause", "control"),
+        ("rollback", "following"),
+        ("slow", "performance"),
+    ],
+)
+def test_a_word_that_people_look_for_gets_the_page_that_answers_it(word: str, topic: str) -> None:
+    assert asked(word).output == asked(topic).output
+
+
+def test_no_word_hides_a_topic_or_a_command_and_each_has_its_page() -> None:
+    words = [word for known in ANSWERS.values() for word in known]
+    assert len(set(words)) == len(words)
+    assert not {*words} & {*topics(), *cli.commands}
+    assert {*ANSWERS} <= {*topics()}
 
 
 def test_a_word_that_stands_nowhere_gets_all_topics() -> None:

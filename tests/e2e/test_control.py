@@ -132,9 +132,12 @@ async def test_a_limit_holds_within_two_seconds_and_is_told(stage: Stage) -> Non
 
 
 async def test_commands_are_found_by_the_configuration_and_answer_mistakes(stage: Stage) -> None:
-    none = await stage.ended("control", "config.yaml", "pause")
+    none = await stage.ended("control", "config.yaml", "resume")
     assert none.code == 2
     assert "is not running" in none.err
+    assert "`alternator-migrate run` goes on" in none.err
+    alone = await stage.ended("control", "config.yaml")
+    assert (alone.code, "a command is missing" in alone.err) == (2, True)
     stage.read_slowly(2.0)
     async with stage.run() as cli:
         socket = await listening(stage.savepoints)
@@ -145,6 +148,9 @@ async def test_commands_are_found_by_the_configuration_and_answer_mistakes(stage
         assert wrong.code == 1
         assert "no such command: resme" in wrong.err
         assert "did you mean resume?" in wrong.err
+        sides = ("--source-endpoint", stage.source.url, "--target-endpoint", stage.target.url)
+        named = ("--table", TABLE, "--source-type", "alternator", *sides)
+        assert (await stage.ended("control", *named, "resume")).out == "going on\n"
         stopped = await stage.ended("control", "config.yaml", "stop")
         assert stopped.code == 0
         assert (await cli.wait(5)).code == 143

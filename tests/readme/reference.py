@@ -23,7 +23,7 @@ def rows() -> Iterator[tuple[str, str]]:
     """Path and row of each key, in the order of the settings, but for those of an Alternator."""
     for name, section, field in key_fields():
         if section is not AlternatorSettings:
-            yield name, f"| `{name}` | {_default(field)} | {field.metadata['doc']} |"
+            yield name, f"| `{name}` | {_default(field, name)} | {field.metadata['doc']} |"
 
 
 def alternator_rows() -> Iterator[tuple[str, str]]:
@@ -64,9 +64,11 @@ def _table(found: Iterable[str]) -> str:
     return "\n".join([HEAD, *found])
 
 
-def _default(field: Any) -> str:
+def _default(field: Any, name: str = "") -> str:
     if field.metadata["required"]:
-        return "required"
+        section = name.rpartition(".")[0]
+        always = section in ("", "source", "target")
+        return "required" if always else f"required in `{section.rpartition('.')[2]}`"
     value = field.default
     if value is dataclasses.MISSING:
         value = field.default_factory()
