@@ -22,6 +22,7 @@ _NAMES = ("Example", "Orders", "nobody", "team", "col", "city", "id", "Process")
 """What stands in examples of output in place of names that are a user's own."""
 _OTHERS = (
     "Permission denied",
+    "No space left on device",
     "self-signed certificate",
     "ExpiredTokenException: The security token included in the request is expired",
 )

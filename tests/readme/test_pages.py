@@ -21,7 +21,7 @@ from tests.support.cli import two_ends
 
 LONGEST = 200
 MOST_UNSAID = 0.15
-VARIABLES = ("SCYLLA_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+VARIABLES = ("ALTERNATOR_SECRET", "S3_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ALONE = ("--version", "-h")
 # Options of other programs that the prose speaks of.
 FOREIGN = {"--nworkers", "--nthreads", "--only", "--endpoint-url", "--read-only", "--build-arg"}
