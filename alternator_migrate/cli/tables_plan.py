@@ -114,9 +114,10 @@ async def _look(settings: Settings, run: MigrationRun, table: Chosen) -> _Look:
             done = earlier is not None and run.is_done(pair, earlier)
             if not done:
                 await run.check_contents(pair, earlier)
-            return await _found(
-                settings, pair, table, _state(pair, earlier, done=done), run.staying
-            )
+            state = _state(pair, earlier, done=done)
+            if run.export and not pair.exports:
+                state += ", copied from an export that is asked for"
+            return await _found(settings, pair, table, state, run.staying)
     except MigrateError as error:
         return _Look(table, refused=str(error))
 

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from alternator_migrate.config.loading import load
+from alternator_migrate.connectors.permissions import rights_of
 from tests.e2e.test_rights import denied
 from tests.following.conftest import UNTIL, WRITERS_STOP, Table, enable, until
 from tests.servers import faults
@@ -21,10 +24,14 @@ from tests.servers.client import call
 from tests.servers.exporting import Exporting
 from tests.support import exports
 from tests.support.jobs import KEYS
+from tests.support.many import make, rows
 from tests.support.names import unique_name
+from tests.support.shapes import same_items
 
 SIDE = {"region": "us-east-1", "credentials": KEYS}
 ASKED = "the export was asked for"
+EVENTS = ("onStart", "onSnapshotDone", "onFailure", "onStop")
+TOLD = {event: f"echo {event} >> hooks" for event in EVENTS}
 
 
 @dataclass
@@ -66,6 +73,11 @@ class Exported:
         return self.table.name in self.table.target.store.tables
 
     @property
+    def told(self) -> list[str]:
+        """What the hooks TOLD, in order."""
+        return (self.table.folder / "hooks").read_text().split()
+
+    @property
     def summary(self) -> Any:
         """The summary of the one table."""
         return json.loads((self.table.folder / "summary.json").read_text())["tables"][0]
@@ -92,7 +104,7 @@ async def writing(table: Table, over: asyncio.Event) -> int:
 
 async def test_a_table_that_is_written_to_is_moved_without_a_scan(exported: Exported) -> None:
     table, aws, over = exported.table, exported.aws, asyncio.Event()
-    exported.configure(hooks=WRITERS_STOP)
+    path = exported.configure(hooks={**TOLD, **WRITERS_STOP})
     writer = asyncio.create_task(writing(table, over))
     async with exported.run(*UNTIL) as cli:
         await cli.wait_for(ASKED, 30)
@@ -111,6 +123,10 @@ async def test_a_table_that_is_written_to_is_moved_without_a_scan(exported: Expo
     assert ended.code == 0, ended.err
     assert await table.equal()
     assert aws.requests["Scan"] == 0
+    rights = rights_of(load(path, {}).settings, ["run"])[0]
+    called = {*aws.requests} - {"GET /localnodes"}
+    assert called <= {*rights.table, *rights.stream, *rights.exports}
+    assert exported.told == ["onStart", "onSnapshotDone", "onStop"]
     (asked,) = aws.asked
     assert (asked["S3Prefix"], asked["ExportFormat"]) == ("a/b", "DYNAMODB_JSON")
     counts = exported.summary["items"]
@@ -232,12 +248,13 @@ async def test_a_right_that_is_lacking_is_named(exported: Exported, right: str) 
 
 async def test_an_export_that_fails_is_told_and_asked_for_anew(exported: Exported) -> None:
     aws = exported.aws
-    exported.configure()
+    exported.configure(hooks=TOLD)
     aws.failure = ("S3NoSuchBucket", "The specified bucket does not exist")
     aws.may_end.set()
     ended = await exported.ended(*UNTIL)
     assert ended.code == 1
     assert "S3NoSuchBucket: The specified bucket does not exist" in ended.err
+    assert exported.told == ["onStart", "onFailure", "onStop"]
     aws.failure = None
     ended = await exported.ended(*UNTIL)
     assert ended.code == 0, ended.err
@@ -345,6 +362,26 @@ async def test_a_full_export_and_incremental_ones_are_followed(exported: Exporte
 
 def _iso(moment: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f"{moment % 1:.3f}"[1:] + "Z"
+
+
+async def test_each_of_many_tables_is_exported(exported: Exported) -> None:
+    aws, target = exported.aws, exported.table.target
+    names = [f"{exported.table.name[:60]}-{n}" for n in range(2)]
+    await make(exported.table.url, dict.fromkeys(names, 30))
+    path = exported.configure(target={"streamChanges": False})
+    content = yaml.safe_load(path.read_text())
+    for side in ("source", "target"):
+        del content[side]["table"]
+    path.write_text(yaml.safe_dump({**content, "tables": {"include": names}}))
+    aws.may_end.set()
+    plan = await exported.ended(word="plan")
+    assert plan.out.count("; new, copied from an export that is asked for") == 2, plan
+    ended = await exported.ended()
+    assert ended.code == 0, ended.err
+    for name in names:
+        assert same_items(target.items(name), rows(30, name))
+    assert len(aws.made) == 2
+    assert aws.requests["Scan"] == 0
 
 
 async def test_the_export_of_another_table_is_refused(exported: Exported) -> None:
