@@ -21,6 +21,7 @@ from tests.following.conftest import UNTIL, WRITERS_STOP, Table, enable, until
 from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import call
+from tests.servers.exchange import Exchange, Fault
 from tests.servers.exporting import Exporting
 from tests.support import exports
 from tests.support.jobs import KEYS
@@ -196,7 +197,14 @@ async def test_an_export_whose_name_was_not_heard_is_asked_for_again_by_its_toke
     aws = exported.aws
     exported.configure(target={"streamChanges": False})
 
-    aws.script("ExportTableToPointInTime", faults.reset_after())
+    async def never_answer(exchange: Exchange) -> Any:
+        await exchange.forward(exchange.body)
+        return await faults.hang().act(exchange)
+
+    aws.script("ExportTableToPointInTime", Fault("never_answer", never_answer))
+    async with exported.run() as cli:
+        await until(lambda: _asked(aws))
+        await _kill(cli)
     async with exported.run() as cli:
         await cli.wait_for(ASKED, 30)
         cli.send_signal(signal.SIGINT)
@@ -207,10 +215,14 @@ async def test_an_export_whose_name_was_not_heard_is_asked_for_again_by_its_toke
     ended = await exported.ended()
     assert ended.code == 0, ended.err
     assert len(aws.made) == 1
+    assert len(aws.asked) == 2
     assert len({each["ClientToken"] for each in aws.asked}) == 1
-    assert len(aws.asked) > 1
     assert await exported.table.equal()
     assert await exported.stream() is None
+
+
+async def _asked(aws: Exporting) -> bool:
+    return bool(aws.asked)
 
 
 async def test_without_point_in_time_recovery_nothing_is_begun(exported: Exported) -> None:
