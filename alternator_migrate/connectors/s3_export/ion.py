@@ -15,7 +15,7 @@ from alternator_migrate.dynamodb.items import to_json
 T = TypeVar("T")
 _LONGEST: Final = 60
 _SETS: Final = {"$dynamodb_SS": "SS", "$dynamodb_NS": "NS", "$dynamodb_BS": "BS"}
-_INSTALL: Final = "Install the extra: pip install 'alternator-migrate[ion]'."
+_INSTALL: Final = "Add it: pipx inject alternator-migrate amazon-ion."
 
 
 def ion_items(block: bytes) -> Sequence[bytes]:
