@@ -193,7 +193,7 @@ def beginning(command: F) -> F:
         "--into-existing",
         is_flag=True,
         help="accept a target table that already holds items: those of the same key are "
-        "overwritten, all others stay; not to be repeated when the run goes on",
+        "overwritten, all others stay; need not be repeated when the run goes on",
     )(command)
 
 

@@ -109,7 +109,8 @@ def _plain_link(link: re.Match[str]) -> str:
     the package with its place in the repository; other links with their address."""
     text, target = link.groups()
     if target.startswith(_REPOSITORY):
-        return f"{text} ({target.removeprefix(_REPOSITORY)} in the repository)"
+        place = target.removeprefix(_REPOSITORY)
+        return place if place.endswith(text) else f"{text} ({place} in the repository)"
     name = target.partition("#")[0].removesuffix(".md")
     if name not in topics():
         return text if text == target else f"{text} ({target})"
