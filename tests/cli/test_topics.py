@@ -96,3 +96,12 @@ async def test_a_page_is_rendered_on_a_terminal(tmp_path: Path) -> None:
     assert "# Stop at any time" not in terminal.text
     assert "```" not in terminal.text
     assert "alternator-migrate run config.yaml --fresh" in terminal.text
+
+
+async def test_files_that_are_not_installed_are_named_by_their_place(tmp_path: Path) -> None:
+    size = 160, 400
+    page = "help", "permissions"
+    async with on_terminal(tmp_path, *page, env={"PAGER": "cat"}, size=size) as terminal:
+        assert await terminal.wait(30) == 0
+    assert "examples/iam/source-plan.json" in terminal.text
+    assert "../.." not in terminal.text
