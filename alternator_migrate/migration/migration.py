@@ -268,11 +268,14 @@ class Migration:
             async with asyncio.timeout(_CLOCKS_SECONDS):
                 await stop.wait()
 
-    async def _build_indexes(self, _: asyncio.Event) -> bool:
-        """Build the indexes that come after the data."""
+    async def _build_indexes(self, stop: asyncio.Event) -> bool:
+        """Build the indexes that come after the data, none of them while the run is held back."""
         plan = self._inspection.plan
         for index in plan.late:
             self._state = f"building index {index.name}"
+            await self._let_go_on(stop)
+            if stop.is_set():
+                return False
             await self._table.add_index(index, plan.spec)
         return True
 

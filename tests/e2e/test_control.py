@@ -16,7 +16,10 @@ from alternator_migrate.core.state import CopyState
 from alternator_migrate.monitor import ask, socket_of
 from tests.e2e.stage import TABLE, Stage, until
 from tests.servers.cli import Cli
+from tests.servers.client import call
+from tests.standin.state import Index
 from tests.support.reread import Reread
+from tests.support.tables import definitions, index
 
 
 async def steered(stage: Stage, *words: str) -> dict[str, Any]:
@@ -42,6 +45,13 @@ async def paused(stage: Stage) -> None:
     before = stage.saved()
     assert (await steered(stage, "pause"))["ok"]
     await until(lambda: stage.saved()[-1:] != before[-1:], seconds=10)
+
+
+async def told(stage: Stage, words: str) -> None:
+    """Return once the run says so of its state."""
+    async with asyncio.timeout(30):
+        while words not in (await steered(stage, "status"))["text"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 def asked(stage: Stage) -> Sequence[int]:
@@ -101,6 +111,37 @@ async def test_a_paused_run_stops_at_once_and_goes_on_from_where_it_was(
 def scans(stage: Stage) -> list[dict[str, Any]]:
     """The Scans that the source was asked for by now."""
     return [body for operation, body in stage.source.log if operation == "Scan"]
+
+
+async def test_a_pause_lets_the_index_under_way_be_built_and_no_other(stage: Stage) -> None:
+    for name in ("by-t", "by-u"):
+        more: dict[str, Any] = {
+            "AttributeDefinitions": definitions(**{name[-1]: "S"}),
+            "GlobalSecondaryIndexUpdates": [{"Create": index(name, name[-1])}],
+        }
+        await call(stage.source.url, "UpdateTable", {"TableName": TABLE, **more})
+    stage.target.settings.backfill_polls = 10**6
+    stage.write(target__indexes="after")
+    async with stage.run() as cli:
+        await until(lambda: bool(built(stage)))
+        assert (await steered(stage, "pause"))["ok"]
+        (first,) = built(stage).values()
+        first.building = stage.target.settings.backfill_polls = 0
+        assert "pausing (by you" in (await steered(stage, "status"))["text"]
+        looks = stage.target.requests["DescribeTable"]
+        await until(lambda: stage.target.requests["DescribeTable"] > looks)
+        await told(stage, "State paused (by you")
+        assert len(built(stage)) == 1
+        assert (await steered(stage, "resume"))["ok"]
+        assert (await cli.wait(60)).code == 0
+    assert [*built(stage)] == ["by-t", "by-u"]
+    stage.is_equal()
+
+
+def built(stage: Stage) -> dict[str, Index]:
+    """The indexes of the target by now."""
+    table = stage.target.store.tables.get(TABLE)
+    return table.indexes if table else {}
 
 
 async def test_a_limit_holds_within_two_seconds_and_is_told(stage: Stage) -> None:
