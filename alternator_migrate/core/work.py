@@ -78,8 +78,8 @@ class SliceResult(Generic[K]):
 
     `state` says how far its segments are settled, and counts only what this slice added;
     `kept` is what its work found on the way (rejected items, ...), None where it did not begin;
-    `times` are the seconds that its segments took;
-    `error` is what ended it early.
+    `times` are the seconds that its segments took, `throttling` those that were throttled at its
+    end; `error` is what ended it early.
     """
 
     state: CopyState
@@ -89,6 +89,7 @@ class SliceResult(Generic[K]):
     reasons: tuple[Reason, ...] = ()
     requests: SideRequests = field(default_factory=SideRequests)
     times: Mapping[int, float] = field(default_factory=dict)
+    throttling: tuple[int, ...] = ()
     pressure: Pressure = field(default_factory=Pressure)
     error: MigrateError | None = None
 
@@ -170,32 +171,29 @@ class SliceRun(Generic[P, K]):
 
     def live_stats(self) -> LiveStats:
         """The figures by now."""
-        retries, throttled = self._repeated()
+        retries, throttled = self._before
         return replace(
             self._work.live_stats(),
-            retries=retries,
-            throttled=throttled,
+            retries=self._retry.retries - retries,
+            throttled=self._retry.throttled - throttled,
             reasons=reasons(self._waits, self._retry),
             requests=self._requests() - self._requests_before,
         )
 
     def result(self) -> SliceResult[K]:
         """The settled part by now, also after a failure or a cancellation."""
-        retries, throttled = self._repeated()
+        now = self.live_stats()
         return SliceResult(
             self._work.state(),
             self._work.kept(),
-            retries,
-            throttled,
-            reasons(self._waits, self._retry),
-            self._requests() - self._requests_before,
+            now.retries,
+            now.throttled,
+            now.reasons,
+            now.requests,
             self._work.times(),
-            self._work.live_stats().pressure,
+            now.throttling,
+            now.pressure,
         )
-
-    def _repeated(self) -> tuple[int, int]:
-        retries, throttled = self._before
-        return self._retry.retries - retries, self._retry.throttled - throttled
 
 
 class WorkerSession(Protocol):

@@ -13,6 +13,7 @@ from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
 from alternator_migrate.engines import dask_worker
 from alternator_migrate.engines.processes import signals_held_back
+from alternator_migrate.engines.slice_runner import OUR_LOGGER
 
 log = logging.getLogger(__name__)
 LONGEST_SECONDS: Final = 2.0
@@ -72,6 +73,7 @@ class Cluster:
         self._client, self._where, self._job = client, where, job
         self._fit: dict[str, int] = {}
         self._unfit: dict[str, str] = {}
+        self._throttling: set[int] = set()
         self._recalling: asyncio.Future[None] | None = None
         client.subscribe_topic(dask_worker.topic_of(job), _tell)
 
@@ -92,18 +94,23 @@ class Cluster:
             dask_worker.slice_done,
             self._job,
             piece,
+            logging.getLogger(OUR_LOGGER).getEffectiveLevel(),
             key=f"alternator-migrate-slice-{uuid.uuid4().hex}",
             workers=workers,
             pure=False,
         )
         try:
-            return await self._result(future, workers)
+            report = await self._result(future, workers)
         finally:
             future.release()
+        self._throttling -= {*piece.places}
+        self._throttling |= {*report.throttling}
+        return report
 
     def live_stats(self) -> LiveStats:
-        """Nothing: a cluster tells what a slice has done when it is over."""
-        return LiveStats()
+        """The segments that were throttled when their last slice was over: what it has done is
+        told then only."""
+        return LiveStats(throttling=tuple(self._throttling))
 
     def recall(self) -> None:
         """The slices under way are to end, as soon as their workers hear of it."""

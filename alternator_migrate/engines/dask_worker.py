@@ -5,7 +5,8 @@ import logging
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -13,9 +14,12 @@ from alternator_migrate import __version__
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.runtime import loop_factory
 from alternator_migrate.core.work import Job, Slice, SliceResult, WorkerSession, nothing_done
-from alternator_migrate.engines.slice_runner import work_off
+from alternator_migrate.engines.slice_runner import OUR_LOGGER, work_off
 
-_TOPIC: ContextVar[str] = ContextVar("topic", default="")
+_TOLD: ContextVar[tuple[str, int]] = ContextVar("told", default=("", logging.NOTSET))
+"""The topic under which what is logged here is told, and from which level on."""
+_LEVELS: Final[list[int]] = []
+"""The levels from which the sessions of this process want to log."""
 # Longer than the gap between two slices; the connections of a run that is over do not stay.
 _IDLE_SECONDS: Final = 30.0
 _Order = tuple[Slice[Any], asyncio.Future[SliceResult[Any]]]
@@ -44,11 +48,13 @@ def obstacle(job: Job) -> str:
     return ""
 
 
-def slice_done(job: Job, piece: Slice[Any]) -> SliceResult[Any]:
-    """Do a slice of a job. Called in a thread of Dask's, which it keeps until the end."""
+def slice_done(job: Job, piece: Slice[Any], level: int) -> SliceResult[Any]:
+    """Do a slice of a job; what is logged for that job from `level` on is told to its run. Called
+    in a thread of Dask's, which it keeps until the end."""
     sessions = _Sessions.of_this_process()
     sessions.tell_by(get_worker)
-    return asyncio.run_coroutine_threadsafe(sessions.do(job, piece), sessions.loop).result()
+    done = sessions.do(job, piece, level)
+    return asyncio.run_coroutine_threadsafe(done, sessions.loop).result()
 
 
 def recall(key: str) -> None:
@@ -87,9 +93,7 @@ class _Sessions:
         """Have what is logged passed on by Dask's `worker()`; once."""
         with self._turn:
             if not self._is_told:
-                ours = logging.getLogger("alternator_migrate")
-                ours.addHandler(_Forward(worker()))
-                ours.setLevel(logging.INFO)
+                logging.getLogger(OUR_LOGGER).addHandler(_Forward(worker()))
             self._is_told = True
 
     @classmethod
@@ -99,15 +103,15 @@ class _Sessions:
             cls._only = cls._only or _Sessions()
             return cls._only
 
-    async def do(self, job: Job, piece: Slice[Any]) -> SliceResult[Any]:
+    async def do(self, job: Job, piece: Slice[Any], level: int) -> SliceResult[Any]:
         """Do a slice in a session that is idle, or in a new one."""
         idle, busy = self._idle.setdefault(job.key, []), self._busy[job.key]
-        session = idle.pop() if idle else _Session(job)
+        session = idle.pop() if idle else _Session(job, level)
         busy.add(session)
         try:
             while (report := await session.do(piece)) is None:
                 busy.discard(session)
-                session = _Session(job)
+                session = _Session(job, level)
                 busy.add(session)
         finally:
             busy.discard(session)
@@ -123,10 +127,10 @@ class _Sessions:
 class _Session:
     """An open job for one slice at a time, closed when none has come for half a minute."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, level: int) -> None:
         self.hurry = asyncio.Event()
         self._orders: asyncio.Queue[_Order] = asyncio.Queue()
-        self._serving = asyncio.get_running_loop().create_task(self._serve(job))
+        self._serving = asyncio.get_running_loop().create_task(self._serve(job, level))
 
     async def do(self, piece: Slice[Any]) -> SliceResult[Any] | None:
         """Do one slice; None where the session has just been closed."""
@@ -141,11 +145,12 @@ class _Session:
         except MigrateError as error:
             return nothing_done(piece, error)
 
-    async def _serve(self, job: Job) -> None:
-        _TOPIC.set(topic_of(job))
-        async with job.open() as session:
-            while order := await self._next():
-                await _run_slice(order, session, self.hurry)
+    async def _serve(self, job: Job, level: int) -> None:
+        _TOLD.set((topic_of(job), level))
+        with _logging_from(level):
+            async with job.open() as session:
+                while order := await self._next():
+                    await _run_slice(order, session, self.hurry)
 
     async def _next(self) -> _Order | None:
         try:
@@ -160,15 +165,32 @@ async def _run_slice(order: _Order, session: WorkerSession, hurry: asyncio.Event
     answer.set_result(await work_off(session.begin(piece), piece.seconds, hurry))
 
 
+@contextmanager
+def _logging_from(level: int) -> Iterator[None]:
+    """Log from `level` on while the block lasts, or from a lower one that another session wants."""
+    _LEVELS.append(level)
+    _heed_levels()
+    try:
+        yield
+    finally:
+        _LEVELS.remove(level)
+        _heed_levels()
+
+
+def _heed_levels() -> None:
+    logging.getLogger(OUR_LOGGER).setLevel(min(_LEVELS, default=logging.NOTSET))
+
+
 class _Forward(logging.Handler):
     """Sends what is logged for a job to whoever runs that, by way of the scheduler."""
 
     def __init__(self, worker: Any) -> None:
-        super().__init__(logging.INFO)
+        super().__init__()
         self._worker = worker
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record."""
-        if topic := _TOPIC.get():
+        topic, level = _TOLD.get()
+        if topic and record.levelno >= level:
             told = {"name": record.name, "level": record.levelno, "words": record.getMessage()}
             self._worker.log_event(topic, told)

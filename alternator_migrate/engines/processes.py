@@ -16,7 +16,8 @@ from alternator_migrate.core.errors import WorkerLost
 from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
 from alternator_migrate.engines.pipe import Pipe
-from alternator_migrate.engines.worker_process import OUR_LOGGER, Recall, live
+from alternator_migrate.engines.slice_runner import OUR_LOGGER
+from alternator_migrate.engines.worker_process import Recall, live
 
 LONGEST_SECONDS: Final = 16.0
 _LEAVE_SECONDS: Final = 0.5

@@ -9,6 +9,7 @@ from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.work import SliceResult, SliceRun
 
+OUR_LOGGER: Final = "alternator_migrate"
 GRACE_SECONDS: Final = 3.0
 """Seconds for the pages under way when a slice is to hurry: less than the run itself has, so that
 its result comes in time."""

@@ -15,13 +15,10 @@ from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.runtime import on_loop, spare_the_collector
 from alternator_migrate.core.work import Job, Slice, SliceRun, WorkerSession, nothing_done
 from alternator_migrate.engines.pipe import Pipe
-from alternator_migrate.engines.slice_runner import work_off
+from alternator_migrate.engines.slice_runner import OUR_LOGGER, work_off
 
 _TELL_SECONDS: Final = 0.5
 _GONE = (EOFError, OSError)
-
-
-OUR_LOGGER: Final = "alternator_migrate"
 
 
 class Recall:

@@ -98,6 +98,15 @@ class StageWork:
                 ]
                 group.create_task(self._go_through(role, own, stop))
 
+    @property
+    def throttling(self) -> tuple[int, ...]:
+        """The segments that are throttled, numbered through."""
+        return tuple(
+            turn * self._total + index
+            for turn, role in enumerate(ROLES)
+            for index in self._ledgers[role].clock.throttling
+        )
+
     def take(self, result: SliceResult[StageFindings]) -> None:
         """Keep what a worker found, then count how far it got. Raises `MigrateError`."""
         checked = result.kept

@@ -1,7 +1,7 @@
 """One validation from first page to last look: its stages in their order, and stopping."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -143,7 +143,7 @@ class Validation:
             examined=earlier.examined + read,
             speed=self._meter.speed(earlier.examined + read),
             validated=self.validated,
-            segments=self._pictured(),
+            segments=self._pictured(seen.throttling),
             sides=sides_of(self._figures(), seen.requests, self._paces.items()),
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
@@ -223,11 +223,15 @@ class Validation:
         self._boards[role] = SegmentBoard(total, own, state.done)
         self._ledgers[role] = Ledger(len(own), state, self._boards[role])
 
-    def _pictured(self) -> SegmentFigures:
+    def _pictured(self, throttling: Iterable[int]) -> SegmentFigures:
         """The segments of both sides, which are numbered through for workers."""
         out, total = self._engine.segments_out(), self._segments[0].total
+
+        def own(segments: Iterable[int], turn: int) -> Iterator[int]:
+            return (index - turn * total for index in segments if index // total == turn)
+
         pictures = (
-            board.figures(index - turn * total for index in out if index // total == turn)
+            board.figures(own(out, turn), own(throttling, turn))
             for turn, board in enumerate(self._boards.values())
         )
         return sum(pictures, SegmentFigures())

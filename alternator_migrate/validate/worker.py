@@ -118,6 +118,7 @@ class _StageSlice:
             items=Counts(read=state.items.read),
             bytes_read=state.bytes_read,
             backlog=sum(ledger.backlog for ledger in self.ledgers.values()),
+            throttling=self.stage.throttling,
         )
 
 

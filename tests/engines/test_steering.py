@@ -1,12 +1,18 @@
 """A run that is steered, on every engine: a pause that outlives an outage, and a limit."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
+
+import aiohttp
+import pytest
 
 from alternator_migrate.monitor import ask, socket_of
 from tests.engines.ends import ITEMS, TABLE, Options, batches, between
 from tests.servers.cli import running
+from tests.servers.patience import stretched
+from tests.servers.process import free_port
 from tests.standin import StandIn
 from tests.support.jobs import write_config
 from tests.support.shapes import same_items
@@ -37,7 +43,14 @@ async def quiet(target: StandIn) -> int:
                 return seen
 
 
-async def test_a_pause_outlives_an_outage_and_a_limit_holds_within_two_seconds(
+async def written(target: StandIn, within: float) -> None:
+    """Return when the target has all items. Raises `TimeoutError` after so many seconds."""
+    async with asyncio.timeout(within):
+        while len(target.items(TABLE)) < len(ITEMS):  # noqa: ASYNC110 # another process's doing
+            await asyncio.sleep(0.02)
+
+
+async def test_a_pause_outlives_an_outage_and_limits_hold_within_two_seconds(
     engine: str, options: Options, source: StandIn, target: StandIn, tmp_path: Path
 ) -> None:
     source.faults.rate("Scan", "slow", 1.0, 0.2)
@@ -59,7 +72,40 @@ async def test_a_pause_outlives_an_outage_and_a_limit_holds_within_two_seconds(
         await asyncio.sleep(2)
         assert len(target.items(TABLE)) - before <= RATE * 2 + 30
         source.faults.clear()
+        left = len(ITEMS) - len(target.items(TABLE))
+        assert left > 8 * RATE
         assert (await steered(tmp_path / "savepoints", "set", "writeThroughput=none"))["ok"]
+        await written(target, within=stretched(5))
         result = await cli.wait(60)
     assert result.code == 0, result
     assert same_items(target.items(TABLE), ITEMS)
+
+
+@pytest.mark.parametrize(
+    "engine", ["processes", pytest.param("dask", marks=pytest.mark.xdist_group("dask"))]
+)
+async def test_what_workers_see_is_told_at_home(
+    engine: str, options: Options, source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    """Which segments are throttled, on the status page; in the log what is for debugging."""
+    write_config(tmp_path, between(source, target))
+    port = free_port()
+    words = ("--status", str(port), "--log-level", "debug")
+    source.faults.rate("Scan", "slow", 1.0, 0.3)
+    async with running(tmp_path, "run", "config.yaml", *options(engine), *words) as cli:
+        await batches(target, 2)
+        source.faults.clear()
+        source.faults.rate("Scan", "overload", 1.0)
+        async with asyncio.timeout(stretched(15)):
+            while not re.search(r"[1-9]\d* throttled</figcaption>", await page(port)):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)  # the page is made once a second
+        await cli.wait_for(" BatchWriteItem: ", 10)
+        source.faults.clear()
+        assert (await cli.wait(60)).code == 0
+    assert same_items(target.items(TABLE), ITEMS)
+
+
+async def page(port: int) -> str:
+    """The status page."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/") as page:
+        return await page.text()
