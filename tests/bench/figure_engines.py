@@ -128,7 +128,7 @@ def _watch(pid: int) -> list[float]:
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             try:
                 seen[int(child)] = cpu_seconds(int(child))
-            except FileNotFoundError:
+            except OSError:
                 continue
         time.sleep(0.02)
     return list(seen.values())

@@ -1,4 +1,4 @@
-"""python -m tests.bench.watched SECONDS: shows a large run that does not get on, and nothing else.
+"""python -m tests.bench.watched SECONDS [PORT]: shows a large run that stands still.
 
 Prints the port of its page, and at the end the percent of a core that all of it took.
 """
@@ -22,7 +22,7 @@ from tests.support.runs import a_run, a_table
 SEGMENTS = 1024
 
 
-async def show(seconds: float) -> None:
+async def show(seconds: float, port: int) -> None:
     """Show it, and say what that took."""
     board = SegmentBoard(SEGMENTS, range(SEGMENTS), range(0, SEGMENTS, 3))
     for segment in range(1, SEGMENTS, 64):
@@ -32,7 +32,6 @@ async def show(seconds: float) -> None:
     def snapshot() -> RunProgress:
         return a_run(*observer.observed([a_table(segments=board.figures())]))
 
-    port = free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wanted = Wanted(Listen("127.0.0.1", port), metrics_file=folder / "m.prom")
@@ -46,4 +45,5 @@ async def show(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    on_loop(lambda: show(float(sys.argv[1])))
+    given = int(sys.argv[2]) if len(sys.argv) > 2 else free_port()
+    on_loop(lambda: show(float(sys.argv[1]), given))
