@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -147,7 +147,7 @@ class Session:
     def snapshot(self) -> RunProgress:
         """How all that is done stands now."""
         newest, (total, each) = _newest(self._runs), self._at_work()
-        tables = self._observer.observed(each or ([total] if total else []))
+        tables = self._observer.observed(self._ended(each or ([total] if total else [])))
         return RunProgress(
             work=self._runs[0].work,
             began=self._began,
@@ -166,6 +166,11 @@ class Session:
             types=self._showing.types if self._showing else (),
             messages=logs.recent(),
         )
+
+    def _ended(self, tables: Iterable[Progress]) -> Iterator[Progress]:
+        """Tables, none of which is said to run once the run has ended."""
+        for table in tables:
+            yield replace(table, status=self._status) if table.status == Status.RUNNING else table
 
     def _speed(self, total: Progress | None, tables: int) -> float:
         """Items a second on average: a single table knows its own, and when it was measured."""
@@ -208,7 +213,7 @@ class Session:
 
     def _standing(self) -> tuple[str, Mapping[str, Any]]:
         """How it stands, for a person and for a program."""
-        progress = self._progress()
+        progress, _ = self._at_work()
         line = self._display.line(progress) if progress else "being prepared"
         return line, live_summary(self.snapshot())
 

@@ -73,13 +73,13 @@ class Trouble:
             left = duration(max(request.end - now, 0.0))
             log.warning("%s: %s; giving up in %s", request.what, request.words[:_WORDS], left)
 
-    def ends(self, request: Repeating) -> None:
-        """It was answered, or given up."""
+    def ends(self, request: Repeating, *, answered: bool) -> None:
+        """It was `answered`, or given up, or is not wanted any more."""
         self._pending.remove(request)
         if self._pending or self._told_since is None:
             return
         seconds, self._told_since = self._clock() - self._told_since, None
-        if seconds >= _LONG_SECONDS and self._clock() < request.end:
+        if answered and seconds >= _LONG_SECONDS:
             log.info("requests are answered again, after %s", duration(seconds))
 
     @property

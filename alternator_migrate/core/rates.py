@@ -30,6 +30,7 @@ class Rates:
     _seen: deque[_Seen] = field(default_factory=deque)
     _phase: str = ""
     _is_after: bool = False
+    _is_done: bool = False
 
     def note(self, progress: Progress, now: float) -> None:
         """Take a snapshot into account; `now` is a monotonic clock in seconds."""
@@ -37,7 +38,8 @@ class Rates:
         if progress.phase != self._phase:  # which counts anew
             self._phase = progress.phase
             seen.clear()
-        self._is_after = progress.fraction == 1 and progress.state != "done"
+        self._is_done = progress.state == "done"
+        self._is_after = progress.fraction == 1 and not self._is_done
         if len(seen) > 1 and now - seen[-2].at < _APART_SECONDS:
             seen.pop()
         changes = progress.changes.counts.read if progress.changes else 0
@@ -58,11 +60,12 @@ class Rates:
             return RatesNow()
         seconds = last.at - first.at
         speed = (last.fraction - first.fraction) / seconds
+        left = 0.0 if self._is_done else 1 - last.fraction
         return RatesNow(
             max(last.items - first.items, 0) / seconds,
             max(last.size - first.size, 0) / seconds,
             max(last.changes - first.changes, 0) / seconds,
-            (1 - last.fraction) / speed if speed > 0 and not self._is_after else None,
+            left / speed if speed > 0 and not self._is_after else None,
         )
 
 

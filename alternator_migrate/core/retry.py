@@ -102,11 +102,14 @@ class Retry:
             retry_error_callback=lambda state: _give_up(state, clock() - began),
         )
         self.repeating += 1
+        answered = False
         try:
-            return await policy(again)
+            result: T = await policy(again)
+            answered = True
         finally:
             self.repeating -= 1
-            self._trouble.ends(request)
+            self._trouble.ends(request, answered=answered)
+        return result
 
     @property
     def reason(self) -> str:

@@ -35,6 +35,14 @@ class SegmentFigures:
     fastest: float | None = None
     slowest: tuple[tuple[int, float], ...] = ()
 
+    @property
+    def median(self) -> float | None:
+        """The median time of a segment, roughly: never below the fastest, nor above the slowest."""
+        found = self.durations.percentile(0.5)
+        if found is None or self.fastest is None or not self.slowest:
+            return found
+        return max(self.fastest, min(found, self.slowest[0][1]))
+
     def __add__(self, other: "SegmentFigures") -> "SegmentFigures":
         """Both together, cell by cell."""
         pairs = zip_longest(self.cells, other.cells, fillvalue=Cell(0))

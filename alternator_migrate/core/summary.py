@@ -150,7 +150,7 @@ def _segments(segments: SegmentFigures) -> dict[str, Any] | None:
         return None
     return {
         "fastest": round(segments.fastest, 3),
-        "median": segments.durations.percentile(0.5),
+        "median": segments.median,
         "slowest": [{"segment": index, "seconds": round(s, 3)} for index, s in segments.slowest],
     }
 

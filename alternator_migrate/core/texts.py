@@ -51,6 +51,11 @@ def without_items(words: str) -> str:
     return _OBJECT.sub("{…}", words)
 
 
+def date_text(at: float) -> str:
+    """A time in epoch seconds, as UTC for a person, which may be broken between its parts."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
 def moment(at: float) -> str:
     """A time in epoch seconds, as UTC in the form of ISO 8601."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
@@ -16,7 +16,7 @@ from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Concurrency, Role, settled
 from alternator_migrate.core.pace import Pace, Waits, reasons, sides_of
 from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
-from alternator_migrate.core.progress import Meter, Progress
+from alternator_migrate.core.progress import Meter, Progress, Reason
 from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.segments import SegmentBoard
@@ -84,7 +84,7 @@ class Migration:
         own = frozenset(segment.index for segment in inspection.segments)
         state = replace(state, done=state.done & own)
         total = max((segment.total for segment in inspection.segments), default=0)
-        self._board = SegmentBoard(total, own, state.done)
+        self._board = SegmentBoard(total, own, state.done, gate.clock)
         self._ledger = Ledger(len(own), state, self._board)
         sampler = Sampler(lambda: (reading.wait_kind, writing.wait_kind))
         self._copying = Copying(
@@ -146,7 +146,7 @@ class Migration:
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,
-            reasons=self._gate.reasons or reasons(self._waits, self._retry, seen.reasons),
+            reasons=self._gate.reasons or self._reasons(seen.reasons),
             limit=self._limit(self._copying.pressure + seen.pressure),
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
@@ -155,6 +155,10 @@ class Migration:
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
         )
+
+    def _reasons(self, elsewhere: Iterable[Reason]) -> tuple[Reason, ...]:
+        """Why it is slower than it could be, if there is anything left to do."""
+        return () if self._state == "done" else reasons(self._waits, self._retry, elsewhere)
 
     def _limit(self, pressure: Pressure) -> str:
         """What limits the copy of late, and when it is over, what has limited it."""

@@ -1,10 +1,13 @@
 """HTML as text: elements whose content and attributes are escaped unless they are HTML already."""
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 _VOID: Final = ("meta", "br", "input", "rect", "path", "polyline", "line")
+_LONG: Final = 25
+_AFTER: Final = re.compile(r"(?<=[.:/])(?=\w)|(?<=[a-z])(?=[A-Z])")
 
 
 class Html(str):
@@ -50,7 +53,7 @@ def table(
     body = [
         element(
             "tr",
-            element("th", row[0], scope="row"),
+            element("th", _breakable(row[0]), scope="row"),
             *(element("td", cell, class_=kind(n)) for n, cell in enumerate(row[1:], 1)),
         )
         for row in rows
@@ -65,15 +68,27 @@ def table(
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Html:
-    """A list of names and values."""
+    """A list of names and values; what is long gets the place of two."""
     return element(
         "dl",
         *(
-            element("div", element("dt", name), element("dd", value))
+            element(
+                "div",
+                element("dt", name),
+                element("dd", value),
+                class_="long" if len(value) > _LONG else None,
+            )
             for name, value in pairs
             if value
         ),
     )
+
+
+def _breakable(name: str) -> Html:
+    """A name that may be broken after each of its parts."""
+    if isinstance(name, Html):
+        return name
+    return Html(_AFTER.sub("<wbr>", html.escape(name)))
 
 
 def section(title: str, *content: str, key: str) -> Html:

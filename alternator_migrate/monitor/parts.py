@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from alternator_migrate.core.durations import Durations
-from alternator_migrate.core.progress import Progress, Reason, RunProgress
+from alternator_migrate.core.progress import Progress, RatesNow, Reason, RunProgress
 from alternator_migrate.core.requests import RequestFigures
 from alternator_migrate.core.segments import SegmentFigures
 from alternator_migrate.core.state import Status
@@ -32,7 +32,7 @@ _PLOTS: Final[Sequence[tuple[str, str, Sequence[Series]]]] = (
     (
         "Changes",
         "changes",
-        (Series("changes/s", lambda s: s.changes / s.seconds or None, lambda v: f"{v:,.0f}/s"),),
+        (Series("changes/s", lambda s: s.changes / s.seconds, lambda v: f"{v:,.0f}/s", rare=True),),
     ),
     (
         "Latency of requests",
@@ -56,7 +56,7 @@ _PLOTS: Final[Sequence[tuple[str, str, Sequence[Series]]]] = (
     (
         "Changes that wait",
         "waiting",
-        (Series("changes", lambda s: s.waiting or None, lambda v: f"{v:,.0f}"),),
+        (Series("changes", lambda s: s.waiting, lambda v: f"{v:,.0f}", rare=True),),
     ),
 )
 
@@ -84,22 +84,26 @@ def brief_text(run: RunProgress) -> str:
 
 def overview(run: RunProgress) -> Html:
     """State and reasons, how much is done, rates, the time left, and whether to switch."""
-    rates, ended, whole = run.now, run.status != Status.RUNNING, total(run.tables)
-    left = "-" if rates.seconds_left is None else duration(rates.seconds_left)
+    ended, whole = run.status != Status.RUNNING, total(run.tables)
+    left = "-" if run.now.seconds_left is None else duration(run.now.seconds_left)
     expected = f" of {whole.expected:,}" if whole.expected > whole.handled else ""
-    limits = ", ".join(dict.fromkeys(table.limit for table in run.tables if table.limit))
     percent = f"{whole.fraction:.1%}"
-    done = f"{whole.handled:,}{expected}, {percent}"
+    is_validated = whole.phase == "Validate"
     pairs = [
-        ("Items done", done),
-        ("Now", "" if ended else f"{rates.items:,.0f} items/s, {size_text(rates.size)}/s"),
+        ("Tables", whole.standing if len(run.tables) > 1 else ""),
+        ("Step", _step_text(run.tables)),
+        (
+            "Compared, of both sides" if is_validated else "Items done",
+            f"{whole.handled:,}{expected} ({percent})",
+        ),
+        ("Now", "" if ended else _now_text(run.now, whole)),
         ("On average", f"{run.speed:,.0f} items/s"),
         ("Time left", "" if ended or whole.fraction == 1 else left),
         ("Running for", duration(run.seconds)),
         ("Paused for", duration(run.paused_seconds) if run.paused_seconds else ""),
         ("Lag", lag_text(run.lag) if whole.changes else ""),
         ("Changes waiting", f"{whole.changes.waiting:,}" if whole.changes else ""),
-        ("Limited by", limits),
+        ("Limited by", whole.limit),
         ("Backlog", f"{whole.backlog:,} batches"),
         ("Retries", f"{whole.retries:,}"),
         ("Rejected", f"{whole.rejected:,}"),
@@ -109,6 +113,19 @@ def overview(run: RunProgress) -> Html:
         "progress", percent, max="1", value=f"{whole.fraction:.4f}", aria_label=f"{percent} done"
     )
     return joined((state_line(run), bar, facts(pairs)))
+
+
+def _step_text(tables: Sequence[Progress]) -> str:
+    """The step of a single table's work."""
+    number, count = tables[0].step if len(tables) == 1 else (0, 0)
+    return f"{number} of {count}" if number else ""
+
+
+def _now_text(rates: RatesNow, whole: Progress) -> str:
+    """What is done in a second: items, or, when all are copied, changes."""
+    if whole.changes and whole.fraction == 1:
+        return f"{rates.changes:,.0f} changes/s"
+    return f"{rates.items:,.0f} items/s, {size_text(rates.size)}/s"
 
 
 def state_line(run: RunProgress) -> Html:
@@ -129,7 +146,8 @@ def switch_text(run: RunProgress) -> str:
     if follows and run.status == Status.RUNNING:
         return "no: stop the writers, then let it end with --until-caught-up"
     if run.status == Status.COMPLETED and not follows:
-        return "only if nothing wrote to the source since the start: `validate` tells"
+        is_known = all(table.validated for table in run.tables)
+        return f"only if nothing wrote to the source{'' if is_known else ': `validate` tells'}"
     return "no"
 
 
@@ -141,8 +159,9 @@ def plots(samples: Sequence[Sample]) -> Html:
 
 def segments(tables: Sequence[Progress]) -> Html:
     """Where in the hash range what is done, for the tables that run; and how long it took."""
-    running = [each for each in tables if 0 < each.segments_done < each.segments_total]
-    chosen = running or [each for each in tables if len(tables) == 1 or each.segments_total > 1]
+    left = [each for each in tables if each.segments_done < each.segments_total]
+    begun = [each for each in left if any(c.done or c.running for c in each.segments.cells)]
+    chosen = tables if len(tables) == 1 else begun
     parts: list[str] = []
     for each in chosen[:_PICTURES]:
         picture = segments_picture(each.segments)
@@ -151,7 +170,7 @@ def segments(tables: Sequence[Progress]) -> Html:
         skew = skew_text(each.segments)
         parts += [picture, element("p", f"Time of a segment: {skew}", class_="dim") if skew else ""]
     durations = sum((each.segments for each in tables), SegmentFigures())
-    if len(tables) > 1 and (skew := skew_text(durations)):
+    if len(tables) > 1 and (skew := skew_text(durations, of_many=True)):
         parts.append(element("p", f"Time of a segment, all tables: {skew}", class_="dim"))
     return section("Segments", *parts, key="segments")
 
@@ -179,17 +198,18 @@ def tables(run: RunProgress) -> Html:
 def sides(run: RunProgress) -> Html:
     """Requests by operation, and the nodes."""
     heads = ("Requests", "Answered", "Throttled", "Failed", "Median", "95 %", "99 %")
+    known = sorted(run.sides.items())  # the source comes first
     rows = [
         (f"{role}: {name}", f"{figures.answered:,}", f"{figures.throttled + figures.partly:,}",
          f"{figures.failed:,}", *_percentiles(figures.latency))
-        for role, side in run.sides.items()
+        for role, side in known
         for name, figures in side.requests.operations
     ]  # fmt: skip
     caption = "Requests of this run and their latency, by side and operation"
-    nodes = [(url, role, state) for role, side in run.sides.items() for url, state in side.nodes]
+    nodes = [(url, role, state) for role, side in known for url, state in side.nodes]
     caps = [
         (f"Cap of the {role}", f"{side.cap:g} units/s")
-        for role, side in run.sides.items()
+        for role, side in known
         if side.cap is not None
     ]
     return section(
@@ -260,7 +280,8 @@ def _row(each: Progress, *, ended: bool) -> Sequence[str]:
     left = each.now.seconds_left if is_running else None
     name = each.source if each.source == each.target else f"{each.source} → {each.target}"
     state = each.state if each.status == Status.RUNNING else str(each.status)
-    words = ": ".join(filter(None, (state, without_items(each.error) or each.paced)))
+    paced = each.paced if is_running else ""
+    words = ": ".join(filter(None, (state, without_items(each.error) or paced)))
     return (
         name,
         element("span", words, class_="bad words") if each.error else words,

@@ -20,18 +20,24 @@ _GAP: Final = 0.08
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a plot: its name, its value at a sample (None: none), and how a value reads."""
+    """One line of a plot: its name, its value at a sample (None: none), and how a value reads; one
+    that is `rare` is left out where it never was above 0."""
 
     name: str
     value: Callable[[Sample], float | None]
     text: Callable[[float], str]
+    rare: bool = False
+
+    def has(self, column: Sequence[float | None]) -> bool:
+        """Whether there is anything to be drawn."""
+        return any(value if self.rare else value is not None for value in column)
 
 
 def plot(title: str, samples: Sequence[Sample], series: Sequence[Series], key: str) -> Html:
     """A plot of some series over the time of the samples; nothing where no series has a value."""
     points = _thinned(samples)
     drawn = [(each, [each.value(sample) for sample in points]) for each in series]
-    drawn = [(each, column) for each, column in drawn if any(v is not None for v in column)]
+    drawn = [(each, column) for each, column in drawn if each.has(column)]
     if not drawn:
         return Html()
     series, columns = zip(*drawn, strict=True)
@@ -77,15 +83,18 @@ def segments_picture(segments: SegmentFigures) -> Html:
     return element("figure", caption, drawing, legend, class_="segments")
 
 
-def skew_text(segments: SegmentFigures) -> str:
-    """How long segments took: the fastest, the median, the slowest."""
-    median = segments.durations.percentile(0.5)
+def skew_text(segments: SegmentFigures, *, of_many: bool = False) -> str:
+    """How long segments took: the fastest, the median, the slowest; `of_many` tables, which all
+    have segments of these numbers."""
+    median = segments.median
     if segments.fastest is None or median is None:
         return ""
-    slowest = ", ".join(
-        f"{brief(seconds)} (segment {index})" for index, seconds in segments.slowest
+    slowest = [f"{brief(seconds)} (segment {index})" for index, seconds in segments.slowest]
+    if of_many:
+        slowest = [brief(seconds) for _, seconds in segments.slowest[:1]]
+    return (
+        f"fastest {brief(segments.fastest)}, median {brief(median)}, slowest {', '.join(slowest)}"
     )
-    return f"fastest {brief(segments.fastest)}, median {brief(median)}, slowest {slowest}"
 
 
 def _bands(cells: Sequence[Cell]) -> Iterator[Html]:
@@ -179,8 +188,8 @@ def _grid(share: float) -> Html:
 
 def _told(series: Series, column: Sequence[float | None]) -> str:
     values = [value for value in column if value is not None]
-    now, most = series.text(values[-1]), series.text(max(values))
-    return f"{series.name}: {now} at the end, {most} at most"
+    last, most = series.text(values[-1]), series.text(max(values))
+    return f"{series.name}: last {last}, at most {most}"
 
 
 def _thinned(samples: Sequence[Sample]) -> Sequence[Sample]:

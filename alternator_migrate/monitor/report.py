@@ -10,7 +10,7 @@ from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.next_steps import next_steps
 from alternator_migrate.core.progress import Message, Progress, RunProgress
 from alternator_migrate.core.state import Status
-from alternator_migrate.core.texts import duration, moment, size_text, without_items
+from alternator_migrate.core.texts import date_text, duration, moment, size_text, without_items
 from alternator_migrate.monitor import parts
 from alternator_migrate.monitor.history import Sample
 from alternator_migrate.monitor.html import Html, element, facts, section, table
@@ -73,8 +73,8 @@ def _outcome(run: RunProgress, samples: Sequence[Sample]) -> Html:
     starts = sum(sample.resumes for sample in samples)
     earlier = f"{duration(whole)} in {starts} runs" if starts > 1 else ""
     pairs = [
-        ("Started", moment(run.began)),
-        ("Ended", moment(run.began + run.seconds) if run.status != Status.RUNNING else ""),
+        ("Started", date_text(run.began)),
+        ("Ended", date_text(run.began + run.seconds) if run.status != Status.RUNNING else ""),
         ("Time of this run", duration(run.seconds)),
         ("Of which paused", duration(run.paused_seconds) if run.paused_seconds else ""),
         ("All runs together", earlier),

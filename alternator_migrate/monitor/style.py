@@ -25,6 +25,7 @@ progress{width:100%;height:14px;accent-color:var(--s1)}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:8px;margin:12px 0}
 dl div{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:6px 10px;
 overflow-wrap:anywhere}
+dl .long{grid-column:span 2}
 dt{font-size:.8rem}dd{margin:0;font-weight:600}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:20px}
 figure{margin:0;min-width:0}
@@ -54,17 +55,18 @@ border:1px solid var(--dim)}
 .wide{overflow-x:auto}
 .wide:focus-visible,a:focus-visible{outline:2px solid var(--s1)}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
-caption{text-align:left;padding:2px 0;font-size:.8rem}
+caption{text-align:left;padding:2px 0;font-size:.8rem;max-width:calc(100vw - 40px)}
 th,td{border-bottom:1px solid var(--line);padding:4px 10px 4px 0;text-align:left;
 vertical-align:top}
 thead th{white-space:nowrap}
-tbody th{font-weight:600;min-width:9rem;overflow-wrap:anywhere}
+tbody th{font-weight:600;min-width:min(14rem,42vw);overflow-wrap:anywhere}
 .n{text-align:right;white-space:nowrap}
 ul{margin:4px 0;padding-left:20px}
 li{overflow-wrap:anywhere}
-.words{font-weight:400;white-space:pre-wrap;overflow-wrap:anywhere;min-width:16rem}
+.words{font-weight:400;white-space:pre-wrap;overflow-wrap:anywhere;min-width:min(16rem,38vw)}
+span.words{display:inline-block}
 footer{margin:24px auto;font-size:.85rem;color:var(--dim);overflow-wrap:anywhere}
-label{display:block}small{overflow-wrap:anywhere}input{max-width:100%;box-sizing:border-box;font:inherit}
+label{display:inline-block;margin-right:8px}small{display:inline-block;overflow-wrap:anywhere}input{max-width:100%;box-sizing:border-box;font:inherit}
 button{font:inherit;margin:0 8px 4px 0;padding:4px 12px}
 .skip{position:absolute;left:-999px}.skip:focus{left:8px;top:8px;background:var(--bg)}
 @media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--card:#fff}

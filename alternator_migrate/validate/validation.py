@@ -220,7 +220,7 @@ class Validation:
     def _open_ledger(self, role: Role, state: CopyState) -> None:
         """Keep the account of one side's segments from now on, and their picture."""
         total, own = self._segments[0].total, [segment.index for segment in self._segments]
-        self._boards[role] = SegmentBoard(total, own, state.done)
+        self._boards[role] = SegmentBoard(total, own, state.done, self._gate.clock)
         self._ledgers[role] = Ledger(len(own), state, self._boards[role])
 
     def _pictured(self, throttling: Iterable[int]) -> SegmentFigures:

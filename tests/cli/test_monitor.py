@@ -54,7 +54,7 @@ async def test_a_run_is_seen_and_leaves_metrics_a_report_and_a_history(
     assert ended.code == 0, ended.err
     report = (tmp_path / "r.html").read_text()
     assert "<h1>Migration of Example → Example completed</h1>" in report
-    assert re.search(r">40</td>.*>yes</td>", report)
+    assert re.search(r">40</td>.*>yes</td>.*>completed</td>", report, re.DOTALL)
     assert "wonder" not in report
     metrics = (tmp_path / "m.prom").read_text()
     assert 'items_written_total{table="Example"} 40.0' in metrics

@@ -27,12 +27,14 @@ class Scene:
         self._caplog = caplog
         caplog.set_level(logging.INFO)
 
-    def fails(self, words: str, node: str = "", seconds: float = 0.0) -> None:
-        """A request fails, and is answered after so many seconds."""
+    def fails(
+        self, words: str, node: str = "", seconds: float = 0.0, *, answered: bool = True
+    ) -> None:
+        """A request fails, and is answered, or left, after so many seconds."""
         request = self.trouble.begins(300)
         self.trouble.failed(request, Unavailable(words, node))
         self.clock.now += seconds
-        self.trouble.ends(request)
+        self.trouble.ends(request, answered=answered)
 
     @property
     def told(self) -> list[str]:
@@ -98,7 +100,7 @@ def test_the_end_of_a_long_trouble_is_told(scene: Scene) -> None:
 
 
 def test_a_request_that_is_given_up_is_not_said_to_be_answered(scene: Scene) -> None:
-    scene.fails("Scan: reset", seconds=300)
+    scene.fails("Scan: reset", seconds=300, answered=False)
     assert len(scene.told) == 1
 
 
@@ -114,5 +116,5 @@ def test_the_reason_is_that_of_the_oldest_request_once_it_lasts(scene: Scene) ->
     scene.trouble.failed(other, Unavailable("another"))
     words = "(Put at http://a: 500: no really), giving up in 4m10s"
     assert scene.trouble.reason == f"target not answering since {request.since} {words}"
-    scene.trouble.ends(request)
+    scene.trouble.ends(request, answered=True)
     assert scene.trouble.reason == ""

@@ -1,7 +1,9 @@
 """The retry policy: what is repeated, how long it waits, when it gives up."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -194,3 +196,20 @@ async def test_attempts_that_are_counted_elsewhere_too() -> None:
     assert seen == [(0, 0), (0, 1), (0, 1)]
     assert (reads.retries, reads.throttled) == (2, 1)
     assert (all_of_them.retries, all_of_them.throttled) == (2, 1)
+
+
+@pytest.mark.parametrize(("failures", "said"), [(8, True), (1000, False)])
+def test_only_an_answer_ends_an_outage_in_words(
+    failures: int, said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not that the request was given up by whoever wanted it."""
+    caplog.set_level(logging.INFO)
+
+    async def scene() -> None:
+        retry = Retry(FOREVER, first_wait=1.0, clock=now)
+        service = Service([Unavailable("no")] * failures)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(retry(service.ask, "a"), 600)
+
+    virtual_time.run(scene)
+    assert ("requests are answered again" in caplog.text) is said

@@ -19,7 +19,7 @@ from alternator_migrate.monitor.report import Context, report
 from alternator_migrate.monitor.style import POLICY, SCRIPT, STYLE, hashed
 from tests.support.runs import BEGAN, EVIL, LATE, a_run, a_table
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "wbr"}
 FOREIGN = ("src=", "url(", "@import", 'http-equiv="refresh" content="0', "<link")
 
 
@@ -75,7 +75,8 @@ RUNS = {
         status=Status.FAILED,
         error=f"gave up {EVIL}",
     ),
-    "following": a_run(a_table(state="following", changes=LATE)),
+    "following": a_run(a_table(state="following", changes=LATE, step=(3, 5))),
+    "validating": a_run(a_table(state="reading both sides", phase="Validate")),
     "completed": a_run(
         a_table(validated=ValidationCounts(100), status=Status.COMPLETED), status=Status.COMPLETED
     ),
@@ -159,8 +160,10 @@ def luminance(colour: str) -> float:
         ("running", ("Orders → Orders_v2", "100 of 400", "source throttles", "2 of 8 segments")),
         ("paused", ("paused by you, since 2026-09-21T14:13:22Z", "Paused for")),
         ("failed", ("gave up &lt;script&gt;", "failed: refused")),
-        ("following", ("Lag", "1.5s", "stop the writers", "until-caught-up")),
-        ("many", ("60 tables", "Table 59")),
+        ("following", ("Lag", "1.5s", "stop the writers", "until-caught-up", "3 of 5")),
+        ("validating", ("Compared, of both sides",)),
+        ("completed", ("<dd>only if nothing wrote to the source</dd>", "<td>completed</td>")),
+        ("many", ("60 tables", "Table 59", "<dd>60 running</dd>")),
     ],
 )
 def test_the_page_tells(name: str, words: tuple[str, ...]) -> None:
@@ -173,7 +176,13 @@ def test_plots_have_at_most_300_points_and_tell_their_values() -> None:
     text = page(RUNS["running"], samples())
     [throughput] = re.findall(r'<figure class="plot" id="plot-items">.*?</figure>', text)
     assert throughput.count("L") <= 300
-    assert "items/s: 100/s at the end, 100/s at most" in throughput
+    assert "items/s: last 100/s, at most 100/s" in throughput
+
+
+def test_a_plot_of_what_is_no_more_ends_at_nothing_and_one_that_never_was_is_left_out() -> None:
+    waited = [*samples(lag=1.0)[:5], Sample(BEGAN + 5, 1.0)]
+    assert "changes: last 0, at most 3" in page(RUNS["running"], waited)
+    assert "Changes that wait" not in page(RUNS["running"], waited[-1:])
 
 
 def test_controls_are_put_on_the_page() -> None:
