@@ -67,7 +67,7 @@ from alternator_migrate.connectors.samples import (
     first_items,
     of_attributes,
 )
-from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
+from alternator_migrate.connectors.scan import DynamoDBSource, Expiry, Selection
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.services import Services, open_services, refusing_to_begin
 from alternator_migrate.connectors.source_stream import (
@@ -94,7 +94,8 @@ from alternator_migrate.connectors.transform import (
     Tried,
     find_code,
     rehearse,
-    shaped,
+    reshaper_of,
+    transformed,
 )
 from alternator_migrate.connectors.writer import DynamoDBTarget
 
@@ -120,6 +121,7 @@ __all__ = [
     "Rehearsal",
     "RejectsFile",
     "RejectsSource",
+    "Selection",
     "Service",
     "Services",
     "Shaping",
@@ -169,15 +171,16 @@ __all__ = [
     "refusing_to_begin",
     "rehearse",
     "rejects_file",
+    "reshaper_of",
     "rights_of",
     "segments_to_copy",
-    "shaped",
     "shown_late",
     "skipped_text",
     "source_of",
     "stream_warnings",
     "target_of",
     "transform_text",
+    "transformed",
     "travelling",
     "ttl_text",
     "usual_commands",

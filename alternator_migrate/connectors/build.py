@@ -15,9 +15,9 @@ from alternator_migrate.connectors.s3_export import (
     FinalPages,
     ItemRules,
 )
-from alternator_migrate.connectors.scan import DynamoDBSource, Expiry
+from alternator_migrate.connectors.scan import DynamoDBSource, Expiry, Selection
 from alternator_migrate.connectors.service import Service
-from alternator_migrate.connectors.transform import shaped
+from alternator_migrate.connectors.transform import reshaper_of, shaped, transformed
 from alternator_migrate.connectors.writer import DynamoDBTarget
 from alternator_migrate.core.capacity import page_items
 from alternator_migrate.core.errors import UsageError
@@ -26,6 +26,7 @@ from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.ports import Source
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.client import DynamoDBClient
+from alternator_migrate.dynamodb.reshaping import Reshaper
 from alternator_migrate.dynamodb.table_schema import TableState
 
 _DYNAMODB_BATCH: Final = 25
@@ -40,8 +41,9 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
         exported = ExportSource(side.exports, side.objects, rules, pace)
         return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
     capped = pair.read_cap is not None
-    source = scan_of(settings, side, table, retry, pace, now=now, capped=capped)
-    return shaped(source, pair.shaping, pair.inspection.plan.spec.key_names)
+    reshape = reshaper_of(pair.shaping)
+    scan = scan_of(settings, side, table, retry, pace, now=now, capped=capped, reshape=reshape)
+    return transformed(scan, pair.shaping, pair.inspection.plan.spec.key_names)
 
 
 def scan_of(
@@ -53,21 +55,23 @@ def scan_of(
     *,
     now: float,
     capped: bool,
+    reshape: Reshaper | None,
 ) -> DynamoDBSource:
-    """The items of a source table as they are there, read at this pace; `capped` says that the run
-    has a limit of read units."""
+    """What `reshape` makes of the items of a source table, read at this pace; `capped` says that
+    the run has a limit of read units."""
     return DynamoDBSource(
         DynamoDBClient(side.http, retry, pace),
         settings.source.table,
-        item_filter=item_filter(settings, side),
-        wanted=wanted(settings, side),
-        expiry=_expiry(settings, table, now),
+        selection=Selection(
+            item_filter(settings, side), wanted(settings, side), _expiry(settings, table, now)
+        ),
         consistent=settings.source.consistent_read,
         page_items=page_items(
             pace.cap, table.items, table.size, consistent=settings.source.consistent_read
         ),
         ask_capacity=capped and not side.options,
         key_names=table.spec.key_names,
+        reshape=reshape,
     )
 
 

@@ -14,7 +14,7 @@ from alternator_migrate.connectors.s3_export import BucketSink, Folder, Sink, op
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.services import refusing_to_begin
 from alternator_migrate.connectors.target_table import check_internal, renamed
-from alternator_migrate.connectors.transform import find_code, shaped, shaping_of
+from alternator_migrate.connectors.transform import find_code, reshaper_of, shaping_of, transformed
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.ports import Source
@@ -90,9 +90,13 @@ def _ends(
     if cap is None and table.spec.throughput and source.own:
         cap = table.spec.throughput.read * settings.source.throughput_read_percent
 
+    capped, reshape = cap is not None, reshaper_of(shaping)
+
     def items(retry: Retry, pace: Pace) -> Source:
-        scan = scan_of(settings, source, table, retry, pace, now=now, capped=cap is not None)
-        return shaped(scan, shaping, target.spec.key_names)
+        scan = scan_of(
+            settings, source, table, retry, pace, now=now, capped=capped, reshape=reshape
+        )
+        return transformed(scan, shaping, target.spec.key_names)
 
     wanted = segments or settings.source.scan_segments
     chosen = choose_segments(table.size, usable_cores(), wanted)

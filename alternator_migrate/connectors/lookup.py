@@ -51,7 +51,7 @@ class DynamoDBLookup:
         found: list[Item] = []
         for start in range(0, len(keys), _MOST_KEYS):
             found += await self._get_some(keys[start : start + _MOST_KEYS])
-        return [*map(self._shaping.reshape, found)] if self._shaping else found
+        return self._shaping.reshape.each(found) if self._shaping else found
 
     async def _get_some(self, keys: Sequence[bytes]) -> list[Item]:
         found: list[Item] = []

@@ -19,6 +19,7 @@ from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.items import expired, key_of
 from alternator_migrate.dynamodb.paging import LoopGuard
+from alternator_migrate.dynamodb.reshaping import Reshaper
 
 FIVE_YEARS: Final = 5 * 365 * 86_400
 
@@ -93,13 +94,40 @@ async def check_filter(client: DynamoDBClient, table: str, item_filter: Filter) 
         ) from error
 
 
-class DynamoDBSource:
-    """Pages of a table, read at the run's pace.
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which items of a table are read.
 
     A user's filter is `item_filter` where the server applies it, and `wanted` where it is applied
     here, to whole pages. With either, expired items are left out here, too, because the server's
-    counts would not tell the two apart; attributes that this needs must then be among `only`.
-    With `key_names`, any item of a page is a place to go on after.
+    counts would not tell the two apart; attributes that this needs must then be read.
+    """
+
+    item_filter: Filter | None = None
+    wanted: Callable[[Item], bool] | None = None
+    expiry: Expiry | None = None
+
+    @property
+    def server_skips(self) -> bool:
+        """Whether what the server leaves out is what has expired."""
+        return self.expiry is not None and self.item_filter is None and self.wanted is None
+
+    @property
+    def asked(self) -> Filter | None:
+        """The filter that the server applies."""
+        return self.expiry.sparing if self.expiry and self.server_skips else self.item_filter
+
+    @property
+    def is_expired(self) -> Callable[[Item], bool] | None:
+        """The rule of expired items where it is applied here."""
+        return self.expiry.test if self.expiry and not self.server_skips else None
+
+
+class DynamoDBSource:
+    """Pages of a table, read at the run's pace: of the items of a selection, or of attributes
+    `only` of these, what `reshape` makes of them.
+
+    With `key_names`, any item of a page is a place to go on after, unless it is renamed.
     """
 
     def __init__(
@@ -107,30 +135,28 @@ class DynamoDBSource:
         client: DynamoDBClient,
         table: str,
         *,
-        item_filter: Filter | None = None,
-        wanted: Callable[[Item], bool] | None = None,
-        expiry: Expiry | None = None,
+        selection: Selection | None = None,
         consistent: bool = False,
         page_items: int | None = None,
         ask_capacity: bool = False,
         key_names: Sequence[str] = (),
         only: Sequence[str] = (),
+        reshape: Reshaper | None = None,
     ) -> None:
         self._client, cap = client, client.pace.cap
         self._expected_units = 1.0
         if cap:
             full = capacity.PAGE_BYTES / capacity.read_bytes(consistent=consistent)
             self._expected_units = min(full, cap) if page_items else full
-        self._wanted = wanted
-        filtered = item_filter is not None or wanted is not None
-        self._server_skips = expiry is not None and not filtered
-        self._position_of = partial(key_of, names=key_names) if key_names else None
-        self._is_expired: Callable[[Item], bool] | None = None
-        if expiry and filtered:
-            self._is_expired = expiry.test
-        elif expiry:
-            item_filter = expiry.sparing
-        self._request = _request(table, item_filter, consistent, page_items, ask_capacity)
+        selection = selection or Selection()
+        self._server_skips = selection.server_skips
+        self._wanted, self._is_expired = selection.wanted, selection.is_expired
+        has_places = key_names and not (reshape and reshape.renames)
+        self._position_of = partial(key_of, names=key_names) if has_places else None
+        is_choosing = self._wanted or self._is_expired
+        self._reshape_first = None if is_choosing else reshape
+        self._reshape_last = reshape if is_choosing else None
+        self._request = _request(table, selection.asked, consistent, page_items, ask_capacity)
         if only:
             self._request |= wire.projection(only, self._request)
 
@@ -146,6 +172,7 @@ class DynamoDBSource:
                 position,
                 self._expected_units,
                 filtered_are_skipped=self._server_skips,
+                reshape=self._reshape_first,
                 turn=turn,
             )
             self._expected_units += 0.2 * (consumed - self._expected_units)
@@ -167,6 +194,8 @@ class DynamoDBSource:
         if self._is_expired:
             kept = [item for item in page.items if not self._is_expired(item)]
             page = replace(page, items=kept, skipped=len(page.items) - len(kept))
+        if self._reshape_last:
+            page = replace(page, items=self._reshape_last.each(page.items))
         return replace(page, position_of=self._position_of) if self._position_of else page
 
 

@@ -14,6 +14,7 @@ from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.retry import Retry, Turn
 from alternator_migrate.dynamodb import items, stream_wire, wire
 from alternator_migrate.dynamodb.http_client import HttpClient
+from alternator_migrate.dynamodb.reshaping import Reshaper
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -50,15 +51,18 @@ class DynamoDBClient:
         estimate: float = 1.0,
         *,
         filtered_are_skipped: bool = False,
+        reshape: Reshaper | None = None,
         turn: Turn | None = None,
     ) -> tuple[Page, float]:
         """A page of a Scan from `position` on, and the read units that it consumed, of which
-        `estimate` are taken before; see `wire.read_page` for `filtered_are_skipped`. `turn` rests
-        before a throttled request is sent again."""
+        `estimate` are taken before; see `wire.read_page` for `filtered_are_skipped` and `reshape`.
+        `turn` rests before a throttled request is sent again."""
         unit = read_bytes(consistent=bool(request.get("ConsistentRead")))
 
         def read(answer: bytes) -> tuple[tuple[Page, float], float, int]:
-            page, units = wire.read_page(answer, filtered_are_skipped=filtered_are_skipped)
+            page, units = wire.read_page(
+                answer, filtered_are_skipped=filtered_are_skipped, reshape=reshape
+            )
             if units is None:
                 units = max(page.size / unit, _LEAST_SCAN_UNITS)
             return (page, units), units, 0

@@ -1,4 +1,4 @@
-"""Items as raw JSON: decoded, built, reshaped, and their attributes found."""
+"""Items as raw JSON: decoded, built, and their attributes found."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -10,7 +10,6 @@ from alternator_migrate.core.model import Item
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NO_VALUE = msgspec.Raw(b"{}")
-Reshape = Callable[[Item], Item]
 
 
 class _NumberValue(msgspec.Struct):
@@ -109,23 +108,6 @@ def first_value(key: bytes) -> bytes:
 def one_line(item: Item) -> bytes:
     """The item's JSON without white space between its parts."""
     return msgspec.json.format(bytes(item), indent=-1)
-
-
-def renamer(renames: Mapping[str, str]) -> Reshape:
-    """A function that renames top-level attributes of one item, values untouched.
-
-    It raises `ValueError` for an item in which two attributes would get the same name.
-    """
-
-    def rename(item: Item) -> Item:
-        attributes = parsed_attributes.decode(item)
-        renamed = {renames.get(name, name): value for name, value in attributes.items()}
-        if len(renamed) != len(attributes):
-            shown = bytes(item)[:200].decode("utf-8", "replace")
-            raise ValueError(f"renames give two attributes of one item the same name: {shown}...")
-        return msgspec.json.encode(renamed)
-
-    return rename
 
 
 def expired(attribute: str, *, after: int, before: int) -> Callable[[Item], bool]:

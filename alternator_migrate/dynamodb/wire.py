@@ -6,13 +6,14 @@ decodes an attribute value, save a TTL where a filter of the user's makes that n
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeVar, cast
+from typing import Any, Final, Generic, Literal, TypeVar, cast
 
 import msgspec
 
 from alternator_migrate.core.errors import BadAnswer, Unavailable
 from alternator_migrate.core.model import Change, Item, Page, Position
 from alternator_migrate.dynamodb.items import UNREADABLE, to_json
+from alternator_migrate.dynamodb.reshaping import Reshaper
 
 T = TypeVar("T")
 _NOTHING = msgspec.Raw(b"")
@@ -29,10 +30,10 @@ class _Consumed(msgspec.Struct):
     units: float = msgspec.field(name="CapacityUnits", default=0.0)
 
 
-class _ScanAnswer(msgspec.Struct):
+class _ScanAnswer(msgspec.Struct, Generic[T]):
     count: int = msgspec.field(name="Count")
     scanned: int = msgspec.field(name="ScannedCount")
-    items: list[msgspec.Raw] = msgspec.field(name="Items", default_factory=list)
+    items: list[T] = msgspec.field(name="Items", default_factory=list)
     last_key: msgspec.Raw = msgspec.field(name="LastEvaluatedKey", default=_NOTHING)
     consumed: _Consumed | None = msgspec.field(name="ConsumedCapacity", default=None)
 
@@ -83,7 +84,7 @@ class _ThrottledAnswer(msgspec.Struct):
     reasons: list[_ThrottlingReason] = msgspec.field(name="ThrottlingReasons", default_factory=list)
 
 
-_scan_answer = msgspec.json.Decoder(_ScanAnswer)
+_scan_answer = msgspec.json.Decoder(_ScanAnswer[msgspec.Raw])
 _batch_answer = msgspec.json.Decoder(_BatchAnswer)
 _get_answer = msgspec.json.Decoder(_GetAnswer)
 _put_request = msgspec.json.Decoder(_PutRequest)
@@ -93,15 +94,18 @@ _throttled_answer = msgspec.json.Decoder(_ThrottledAnswer)
 _RANGE_REASON: Final = "KeyRangeThroughputExceeded"
 
 
-def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float | None]:
-    """Cut a Scan answer into a page of raw items, and its consumed read units where reported.
+def read_page(
+    body: bytes, *, filtered_are_skipped: bool, reshape: Reshaper | None = None
+) -> tuple[Page, float | None]:
+    """Cut a Scan answer into a page of raw items, or of what `reshape` makes of them, and its
+    consumed read units where reported.
 
     With `filtered_are_skipped` the items that the server's filter left out count as read and
     skipped; without it as never read. A LastEvaluatedKey that is absent, null or {}, which some
     emulators send, ends the segment. Raises `Unavailable` for an answer that was cut off, and
-    `BadAnswer` for anything else but a Scan answer.
+    `BadAnswer` for anything else but a Scan answer; `reshape` may raise `MigrateError`.
     """
-    answer = decoded("Scan", _scan_answer, body)
+    answer = _reshaped(body, reshape) if reshape else decoded("Scan", _scan_answer, body)
     if answer.count != len(answer.items) or answer.scanned < answer.count:
         raise BadAnswer(
             f"Scan announced {answer.count} items of {answer.scanned} and sent {len(answer.items)}"
@@ -116,6 +120,23 @@ def read_page(body: bytes, *, filtered_are_skipped: bool) -> tuple[Page, float |
         skipped=skipped,
     )
     return page, answer.consumed.units if answer.consumed else None
+
+
+def _reshaped(body: bytes, reshape: Reshaper) -> _ScanAnswer[Any]:
+    """A Scan answer with reshaped items: decoded but once where their names are known."""
+
+    def whole() -> list[Item]:
+        return cast("list[Item]", decoded("Scan", _scan_answer, body).items)
+
+    answer: _ScanAnswer[Any]
+    try:
+        answer = reshape.decoder(_ScanAnswer).decode(body)
+    except UNREADABLE:
+        answer = decoded("Scan", _scan_answer, body)
+        answer.items = [reshape(item) for item in answer.items]
+    else:
+        answer.items = [*reshape.decoded(answer.items, whole)]
+    return answer
 
 
 def scan_body(request: Mapping[str, object], position: Position | None) -> bytes:

@@ -11,11 +11,13 @@ from alternator_migrate.connectors import (
     ExportSide,
     FinalExport,
     Pair,
+    Selection,
     TransformedLookup,
     final_export,
     item_filter,
-    shaped,
+    reshaper_of,
     target_of,
+    transformed,
     wanted,
 )
 from alternator_migrate.core.capacity import page_items, stretches
@@ -199,18 +201,22 @@ class ValidationSides:
         state = self._pair.inspection.source if is_source else existing_target(self._pair)
         cap = self.paces[role].cap
         consistent = self._settings.source.consistent_read or not is_source
+        shaping = self._pair.shaping if is_source else None
         scan = DynamoDBSource(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
-            item_filter=item_filter(self._settings, service) if is_source else None,
-            wanted=wanted(self._settings, service) if is_source else None,
-            expiry=self._expiry[role],
+            selection=Selection(
+                item_filter(self._settings, service) if is_source else None,
+                wanted(self._settings, service) if is_source else None,
+                self._expiry[role],
+            ),
             consistent=consistent,
             page_items=page_items(cap, state.items, state.size, consistent=consistent),
             ask_capacity=cap is not None and not service.options,
             only=only,
+            reshape=reshaper_of(shaping),
         )
-        return shaped(scan, self._pair.shaping, self.target_keys) if is_source else scan
+        return transformed(scan, shaping, self.target_keys)
 
 
 def _expired(attribute: str) -> Callable[[Item, float], bool]:

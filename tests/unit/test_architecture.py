@@ -54,7 +54,7 @@ DOORS: Final = {
 PURE: Final = (
     *("snapshot", "core.batching", "core.limiter", "core.pace", "core.ports", "core.work"),
     *("dynamodb.wire", "dynamodb.items", "dynamodb.values", "dynamodb.stream_wire"),
-    *("dynamodb.attribute_names", "dynamodb.leaving_out", "dynamodb.native", "dynamodb.rebuilt"),
+    *("dynamodb.attribute_names", "dynamodb.reshaping", "dynamodb.native", "dynamodb.rebuilt"),
     "connectors.transform.function",
     *("dynamodb.expressions", "dynamodb.table_schema", "dynamodb.dialect", "dynamodb.signing"),
     *("validate.digests", "validate.equality", "validate.compare", "validate.sample"),

@@ -9,7 +9,7 @@ from alternator_migrate.connectors.transform.shaping import (
     check_attributes,
     shaping_of,
 )
-from alternator_migrate.connectors.transform.source import shaped
+from alternator_migrate.connectors.transform.source import reshaper_of, shaped, transformed
 
 __all__ = [
     "NO_WAY_BACK",
@@ -23,6 +23,8 @@ __all__ = [
     "check_attributes",
     "find_code",
     "rehearse",
+    "reshaper_of",
     "shaped",
     "shaping_of",
+    "transformed",
 ]

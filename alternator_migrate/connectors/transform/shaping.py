@@ -19,8 +19,8 @@ from alternator_migrate.connectors.transform.function import (
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Item, Page, Reject
 from alternator_migrate.dynamodb.attribute_names import is_glob, left_out
-from alternator_migrate.dynamodb.items import Reshape, key_of, renamer
-from alternator_migrate.dynamodb.leaving_out import without
+from alternator_migrate.dynamodb.items import key_of
+from alternator_migrate.dynamodb.reshaping import Reshaper
 from alternator_migrate.dynamodb.table_schema import TableSpec
 from alternator_migrate.dynamodb.values import canonical_key
 
@@ -52,37 +52,20 @@ class Shaped:
 
 @dataclass(frozen=True, slots=True)
 class Shaping:
-    """What becomes of every item of a source: `leave_out`, then `transform`, then `rename`, each
-    where it is asked for. Where an item may not move to another key, as no deletion that is
-    followed would reach it there, that ends the run."""
+    """What becomes of every item of a source: `reshape` makes it where there is no `transform`;
+    with one, what is left out by `leave_out`, where that is asked for, goes before, and `rename`
+    comes after. Where an item may not move to another key, as no deletion that is followed would
+    reach it there, that ends the run."""
 
-    leave_out: Reshape | None
-    rename: Reshape | None
+    reshape: Reshaper
+    leave_out: Reshaper | None = None
+    rename: Reshaper | None = None
     transform: Transform | None = None
     may_move: bool = True
 
-    @property
-    def quickest(self) -> Reshape:
-        """What `reshape` does, with as few calls as there can be."""
-        return self.leave_out if self.leave_out and not self.rename else self.reshape
-
-    def reshape(self, item: Item) -> Item:
-        """An item, or a key, without the function. Raises `MigrateError` where two attributes would
-        get the same name."""
-        if self.leave_out:
-            item = self.leave_out(item)
-        return self.renamed(item) if self.rename else item
-
     def renamed(self, item: Item) -> Item:
         """What the function made, with the target's names. Raises `MigrateError`."""
-        try:
-            return self.rename(item) if self.rename else item
-        except ValueError as error:
-            raise MigrateError(
-                str(error),
-                "Change `renames` so that both attributes of such items keep a name; then empty "
-                "the target and copy anew with `run --fresh`.",
-            ) from error
+        return self.rename(item) if self.rename else item
 
     def results(self, item: Item) -> Sequence[Item]:
         """What becomes of one source item. Raises `MigrateError` where the function refuses it."""
@@ -186,17 +169,23 @@ def shaping_of(
     known or not; None where items go as they are."""
     renames = {rename.from_: rename.to for rename in settings.renames}
     attributes = settings.source.attributes
-    leave_out = None
+    is_left_out = None
     if attributes and (attributes.drop or attributes.keep):
         names = frozenset(table.key_names)
-        leave_out = without(left_out(attributes.drop, attributes.keep, names))
-    if not (renames or leave_out or functions):
+        is_left_out = left_out(attributes.drop, attributes.keep, names)
+    if not (renames or is_left_out or functions):
         return None
     keys: Mapping[str, str] = {name: table.attributes[name] for name in table.key_names}
     transform = Transform(functions, table.name, keys) if functions else None
     reached = bool(functions and functions.transform_key) or old_images
     may_move = reached or not settings.target.stream_changes
-    return Shaping(leave_out, renamer(renames) if renames else None, transform, may_move)
+    return Shaping(
+        Reshaper(is_left_out, renames),
+        Reshaper(is_left_out) if is_left_out else None,
+        Reshaper(None, renames) if renames else None,
+        transform,
+        may_move,
+    )
 
 
 def check_attributes(settings: Settings, table: TableSpec) -> None:

@@ -11,6 +11,7 @@ from alternator_migrate.connectors.transform.shaping import Shaped, Shaping, wit
 from alternator_migrate.core.model import Page, Position, Segment
 from alternator_migrate.core.ports import Source
 from alternator_migrate.core.retry import Turn
+from alternator_migrate.dynamodb.reshaping import Reshaper
 
 # A user's function holds the event loop up; others have their turn after so many calls.
 _AT_ONCE: Final = 64
@@ -18,19 +19,29 @@ _AT_ONCE: Final = 64
 
 def shaped(source: Source, shaping: Shaping | None, keys: Sequence[str]) -> Source:
     """A source whose pages have the items as the target is to have them, whose `keys` these are."""
-    if shaping is None:
-        return source
-    if shaping.transform is None:
-        return _ReshapedSource(source, shaping)
-    return _TransformedSource(source, shaping, keys)
+    if shaping and shaping.transform is None:
+        return _ReshapedSource(source, shaping.reshape)
+    return transformed(source, shaping, keys)
+
+
+def transformed(source: Source, shaping: Shaping | None, keys: Sequence[str]) -> Source:
+    """The same of a source that does by itself what `reshaper_of` tells."""
+    if shaping and shaping.transform:
+        return _TransformedSource(source, shaping, keys)
+    return source
+
+
+def reshaper_of(shaping: Shaping | None) -> Reshaper | None:
+    """What a table's scan can do by itself, while it cuts its pages: all, unless a function is
+    called."""
+    return shaping.reshape if shaping and shaping.transform is None else None
 
 
 class _ReshapedSource:
-    """Pages of a source, with attributes left out and renamed."""
+    """Pages of an export, with attributes left out and renamed."""
 
-    def __init__(self, source: Source, shaping: Shaping) -> None:
-        self._source, self._reshape = source, shaping.quickest
-        self._renames = shaping.rename is not None
+    def __init__(self, source: Source, reshape: Reshaper) -> None:
+        self._source, self._reshape = source, reshape
 
     async def pages(
         self, segment: Segment, position: Position | None, turn: Turn | None = None
@@ -38,11 +49,8 @@ class _ReshapedSource:
         """The pages of a segment from `position` on. Raises `MigrateError`."""
         async with aclosing(self._source.pages(segment, position, turn)) as pages:
             async for page in pages:
-                yield page if page.requests else self._reshaped(page)
-
-    def _reshaped(self, page: Page) -> Page:
-        place = None if self._renames else page.position_of
-        return replace(page, items=[*map(self._reshape, page.items)], position_of=place)
+                done = page.requests
+                yield page if done else replace(page, items=self._reshape.each(page.items))
 
 
 class _TransformedSource:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from alternator_migrate.connectors.scan import FIVE_YEARS, Expiry
 from alternator_migrate.dynamodb import items as dynamodb_items
 from alternator_migrate.dynamodb import wire
-from alternator_migrate.dynamodb.items import key_of, renamer
+from alternator_migrate.dynamodb.items import key_of
 from tests.servers.client import Item
 from tests.support.spelling import items, spelled
 
@@ -70,51 +70,6 @@ def test_a_key_is_the_key_attributes_in_their_order(item: Item, chance: Random) 
 def test_a_keys_value_stays_as_it_is_written() -> None:
     item = b'{"other":{"S":"x"},"p\\u006b":{"N" : "1e3"}}'
     assert key_of(item, ("pk",)) == b'{"pk":{"N" : "1e3"}}'
-
-
-@pytest.mark.parametrize(
-    ("renames", "names"),
-    [
-        ({"a": "b", "b": "a"}, ["b", "a", "c"]),
-        ({"a": "b", "b": "c", "c": "d"}, ["b", "c", "d"]),
-        ({"a": "z"}, ["z", "b", "c"]),
-        ({"absent": "z"}, ["a", "b", "c"]),
-        ({"a": 'q"\\\n\u2028'}, ['q"\\\n\u2028', "b", "c"]),
-        ({"a": "a"}, ["a", "b", "c"]),
-    ],
-)
-def test_renames_happen_at_once_and_leave_values_alone(
-    renames: dict[str, str], names: list[str]
-) -> None:
-    values = ['{ "N":"1.50" }', '{"M":{"a":{"S":"\\u0061"}}}', '{"L":[]}']
-    item = f'{{"a":{values[0]}, "b": {values[1]} ,"c":{values[2]}}}'
-    renamed = bytes(renamer(renames)(item.encode())).decode()
-    assert renamed == (
-        "{" + ",".join(f"{_json(n)}:{v}" for n, v in zip(names, values, strict=True)) + "}"
-    )
-
-
-def _json(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-@given(ITEMS, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
-def test_renaming_there_and_back_gives_the_same_values(item: Item, chance: Random) -> None:
-    names = {name: f"\ue000{number}" for number, name in enumerate(item)}
-    text = spelled(item, chance).encode()
-    there = renamer(names)(text)
-    back = renamer({new: old for old, new in names.items()})(there)
-    assert json.loads(bytes(there)) == {names[name]: value for name, value in item.items()}
-    assert json.loads(bytes(back)) == item
-
-
-@pytest.mark.parametrize(
-    "renames", [{"a": "b"}, {"a": "x", "b": "x"}, {"a": "b", "b": "c", "x": "y"}]
-)
-def test_two_attributes_of_one_name_are_refused_not_merged(renames: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="same name"):
-        renamer(renames)(b'{"a":{"S":"1"},"b":{"S":"2"},"c":{"S":"3"}}')
 
 
 def expired(item: str, attribute: str = "ttl") -> bool:

@@ -13,7 +13,7 @@ from alternator_migrate.connectors.transform.shaping import Shaping
 from alternator_migrate.core.counts import ChangeCounts
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.model import Change
-from alternator_migrate.dynamodb.items import renamer
+from alternator_migrate.dynamodb.reshaping import Reshaper
 
 Values = dict[str, Any]
 
@@ -53,7 +53,11 @@ def shaper(
 ) -> tuple[TransformedChanges, RejectsFile]:
     functions = UserFunctions("change.py", transform, transform_key)
     names = {"pk": "id"}
-    shaping = Shaping(None, renamer(names), Transform(functions, "Example", {"pk": "S"}))
+    shaping = Shaping(
+        Reshaper(),
+        rename=Reshaper(None, names),
+        transform=Transform(functions, "Example", {"pk": "S"}),
+    )
     rejects = RejectsFile(folder, ("id",), allowed)
     wanted = more.get("wanted")
     maker = ChangeMaker(shaping, wanted, old_images=old_images)
