@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import aioboto3
+from botocore.exceptions import ClientError
 
 from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
 from alternator_migrate.config.savepoint_settings import (
@@ -80,9 +81,12 @@ class Prefix:
         await self.put(f"migration_{migration}.lock", json.dumps(state).encode())
 
     async def newest(self) -> Savepoint:
-        """The newest savepoint."""
-        saved = [name for name in await self.names() if name.startswith("savepoint_")]
-        return decode(await self.text(max(saved)))
+        """The newest savepoint; of a run that goes on, one of the newest three, which it keeps."""
+        for _ in range(10):
+            saved = [name for name in await self.names() if name.startswith("savepoint_")]
+            with suppress(ClientError):  # three newer ones came meanwhile
+                return decode(await self.text(max(saved)))
+        raise TimeoutError("savepoints come faster than they can be read")
 
     async def lines(self, start: str) -> list[dict[str, Any]]:
         """The lines of all objects whose names begin so."""
