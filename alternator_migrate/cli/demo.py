@@ -24,8 +24,11 @@ from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show
+from alternator_migrate.dynamodb.control_plane import open_control
+from alternator_migrate.dynamodb.http import Transport
 from alternator_migrate.dynamodb.login import Login
-from alternator_migrate.dynamodb.session import open_control, sign_in
+from alternator_migrate.dynamodb.nodes import Nodes
+from alternator_migrate.dynamodb.session import sign_in
 from alternator_migrate.migration import MigrationRun
 from alternator_migrate.validate import ValidateOptions, ValidationRun
 
@@ -39,6 +42,7 @@ _BATCH: Final = 25
 _WATCHED_SECONDS: Final = 12.0
 """The time that the target takes for its writes by itself, however many items there are."""
 _LOOK_SECONDS: Final = 0.1
+_PATIENCE_SECONDS: Final = 60.0
 _STOPPED_HERE: Final = 128
 """The exit code of a run that was stopped, but by no signal."""
 
@@ -194,14 +198,20 @@ def _settings(url: str, folder: str) -> Loaded:
 
 async def _fill(url: str, count: int) -> None:
     account = await sign_in(Login(**_KEYS), _REGIONS["source"], endpoint=url)
-    async with open_control(account, url=url) as client:
-        await client.create_table(**_SPEC)
-        await client.update_time_to_live(
-            TableName=TABLE, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
-        )
+    async with open_control(
+        Nodes((url,)),
+        Transport(),
+        region=account.region,
+        credentials=account.credentials,
+        patience=_PATIENCE_SECONDS,
+    ) as server:
+        await server.ask("CreateTable", **_SPEC)
+        ttl = {"Enabled": True, "AttributeName": "expires"}
+        await server.ask("UpdateTimeToLive", TableName=TABLE, TimeToLiveSpecification=ttl)
         rows = [{"PutRequest": {"Item": row}} for row in _rows(count)]
         for start in range(0, count, _BATCH):
-            await client.batch_write_item(RequestItems={TABLE: rows[start : start + _BATCH]})
+            batch = {TABLE: rows[start : start + _BATCH]}
+            await server.ask("BatchWriteItem", RequestItems=batch)
 
 
 _SPEC: Final[dict[str, Any]] = {

@@ -20,11 +20,12 @@ from alternator_migrate.core.model import Batch, Item, Limits
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.dynamodb.client import DynamoDBClient
+from alternator_migrate.dynamodb.control_plane import open_control
 from alternator_migrate.dynamodb.http import Transport
 from alternator_migrate.dynamodb.http_client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.nodes import Nodes
-from alternator_migrate.dynamodb.session import open_control, sign_in
+from alternator_migrate.dynamodb.session import sign_in
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableSpec
 
@@ -86,17 +87,16 @@ async def _connected(options: SeedOptions) -> AsyncIterator[tuple[HttpClient, Ta
     account = await sign_in(
         Login(options.access_key, options.secret_key), options.region, endpoint=options.endpoint
     )
+    nodes, transport = Nodes((options.endpoint,)), Transport(connections=options.workers)
+    region, keys = account.region, account.credentials
     async with (
-        open_http_client(
-            Nodes((options.endpoint,)),
-            Transport(connections=options.workers),
-            region=account.region,
-            credentials=account.credentials,
-        ) as http,
-        open_control(account, url=options.endpoint) as client,
+        open_http_client(nodes, transport, region=region, credentials=keys) as http,
+        open_control(
+            nodes, transport, region=region, credentials=keys, patience=_RETRY_SECONDS
+        ) as control,
     ):
         await _answering(http, options)
-        yield http, Table(client, options.table)
+        yield http, Table(control, options.table)
 
 
 async def _answering(http: HttpClient, options: SeedOptions) -> None:

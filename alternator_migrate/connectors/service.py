@@ -22,18 +22,16 @@ from alternator_migrate.core.errors import (
     UsageError,
 )
 from alternator_migrate.core.requests import SideFigures
-from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb import items, rights
-from alternator_migrate.dynamodb.control_plane import RepeatingClient
+from alternator_migrate.dynamodb.control_plane import open_control
 from alternator_migrate.dynamodb.dialect import ALTERNATOR, DYNAMODB, Dialect
 from alternator_migrate.dynamodb.endpoints import aws_host
 from alternator_migrate.dynamodb.http import Transport
 from alternator_migrate.dynamodb.http_client import STREAMS_API, HttpClient, open_http_client
 from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.nodes import Nodes
-from alternator_migrate.dynamodb.session import Account, open_control, sign_in, streams_url
+from alternator_migrate.dynamodb.session import Account, service_url, sign_in
 from alternator_migrate.dynamodb.table import Table
-from alternator_migrate.dynamodb.unread import keep_unread
 
 # For probes of nodes and single requests beside the slots of readers and writers.
 _SPARE_CONNECTIONS: Final = 4
@@ -104,30 +102,29 @@ async def open_service(
     transport = replace(transport, read_timeout=min(transport.read_timeout, patience))
     named = (account.url,) if account.url else ()
     contacts = endpoint.contacts if endpoint else named
-    nodes = _nodes(side, contacts) if contacts else None
-    async with open_control(
-        account,
-        url=nodes.contacts[0] if nodes else None,
-        transport=transport,
-        route=nodes.pick if nodes else None,
-    ) as client:
-        keep_unread(client)
-        nodes = nodes or Nodes((str(client.meta.endpoint_url),))
-        async with _open_http(role, nodes, transport, account) as (http, answers, skew):
-            is_alternator = answers or side.type == "alternator"
-            options = (side.alternator or AlternatorSettings()) if is_alternator else None
-            if options:
-                await _know_nodes(role, side, http)
-            remarks = [] if is_alternator else [*_unused(role, side)]
-            if http.packs and not await _reads_packed(http, side.table):
-                remarks.append(_UNPACKED.format(role=role))
-            where = f"{role} {nodes.contacts[0]}"
-            table = Table(RepeatingClient(client, Retry(patience), where), side.table, where)
-            own = not contacts or aws_host(contacts[0]) is not None
-            streams = partial(
-                _open_streams, side, http.nodes, transport, account, named=bool(contacts)
-            )
-            yield Service(table, http, options, own, skew, streams, tuple(remarks))
+    nodes = _nodes(side, contacts or (await service_url(account, "dynamodb"),))
+    async with (
+        _open_http(role, nodes, transport, account) as (http, answers, skew),
+        open_control(
+            nodes,
+            transport,
+            region=account.region,
+            credentials=account.credentials,
+            patience=patience,
+            side=role,
+        ) as control,
+    ):
+        is_alternator = answers or side.type == "alternator"
+        options = (side.alternator or AlternatorSettings()) if is_alternator else None
+        if options:
+            await _know_nodes(role, side, http)
+        remarks = [] if is_alternator else [*_unused(role, side)]
+        if http.packs and not await _reads_packed(http, side.table):
+            remarks.append(_UNPACKED.format(role=role))
+        table = Table(control, side.table, f"{role} {nodes.contacts[0]}")
+        own = not contacts or aws_host(contacts[0]) is not None
+        streams = partial(_open_streams, side, http.nodes, transport, account, named=bool(contacts))
+        yield Service(table, http, options, own, skew, streams, tuple(remarks))
 
 
 @asynccontextmanager
@@ -159,7 +156,7 @@ async def _streams_url(
     if account.streams and account.streams != account.url:
         return account.streams
     if not named:
-        return await streams_url(account)
+        return await service_url(account, "dynamodbstreams")
     host = aws_host(url)
     if host and not host.streams:
         raise UsageError(

@@ -27,7 +27,6 @@ __all__ = [
     "table",
     "table_export",
     "table_schema",
-    "unread",
     "untyped",
     "values",
     "wire",

@@ -25,11 +25,12 @@ async def absent(table: Table, role: str, remedy: str = "") -> UsageError:
     """
     message = f"the {role} table {table.name} does not exist at {table.place}"
     hints = [remedy, f"Check {role}.table, {role}.region, {role}.endpoint and the account."]
+    account = table.account
     with suppress(MigrateError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
-            names, is_local = await table.account.names(_PAGES)
+            names = await account.names(_PAGES)
         hints.insert(0, _nearest(table.name, names))
-        if is_local:
+        if account.is_local:
             hints.append(_LOCAL)
     return UsageError(message, " ".join(filter(None, hints)))
 

@@ -1,13 +1,13 @@
 """All tables behind one control-plane client: their names and sizes."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from alternator_migrate.core.errors import WRONG_SERVER, BadAnswer, ServerRefused
 from alternator_migrate.dynamodb import rights
-from alternator_migrate.dynamodb.botocore_errors import refusing
+from alternator_migrate.dynamodb.control_plane import ControlPlane
 from alternator_migrate.dynamodb.paging import LoopGuard
 
 ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
@@ -15,30 +15,31 @@ _AT_ONCE: Final = 10
 
 
 class Account:
-    """The tables behind a client; `where` stands before messages."""
+    """The tables behind a control plane; `where` stands before messages."""
 
-    def __init__(self, client: Any, where: str) -> None:
-        self._client, self._where = client, where
+    def __init__(self, control: ControlPlane, where: str) -> None:
+        self._control, self._where = control, where
 
-    async def names(self, pages: int = 100_000) -> tuple[list[str], bool]:
-        """The names of tables there, on so many pages of a hundred at most, and whether it is a
-        DynamoDB Local."""
+    @property
+    def is_local(self) -> bool:
+        """Whether they are those of a DynamoDB Local, which was asked."""
+        return self._control.is_local
+
+    async def names(self, pages: int = 100_000) -> list[str]:
+        """The names of tables there, on so many pages of a hundred at most."""
         names: list[str] = []
         start: dict[str, Any] = {}
-        is_local = False
         guard = LoopGuard()
         for _ in range(pages):
             with asking(self._where, "ListTables"):
-                answer = await self._client.list_tables(**start)
+                answer = await self._control.ask("ListTables", **start)
                 names += answer["TableNames"]
-                headers = answer["ResponseMetadata"]["HTTPHeaders"]
-            is_local = headers.get("server", "").startswith("Jetty")
             if not answer.get("LastEvaluatedTableName"):
                 break
             start = {"ExclusiveStartTableName": answer["LastEvaluatedTableName"]}
             if guard.closes(start):
                 raise BadAnswer(f"{self._where}ListTables goes round in a circle", WRONG_SERVER)
-        return names, is_local
+        return names
 
     async def sizes(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
         """The number of items and of bytes of each table that is there, as its server counts
@@ -59,7 +60,7 @@ class Account:
     async def _size(self, name: str) -> tuple[int, int] | None:
         try:
             with asking(self._where, f"DescribeTable {name}", name):
-                answer: Mapping[str, Any] = await self._client.describe_table(TableName=name)
+                answer = await self._control.ask("DescribeTable", TableName=name)
                 table = answer["Table"]
                 return int(table.get("ItemCount", 0)), int(table.get("TableSizeBytes", 0))
         except ServerRefused as error:
@@ -72,14 +73,14 @@ def asking(where: str, request: str, table: str = "*") -> Iterator[None]:
     ours, after `where`."""
     operation = request.partition(" ")[0]
     try:
-        with refusing(f"{where}{request}"):
-            yield
+        yield
     except ServerRefused as error:
+        hint = ""
         if rights.is_denied(error):
-            error.hint = (
-                f"The credentials lack the right {rights.right(operation, table, error.words)}."
-            )
-        raise
+            hint = f"The credentials lack the right {rights.right(operation, table, error.words)}."
+        raise ServerRefused(f"{where}{request}", error.code, error.words, hint) from error
+    except BadAnswer as error:
+        raise BadAnswer(f"{where}{error.args[0]}", error.hint or WRONG_SERVER) from error
     except (LookupError, TypeError, AttributeError) as error:
         raise BadAnswer(
             f"{where}the answer to {operation} is not a DynamoDB answer ({error!r})", WRONG_SERVER

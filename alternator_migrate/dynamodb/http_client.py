@@ -44,7 +44,8 @@ _READ_BUFFER: Final = 2**21
 class HttpClient:
     """`call(operation, body)` against one service, at one or several nodes in turn; bodies are
     compressed as long as it `packs`, which ends with the first node that cannot read them. `side`
-    is what messages call the service.
+    is what messages call the service, `server` what it calls itself, `region` the one that requests
+    are signed for, "" where they are not.
 
     Requests are written and answers read on connections of aiohttp's pool directly: its client
     session costs more processor time a request than all the rest of a copy. Whoever repeats them
@@ -71,6 +72,7 @@ class HttpClient:
         self._opened: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()
         self._signer = signer
         self._credentials = credentials
+        self.region, self.server = signer.region if signer else "", ""
         self.requests = Requests()
 
     async def call(self, operation: str, body: bytes, avoid: str = "", at: str = "") -> bytes:
@@ -120,6 +122,7 @@ class HttpClient:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = f"{node.post}Content-Length: {len(body)}\r\n{lines}\r\n".encode("latin-1")
         status, answered, answer = await self._exchange(operation, node, head + body)
+        self.server = answered.get("server", "")
         checksum = answered.get("x-amz-crc32")
         if checksum is not None and checksum != str(zlib.crc32(answer)):
             raise errors.Unavailable(

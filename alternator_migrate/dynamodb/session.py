@@ -1,4 +1,4 @@
-"""aioboto3: sessions, credentials that stay fresh, and control-plane clients.
+"""aioboto3: sessions, credentials that stay fresh, where AWS has its services, and S3.
 
 Credentials come from the configuration or from AWS's default chain, through a role if one is
 named. botocore refreshes what expires; `Account.credentials` asks it before each request.
@@ -6,11 +6,11 @@ named. botocore refreshes what expires; `Account.credentials` asks it before eac
 
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -90,30 +90,6 @@ async def sign_in(
 
 
 @asynccontextmanager
-async def open_control(
-    account: Account,
-    *,
-    url: str | None,
-    transport: Transport | None = None,
-    route: Callable[[], str] | None = None,
-) -> AsyncIterator[Any]:
-    """A DynamoDB client for the control plane, at `url` or at AWS, by the TLS of `transport`; with
-    `route`, each attempt of a request goes to the URL that it returns. Raises `UsageError` where
-    AWS's settings are wrong.
-    """
-    tls = transport or Transport()
-
-    def to_node(request: Any, **_: object) -> None:
-        if route:
-            request.url = f"{route()}/"
-
-    async with _at(account, "dynamodb", tls, url, {}) as client:
-        # before the signer: what it signs has to be what is sent
-        client.meta.events.register_first("request-created.dynamodb", to_node)
-        yield client
-
-
-@asynccontextmanager
 async def open_s3(
     account: Account, *, url: str | None, transport: Transport, path_style: bool | None
 ) -> AsyncIterator[Any]:
@@ -124,38 +100,29 @@ async def open_s3(
         url = url or _named_url(account.session, "s3", alone=False)
     if path_style is None:
         path_style = url is not None and not url.endswith(_AWS)
-    options = {
+    options: dict[str, Any] = {
         "max_pool_connections": transport.connections,
         "s3": {"addressing_style": "path" if path_style else "virtual"},
         "response_checksum_validation": "when_required",
         "request_checksum_calculation": "when_required",
     }
-    async with _at(account, "s3", transport, url, options) as client:
-        yield client
-
-
-@asynccontextmanager
-async def _at(
-    account: Account, service: str, tls: Transport, url: str | None, more: Mapping[str, Any]
-) -> AsyncIterator[Any]:
-    """A client of a service at `url` or at AWS, with `more` options, by the TLS of a transport."""
     # what is to be repeated is decided elsewhere, see `failures`
-    options: dict[str, Any] = {"retries": {"total_max_attempts": 1}, **more}
+    options["retries"] = {"total_max_attempts": 1}
     if not account.credentials:
         options["signature_version"] = UNSIGNED
-    if tls.certificate:
-        options["client_cert"] = (tls.certificate, tls.key)
-    if tls.insecure:
+    if transport.certificate:
+        options["client_cert"] = (transport.certificate, transport.key)
+    if transport.insecure:
         options["http_session_cls"] = _Lenient
     plain = url is not None and url.startswith("http:")
-    verify = False if plain else tls.insecure or tls.ca_bundle
-    async with _client(account, service, options, url=url, verify=verify) as client:
+    verify = False if plain else transport.insecure or transport.ca_bundle
+    async with _client(account, "s3", options, url=url, verify=verify) as client:
         yield client
 
 
-async def streams_url(account: Account) -> str:
-    """The URL at which AWS serves the streams of an account's region. Raises `UsageError`."""
-    async with _client(account, "dynamodbstreams", {}) as client:
+async def service_url(account: Account, service: Literal["dynamodb", "dynamodbstreams"]) -> str:
+    """The URL at which AWS has a service for an account's region. Raises `UsageError`."""
+    async with _client(account, service, {}) as client:
         return str(client.meta.endpoint_url)
 
 

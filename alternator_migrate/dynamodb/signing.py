@@ -43,7 +43,7 @@ class Signer:
 
     def __init__(self, region: str, service: str = "dynamodb", *, with_type: bool = True) -> None:
         self._scope = f"{region}/{service}/aws4_request"
-        self._region, self._service = region, service
+        self.region, self._service = region, service
         self._with_type = with_type
         self._cached: tuple[str, str, bytes] = ("", "", b"")
         self._second = -1
@@ -97,7 +97,7 @@ class Signer:
         secret = credentials.secret_key
         if self._cached[:2] != (day, secret):
             key = f"AWS4{secret}".encode()
-            for part in (day, self._region, self._service, "aws4_request"):
+            for part in (day, self.region, self._service, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
             self._cached = (day, secret, key)
         return self._cached[2]

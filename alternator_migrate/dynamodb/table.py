@@ -18,10 +18,10 @@ from alternator_migrate.core.errors import (
 )
 from alternator_migrate.dynamodb import rights, table_schema
 from alternator_migrate.dynamodb.account import ABSENT, Account, asking
+from alternator_migrate.dynamodb.control_plane import ControlPlane
 from alternator_migrate.dynamodb.paging import LoopGuard
 from alternator_migrate.dynamodb.table_export import TableExports
 from alternator_migrate.dynamodb.table_schema import Index, TableSpec, TableState, TableStream
-from alternator_migrate.dynamodb.unread import UNREAD
 
 log = logging.getLogger(__name__)
 _UNSUPPORTED: Final = "UnknownOperationException"
@@ -41,18 +41,17 @@ _FEATURES: Final = {
 
 
 class Table:
-    """One table behind a DynamoDB control-plane client; `where` names the side and its URL in
-    messages."""
+    """One table behind a control plane; `where` names the side and its URL in messages."""
 
-    def __init__(self, client: Any, name: str, where: str = "") -> None:
-        self._client = client
+    def __init__(self, control: ControlPlane, name: str, where: str = "") -> None:
+        self._control = control
         self._where = f"{where}: " if where else ""
         self.name = name
         self._arn = ""
 
     def sibling(self, name: str) -> "Table":
-        """Another table behind the same client."""
-        return Table(self._client, name, self._where.removesuffix(": "))
+        """Another table behind the same control plane."""
+        return Table(self._control, name, self._where.removesuffix(": "))
 
     async def inspect(self) -> TableState | None:
         """The table as the server describes it, with TTL and tags as far as it allows; None where
@@ -74,19 +73,17 @@ class Table:
     @property
     def place(self) -> str:
         """Where the table is looked for: the URL, and the region where requests are signed."""
-        meta = self._client.meta
-        signed = isinstance(meta.config.signature_version, str)
-        return f"{meta.endpoint_url}" + (f" in region {meta.region_name}" if signed else "")
+        return self._control.place
 
     @property
     def account(self) -> Account:
         """All tables that are there, as far as these credentials see them."""
-        return Account(self._client, self._where)
+        return Account(self._control, self._where)
 
     @property
     def exports(self) -> TableExports:
         """The table's exports to S3."""
-        return TableExports(self._client, self.name, self._where)
+        return TableExports(self._control, self.name, self._where)
 
     async def create(self, spec: TableSpec) -> TableState:
         """Create the table; what it is when it is ACTIVE.
@@ -97,7 +94,7 @@ class Table:
 
         async def ask(tags: Mapping[str, str]) -> None:
             request = {**table_schema.creation(replace(spec, tags=tags)), "TableName": self.name}
-            await self._client.create_table(**request)
+            await self._control.ask("CreateTable", **request)
 
         try:
             await self._with_tags(f"CreateTable {spec.name}", spec.tags, ask)
@@ -118,7 +115,8 @@ class Table:
         defined = [each for each in table_schema.definitions(spec) if each["AttributeName"] in used]
         try:
             with self._asking(f"UpdateTable {self.name}, index {index.name}"):
-                await self._client.update_table(
+                await self._control.ask(
+                    "UpdateTable",
                     TableName=self.name,
                     AttributeDefinitions=defined,
                     GlobalSecondaryIndexUpdates=[{"Create": table_schema.index_creation(index)}],
@@ -137,7 +135,8 @@ class Table:
         index = {"IndexName": _NOBODY, "KeySchema": [element], "Projection": _ALL}
         try:
             with self._asking(f"UpdateTable {absent}"):
-                await self._client.update_table(
+                await self._control.ask(
+                    "UpdateTable",
                     TableName=absent,
                     AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
                     GlobalSecondaryIndexUpdates=[{"Create": index}],
@@ -153,7 +152,8 @@ class Table:
         """
         try:
             with self._asking(f"UpdateTimeToLive {self.name}"):
-                await self._client.update_time_to_live(
+                await self._control.ask(
+                    "UpdateTimeToLive",
                     TableName=self.name,
                     TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute},
                 )
@@ -166,8 +166,8 @@ class Table:
 
         async def ask(tags: Mapping[str, str]) -> None:
             if tags:
-                await self._client.tag_resource(
-                    ResourceArn=self._arn, Tags=table_schema.tag_list(tags)
+                await self._control.ask(
+                    "TagResource", ResourceArn=self._arn, Tags=table_schema.tag_list(tags)
                 )
 
         await self._with_tags(f"TagResource {self.name}", tags, ask)
@@ -175,7 +175,7 @@ class Table:
     async def untag(self, *keys: str) -> None:
         """Remove tags from the table."""
         with self._asking(f"UntagResource {self.name}"):
-            await self._client.untag_resource(ResourceArn=self._arn, TagKeys=list(keys))
+            await self._control.ask("UntagResource", ResourceArn=self._arn, TagKeys=list(keys))
 
     async def stream(self) -> TableStream | None:
         """The table's newest stream, enabled or not. Raises `UsageError` without the table."""
@@ -187,8 +187,8 @@ class Table:
     async def set_stream(self, specification: Mapping[str, Any]) -> None:
         """Enable or disable the stream. Raises `ServerRefused`."""
         with self._asking(f"UpdateTable {self.name}, stream"):
-            await self._client.update_table(
-                TableName=self.name, StreamSpecification=dict(specification)
+            await self._control.ask(
+                "UpdateTable", TableName=self.name, StreamSpecification=dict(specification)
             )
 
     async def features(self) -> frozenset[str]:
@@ -196,7 +196,7 @@ class Table:
         read; none where it may not be read, or does not say."""
         try:
             with self._asking(f"GetItem {_FEATURES['TableName']}"):
-                answer = await self._client.get_item(**_FEATURES)
+                answer = await self._control.ask("GetItem", **_FEATURES)
                 return frozenset(filter(None, answer["Item"]["value"]["S"].split(",")))
         except (ServerRefused, BadAnswer):
             return frozenset()
@@ -207,7 +207,7 @@ class Table:
         guard = LoopGuard()
         while True:
             with self._asking(f"Scan {self.name}"):
-                page = await self._client.scan(TableName=self.name, Limit=1, **start)
+                page = await self._control.ask("Scan", TableName=self.name, Limit=1, **start)
                 if page["Items"]:
                     return True
             if not page.get("LastEvaluatedKey"):
@@ -219,8 +219,8 @@ class Table:
         """The number of items, of up to `size`, that match a filter (Scan's parameters), and the
         number that was read."""
         with self._asking(f"Scan {self.name}"):
-            page = await self._client.scan(
-                TableName=self.name, Limit=size, Select="COUNT", **item_filter
+            page = await self._control.ask(
+                "Scan", TableName=self.name, Limit=size, Select="COUNT", **item_filter
             )
             return page["Count"], page["ScannedCount"]
 
@@ -259,8 +259,8 @@ class Table:
     async def _describe(self) -> dict[str, Any] | None:
         try:
             with self._asking(f"DescribeTable {self.name}"):
-                answer = await self._client.describe_table(TableName=self.name)
-                description: dict[str, Any] = {**answer["Table"], **answer.get(UNREAD, {})}
+                answer = await self._control.ask("DescribeTable", TableName=self.name)
+                description: dict[str, Any] = answer["Table"]
                 self._arn = description["TableArn"]
         except ServerRefused as error:
             if error.code in ABSENT:
@@ -284,7 +284,7 @@ class Table:
     async def _ttl(self) -> str | None:
         try:
             with self._asking(f"DescribeTimeToLive {self.name}"):
-                answer = await self._client.describe_time_to_live(TableName=self.name)
+                answer = await self._control.ask("DescribeTimeToLive", TableName=self.name)
         except ServerRefused as error:
             if error.code == _UNSUPPORTED:
                 return None
@@ -300,7 +300,9 @@ class Table:
         while True:
             try:
                 with self._asking(f"ListTagsOfResource {self.name}"):
-                    answer = await self._client.list_tags_of_resource(ResourceArn=self._arn, **more)
+                    answer = await self._control.ask(
+                        "ListTagsOfResource", ResourceArn=self._arn, **more
+                    )
                     tags |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
             except ServerRefused as error:
                 if error.code == _UNSUPPORTED:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 from alternator_migrate.core.errors import MigrateError, ServerRefused, UsageError
 from alternator_migrate.dynamodb import rights
 from alternator_migrate.dynamodb.account import asking
+from alternator_migrate.dynamodb.control_plane import ControlPlane
 
 ExportStatus: TypeAlias = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
 _STATUSES: Final[tuple[ExportStatus, ...]] = ("IN_PROGRESS", "COMPLETED", "FAILED")
@@ -48,18 +49,17 @@ class MadeExport:
 
 
 class TableExports:
-    """The exports of a table behind a DynamoDB control-plane client; `where` stands before
-    messages."""
+    """The exports of a table behind a control plane; `where` stands before messages."""
 
-    def __init__(self, client: Any, table: str, where: str) -> None:
-        self._client, self._table, self._where = client, table, where
+    def __init__(self, control: ControlPlane, table: str, where: str) -> None:
+        self._control, self._table, self._where = control, table, where
 
     async def recovery(self) -> Recovery:
         """The point-in-time recovery of the table. Raises `UsageError` for a server that exports
         nothing, and where the right to ask is lacking."""
         try:
             with rights.needing(), self._asking("DescribeContinuousBackups"):
-                answer = await self._client.describe_continuous_backups(TableName=self._table)
+                answer = await self._control.ask("DescribeContinuousBackups", TableName=self._table)
                 found = answer["ContinuousBackupsDescription"]
         except ServerRefused as error:
             if error.code in _OFF:
@@ -82,7 +82,7 @@ class TableExports:
         last eight hours. Raises `UsageError` where it may not be asked for, `MigrateError`."""
         try:
             with rights.needing(), self._asking("ExportTableToPointInTime"):
-                answer = await self._client.export_table_to_point_in_time(**request)
+                answer = await self._control.ask("ExportTableToPointInTime", **request)
                 return _read(answer["ExportDescription"])
         except ServerRefused as error:
             if error.code in _OFF:
@@ -94,7 +94,7 @@ class TableExports:
         right to ask is lacking."""
         try:
             with rights.needing(), self._asking("DescribeExport"):
-                answer = await self._client.describe_export(ExportArn=arn)
+                answer = await self._control.ask("DescribeExport", ExportArn=arn)
                 return _read(answer["ExportDescription"])
         except ServerRefused as error:
             if error.code != _ABSENT:
@@ -127,4 +127,4 @@ def _read(description: Mapping[str, Any]) -> MadeExport:
 
 
 def _epoch(moment: Any) -> float | None:
-    return None if moment is None else float(moment.timestamp())
+    return None if moment is None else float(moment)

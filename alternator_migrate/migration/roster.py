@@ -119,7 +119,7 @@ async def _names(source: Service | None, tables: TablesSettings) -> list[str]:
     if source is None:
         return [each.written for each in tables.include]
     try:
-        names, _ = await source.table.account.names()
+        names = await source.table.account.names()
     except ServerRefused as error:
         only_names = all(each.is_name for each in tables.include)
         if not rights.is_denied(error) or tables.include_tags or not only_names:
@@ -183,7 +183,7 @@ async def _tell_new(services: Services, settings: Settings, known: RunRecord) ->
     if source is None or tables.include_tags:
         return
     try:
-        names, _ = await source.table.account.names()
+        names = await source.table.account.names()
     except ServerRefused:
         return
     internal = source.dialect.internal

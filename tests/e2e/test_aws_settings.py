@@ -15,7 +15,7 @@ from alternator_migrate.connectors.service import open_service
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.dynamodb.botocore_errors import refusing
 from alternator_migrate.dynamodb.login import Login
-from alternator_migrate.dynamodb.session import open_control, sign_in
+from alternator_migrate.dynamodb.session import service_url, sign_in
 from tests.e2e.signing import with_files
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault, Reply
@@ -235,8 +235,8 @@ async def test_endpoints_of_the_settings_can_be_ignored(monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
     account = await sign_in(Login("a", "b"), "eu-west-1")
     assert account.url is None
-    async with open_control(account, url=account.url) as client:
-        assert client.meta.endpoint_url == "https://dynamodb.eu-west-1.amazonaws.com"
+    url = await service_url(account, "dynamodb")
+    assert url == "https://dynamodb.eu-west-1.amazonaws.com"
 
 
 @pytest.mark.parametrize("apart", [False, True])

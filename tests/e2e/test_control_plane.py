@@ -83,7 +83,7 @@ async def test_it_is_given_up_within_the_budget(
         failure = (await migrate(job(*ends, retryBudgetSeconds=1))).failure
     assert time.monotonic() - began < 5
     assert failure.exit_code == 2
-    assert f"source {proxy.url}: DescribeTable" in str(failure)
+    assert f"DescribeTable at {proxy.url}" in str(failure)
     assert "gave up" in str(failure)
     assert hint in failure.hint
     assert not stage.target.store.tables

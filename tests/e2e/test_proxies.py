@@ -9,12 +9,13 @@ import pytest
 from alternator_migrate.core.errors import MigrateError, Unavailable, UsageError
 from alternator_migrate.core.runtime import loop_factory
 from alternator_migrate.dynamodb.botocore_errors import refusing
+from alternator_migrate.dynamodb.control_plane import open_control
 from alternator_migrate.dynamodb.http.connect import Transport
 from alternator_migrate.dynamodb.http.proxies import proxy_for
 from alternator_migrate.dynamodb.http_client import open_http_client
 from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.nodes import Nodes
-from alternator_migrate.dynamodb.session import open_control, sign_in
+from alternator_migrate.dynamodb.session import open_s3, sign_in
 from alternator_migrate.dynamodb.table import Table
 from tests.e2e.signing import with_files
 from tests.servers.filled import filled
@@ -185,12 +186,15 @@ async def test_a_proxy_does_not_hide_a_certificate_of_nobody_known(
         async with open_http_client(Nodes((server.url,)), Transport(), region="") as http:
             with pytest.raises(MigrateError, match="does not prove who it is"):
                 await http.call("Scan", b"{}")
-        async with open_control(account, url=server.url) as client:
+        whole = Transport()
+        async with open_s3(account, url=server.url, transport=whole, path_style=None) as client:
             with pytest.raises(MigrateError, match="CERTIFICATE_VERIFY_FAILED"), refusing("List"):
-                await client.list_tables()
-        own = Transport(ca_bundle=bundle)
-        async with open_control(account, url=server.url, transport=own) as client:
-            assert await Table(client, "Nowhere").inspect() is None
+                await client.list_buckets()
+        own, nodes = Transport(ca_bundle=bundle), Nodes((server.url,))
+        async with open_control(
+            nodes, own, region="eu-west-1", credentials=account.credentials, patience=5.0
+        ) as control:
+            assert await Table(control, "Nowhere").inspect() is None
 
 
 @pytest.mark.parametrize("way", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "profile"])

@@ -16,8 +16,9 @@ from alternator_migrate.connectors.source_stream import (
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.client import DynamoDBClient
-from alternator_migrate.dynamodb.login import Login
-from alternator_migrate.dynamodb.session import open_control, sign_in
+from alternator_migrate.dynamodb.control_plane import open_control
+from alternator_migrate.dynamodb.http import Transport
+from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableStream
 from tests.servers import faults
@@ -25,16 +26,19 @@ from tests.servers.client import call, create_table
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.streams.conftest import stream_of_new_table
-from tests.streams.reading import reading, streams_http
-
-LOGIN = Login(access_key="local", secret_key="secret")
+from tests.streams.reading import credentials, reading, streams_http
 
 
 @asynccontextmanager
 async def opened(url: str, name: str) -> AsyncIterator[tuple[Table, DynamoDBClient]]:
     """A table's control plane, and the client of its streams."""
-    account = await sign_in(LOGIN, "us-east-1")
-    async with open_control(account, url=url) as control, streams_http(url) as http:
+    nodes, region = Nodes((url,)), "us-east-1"
+    async with (
+        open_control(
+            nodes, Transport(), region=region, credentials=credentials, patience=5.0
+        ) as control,
+        streams_http(url) as http,
+    ):
         yield Table(control, name), DynamoDBClient(http, Retry(5.0))
 
 

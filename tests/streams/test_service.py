@@ -10,7 +10,7 @@ from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.endpoints import aws_host
 from alternator_migrate.dynamodb.login import Login
-from alternator_migrate.dynamodb.session import open_control, sign_in, streams_url
+from alternator_migrate.dynamodb.session import service_url, sign_in
 from tests.standin import StandIn
 from tests.streams.conftest import SPEC, stream_of_new_table
 
@@ -26,9 +26,8 @@ KEYS = CredentialsSettings(access_key="reader", secret_key="secret")
 )
 async def test_aws_serves_streams_at_another_address(region: str, url: str) -> None:
     account = await sign_in(Login(access_key="a", secret_key="b"), region)
-    assert await streams_url(account) == url
-    async with open_control(account, url=None) as client:
-        host = aws_host(str(client.meta.endpoint_url))
+    assert await service_url(account, "dynamodbstreams") == url
+    host = aws_host(await service_url(account, "dynamodb"))
     assert host
     assert host.streams == url
 
@@ -50,9 +49,8 @@ async def test_variants_that_the_settings_of_aws_choose(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     account = await sign_in(Login(access_key="a", secret_key="b"), "eu-west-1")
-    async with open_control(account, url=None) as client:
-        assert client.meta.endpoint_url == f"https://{host}"
-    assert await streams_url(account) == f"https://streams.{host}"
+    assert await service_url(account, "dynamodb") == f"https://{host}"
+    assert await service_url(account, "dynamodbstreams") == f"https://streams.{host}"
 
 
 async def test_dynamodb_local(dynamodb_local: str, table_name: str) -> None:

@@ -1,6 +1,6 @@
 """Proxies that the environment names: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in capitals or not.
 
-The same rules as botocore's, so that both halves of the tool go the same way.
+The same rules as botocore's, by which S3 and logins go.
 """
 
 from base64 import b64encode
