@@ -174,7 +174,7 @@ class Migration:
     async def _migrate(self, stop: asyncio.Event) -> bool:
         if self._follower:
             await self._follower.begin(self._save_running)
-        await self._save_running()
+            await self._save_running()
         phases = self._phases()
         for number, phase in enumerate(phases, 1):
             self._step = number, len(phases)
