@@ -163,7 +163,7 @@ def _validation(
 ) -> Run:
     """The validation of the table or tables; `asks` before anything is deleted."""
     if loaded.settings.tables:
-        return tables.validating(loaded, selection, options, steering, asks=asks)
+        return tables.validating(loaded, selection, options, engine_options, steering, asks=asks)
     check_alone(place_of(loaded.settings), config.validation_identity(loaded.settings))
     return ValidationRun(
         loaded,

@@ -109,12 +109,12 @@ def validating(
     loaded: Loaded,
     selection: Selection,
     options: ValidateOptions,
+    engine_options: EngineOptions,
     steering: Steering | None = None,
     *,
     asks: bool = False,
 ) -> TablesRun:
-    """The validation of all tables, in this process, which `asks` before anything is deleted, of
-    one at a time."""
+    """The validation of all tables, which `asks` before anything is deleted, of one at a time."""
     asking = asyncio.Lock()
 
     def make(own: Loaded, turns: Turns) -> OneRun:
@@ -124,7 +124,8 @@ def validating(
             own,
             options,
             fresh=selection.fresh,
-            engine_options=EngineOptions("local"),
+            engine_options=engine_options,
+            opening=turns.engine,
             services=services,
             ask=ask,
             steering=turns.steering,

@@ -2,6 +2,7 @@
 
 from alternator_migrate.engines.choose import (
     EngineOptions,
+    OpenEngine,
     WorkFacts,
     choose,
     in_workers,
@@ -10,4 +11,13 @@ from alternator_migrate.engines.choose import (
 from alternator_migrate.engines.in_turn import InTurn
 from alternator_migrate.engines.local import Local
 
-__all__ = ["EngineOptions", "InTurn", "Local", "WorkFacts", "choose", "in_workers", "open_engine"]
+__all__ = [
+    "EngineOptions",
+    "InTurn",
+    "Local",
+    "OpenEngine",
+    "WorkFacts",
+    "choose",
+    "in_workers",
+    "open_engine",
+]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from alternator_migrate.core.capacity import EVENTUAL_READ_BYTES, WRITE_BYTES
 from alternator_migrate.core.runtime import usable_cores
@@ -85,6 +85,13 @@ def in_workers(options: EngineOptions, facts: WorkFacts, cores: int) -> EngineCh
     choice = choose(options, facts, cores)
     is_small = 0 < facts.size < WORTH_BYTES
     return None if choice.engine == "local" or is_small or facts.shared else choice
+
+
+OpenEngine: TypeAlias = Callable[
+    [EngineOptions, WorkFacts, Callable[[bool], Job], Steering],
+    AbstractAsyncContextManager[Engine],
+]
+"""Opens the engine of a run, in the way of `open_engine`."""
 
 
 @asynccontextmanager

@@ -13,8 +13,10 @@ from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Page, Position, Segment
 from alternator_migrate.core.ports import Source
 from alternator_migrate.core.retry import Turn
+from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.steering import NO_CAPS, Caps, Steering, within
-from alternator_migrate.core.work import Engine
+from alternator_migrate.core.work import Engine, Job
+from alternator_migrate.engines import EngineOptions, InTurn, WorkFacts, in_workers, open_engine
 
 _CREATING: Final = {True: 4, False: 10}
 """By whether the target is an Alternator, whose changes of the schema collide."""
@@ -123,6 +125,19 @@ class Commons:
         async with opening as engine:
             yield engine
 
+    def engine_of(
+        self, options: EngineOptions, facts: WorkFacts, job_of: Callable[[bool], Job]
+    ) -> Engine:
+        """The engine of one table: that of all, or workers of its own in its turn."""
+        choice = in_workers(options, facts, usable_cores())
+        if choice is None:
+            return self.engine
+
+        def opening() -> AbstractAsyncContextManager[Engine]:
+            return self.with_workers(open_engine(options, facts, job_of, self.of_workers))
+
+        return InTurn(opening, self.workers, choice.text)
+
     def expect(self, table: str) -> None:
         """A table will be copied, after those before it; the run has caught up only when this
         table has, too."""
@@ -199,6 +214,21 @@ class Turns:
         finally:
             self.commons.copying.leave()
             self.leave()
+
+    @asynccontextmanager
+    async def engine(
+        self,
+        options: EngineOptions,
+        facts: WorkFacts,
+        job_of: Callable[[bool], Job],
+        steering: Steering,
+    ) -> AsyncIterator[Engine]:
+        """The engine of this table, see `open_engine`; in a run of many as `Commons.engine_of`."""
+        if self.commons:
+            yield self.commons.engine_of(options, facts, job_of)
+            return
+        async with open_engine(options, facts, job_of, steering) as engine:
+            yield engine
 
     def caught_up(self, mine: bool) -> bool:
         """Whether the target has caught up: this table and all others of the run."""

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from alternator_migrate import connectors, savepoints
@@ -26,19 +26,12 @@ from alternator_migrate.connectors import (
     work_facts,
 )
 from alternator_migrate.core.progress import Progress
-from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.absence import absent
-from alternator_migrate.engines import (
-    EngineOptions,
-    InTurn,
-    WorkFacts,
-    in_workers,
-    open_engine,
-)
+from alternator_migrate.engines import EngineOptions
 from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import (
     FOR_EVER,
@@ -48,7 +41,7 @@ from alternator_migrate.migration.assemble import (
     spool_text,
 )
 from alternator_migrate.migration.assemble import hooks as hooks_of
-from alternator_migrate.migration.commons import Commons, Turns
+from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.exported_copy import ExportedCopy, copying
 from alternator_migrate.migration.hooks import TableHooks
 from alternator_migrate.migration.resume import (
@@ -285,27 +278,11 @@ class MigrationRun(TableRun):
             return copy_job(travelling(self._loaded, where, here=here), pair, now)
 
         facts = work_facts(settings, pair)
-        if commons := self._turns.commons:
-            engine = self._engine_among(commons, facts, job_of)
-            return await self._copy(pair, keeper, first, engine, stop, show)
-        async with open_engine(self._engine_options, facts, job_of, self._steering) as engine:
+        opening = self._turns.engine(self._engine_options, facts, job_of, self._steering)
+        async with opening as engine:
             lines = [*connectors.beginning(pair, engine.text, self._store.place.beside)]
             self.beginning = (*lines[self._in_hooks :],)
             return await self._copy(pair, keeper, first, engine, stop, show)
-
-    def _engine_among(
-        self, commons: Commons, facts: WorkFacts, job_of: Callable[[bool], CopyJob]
-    ) -> Engine:
-        """The engine of one table of many: that of all, or workers of its own in its turn."""
-        options = self._engine_options
-        choice = in_workers(options, facts, usable_cores())
-        if choice is None:
-            return commons.engine
-
-        def opening() -> AbstractAsyncContextManager[Engine]:
-            return commons.with_workers(open_engine(options, facts, job_of, commons.of_workers))
-
-        return InTurn(opening, commons.workers, choice.text)
 
     async def _copy(
         self,

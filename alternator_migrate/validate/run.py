@@ -23,7 +23,7 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.stopping import stopped_by
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
-from alternator_migrate.engines import EngineOptions, open_engine
+from alternator_migrate.engines import EngineOptions, OpenEngine, open_engine
 from alternator_migrate.savepoints import Keeper, Savepoint, StoredRun
 from alternator_migrate.validate import assemble, mode, sample
 from alternator_migrate.validate.deletion import Ask, Deletion
@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 
 class ValidationRun(StoredRun[Validation]):
     """Compares the tables of a configuration as `options` say, from where an earlier validation
-    stopped or from the start; over `services` that are open already, if there are any. With `ask`,
-    nothing is deleted before it has agreed."""
+    stopped or from the start; over `services` that are open already, if there are any, on the
+    engine that `opening` gives it. With `ask`, nothing is deleted before it has agreed."""
 
     work: Final = "Validation"
     rejects: Final = None
@@ -51,6 +51,7 @@ class ValidationRun(StoredRun[Validation]):
         *,
         fresh: bool = False,
         engine_options: EngineOptions | None = None,
+        opening: OpenEngine = open_engine,
         services: Services | None = None,
         steering: Steering | None = None,
         ask: Ask | None = None,
@@ -58,7 +59,7 @@ class ValidationRun(StoredRun[Validation]):
         self._loaded, self._fresh, self._ask = loaded, fresh, ask
         self._options = replace(options, delete_extra=False) if ask else options
         self._services = services
-        self._engine_options = engine_options or EngineOptions()
+        self._engine_options, self._opening = engine_options or EngineOptions(), opening
         self._steering = steering or Steering()
         self._resume = resume_of(loaded, options)
         super().__init__(self._resume.store)
@@ -122,7 +123,7 @@ class ValidationRun(StoredRun[Validation]):
         steering = self._steering
         exported = assemble.exported_source(settings, pair, begun.now)
         options_of_engine = EngineOptions("local") if exported else self._engine_options
-        async with open_engine(options_of_engine, facts, job_of, steering) as engine:
+        async with self._opening(options_of_engine, facts, job_of, steering) as engine:
             self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)
             keeper = Keeper(self._store, first, self._steering.gate.clock)
             self._under_way, self._findings = assemble.build_validation(
