@@ -11,7 +11,6 @@ from rich.text import Text
 from alternator_migrate.cli.report import changes_parts, held_text
 from alternator_migrate.core.progress import Progress, RatesNow, RunProgress, WorkerProgress
 from alternator_migrate.core.requests import SideFigures
-from alternator_migrate.core.state import Status
 from alternator_migrate.core.texts import brief, duration, size_text
 
 _GAP: Final = "  "
@@ -39,7 +38,7 @@ class Frame:
         bars.add_column(ratio=1)
         bars.add_column(justify="right", no_wrap=True)
         if len(self._run.tables) > 1:
-            running = [each for each in self._run.tables if _is_at_work(each)]
+            running = [each for each in self._run.tables if each.is_at_work]
             for table in running[: room - 1]:
                 bars.add_row(Text(_name(table)), *_bar(table))
             if len(running) >= room:
@@ -89,15 +88,13 @@ def flow(parts: Iterable[Text], width: int) -> Text:
 
 
 def _name(table: Progress) -> str:
+    if table.standing:
+        return f"{table.source}: {table.standing}"
     return f"{table.source} -> {table.target}"
 
 
 def _bar(table: Progress) -> tuple[ProgressBar, str]:
     return ProgressBar(total=1.0, completed=table.fraction), f"{table.fraction:.1%}"
-
-
-def _is_at_work(table: Progress) -> bool:
-    return table.status == Status.RUNNING and table.state not in ("starting", "waiting")
 
 
 def _figures(progress: Progress, rates: RatesNow) -> Iterator[Text]:

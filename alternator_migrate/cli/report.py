@@ -104,7 +104,9 @@ def closing_table(ending: Ending) -> Table:
 def _closing_tables(ending: Ending, title: str) -> Table:
     """The table that ends a run of many tables: a row each, and their total."""
     table = Table(title=title, title_justify="left", show_footer=True)
-    rows = [_row(each) for each in ending.tables]
+    # what is to be looked at stands last, where a long table ends on the screen
+    tables = sorted(ending.tables, key=lambda each: each.status != Status.COMPLETED)
+    rows = [_row(each) for each in tables]
     total = _row(ending.progress) if ending.progress else ("", "", "", "", "")
     heads = ("table", "state", "items", "rejected", "bytes read")
     if any(each.validated for each in ending.tables):

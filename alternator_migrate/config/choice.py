@@ -126,7 +126,8 @@ def picked(tables: Sequence[str], only: Sequence[str], skip: Sequence[str]) -> l
         if (not wanted or _first(wanted, name)) and not _first(unwanted, name)
     ]
     if not found:
-        raise UsageError("no table is left to do: --skip takes all away that --only names")
+        of_these = " that --only names" if only else ""
+        raise UsageError(f"no table is left to do: --skip takes all away{of_these}")
     return found
 
 

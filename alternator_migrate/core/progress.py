@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
+from alternator_migrate.core.counts import ChangeCounts, Counts, Sum, ValidationCounts
 from alternator_migrate.core.model import Role
 from alternator_migrate.core.requests import RequestFigures, SideFigures
 from alternator_migrate.core.segments import SegmentFigures
@@ -65,6 +65,15 @@ class FollowProgress:
     spool_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Done(Sum):
+    """What is done of a table, in items handled, bytes read and segments."""
+
+    items: int = 0
+    size: int = 0
+    segments: int = 0
+
+
 class Meter:
     """The speed of a piece of work in this run, from its beginning to its end or until now.
     `clock` is in seconds."""
@@ -110,7 +119,7 @@ class Progress:
     stale, item count; `speed` is in items a second, of what this run has copied or compared, `now`
     the same of late. In the phase "Validate" `examined` and `expected` count the items of both
     sides; `validated` is None where nothing was validated. `requests` are those that both services
-    got of this run.
+    got of this run. `before` is what was done when this run began.
     Of the total of many tables, `standing` says how many of them stand how.
     """
 
@@ -124,6 +133,7 @@ class Progress:
     items: Counts = field(default_factory=Counts)
     expected: int = 0
     bytes_read: int = 0
+    before: Done = field(default_factory=Done)
     batches: int = 0
     backlog: int = 0
     retries: int = 0
@@ -145,6 +155,11 @@ class Progress:
     standing: str = ""
 
     @property
+    def is_at_work(self) -> bool:
+        """Whether a table of many has its turn, and has not come to its end."""
+        return self.status == Status.RUNNING and self.state not in ("starting", "waiting")
+
+    @property
     def paced(self) -> str:
         """Why it is slower than it could be, or ""."""
         return ", ".join(reason.text for reason in self.reasons)
@@ -155,6 +170,16 @@ class Progress:
         if self.phase == "Validate":
             return self.examined
         return self.items.handled
+
+    @property
+    def done(self) -> Done:
+        """What is done by now, in earlier runs and this one."""
+        return Done(self.handled, self.bytes_read, self.segments_done)
+
+    @property
+    def was_done(self) -> bool:
+        """Whether an earlier run came to its end, which is told by its savepoint."""
+        return self.status.is_final and self.state == self.status
 
     @property
     def rejected(self) -> int:
@@ -168,9 +193,17 @@ class Progress:
         whole = self.segments_done == self.segments_total
         if whole and (self.segments_total or self.changes):
             return 1.0
+        return self._share(self.handled, self.segments_done)
+
+    @property
+    def gained(self) -> float:
+        """The share that this run has done."""
+        return self.fraction - self._share(self.before.items, self.before.segments)
+
+    def _share(self, items: int, segments: int) -> float:
         if self.expected and max(self.items.read, self.examined) <= self.expected:
-            return self.handled / self.expected
-        return self.segments_done / self.segments_total if self.segments_total else 0.0
+            return items / self.expected
+        return segments / self.segments_total if self.segments_total else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ class _Seen(NamedTuple):
     at: float
     items: int
     size: int
-    fraction: float
+    gained: float
     changes: int
+    left: float
 
 
 @dataclass(slots=True)
@@ -30,7 +31,6 @@ class Rates:
     _seen: deque[_Seen] = field(default_factory=deque)
     _phase: str = ""
     _is_after: bool = False
-    _is_done: bool = False
 
     def note(self, progress: Progress, now: float) -> None:
         """Take a snapshot into account; `now` is a monotonic clock in seconds."""
@@ -38,12 +38,15 @@ class Rates:
         if progress.phase != self._phase:  # which counts anew
             self._phase = progress.phase
             seen.clear()
-        self._is_done = progress.state == "done"
-        self._is_after = progress.fraction == 1 and not self._is_done
+        is_done, whole = progress.state == "done", progress.fraction
+        self._is_after = whole == 1 and not is_done
         if len(seen) > 1 and now - seen[-2].at < _APART_SECONDS:
             seen.pop()
-        changes = progress.changes.counts.read if progress.changes else 0
-        seen.append(_Seen(now, progress.handled, progress.bytes_read, progress.fraction, changes))
+        changes, before = progress.changes.counts.read if progress.changes else 0, progress.before
+        items, size = progress.handled - before.items, progress.bytes_read - before.size
+        seen.append(
+            _Seen(now, items, size, progress.gained, changes, 0.0 if is_done else 1 - whole)
+        )
         while len(seen) > 2 and now - seen[0].at > _WINDOW_SECONDS:
             seen.popleft()
 
@@ -59,13 +62,12 @@ class Rates:
         if first is None or last is None or last.at == first.at:
             return RatesNow()
         seconds = last.at - first.at
-        speed = (last.fraction - first.fraction) / seconds
-        left = 0.0 if self._is_done else 1 - last.fraction
+        speed = (last.gained - first.gained) / seconds
         return RatesNow(
             max(last.items - first.items, 0) / seconds,
             max(last.size - first.size, 0) / seconds,
             max(last.changes - first.changes, 0) / seconds,
-            left / speed if speed > 0 and not self._is_after else None,
+            last.left / speed if speed > 0 and not self._is_after else None,
         )
 
 
@@ -89,9 +91,9 @@ class Observer:
 
     def average(self, total: Progress) -> float:
         """Items a second since the first look at a total, which has no beginning of its own."""
-        now = self._clock()
-        began, first = self._first.setdefault(total.phase, (now, total.handled))
-        return max(total.handled - first, 0) / (now - began) if now > began else 0.0
+        now, done = self._clock(), total.handled - total.before.items
+        began, first = self._first.setdefault(total.phase, (now, done))
+        return max(done - first, 0) / (now - began) if now > began else 0.0
 
     def _now(self, table: Progress) -> RatesNow:
         rates = self._rates.setdefault((table.source, table.target), Rates())

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
-from alternator_migrate.core.progress import FollowProgress, Progress, joined
+from alternator_migrate.core.progress import Done, FollowProgress, Progress, joined
 from alternator_migrate.core.state import Status
 
 
@@ -25,6 +25,7 @@ def total(tables: Sequence[Progress]) -> Progress:
         if all(each.expected or each.status.is_final for each in tables)
         else 0,
         bytes_read=sum(each.bytes_read for each in tables),
+        before=sum((each.before for each in tables), Done()),
         batches=sum(each.batches for each in tables),
         backlog=sum(each.backlog for each in tables),
         retries=sum(each.retries for each in tables),
@@ -42,14 +43,18 @@ def total(tables: Sequence[Progress]) -> Progress:
 
 
 def standing(tables: Iterable[Progress]) -> str:
-    """How many tables stand how, such as "12 completed, 4 running, 1 failed"."""
-    counts = Counter(each.status for each in tables)
+    """How many tables stand how, such as "12 completed, 4 running, 1 failed"; one that is made
+    ready ahead of its turn waits still."""
+    counts = Counter(
+        Status.WAITING if each.status == Status.RUNNING and not each.is_at_work else each.status
+        for each in tables
+    )
     return ", ".join(f"{counts[each]} {each}" for each in Status if counts[each])
 
 
 def _state(running: Sequence[Progress]) -> str:
-    """What most of the running tables do, then what others do."""
-    states = Counter(each.state for each in running)
+    """What most of the tables at work do, then what others do."""
+    states = Counter(each.state for each in running if each.is_at_work and each.state != "done")
     return ", ".join(state for state, _ in states.most_common())
 
 

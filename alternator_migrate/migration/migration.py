@@ -16,7 +16,7 @@ from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Concurrency, Role, settled
 from alternator_migrate.core.pace import Pace, Waits, reasons, sides_of
 from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
-from alternator_migrate.core.progress import Meter, Progress, Reason
+from alternator_migrate.core.progress import Done, Meter, Progress, Reason
 from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.segments import SegmentBoard
@@ -94,6 +94,8 @@ class Migration:
         self._recently = Recently()
         self._state, self._stopping = "preparing", asyncio.Event()
         self._step = 0, 0
+        self._before = Done()
+        self._before = self.progress().done
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Prepare the target, copy, build what comes after the data, follow changes, check the
@@ -142,6 +144,7 @@ class Migration:
             items=items,
             expected=found.source.items,
             bytes_read=ledger.bytes_read + seen.bytes_read,
+            before=self._before,
             batches=ledger.batches + seen.batches,
             backlog=ledger.backlog + seen.backlog + (follower.backlog if follower else 0),
             retries=self._retry.retries + seen.retries,

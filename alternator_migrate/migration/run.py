@@ -191,8 +191,11 @@ class MigrationRun(TableRun):
         return not lacks
 
     def _already_done(self, path: Located, savepoint: Savepoint) -> Status:
-        log.info("this migration is done already, says %s; --fresh copies everything again", path)
-        self._done = savepoints.progress_of(savepoint)
+        among = self._turns.commons is not None
+        words = "this migration is done already, says %s; --fresh copies everything again"
+        log.log(logging.DEBUG if among else logging.INFO, words, path)
+        done = savepoints.progress_of(savepoint)
+        self._done = replace(done, before=done.done)
         self.rejects = savepoint.rejects
         return Status.REJECTS if self._done.rejected else Status.COMPLETED
 

@@ -217,7 +217,9 @@ class TablesRun:
             if await turns.enter(stop):
                 self._note(lane, Status.RUNNING)
                 lane.end(await self._done(lane, turns, own_stop))
-                log.info("%s", _ended_text(lane.progress()))
+                ended = lane.progress()
+                quiet = logging.DEBUG if ended.was_done else logging.INFO
+                log.log(quiet, "%s", _ended_text(ended))
                 if lane.rejects:
                     log.warning("rejected items are kept in %s", lane.rejects)
         except MigrateError as failure:
@@ -265,7 +267,9 @@ class TablesRun:
         tables = self.tables()
         statuses = [each.status for each in tables]
         failed = [lane for lane in self._lanes if lane.failure]
-        log.info("tables: %s", standing(tables))
+        before = sum(each.was_done for each in tables)
+        of_before = f" ({before} of them before this run)" if before else ""
+        log.info("tables: %s%s", standing(tables), of_before)
         if failed:
             raise self._failure(failed)
         for status in (Status.WAITING, Status.STOPPED):
@@ -284,7 +288,9 @@ class TablesRun:
         count = f"{len(failed)} of {len(self._lanes)} tables failed"
         return (UsageError if is_refused else MigrateError)(
             f"{count}:{reasons}",
-            "The same command does what is not done; --retry-failed does these only.",
+            "The same command does what is not done; --retry-failed does these only."
+            if self._kind.records
+            else "--only NAME does one of them alone.",
         )
 
 

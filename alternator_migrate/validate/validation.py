@@ -11,7 +11,7 @@ from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.model import Item, Role, Segment
 from alternator_migrate.core.pace import Pace, reasons, sides_of
 from alternator_migrate.core.ports import ValidationKeeper
-from alternator_migrate.core.progress import Meter, Progress
+from alternator_migrate.core.progress import Done, Meter, Progress
 from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.segments import SegmentBoard, SegmentFigures
@@ -74,6 +74,8 @@ class Validation:
         self._expected = sum(side.expected for side in sides.values())
         self._earlier = Progress(*names)
         self._state, self._stopping = "preparing", asyncio.Event()
+        self._before = Done()
+        self._before = self.progress().done
 
     @property
     def validated(self) -> ValidationCounts:
@@ -136,6 +138,7 @@ class Validation:
             bytes_read=earlier.bytes_read
             + sum(each.bytes_read for each in ledgers)
             + seen.bytes_read,
+            before=self._before,
             backlog=sum(each.backlog for each in ledgers) + seen.backlog,
             retries=self._retry.retries + seen.retries,
             throttled=self._retry.throttled + seen.throttled,

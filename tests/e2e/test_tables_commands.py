@@ -57,7 +57,7 @@ async def test_tables_are_chosen_by_their_tags(on_moto: Many) -> None:
     await on_moto.check([f"{prefix}-a"])
     write(on_moto, {**section, "includeTags": {"env": "none"}})
     none = await on_moto.command("plan", "--fresh")
-    assert "no table is chosen, of 4 at the source" in one_error(none)
+    assert "no table is chosen, of " in one_error(none)
 
 
 async def test_all_tables_are_compared_and_repaired_large_ones_on_workers(
@@ -81,6 +81,7 @@ async def test_all_tables_are_compared_and_repaired_large_ones_on_workers(
         there = dict.fromkeys(("t-1", "t-2", "t-4"), "differences")
         assert (lacking.code, many.states) == (1, {**there, "t-3": "failed"}), lacking
         assert "Run the migration first" in lacking.err
+        assert lacking.err.endswith("--only NAME does one of them alone.\n")
 
         repair = ("--repair", "--delete-extra", "--yes", "--skip", "t-3")
         mended = await many.command("validate", *repair)

@@ -76,9 +76,9 @@ def test_a_pause_says_who_and_since_when_and_hides_the_pace() -> None:
 
 def test_many_tables_have_a_line_each_as_far_as_there_is_room() -> None:
     tables = [Progress(f"t{n}", f"t{n}", state="copying") for n in range(30)]
-    total = Progress("30 tables", "30 tables", state="copying")
+    total = Progress("30 tables", "", state="copying", standing="30 running")
     lines = drawn(total, tables, height=20).splitlines()
     assert len(lines) <= 20
     assert "t0 -> t0" in lines[0]
     assert any("more" in line for line in lines)
-    assert any("30 tables" in line for line in lines)
+    assert any("30 tables: 30 running" in line for line in lines)

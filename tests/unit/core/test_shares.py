@@ -1,11 +1,13 @@
 """One cap for several tables: kept by all together, shared by what is left, and lost by none."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.progress import Progress, Reason
+from alternator_migrate.core.rates import Rates
 from alternator_migrate.core.shares import SharedPace
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.totals import standing, total
@@ -92,3 +94,23 @@ def test_the_total_of_tables() -> None:
     assert (whole.state, whole.paced) == ("copying", "target throttles")
     assert whole.changes is None
     assert standing([]) == ""
+
+
+def test_a_table_that_is_made_ready_ahead_waits_still() -> None:
+    states = ("copying", "waiting", "starting", "done", "building index by-city", "copying")
+    whole = total([Progress("t", "t", state) for state in states])
+    assert whole.standing == "2 waiting, 4 running"
+    assert whole.state == "copying, building index by-city"
+
+
+def test_what_earlier_runs_did_is_no_speed_of_this_one() -> None:
+    new = Progress("a", "a", "copying", segments_total=4, items=Counts(10, 10), expected=100)
+    waits = Progress("b", "b", "waiting", segments_total=4, expected=900)
+    done = Progress("b", "b", "copying", segments_total=4, segments_done=3, expected=900,
+                    items=Counts(810, 810), bytes_read=8100)  # fmt: skip
+    goes_on = replace(done, before=done.done)
+    rates = Rates()
+    rates.note(total([replace(new, items=Counts()), waits]), 0.0)
+    rates.note(total([new, goes_on]), 1.0)
+    assert (rates.now.items, rates.now.size) == (10.0, 0.0)
+    assert rates.now.seconds_left == pytest.approx(18.0)  # 180 are left
