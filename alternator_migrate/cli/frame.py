@@ -40,7 +40,8 @@ class Frame:
         if len(self._run.tables) > 1:
             running = [each for each in self._run.tables if each.is_at_work]
             for table in running[: room - 1]:
-                bars.add_row(Text(_name(table)), *_bar(table))
+                name = table.source if table.source == table.target else _name(table)
+                bars.add_row(Text(name), *_bar(table))
             if len(running) >= room:
                 bars.add_row(Text(f"and {len(running) - room + 1} more", style="dim"))
         bars.add_row(Text(_name(self._total), style="bold"), *_bar(self._total))

@@ -156,7 +156,10 @@ class Progress:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a table of many has its turn, and has not come to its end."""
+        """Whether a table of many has its turn, and has not come to its end; where all are held back,
+        whether it has begun."""
+        if self.state in ("pausing", "paused"):
+            return bool(self.items.read or self.examined)
         return self.status == Status.RUNNING and self.state not in ("starting", "waiting")
 
     @property

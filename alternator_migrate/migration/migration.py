@@ -164,10 +164,10 @@ class Migration:
         return () if self._state == "done" else reasons(self._waits, self._retry, elsewhere)
 
     def _limit(self, pressure: Pressure) -> str:
-        """What limits the copy of late, and when it is over, what has limited it."""
+        """What limits the copy of late, unless it is held back; when it is over, what did."""
         lately = self._recently.of(pressure).limit
         if self._state == "copying":
-            return lately or pressure.limit
+            return (lately or pressure.limit) if self._gate.is_open else ""
         return pressure.limit if self._state == "done" else ""
 
     @property

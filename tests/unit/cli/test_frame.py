@@ -75,10 +75,18 @@ def test_a_pause_says_who_and_since_when_and_hides_the_pace() -> None:
 
 
 def test_many_tables_have_a_line_each_as_far_as_there_is_room() -> None:
-    tables = [Progress(f"t{n}", f"t{n}", state="copying") for n in range(30)]
+    tables = [Progress(f"t{n}", f"u{n}" if n else "t0", state="copying") for n in range(30)]
     total = Progress("30 tables", "", state="copying", standing="30 running")
     lines = drawn(total, tables, height=20).splitlines()
     assert len(lines) <= 20
-    assert "t0 -> t0" in lines[0]
+    assert lines[0].startswith("t0 ")
+    assert lines[1].startswith("t1 -> u1 ")
     assert any("more" in line for line in lines)
     assert any("30 tables: 30 running" in line for line in lines)
+
+
+def test_tables_that_had_not_begun_have_no_line_while_all_are_held_back() -> None:
+    begun = Progress("begun", "begun", state="paused", items=Counts(read=1))
+    text = drawn(begun, [begun, Progress("idle", "idle", state="paused")])
+    assert "begun" in text
+    assert "idle" not in text
