@@ -3,12 +3,13 @@ took."""
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
+from alternator_migrate.core.counts import Sum
 from alternator_migrate.core.durations import Durations, Stopwatch
 
 CELLS: Final = 240
@@ -22,6 +23,29 @@ class Cell(NamedTuple):
     done: int = 0
     running: int = 0
     throttled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSegments(Sum):
+    """Segments of slices under way at workers: those that are `done`, those that are `running`, of
+    which some are `throttling`."""
+
+    done: tuple[int, ...] = ()
+    running: tuple[int, ...] = ()
+    throttling: tuple[int, ...] = ()
+
+    def moved(self, places: int) -> "WorkerSegments":
+        """The same, numbered from so many places further on."""
+        return WorkerSegments(*(tuple(n + places for n in each) for each in self._columns))
+
+    def within(self, segments: range) -> "WorkerSegments":
+        """Those of some segments, numbered from the first of these on."""
+        columns = (tuple(n for n in each if n in segments) for each in self._columns)
+        return WorkerSegments(*columns).moved(-segments.start)
+
+    @property
+    def _columns(self) -> tuple[tuple[int, ...], ...]:
+        return self.done, self.running, self.throttling
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +79,9 @@ class SegmentFigures:
         )
 
 
+_NONE: Final = WorkerSegments()
+
+
 class SegmentClock:
     """Measures for how long each segment is read, and notes which are `throttling`; `clock` is in
     seconds."""
@@ -84,6 +111,11 @@ class SegmentClock:
         """A worker spent so many seconds on each of these segments."""
         for segment, seconds in times.items():
             self._spent[segment] = self._spent.get(segment, 0.0) + seconds
+
+    @property
+    def running(self) -> Collection[int]:
+        """The segments that are being read."""
+        return self._running.keys()
 
     def times(self) -> Mapping[int, float]:
         """The seconds spent on each segment by now."""
@@ -129,20 +161,20 @@ class SegmentBoard(SegmentClock):
             self._fastest = min(self._fastest, seconds)
             self._slowest = _slowest((*self._slowest, (segment, seconds)))
 
-    def figures(
-        self, elsewhere: Iterable[int] = (), throttling: Iterable[int] = ()
-    ) -> SegmentFigures:
-        """The picture now; `elsewhere` are the segments that workers have, of which `throttling`
-        ones are throttled there. While nothing runs it is not drawn again."""
-        out = {*self._running, *elsewhere}
-        if out or self._still is None:
-            figures = self._drawn(out, {*self.throttling, *throttling})
-            self._still = None if out else figures
+    def figures(self, elsewhere: WorkerSegments = _NONE) -> SegmentFigures:
+        """The picture now, with the segments that workers have. While nothing runs it is not drawn
+        again."""
+        out = {*self._running, *elsewhere.running}
+        if out or elsewhere.done or self._still is None:
+            figures = self._drawn(out, elsewhere)
+            self._still = None if out or elsewhere.done else figures
             return figures
         return self._still
 
-    def _drawn(self, out: Iterable[int], throttling: Iterable[int]) -> SegmentFigures:
-        columns = (self._totals, self._done, self._cells(out), self._cells(throttling))
+    def _drawn(self, out: Iterable[int], elsewhere: WorkerSegments) -> SegmentFigures:
+        done = map(sum, zip(self._done, self._cells(elsewhere.done), strict=True))
+        throttling = {*self.throttling, *elsewhere.throttling}
+        columns = (self._totals, done, self._cells(out), self._cells(throttling))
         return SegmentFigures(
             tuple(Cell(*row) for row in zip(*columns, strict=True)),
             self._stopwatch.durations,

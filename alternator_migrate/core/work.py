@@ -1,7 +1,7 @@
 """Work as engines do it: slices of segments, what a worker reports, and the engines' port."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,6 +14,7 @@ from alternator_migrate.core.pace import Waits, reasons
 from alternator_migrate.core.progress import Reason, WorkerProgress, joined
 from alternator_migrate.core.requests import SideRequests
 from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.segments import WorkerSegments
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.steering import NO_CAPS, Caps
 
@@ -53,10 +54,8 @@ class Slice(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class LiveStats(Sum):
-    """Figures of slices under way, with the segments that are `throttling`. They are shown, and
-    count for nothing."""
+    """Figures of slices under way. They are shown, and count for nothing."""
 
-    segments_done: int = 0
     items: Counts = field(default_factory=Counts)
     bytes_read: int = 0
     batches: int = 0
@@ -65,7 +64,7 @@ class LiveStats(Sum):
     throttled: int = 0
     reasons: tuple[Reason, ...] = ()
     requests: SideRequests = field(default_factory=SideRequests)
-    throttling: tuple[int, ...] = ()
+    segments: WorkerSegments = field(default_factory=WorkerSegments)
     pressure: Pressure = field(default_factory=Pressure)
 
     def __add__(self, other: "LiveStats") -> "LiveStats":
@@ -191,7 +190,7 @@ class SliceRun(Generic[P, K]):
             now.reasons,
             now.requests,
             self._work.times(),
-            now.throttling,
+            now.segments.throttling,
             now.pressure,
         )
 
@@ -244,6 +243,6 @@ class Engine(Protocol):
         """The workers that are known; none where work is done here."""
         ...
 
-    def segments_out(self) -> Collection[int]:
+    def segments(self) -> WorkerSegments:
         """The segments that workers have now."""
         ...

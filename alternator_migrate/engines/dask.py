@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, UsageError, WorkerLost
 from alternator_migrate.core.progress import WorkerProgress
+from alternator_migrate.core.segments import WorkerSegments
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
 from alternator_migrate.engines import dask_worker
 from alternator_migrate.engines.processes import signals_held_back
@@ -110,7 +111,7 @@ class Cluster:
     def live_stats(self) -> LiveStats:
         """The segments that were throttled when their last slice was over: what it has done is
         told then only."""
-        return LiveStats(throttling=tuple(self._throttling))
+        return LiveStats(segments=WorkerSegments(throttling=tuple(self._throttling)))
 
     def recall(self) -> None:
         """The slices under way are to end, as soon as their workers hear of it."""

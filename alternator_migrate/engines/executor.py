@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, OutOfTime, WorkerLost
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.progress import WorkerProgress
+from alternator_migrate.core.segments import WorkerSegments
 from alternator_migrate.core.steering import Steering, lower
 from alternator_migrate.core.work import LiveStats, Slice, SliceResult, Work
 from alternator_migrate.engines.pool import Pool
@@ -55,9 +56,11 @@ class Executor:
         """The workers of the pool."""
         return self._pool.workers()
 
-    def segments_out(self) -> Collection[int]:
-        """The segments of the slices under way."""
-        return [index for piece in self._under_way.values() for index in piece.places]
+    def segments(self) -> WorkerSegments:
+        """The segments of the slices under way: those that workers tell of, or all of them."""
+        told = self._pool.live_stats().segments
+        out = {index for piece in self._under_way.values() for index in piece.places}
+        return replace(told, running=told.running or tuple(out.difference(told.done)))
 
     async def run(
         self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event

@@ -1,13 +1,14 @@
 """An engine of workers that several tables have one after another."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.progress import WorkerProgress
+from alternator_migrate.core.segments import WorkerSegments
 from alternator_migrate.core.work import Engine, LiveStats, Work
 
 
@@ -52,9 +53,9 @@ class InTurn:
         """The workers, while it has some."""
         return self._engine.workers() if self._engine else ()
 
-    def segments_out(self) -> Collection[int]:
+    def segments(self) -> WorkerSegments:
         """The segments that workers have now."""
-        return self._engine.segments_out() if self._engine else ()
+        return self._engine.segments() if self._engine else WorkerSegments()
 
     async def _has_turn(self, stop: asyncio.Event) -> bool:
         """Wait for the turn; False, without it, where `stop` came first."""

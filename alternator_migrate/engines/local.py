@@ -1,11 +1,12 @@
 """The engine that does all work in this event loop."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.progress import WorkerProgress
+from alternator_migrate.core.segments import WorkerSegments
 from alternator_migrate.core.work import LiveStats, Work
 
 
@@ -29,6 +30,6 @@ class Local:
         """None."""
         return ()
 
-    def segments_out(self) -> Collection[int]:
+    def segments(self) -> WorkerSegments:
         """None."""
-        return ()
+        return WorkerSegments()

@@ -89,7 +89,7 @@ class Processes:
                 f"process {worker.process.pid}",
                 worker not in self._idle,
                 worker.seen.items.read,
-                worker.seen.segments_done,
+                len(worker.seen.segments.done),
             )
             for worker in self._all
         ]

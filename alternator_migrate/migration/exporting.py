@@ -62,7 +62,7 @@ class Exporting:
         self._retry = Retry(patience, clock=gate.clock)
         self._pace = Pace(ends.read_cap, valve=gate.reading)
         state, own = journal.state, frozenset(each.index for each in ends.segments)
-        self._board = SegmentBoard(len(own), own, state.done)
+        self._board = SegmentBoard(len(own), own, state.done, gate.clock)
         self._ledger = Ledger(len(own), state, self._board)
         self._supervisor = Supervisor(self._save, ends.beside, interval, gate)
         self._meter, self._state = Meter(gate.clock), "exporting"
@@ -105,7 +105,7 @@ class Exporting:
             throttled=self._retry.throttled,
             reasons=self._gate.reasons or reasons(paces, self._retry, ()),
             speed=self._meter.speed(ledger.counts.handled),
-            segments=self._board.figures({}),
+            segments=self._board.figures(),
             sides=sides_of({"source": ends.source.figures}, SideRequests(), paces),
         )
 

@@ -132,12 +132,11 @@ class _CopySlice:
         """What is done by now."""
         ledger = self.ledger
         return LiveStats(
-            segments_done=ledger.segments_done,
             items=ledger.counts,
             bytes_read=ledger.bytes_read,
             batches=ledger.batches,
             backlog=ledger.backlog,
-            throttling=tuple(ledger.clock.throttling),
+            segments=ledger.segments,
             pressure=self.copying.pressure,
         )
 

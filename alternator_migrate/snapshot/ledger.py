@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import AccountingBroken
 from alternator_migrate.core.model import Batch, Page, Position
-from alternator_migrate.core.segments import SegmentClock
+from alternator_migrate.core.segments import SegmentClock, WorkerSegments
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.snapshot.prefix import Prefix, prefix_of
 
@@ -76,6 +76,12 @@ class Ledger:
     def segments_done(self) -> int:
         """Segments wholly acknowledged."""
         return len(self._done)
+
+    @property
+    def segments(self) -> WorkerSegments:
+        """The segments that are done, running and throttled, where this is a worker's."""
+        done, clock = tuple(self._done), self.clock
+        return WorkerSegments(done, tuple(clock.running), tuple(clock.throttling))
 
     @property
     def counts(self) -> Counts:

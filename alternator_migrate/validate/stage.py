@@ -12,6 +12,7 @@ from typing import Final, Literal
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.model import Difference, Item, Position, Role, Segment
 from alternator_migrate.core.ports import FindingSink, Lookup, Source
+from alternator_migrate.core.segments import WorkerSegments
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.work import SliceResult
 from alternator_migrate.snapshot import Ledger, Readers
@@ -99,12 +100,11 @@ class StageWork:
                 group.create_task(self._go_through(role, own, stop))
 
     @property
-    def throttling(self) -> tuple[int, ...]:
-        """The segments that are throttled, numbered through."""
-        return tuple(
-            turn * self._total + index
-            for turn, role in enumerate(ROLES)
-            for index in self._ledgers[role].clock.throttling
+    def segments(self) -> WorkerSegments:
+        """Where the segments of both sides stand, numbered through."""
+        sides = (self._ledgers[role].segments for role in ROLES)
+        return sum(
+            (side.moved(turn * self._total) for turn, side in enumerate(sides)), WorkerSegments()
         )
 
     def take(self, result: SliceResult[StageFindings]) -> None:

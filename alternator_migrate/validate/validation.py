@@ -1,7 +1,7 @@
 """One validation from first page to last look: its stages in their order, and stopping."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -133,7 +133,7 @@ class Validation:
             segments_total=earlier.segments_total + sum(each.segments_total for each in ledgers),
             segments_done=earlier.segments_done
             + sum(each.segments_done for each in ledgers)
-            + seen.segments_done,
+            + len(seen.segments.done),
             expected=earlier.examined + self._expected,
             bytes_read=earlier.bytes_read
             + sum(each.bytes_read for each in ledgers)
@@ -146,7 +146,7 @@ class Validation:
             examined=earlier.examined + read,
             speed=self._meter.speed(earlier.examined + read),
             validated=self.validated,
-            segments=self._pictured(seen.throttling),
+            segments=self._pictured(),
             sides=sides_of(self._figures(), seen.requests, self._paces.items()),
             engine=self._engine.text,
             workers=tuple(self._engine.workers()),
@@ -226,15 +226,11 @@ class Validation:
         self._boards[role] = SegmentBoard(total, own, state.done, self._gate.clock)
         self._ledgers[role] = Ledger(len(own), state, self._boards[role])
 
-    def _pictured(self, throttling: Iterable[int]) -> SegmentFigures:
+    def _pictured(self) -> SegmentFigures:
         """The segments of both sides, which are numbered through for workers."""
-        out, total = self._engine.segments_out(), self._segments[0].total
-
-        def own(segments: Iterable[int], turn: int) -> Iterator[int]:
-            return (index - turn * total for index in segments if index // total == turn)
-
+        out, total = self._engine.segments(), self._segments[0].total
         pictures = (
-            board.figures(own(out, turn), own(throttling, turn))
+            board.figures(out.within(range(turn * total, (turn + 1) * total)))
             for turn, board in enumerate(self._boards.values())
         )
         return sum(pictures, SegmentFigures())

@@ -114,11 +114,10 @@ class _StageSlice:
         """The figures by now."""
         state = self.stage.state()
         return LiveStats(
-            segments_done=len(state.done),
             items=Counts(read=state.items.read),
             bytes_read=state.bytes_read,
             backlog=sum(ledger.backlog for ledger in self.ledgers.values()),
-            throttling=self.stage.throttling,
+            segments=self.stage.segments,
         )
 
 

@@ -1,6 +1,12 @@
 """The picture of the segments, on a clock of its own."""
 
-from alternator_migrate.core.segments import CELLS, Cell, SegmentBoard, SegmentFigures
+from alternator_migrate.core.segments import (
+    CELLS,
+    Cell,
+    SegmentBoard,
+    SegmentFigures,
+    WorkerSegments,
+)
 
 
 class Clock:
@@ -12,20 +18,46 @@ class Clock:
         return self.now
 
 
+def running(*segments: int) -> WorkerSegments:
+    """Segments that run at workers."""
+    return WorkerSegments(running=segments)
+
+
 def test_it_tells_where_what_is_done_and_runs_and_is_throttled() -> None:
     board = SegmentBoard(4, range(4), [3], Clock())
     board.begins(0)
     board.throttling.add(1)
-    assert board.figures([2]).cells == (Cell(1, 0, 1), Cell(1, 0, 0, 1), Cell(1, 0, 1), Cell(1, 1))
+    assert board.figures(running(2)).cells == (
+        Cell(1, 0, 1),
+        Cell(1, 0, 0, 1),
+        Cell(1, 0, 1),
+        Cell(1, 1),
+    )
 
 
 def test_a_segment_that_throttles_at_a_worker_is_throttled_until_it_is_left() -> None:
     board = SegmentBoard(2, range(2))
     board.begins(0)
     board.throttling.add(0)
-    assert [cell.throttled for cell in board.figures([1], [1]).cells] == [1, 1]
+    assert [cell.throttled for cell in board.figures(WorkerSegments((), (1,), (1,))).cells] == [
+        1,
+        1,
+    ]
     board.ends(0)
-    assert [cell.throttled for cell in board.figures([1]).cells] == [0, 0]
+    assert [cell.throttled for cell in board.figures(running(1)).cells] == [0, 0]
+
+
+def test_what_workers_have_done_counts_before_they_report_it() -> None:
+    board = SegmentBoard(4, range(4), [0])
+    cells = board.figures(WorkerSegments(done=(1,), running=(2,))).cells
+    assert cells == (Cell(1, 1), Cell(1, 1), Cell(1, 0, 1), Cell(1))
+    assert board.figures().cells == (Cell(1, 1), Cell(1), Cell(1), Cell(1))
+
+
+def test_both_sides_of_a_comparison_are_numbered_through() -> None:
+    both = WorkerSegments((0,), (1,)) + WorkerSegments((2,), (), (3,)).moved(4)
+    assert both == WorkerSegments((0, 6), (1,), (7,))
+    assert both.within(range(4, 8)) == WorkerSegments((2,), (), (3,))
 
 
 def test_while_nothing_runs_the_picture_is_not_drawn_again() -> None:
