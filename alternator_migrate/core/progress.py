@@ -156,11 +156,16 @@ class Progress:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a table of many has its turn, and has not come to its end; where all are held back,
-        whether it has begun."""
-        if self.state in ("pausing", "paused"):
+        """Whether a table of many has its turn, and has not come to its end; where all are held
+        back, whether it has begun."""
+        if self.is_held:
             return bool(self.items.read or self.examined)
         return self.status == Status.RUNNING and self.state not in ("starting", "waiting")
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is held back, or soon will be."""
+        return self.state in ("pausing", "paused")
 
     @property
     def paced(self) -> str:

@@ -54,7 +54,8 @@ def standing(tables: Iterable[Progress]) -> str:
 
 def _state(running: Sequence[Progress]) -> str:
     """What most of the tables at work do, then what others do."""
-    states = Counter(each.state for each in running if each.is_at_work and each.state != "done")
+    at_work = [each for each in running if each.is_at_work or each.is_held]
+    states = Counter(each.state for each in at_work if each.state != "done")
     return ", ".join(state for state, _ in states.most_common())
 
 

@@ -103,6 +103,12 @@ def test_a_table_that_is_made_ready_ahead_waits_still() -> None:
     assert whole.state == "copying, building index by-city"
 
 
+def test_tables_that_are_held_back_before_they_have_begun_are_paused_and_wait() -> None:
+    begun = Progress("a", "a", "paused", items=Counts(1))
+    assert total([Progress("b", "b", "paused")]).state == "paused"
+    assert total([begun, Progress("b", "b", "paused")]).standing == "1 waiting, 1 running"
+
+
 def test_what_earlier_runs_did_is_no_speed_of_this_one() -> None:
     new = Progress("a", "a", "copying", segments_total=4, items=Counts(10, 10), expected=100)
     waits = Progress("b", "b", "waiting", segments_total=4, expected=900)
