@@ -37,6 +37,8 @@ chaos: $(VENV)/.dev dynamodb-local
 	$(BIN)/python -m tests.chaos --seeds 200 --jobs 2 $(CHAOS_ARGS)
 	$(BIN)/python -m tests.chaos --follow --seeds 100 --jobs 2 $(CHAOS_ARGS)
 	$(BIN)/python -m tests.chaos --tables --seeds 100 --jobs 2 $(CHAOS_ARGS)
+	$(BIN)/python -m tests.chaos --exports --seeds 50 --jobs 2 $(CHAOS_ARGS)
+	$(BIN)/python -m tests.chaos --follow --exports --seeds 50 --jobs 2 $(CHAOS_ARGS)
 
 # A missing mvn is told, and the tests that need DynamoDB Local then say that they were skipped.
 .PHONY: dynamodb-local

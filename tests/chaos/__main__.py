@@ -14,12 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from pprint import pprint
 
+from tests.chaos.exported import play_export
 from tests.chaos.many import play_many
 from tests.chaos.play import Outcome, play
 from tests.chaos.pursue import pursue
 from tests.chaos.pursuits import pursuit
 from tests.chaos.schedule import schedule
 from tests.servers.dynamodb_local import dynamodb_local
+from tests.servers.moto_server import moto_server
 
 SEED_SECONDS = 300
 
@@ -32,23 +34,30 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="only this seed")
     parser.add_argument("--follow", action="store_true", help="seeds of following changes")
     parser.add_argument("--tables", action="store_true", help="seeds over four tables in one run")
+    parser.add_argument(
+        "--exports", action="store_true", help="seeds of exports; with --follow asked for by a run"
+    )
     parser.add_argument("--show", action="store_true", help="print the schedule of --seed")
     parser.add_argument("--jobs", type=int, default=2, help="seeds played at a time")
     return parser.parse_args()
 
 
-def one(seed: int, source: str | None, many: bool) -> tuple[Outcome | None, str]:
-    """Play a seed, of following where `source` is the URL of a DynamoDB Local, or over `many`
-    tables; its outcome, or why it failed and where its files are."""
+def one(seed: int, source: str | None, s3: str | None, many: bool) -> tuple[Outcome | None, str]:
+    """Play a seed, of following where `source` is the URL of a DynamoDB Local, of exports where
+    `s3` is that of an S3, or over `many` tables; its outcome, or why it failed and where its files
+    are."""
     folder = Path(tempfile.mkdtemp(prefix=f"migrate-chaos-{seed}-"))
 
     async def bounded() -> Outcome:
         async with asyncio.timeout(SEED_SECONDS):
             if source:
-                return await pursue(pursuit(seed), source, folder)
+                return await pursue(pursuit(seed), source, folder, s3)
+            if s3:
+                return await play_export(schedule(seed), folder, s3)
             return await (play_many if many else play)(schedule(seed), folder)
 
     again = "--follow " if source else "--tables " if many else ""
+    again += "--exports " if s3 else ""
     try:
         outcome = asyncio.run(bounded())
     except Exception as error:  # noqa: BLE001 # whatever it is, it is told with its seed
@@ -72,9 +81,10 @@ def main() -> int:
     wanted = [options.seed] if options.seed is not None else list(seeds)
     began, failed, pages, runs = time.monotonic(), 0, Counter[int](), 0
     source = dynamodb_local() if options.follow else nullcontext()
-    with source as url, ProcessPoolExecutor(options.jobs) as pool:
+    bucket = moto_server() if options.exports else nullcontext()
+    with source as url, bucket as s3, ProcessPoolExecutor(options.jobs) as pool:
         for future in as_completed(
-            {pool.submit(one, seed, url, options.tables): seed for seed in wanted}
+            {pool.submit(one, seed, url, s3, options.tables): seed for seed in wanted}
         ):
             outcome, why = future.result()
             if outcome is None:

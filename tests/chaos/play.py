@@ -195,6 +195,10 @@ class Stage:
         counts |= {"skipped_expired": expired, "rejected": 0}
         if table["items"] != counts:
             raise LostError(f"the accounts say {table['items']}, and should {counts}")
+        self.prove_rest()
+
+    def prove_rest(self) -> None:
+        """The newest savepoint says that all is done, and no file is left of another."""
         _, newest = next(savepoints.found(self._folder / "savepoints"))
         if newest.status != "completed":
             raise LostError(f"the newest savepoint is {newest.status}")

@@ -5,6 +5,7 @@ import json
 import time
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
+from typing import Any
 
 from alternator_migrate.savepoints import store as savepoints
 from tests.chaos.play import ALLOWED, POLL_SECONDS, SIGNALS, LostError, Outcome
@@ -13,6 +14,7 @@ from tests.chaos.writer import Writer
 from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import REGION, create_table, scan_all
+from tests.servers.exporting import Exporting
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.names import unique_name
@@ -22,28 +24,34 @@ from tests.support.shapes import same_items
 RUN_SECONDS = 90.0
 LAST_RUNS = 4
 COPIED = "copied"
-READS = ("Scan", "GetRecords", "DescribeStream", "GetShardIterator")
+READS = (
+    *("Scan", "GetRecords", "DescribeStream", "GetShardIterator"),
+    *("DescribeContinuousBackups", "ExportTableToPointInTime", "DescribeExport"),
+)
 
 
-async def pursue(pursuit: Pursuit, source: str, folder: Path) -> Outcome:
+async def pursue(pursuit: Pursuit, source: str, folder: Path, s3: str | None = None) -> Outcome:
     """Raises `LostError` unless the target equals the source when all has come to rest, and every
-    key's changes arrived in order. `source` is the URL of a DynamoDB Local."""
+    key's changes arrived in order. `source` is the URL of a DynamoDB Local; with the URL of an
+    `s3` the table is copied from an export into that, and not scanned."""
     table = unique_name(f"Chaos_{pursuit.seed}")
     check = OrderCheck(folder / COPIED)
     skew = dict(enumerate(pursuit.skew))
     async with (
         StandIn(nodes=len(pursuit.skew), skew=skew) as target,
-        FaultProxy(source) as proxy,
+        Exporting(source, s3) if s3 else FaultProxy(source) as proxy,
         Writer(source, table, pursuit.seed, check) as writer,
     ):
         await create_table(source, table, {"pk": "S", "sk": "N"})
         await writer.fill(pursuit.items)
         stage = Stage(pursuit, table, folder, proxy, target, check)
-        stage.prepare()
+        stage.prepare(s3)
         async with asyncio.TaskGroup() as group:
             for death in pursuit.deaths:
                 group.create_task(_die(target, death))
             writing = group.create_task(writer.work(pursuit.changes, pursuit.pause))
+            if isinstance(proxy, Exporting):
+                group.create_task(_end(proxy, pursuit.pause * pursuit.changes / 2))
             await stage.act()
             await writing
         await stage.to_the_end()
@@ -51,7 +59,14 @@ async def pursue(pursuit: Pursuit, source: str, folder: Path) -> Outcome:
         if not same_items(target.items(table), await scan_all(source, table)):
             raise LostError("the target differs from the source")
         stage.prove_accounts()
+        if s3 and proxy.requests["Scan"]:
+            raise LostError(f"{proxy.requests['Scan']} Scans of a table that is exported")
         return stage.outcome
+
+
+async def _end(aws: Exporting, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    aws.may_end.set()
 
 
 async def _die(target: StandIn, death: Death) -> None:
@@ -78,10 +93,10 @@ class Stage:
         self._pursuit, self._table, self._folder = pursuit, table, folder
         self._proxy, self._target, self._check = proxy, target, check
 
-    def prepare(self) -> None:
+    def prepare(self, s3: str | None) -> None:
         """Write the configuration, set the faults."""
         pursuit, keys = self._pursuit, {"accessKey": "local", "secretKey": "local"}
-        content = {
+        content: dict[str, Any] = {
             "source": {
                 "type": "dynamodb",
                 "table": self._table,
@@ -104,6 +119,11 @@ class Stage:
             "hooks": {"onSnapshotDone": f"touch {COPIED}"},
             "retryBudgetSeconds": 30,
         }
+        if s3:
+            del content["source"]["scanSegments"]
+            bucket = self._table.lower().replace("_", "-")
+            given = {"bucket": bucket, "endpoint": {"url": s3}, "marginSeconds": 0}
+            content["source"]["export"] = given
         (self._folder / "config.yaml").write_text(json.dumps(content))
         for place, (name, rate) in enumerate(pursuit.read_faults):
             for read in READS:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from alternator_migrate.core.state import CopyState
+from tests.chaos.exported import play_export
 from tests.chaos.many import play_many
 from tests.chaos.play import play
 from tests.chaos.pursue import pursue
@@ -32,6 +33,18 @@ async def test_nothing_is_lost_of_four_tables(seed: int, tmp_path: Path) -> None
 @pytest.mark.parametrize("seed", range(1, 4))
 async def test_no_change_is_lost(seed: int, tmp_path: Path, dynamodb_local: str) -> None:
     outcome = await pursue(pursuit(seed), dynamodb_local, tmp_path)
+    assert outcome.runs >= 2
+
+
+async def test_nothing_is_lost_of_exports(tmp_path: Path, moto_server: str) -> None:
+    outcome = await play_export(schedule(4), tmp_path, moto_server)
+    assert outcome.runs >= 1
+
+
+async def test_no_change_is_lost_of_a_table_that_is_exported(
+    tmp_path: Path, dynamodb_local: str, moto_server: str
+) -> None:
+    outcome = await pursue(pursuit(20), dynamodb_local, tmp_path, moto_server)
     assert outcome.runs >= 2
 
 
