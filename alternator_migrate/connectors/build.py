@@ -38,7 +38,7 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     table, side = pair.inspection.source, pair.source
     if isinstance(side, ExportSide):
         rules = _item_rules(settings, pair, side, _expiry(settings, table, now))
-        exported = ExportSource(side.exports, side.objects, rules, pace)
+        exported = ExportSource(side.exports, side.objects(retry), rules, pace)
         return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
     capped = pair.read_cap is not None
     reshape = reshaper_of(pair.shaping)
@@ -76,19 +76,20 @@ def scan_of(
 
 
 def final_export(
-    settings: Settings, pair: Pair, side: ExportSide, expiry: Expiry | None
+    settings: Settings, pair: Pair, side: ExportSide, expiry: Expiry | None, retry: Retry
 ) -> FinalExport:
-    """The table that exports amount to, as a comparison reads it. Raises `UsageError` where the
-    first export is not a full one."""
+    """The table that exports amount to, as a comparison reads it, under a `retry` policy. Raises
+    `UsageError` where the first export is not a full one."""
     if side.exports[0].summary.incremental:
         raise UsageError(
             f"{side.exports[0].name} is incremental: what it was based on is not known",
             "Name the full export first, and then those that follow, in source.manifestKeys.",
         )
     rules, found = _item_rules(settings, pair, side, expiry), pair.inspection
-    pages = FinalPages(side.exports, side.objects, rules, found.source.spec.key_names)
-    target_keys = found.plan.spec.key_names
-    return FinalExport(shaped(pages, pair.shaping, target_keys), side.segments, target_keys)
+    keys, target_keys = found.source.spec.key_names, found.plan.spec.key_names
+    pages = FinalPages(side.exports, side.objects(retry), rules, keys)
+    shaped_pages = shaped(pages, pair.shaping, target_keys)
+    return FinalExport(shaped_pages, side.segments, target_keys, retry)
 
 
 def _item_rules(

@@ -10,7 +10,7 @@ from typing import Any, Final
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.build import scan_of
 from alternator_migrate.connectors.inspect import choose_segments
-from alternator_migrate.connectors.s3_export import BucketSink, Folder, Sink, open_client
+from alternator_migrate.connectors.s3_export import BucketSink, Calls, Folder, Sink, open_client
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.services import refusing_to_begin
 from alternator_migrate.connectors.target_table import check_internal, renamed
@@ -18,6 +18,7 @@ from alternator_migrate.connectors.transform import find_code, reshaper_of, shap
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.ports import Source
+from alternator_migrate.core.requests import Requests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.dynamodb import rights
@@ -33,7 +34,8 @@ _READERS: Final = 8
 class ExportEnds:
     """Both ends of an export: the source `table` (`target` as it is after renames), its segments,
     of which so many (`readers`) are read at once, and where to write: a bucket's prefix, or a
-    folder (`bucket` None)."""
+    folder (`bucket` None). Requests to both are repeated by `retry`; those to S3 are counted in
+    `written`."""
 
     source: Service
     table: TableState
@@ -45,6 +47,8 @@ class ExportEnds:
     read_cap: float | None
     readers: int
     items: Callable[[Retry, Pace], Source]
+    retry: Retry
+    written: Requests
 
     @property
     def beside(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
@@ -53,10 +57,13 @@ class ExportEnds:
 
 
 @asynccontextmanager
-async def open_export_ends(settings: Settings, segments: int | None) -> AsyncIterator[ExportEnds]:
+async def open_export_ends(
+    settings: Settings, segments: int | None, clock: Callable[[], float]
+) -> AsyncIterator[ExportEnds]:
     """Connect to the source table and to where its export goes; nothing is written. `segments` is
-    the total that an earlier run used. Raises `UsageError` for whatever keeps a run from
-    beginning."""
+    the total that an earlier run used; requests are repeated by the `clock`. Raises `UsageError`
+    for whatever keeps a run from beginning."""
+    calls = Calls(Retry(_patience(settings), clock=clock), side="target")
     async with AsyncExitStack() as stack:
         with refusing_to_begin():
             source = await stack.enter_async_context(
@@ -68,8 +75,8 @@ async def open_export_ends(settings: Settings, segments: int | None) -> AsyncIte
                 raise await absent(source.table, "source")
             skips = settings.source.expired_items == "skip"
             rights.check_source(table, Needs(copy_ttl=False, copy_tags=False, skip_expired=skips))
-            sink, bucket, prefix = await _sink(settings, stack)
-        yield _ends(settings, source, table, segments, sink, bucket, prefix)
+            sink, bucket, prefix = await _sink(settings, stack, calls)
+        yield _ends(settings, source, table, segments, sink, bucket, prefix, calls)
 
 
 def _ends(
@@ -80,6 +87,7 @@ def _ends(
     sink: Sink,
     bucket: str | None,
     prefix: str,
+    calls: Calls,
 ) -> ExportEnds:
     code, now = find_code(settings.transform), time.time()
     shaping = shaping_of(settings, table.spec, code.functions() if code else None)
@@ -101,10 +109,14 @@ def _ends(
     wanted = segments or settings.source.scan_segments
     chosen = choose_segments(table.size, usable_cores(), wanted)
     readers = _readers(settings)
-    return ExportEnds(source, table, target, chosen, sink, bucket, prefix, cap, readers, items)
+    where = sink, bucket, prefix
+    kept = calls.retry, calls.requests
+    return ExportEnds(source, table, target, chosen, *where, cap, readers, items, *kept)
 
 
-async def _sink(settings: Settings, stack: AsyncExitStack) -> tuple[Sink, str | None, str]:
+async def _sink(
+    settings: Settings, stack: AsyncExitStack, calls: Calls
+) -> tuple[Sink, str | None, str]:
     """Where the export goes: the place, its bucket if it is one, and the prefix of keys."""
     given = settings.target.s3_export
     assert given  # noqa: S101 # the section of this type is always there
@@ -115,8 +127,7 @@ async def _sink(settings: Settings, stack: AsyncExitStack) -> tuple[Sink, str | 
         "target", settings.target, _readers(settings), in_path=given.use_path_style_access
     )
     client = await stack.enter_async_context(opening)
-    retry = Retry(_patience(settings))
-    return BucketSink(client, place.bucket, retry), place.bucket, place.key
+    return BucketSink(client, place.bucket, calls), place.bucket, place.key
 
 
 def _readers(settings: Settings) -> int:

@@ -101,9 +101,10 @@ class Pair(PairFacts):
 
     def figures(self) -> dict[Role, SideFigures]:
         """Both sides as they are seen from here by now; among many tables, which all see the same,
-        none."""
+        but for exports of their own, none."""
         if self.shared:
-            return {}
+            own = isinstance(self.source, ExportSide)
+            return {"source": self.source.figures} if own else {}
         source = self.source.figures
         if self.streams:
             source += SideFigures(self.streams.requests.figures)

@@ -50,7 +50,8 @@ class ExportRun(TableRun):
         resume = resume_of(self._loaded, self._store)
         earlier = resume.earlier(fresh=self._fresh)
         self.goes_on = earlier is not None
-        async with open_export_ends(self._settings, earlier and earlier[1].segments) as ends:
+        clock, segments = self._steering.gate.clock, earlier and earlier[1].segments
+        async with open_export_ends(self._settings, segments, clock) as ends:
             if earlier and _is_over(earlier, ends):
                 path, savepoint = earlier
                 log.info("this export is complete already, says %s; --fresh makes another", path)
@@ -69,7 +70,6 @@ class ExportRun(TableRun):
                     journal,
                     Keeper(self._store, replace(first, state=journal.state)),
                     self._steering.gate,
-                    patience=self._settings.retry_budget_seconds,
                     interval=self._settings.savepoints.interval_seconds,
                 )
                 return await exporting.run(stop, show)

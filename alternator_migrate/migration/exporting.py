@@ -19,8 +19,7 @@ from alternator_migrate.core.model import Batch, Page, Position, Role, Segment
 from alternator_migrate.core.pace import Pace, reasons, sides_of
 from alternator_migrate.core.ports import SavepointKeeper
 from alternator_migrate.core.progress import Meter, Progress
-from alternator_migrate.core.requests import SideRequests
-from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.segments import SegmentBoard
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.supervisor import Show, Supervisor
@@ -54,12 +53,11 @@ class Exporting:
         keeper: SavepointKeeper,
         gate: Gate,
         *,
-        patience: float,
         interval: float,
     ) -> None:
         self._ends, self._journal, self._keeper, self._gate = ends, journal, keeper, gate
         self._place = ExportPlace(ends.sink, ends.prefix, journal.id)
-        self._retry = Retry(patience, clock=gate.clock)
+        self._retry = ends.retry
         self._pace = Pace(ends.read_cap, valve=gate.reading)
         state, own = journal.state, frozenset(each.index for each in ends.segments)
         self._board = SegmentBoard(len(own), own, state.done, gate.clock)
@@ -106,7 +104,11 @@ class Exporting:
             reasons=self._gate.reasons or reasons(paces, self._retry, ()),
             speed=self._meter.speed(ledger.counts.handled),
             segments=self._board.figures(),
-            sides=sides_of({"source": ends.source.figures}, SideRequests(), paces),
+            sides=sides_of(
+                {"source": ends.source.figures, "target": SideFigures(ends.written.figures)},
+                SideRequests(),
+                paces,
+            ),
         )
 
     async def _save(self, status: Status) -> None:

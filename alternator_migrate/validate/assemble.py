@@ -83,7 +83,7 @@ class ValidationSides:
         }
         self.expired = _expired(on_target) if on_target else None
         gate = gate or Gate()
-        self.retry = Retry(settings.retry_budget_seconds, clock=gate.clock)
+        self.retry = exported.retry if exported else _retry(settings, gate)
         reading, self.writing = pair.paces(gate, lambda: found.source.size, reads=gate.writing)
         self.paces: dict[Role, Pace] = {
             "source": reading,
@@ -281,7 +281,7 @@ def build_validation(
     return validation, findings
 
 
-def exported_source(settings: Settings, pair: Pair, now: int) -> FinalExport | None:
+def exported_source(settings: Settings, pair: Pair, now: int, gate: Gate) -> FinalExport | None:
     """The source where it is read from exports, None where it is a table. Raises `UsageError` for
     exports that are no whole table."""
     if not isinstance(pair.source, ExportSide):
@@ -289,7 +289,11 @@ def exported_source(settings: Settings, pair: Pair, now: int) -> FinalExport | N
     attribute = pair.inspection.source.spec.ttl_attribute
     skips = settings.source.expired_items == "skip"
     expiry = Expiry.at(attribute, now) if attribute and skips else None
-    return final_export(settings, pair, pair.source, expiry)
+    return final_export(settings, pair, pair.source, expiry, _retry(settings, gate))
+
+
+def _retry(settings: Settings, gate: Gate) -> Retry:
+    return Retry(settings.retry_budget_seconds, clock=gate.clock)
 
 
 def _digests(begun: ValidationState, key_names: tuple[str, ...]) -> Digests | None:

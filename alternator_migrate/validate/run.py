@@ -121,7 +121,7 @@ class ValidationRun(StoredRun[Validation]):
             return validation_job(travelling(self._loaded, where, here=here), pair, options, begun)
 
         steering = self._steering
-        exported = assemble.exported_source(settings, pair, begun.now)
+        exported = assemble.exported_source(settings, pair, begun.now, steering.gate)
         options_of_engine = EngineOptions("local") if exported else self._engine_options
         async with self._opening(options_of_engine, facts, job_of, steering) as engine:
             self.beginning = (*connectors.beginning(pair, engine.text, self._store.place.beside),)

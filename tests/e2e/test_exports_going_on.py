@@ -105,6 +105,11 @@ async def test_bodies_that_break_off_are_gone_on_with(
     assert len(asked) == 4
     assert all(headers["If-Match"] for headers in asked[1:])
     assert {headers["x-amz-request-payer"] for headers in asked} == {"requester"}
+    figures = dict(dict(ending.done.sides)["source"].requests.operations)
+    assert (ending.done.retries, figures["GetObject"].failed) == (3, 3)
+    refused = 1 + 2  # the 503, and checksum files of the other name, of which there are none
+    gets = [each for each in proxy.log if each.request.method == "GET"]
+    assert figures["GetObject"].answered == len(gets) - refused
 
 
 async def test_an_object_that_is_replaced_while_it_is_read_is_told(

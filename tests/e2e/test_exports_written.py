@@ -8,6 +8,7 @@ from typing import Any
 import aioboto3
 import pytest
 
+from alternator_migrate.connectors.s3_export.bucket import Calls
 from alternator_migrate.connectors.s3_export.sink import BucketSink
 from alternator_migrate.core.retry import Retry
 from tests.e2e.stage import until
@@ -140,7 +141,7 @@ async def test_a_large_object_is_uploaded_in_parts_or_not_at_all(moto_server: st
     await exports.upload(moto_server, bucket, {"other": b"x"})
     session = aioboto3.Session(**exports.KEYS, region_name="us-east-1")
     async with session.client("s3", endpoint_url=moto_server) as client:
-        sink = BucketSink(client, bucket, Retry(5))
+        sink = BucketSink(client, bucket, Calls(Retry(5)))
         whole, given_up = sink.open("whole"), sink.open("given up")
         for _ in range(20):
             await whole.write(body)

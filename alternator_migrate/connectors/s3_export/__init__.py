@@ -1,5 +1,6 @@
 """Exports of DynamoDB tables in S3 or in files, as a source of items."""
 
+from alternator_migrate.connectors.s3_export.bucket import Calls
 from alternator_migrate.connectors.s3_export.client import open_client
 from alternator_migrate.connectors.s3_export.description import described, identity, of_exports
 from alternator_migrate.connectors.s3_export.final import FinalExport, FinalPages
@@ -17,6 +18,7 @@ from alternator_migrate.connectors.s3_export.writing import (
 
 __all__ = [
     "BucketSink",
+    "Calls",
     "DataFileWriter",
     "Export",
     "ExportPlace",

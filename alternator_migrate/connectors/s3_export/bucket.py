@@ -3,17 +3,23 @@
 aiobotocore repeats nothing here: what may pass is `Retryable`, and repeated by the one retry layer.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import ClientError
 
 from alternator_migrate.connectors.s3_export.objects import PIECE, ObjectAbsent
-from alternator_migrate.core.errors import MigrateError, ServerRefused, Unavailable
+from alternator_migrate.core.errors import MigrateError, Retryable, ServerRefused, Unavailable
+from alternator_migrate.core.model import Role
+from alternator_migrate.core.requests import Requests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.botocore_errors import refusing, repeating
 
+_GET: Final = "GetObject"
+_HEAD: Final = "HeadObject"
 _ABSENT: Final = ("NoSuchKey", "404", "NotFound")
 _FORBIDDEN: Final = ("AccessDenied", "403", "Forbidden")
 _CHANGED: Final = ("PreconditionFailed", "412", "InvalidRange", "416")
@@ -24,13 +30,37 @@ _RIGHTS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How S3 is called, as one `side` of a run: what fails and may pass is repeated by `retry`, all
+    is counted in `requests`."""
+
+    retry: Retry
+    requests: Requests = field(default_factory=Requests)
+    side: Role = "source"
+
+    @contextmanager
+    def counted(self, operation: str) -> Iterator[None]:
+        """Around one attempt of an operation."""
+        try:
+            yield
+        except Retryable as failure:
+            failure.side = self.side
+            self.requests.failed(operation, failure)
+            raise
+
+    def answered(self, operation: str, began: float) -> None:
+        """An operation that `began` then (monotonic) was answered."""
+        self.requests.answered(operation, time.monotonic() - began)
+
+
 class Bucket:
     """The objects of one bucket; `asked` are parameters that go with each request."""
 
     def __init__(
-        self, client: Any, bucket: str, retry: Retry, asked: Mapping[str, str] | None = None
+        self, client: Any, bucket: str, calls: Calls, asked: Mapping[str, str] | None = None
     ) -> None:
-        self._client, self._bucket, self._retry = client, bucket, retry
+        self._client, self._bucket, self._calls = client, bucket, calls
         self._asked = {"Bucket": bucket, **(asked or {})}
 
     def name(self, key: str) -> str:
@@ -50,26 +80,28 @@ class Bucket:
     async def exists(self, key: str) -> bool:
         """Whether an object is there. Raises `MigrateError` where that cannot be asked."""
         try:
-            await self._retry(self._head, key)
+            await self._calls.retry(self._head, key)
         except ObjectAbsent:
             return False
         return True
 
     def open(self, key: str) -> "BucketReader":
         """A reader of an object."""
-        return BucketReader(self._client, {**self._asked, "Key": key}, self.name(key), self._retry)
+        return BucketReader(self._client, {**self._asked, "Key": key}, self.name(key), self._calls)
 
     async def _head(self, _: str, key: str) -> None:
-        with asking(self.name(key)):
+        began = time.monotonic()
+        with self._calls.counted(_HEAD), asking(self.name(key)):
             await self._client.head_object(Key=key, **self._asked)
+        self._calls.answered(_HEAD, began)
 
 
 class BucketReader:
     """Reads one object. A body that breaks off is gone on with where it did, as long as the object
     is the same one: by its ETag, which is compared here too, for not every server does."""
 
-    def __init__(self, client: Any, asked: Mapping[str, str], name: str, retry: Retry) -> None:
-        self._client, self._asked, self._name, self._retry = client, asked, name, retry
+    def __init__(self, client: Any, asked: Mapping[str, str], name: str, calls: Calls) -> None:
+        self._client, self._asked, self._name, self._calls = client, asked, name, calls
         self._body: Any = None
         self._etag = ""
         self._read = 0
@@ -79,7 +111,7 @@ class BucketReader:
         """The next bytes; none at the end. Raises `MigrateError`, `ObjectAbsent`."""
         if self._size is not None and self._read >= self._size:
             return b""
-        return await self._retry(self._next)
+        return await self._calls.retry(self._next)
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -89,23 +121,29 @@ class BucketReader:
 
     async def _next(self, _: str) -> bytes:
         try:
-            with asking(self._name):
-                if self._body is None:
-                    await self._open()
-                part: bytes = await self._body.read(PIECE)
+            with self._calls.counted(_GET):
+                part = await self._part()
         except BaseException:
             await self.close()
             raise
+        self._read += len(part)
+        return part
+
+    async def _part(self) -> bytes:
+        with asking(self._name):
+            if self._body is None:
+                await self._open()
+            part: bytes = await self._body.read(PIECE)
         if not part and self._size is not None and self._read < self._size:
-            await self.close()
             words = f"{self._name} broke off after {self._read:,} of {self._size:,} bytes"
             raise Unavailable(words)
-        self._read += len(part)
         return part
 
     async def _open(self) -> None:
         place = {"Range": f"bytes={self._read}-", "IfMatch": self._etag} if self._read else {}
+        began = time.monotonic()
         answer = await self._client.get_object(**self._asked, **place)
+        self._calls.answered(_GET, began)
         etag = str(answer.get("ETag", ""))
         if self._read and etag != self._etag:
             raise changed(self._name, f"its ETag was {self._etag} and is {etag}")

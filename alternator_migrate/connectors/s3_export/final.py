@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Final
 
 from alternator_migrate.connectors.s3_export.manifest import DataFile
-from alternator_migrate.connectors.s3_export.objects import Objects
+from alternator_migrate.connectors.s3_export.objects import ObjectsOf
 from alternator_migrate.connectors.s3_export.source import (
     Export,
     ItemRules,
@@ -22,7 +22,7 @@ from alternator_migrate.connectors.s3_export.source import (
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.model import Item, Page, Position, Segment
 from alternator_migrate.core.ports import Source
-from alternator_migrate.core.retry import Turn
+from alternator_migrate.core.retry import Retry, Turn
 from alternator_migrate.dynamodb.values import canonical_key
 
 _TABLE: Final = "CREATE TABLE items (key BLOB PRIMARY KEY, item BLOB) WITHOUT ROWID"
@@ -40,7 +40,7 @@ class FinalPages:
     def __init__(
         self,
         exports: Sequence[Export],
-        objects: Callable[[str | None], Objects],
+        objects: ObjectsOf,
         rules: ItemRules,
         keys: Sequence[str],
     ) -> None:
@@ -116,11 +116,11 @@ class FinalPages:
 
 
 class FinalExport:
-    """A table as the target is to have it, of `pages` in so many segments: a source, and once it is
-    prepared a look-up by the target's `keys`."""
+    """A table as the target is to have it, of `pages` in so many segments, whose requests `retry`
+    repeats: a source, and once it is prepared a look-up by the target's `keys`."""
 
-    def __init__(self, pages: Source, segments: int, keys: Sequence[str]) -> None:
-        self.pages = pages.pages
+    def __init__(self, pages: Source, segments: int, keys: Sequence[str], retry: Retry) -> None:
+        self.pages, self.retry = pages.pages, retry
         self._segments, self._keys = segments, keys
         self._index = _Index()
 

@@ -1,8 +1,9 @@
 """The port to where exports are, and its form for files of this machine."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final, Protocol, TypeAlias
 
 from alternator_migrate.core.errors import MigrateError
 
@@ -44,6 +45,10 @@ class Objects(Protocol):
     def open(self, key: str) -> ObjectReader:
         """A reader of an object. Nothing is asked yet."""
         ...
+
+
+ObjectsOf: TypeAlias = Callable[[str | None], Objects]
+"""Gives the objects of a bucket, or for None the files of this machine."""
 
 
 class Files:

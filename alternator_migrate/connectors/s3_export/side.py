@@ -2,29 +2,31 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from alternator_migrate.config import S3ExportSettings, SideSettings
-from alternator_migrate.connectors.s3_export.bucket import Bucket
+from alternator_migrate.connectors.s3_export.bucket import Bucket, Calls
 from alternator_migrate.connectors.s3_export.client import open_client
 from alternator_migrate.connectors.s3_export.ion import check_library
-from alternator_migrate.connectors.s3_export.objects import Files, Objects
+from alternator_migrate.connectors.s3_export.objects import Files, Objects, ObjectsOf
 from alternator_migrate.connectors.s3_export.reading import read_export
 from alternator_migrate.connectors.s3_export.source import Export
 from alternator_migrate.connectors.s3_export.windows import check_order, iso
-from alternator_migrate.core.requests import SideFigures
+from alternator_migrate.core.requests import Requests, SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.dialect import DYNAMODB, Dialect
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSide:
-    """Exports as a source, none while they are waited for. `objects` gives the objects of a bucket,
-    or for None the files of this machine. The rest is as a `Service` has it."""
+    """Exports as a source, none while they are waited for. `objects` gives their objects, read
+    under a retry policy; the requests are counted in `requests`. The rest is as a `Service` has it.
+    """
 
     exports: tuple[Export, ...]
-    objects: Callable[[str | None], Objects]
+    objects: Callable[[Retry], ObjectsOf]
+    requests: Requests = field(default_factory=Requests)
     remarks: tuple[str, ...] = ()
     options: None = None
     own: bool = False
@@ -57,8 +59,8 @@ class ExportSide:
 
     @property
     def figures(self) -> SideFigures:
-        """No requests to a table, and no nodes."""
-        return SideFigures()
+        """The requests that were sent to S3 from here by now, and no nodes."""
+        return SideFigures(self.requests.figures)
 
     @property
     def moment(self) -> str:
@@ -69,7 +71,7 @@ class ExportSide:
 
 def not_yet(remarks: tuple[str, ...], skew: float | None) -> ExportSide:
     """The side of a table whose export is not there yet; `remarks` and `skew` are the table's."""
-    return ExportSide((), lambda _: Files(), remarks, skew=skew)
+    return ExportSide((), lambda _: lambda _: Files(), remarks=remarks, skew=skew)
 
 
 @asynccontextmanager
@@ -85,8 +87,9 @@ async def open_export(
 
     Raises `UsageError` for exports that cannot be read, `MigrateError` where that cannot be told.
     """
-    async with _opened(source, given, connections, patience) as objects:
-        exports = known
+    requests = Requests()
+    async with _opened(source, given, connections, requests) as opened:
+        exports, objects = known, opened(Retry(patience))
         if exports is None:
             exports = [
                 await read_export(objects(place.bucket), place.bucket, place.key)
@@ -95,17 +98,17 @@ async def open_export(
             check_order(exports)
         if any(export.summary.format == "ION" for export in exports):
             check_library()
-        yield ExportSide(tuple(exports), objects)
+        yield ExportSide(tuple(exports), opened, requests)
 
 
 @asynccontextmanager
 async def _opened(
-    source: SideSettings, given: S3ExportSettings, connections: int, patience: float
-) -> AsyncIterator[Callable[[str | None], Objects]]:
+    source: SideSettings, given: S3ExportSettings, connections: int, requests: Requests
+) -> AsyncIterator[Callable[[Retry], ObjectsOf]]:
     """Buckets and files; S3 is asked for nothing where all are files."""
-    files, retry = Files(), Retry(patience)
+    files = Files()
     if not any(place.bucket for place in given.manifests):
-        yield lambda _: files
+        yield lambda _: lambda _: files
         return
     asked = {"RequestPayer": "requester"} if given.request_payer else {}
     opening = open_client(
@@ -117,7 +120,12 @@ async def _opened(
     )
     async with opening as client:
 
-        def objects(bucket: str | None) -> Objects:
-            return Bucket(client, bucket, retry, asked) if bucket else files
+        def opened(retry: Retry) -> ObjectsOf:
+            calls = Calls(retry, requests)
 
-        yield objects
+            def objects(bucket: str | None) -> Objects:
+                return Bucket(client, bucket, calls, asked) if bucket else files
+
+            return objects
+
+        yield opened

@@ -2,14 +2,14 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
-from alternator_migrate.connectors.s3_export.bucket import asking
+from alternator_migrate.connectors.s3_export.bucket import Calls, asking
 from alternator_migrate.core.durable import sync_folder
 from alternator_migrate.core.errors import MigrateError
-from alternator_migrate.core.retry import Retry
 
 PART: Final = 8 * 1024 * 1024
 """The bytes of a part of an upload; S3 takes none below 5 MB but the last."""
@@ -119,8 +119,8 @@ class FileWriter:
 class BucketSink:
     """A bucket over aioboto3's client; keys begin at its root."""
 
-    def __init__(self, client: Any, bucket: str, retry: Retry) -> None:
-        self._client, self._bucket, self._retry = client, bucket, retry
+    def __init__(self, client: Any, bucket: str, calls: Calls) -> None:
+        self._client, self._bucket, self._calls = client, bucket, calls
 
     def name(self, key: str) -> str:
         """The object's URL."""
@@ -129,14 +129,14 @@ class BucketSink:
     def open(self, key: str) -> "UploadWriter":
         """A writer of an object."""
         where = {"Bucket": self._bucket, "Key": key}
-        return UploadWriter(self._client, where, self.name(key), self._retry)
+        return UploadWriter(self._client, where, self.name(key), self._calls)
 
 
 class UploadWriter:
     """Uploads an object in parts as they are complete, a small one at once."""
 
-    def __init__(self, client: Any, where: dict[str, str], name: str, retry: Retry) -> None:
-        self._client, self._where, self._name, self._retry = client, where, name, retry
+    def __init__(self, client: Any, where: dict[str, str], name: str, calls: Calls) -> None:
+        self._client, self._where, self._name, self._calls = client, where, name, calls
         self._kept: list[bytes] = []
         self._size = 0
         self._id = ""
@@ -178,13 +178,16 @@ class UploadWriter:
         self._kept, self._size = [], 0
 
     async def _ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        async def attempt(_: str) -> dict[str, Any]:
-            with asking(self._name, "writing"):
-                call = getattr(self._client, operation)
-                answer: dict[str, Any] = await call(**self._where, **parameters)
-                return answer
+        name = str(self._client.meta.method_to_api_mapping[operation])
 
-        return await self._retry(attempt)
+        async def attempt(_: str) -> dict[str, Any]:
+            began, call = time.monotonic(), getattr(self._client, operation)
+            with self._calls.counted(name), asking(self._name, "writing"):
+                answer: dict[str, Any] = await call(**self._where, **parameters)
+            self._calls.answered(name, began)
+            return answer
+
+        return await self._calls.retry(attempt)
 
 
 def _plain(answer: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from alternator_migrate.connectors.s3_export.data_file import Block, FileReading, Place
 from alternator_migrate.connectors.s3_export.ion import ion_changes, ion_items
 from alternator_migrate.connectors.s3_export.manifest import DataFile, Format, Summary
-from alternator_migrate.connectors.s3_export.objects import Objects
+from alternator_migrate.connectors.s3_export.objects import ObjectsOf
 from alternator_migrate.connectors.s3_export.records import (
     Change,
     Records,
@@ -88,7 +88,7 @@ class ExportSource:
     def __init__(
         self,
         exports: Sequence[Export],
-        objects: Callable[[str | None], Objects],
+        objects: ObjectsOf,
         rules: ItemRules,
         pace: Pace | None = None,
     ) -> None:
@@ -124,7 +124,7 @@ class ExportSource:
 def items_of(
     export: Export,
     file: DataFile,
-    objects: Callable[[str | None], Objects],
+    objects: ObjectsOf,
     position: Position | None = None,
 ) -> FileReading[Item]:
     """The reading of a data file of a full export."""
@@ -135,7 +135,7 @@ def items_of(
 def changes_of(
     export: Export,
     file: DataFile,
-    objects: Callable[[str | None], Objects],
+    objects: ObjectsOf,
     position: Position | None = None,
 ) -> FileReading[Change]:
     """The reading of a data file of an incremental export."""
