@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from rich.table import Table
 
@@ -14,9 +14,13 @@ from alternator_migrate import __version__
 from alternator_migrate.core.counts import ChangeCounts, Counts
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.progress import FollowProgress, Progress, RatesNow, Reason
+from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.summary import table_summary
-from alternator_migrate.core.texts import clock_text, duration, lag_text, moment, size_text
+from alternator_migrate.core.texts import brief, clock_text, duration, lag_text, moment, size_text
+
+_SLOW: Final = 0.1
+"""The seconds of a call from which on it is told without being asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,8 @@ def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
         yield "batches", f"{progress.batches:,}"
     if progress.limit:
         yield "limited by", progress.limit
+    if progress.slowest.seconds:
+        yield "slowest transform call", brief(progress.slowest.seconds)
     yield "retries (throttled)", f"{progress.retries:,} ({progress.throttled:,})"
     yield "bytes read", size_text(progress.bytes_read)
     yield "items per second", f"{progress.speed:,.0f}"
@@ -184,6 +190,7 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             f"{_again_text(items)}{_extra_text(items)}; "
             f"{segments}{_changes_text(progress.changes)}"
         )
+        yield from _slow_text(progress.slowest)
     if validated:
         said = f"compared {validated.compared:,}; missing {validated.missing:,}, different "
         said += (
@@ -193,6 +200,13 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             yield f"Validation: {said}"
         else:
             yield f"{work} {ending.status}: {said}; {segments}"
+
+
+def _slow_text(call: SlowestCall) -> Iterator[str]:
+    """The sentence on a call of a transform that held everything else up for long."""
+    if call.seconds >= _SLOW:
+        taken = brief(call.seconds)
+        yield f"the slowest call of the transform took {taken}, for the item {call.key}"
 
 
 def _time_text(ending: Ending) -> str:

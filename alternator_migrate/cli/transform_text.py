@@ -35,8 +35,9 @@ def counted(rehearsal: Rehearsal) -> str:
     unchanged = sum(each.is_unchanged for each in tried)
     refused = len(rehearsal.refused)
     changed = len(tried) - unchanged - rehearsal.dropped - refused
+    count = "1 item" if len(tried) == 1 else f"{len(tried):,} items"
     return (
-        f"{len(tried):,} items tried: {changed:,} changed, {unchanged:,} unchanged, "
+        f"{count} tried: {changed:,} changed, {unchanged:,} unchanged, "
         f"{rehearsal.dropped:,} dropped, {refused:,} refused; {rehearsal.made:,} items made of them"
     )
 
@@ -47,6 +48,9 @@ def shown(rehearsal: Rehearsal, pair: Pair) -> Iterator[str]:
     for each in rehearsal.tried:
         if not each.is_unchanged:
             yield from _of_item(each, keys)
+    if not rehearsal.tried:
+        yield "No item to try it on. Nothing was written."
+        return
     yield counted(rehearsal)
     yield f"{rehearsal.seconds * 1e6:,.1f} us an item. Nothing was written."
 

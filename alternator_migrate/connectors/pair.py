@@ -36,6 +36,7 @@ from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.shares import SharedCaps
+from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.dialect import Dialect
@@ -109,6 +110,10 @@ class Pair(PairFacts):
         if self.streams:
             source += SideFigures(self.streams.requests.figures)
         return {"source": source, "target": self.target.figures}
+
+    def slowest_call(self) -> SlowestCall:
+        """The slowest call here of a user's function by now."""
+        return self.shaping.slowest if self.shaping else SlowestCall()
 
     def requests(self) -> SideRequests:
         """The requests sent to both sides from here by now."""

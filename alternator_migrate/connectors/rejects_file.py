@@ -79,14 +79,22 @@ class RejectsFile:
         if lines:
             self._telling(lambda: self._put(lines))
         if last and self.count > self._allowed:
-            key = last.key or items.key_of(last.item, self._key_names)
-            raise TooManyRejects(
-                f"the {'transform' if last.source else 'target'} refuses item "
-                f"{key.decode('utf-8', 'replace')}: {last.error}: "
-                f"{last.message}",
-                f"It is kept in {self._told(self.path or str(self._folder))}. Raise maxRejects to "
-                "go on past such items (`alternator-migrate help resume`).",
+            raise self._too_many(last)
+
+    def _too_many(self, last: Reject) -> TooManyRejects:
+        key = (last.key or items.key_of(last.item, self._key_names)).decode("utf-8", "replace")
+        kept = f"It is kept in {self._told(self.path or str(self._folder))}"
+        if last.source:
+            return TooManyRejects(
+                f"the transform refuses item {key}: {last.message}",
+                f"{kept}. Mend the function and run again with --transform-changed, or raise "
+                "maxRejects to go on past such items (`alternator-migrate help transforms`).",
             )
+        return TooManyRejects(
+            f"the target refuses item {key}: {last.error}: {last.message}",
+            f"{kept}. Raise maxRejects to go on past such items "
+            "(`alternator-migrate help resume`).",
+        )
 
     def overtaken(self, changes: Sequence[Change], refused: Sequence[Reject]) -> None:
         """These changes are on the target, save the `refused` ones: what their keys had before

@@ -25,6 +25,7 @@ __all__ = [
     "runtime",
     "segments",
     "shares",
+    "slowest",
     "spread",
     "state",
     "steering",

@@ -16,7 +16,13 @@ def next_steps(run: RunProgress) -> Iterator[str]:
             yield f"What was changed while it ran is the configuration's then: {names}."
         return
     if run.status == Status.REJECTS:
-        yield "Mend the items of the rejects file and send them again with run --rejects FILE."
+        transforms = any(table.slowest.seconds for table in run.tables)
+        what = (
+            "the transform, or the items of the rejects file,"
+            if transforms
+            else ("the items of the rejects file")
+        )
+        yield f"Mend {what} and send them again with run --rejects FILE."
     if run.status == Status.DIFFERENCES:
         yield "Look at the findings file; validate --repair writes what is missing or different."
     if run.work == "Migration" and not any(table.validated for table in run.tables):

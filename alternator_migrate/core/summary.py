@@ -25,6 +25,7 @@ PERCENTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 def table_summary(progress: Progress) -> dict[str, Any]:
     """The counts of a table. What an early end left under way does not count as read: it is to be
     read again."""
+    slowest = progress.slowest.seconds
     return {
         "source": progress.source,
         "target": progress.target,
@@ -35,6 +36,7 @@ def table_summary(progress: Progress) -> dict[str, Any]:
         "retries": progress.retries,
         "throttled": progress.throttled,
         **({"limit": progress.limit} if progress.limit else {}),
+        **({"slowest_call_seconds": round(slowest, 6)} if slowest else {}),
         "changes": _changes(progress.changes),
         "validation": asdict(progress.validated) if progress.validated else None,
     }

@@ -63,7 +63,8 @@ class Opened:
         than 400 KB.
         """
         if not isinstance(made, dict):
-            raise ValueRefusedError(f"a result is a {type(made).__name__}, not a dict")
+            what = "None" if made is None else f"a {type(made).__name__}"
+            raise ValueRefusedError(f"a result is {what}, not an item, which is a dict")
         parts: dict[str, Any] = {}
         touched = []
         for name, value in made.items():

@@ -20,6 +20,7 @@ from alternator_migrate.core.progress import Done, Meter, Progress, Reason
 from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.segments import SegmentBoard
+from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.core.work import Engine
@@ -62,6 +63,7 @@ class Migration:
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         figures: Callable[[], Mapping[Role, SideFigures]],
+        slowest: Callable[[], SlowestCall],
         interval: float,
         follower: Follower | None = None,
         hooks: Hooks | None = None,
@@ -72,7 +74,7 @@ class Migration:
         self._rejects, self._retry = rejects, retry
         self._paces: Sequence[tuple[Role, Pace]] = (("source", reading), ("target", writing))
         self._waits: Sequence[tuple[str, Waits]] = (*self._paces, ("target", limiter))
-        self._figures = figures
+        self._figures, self._slowest = figures, slowest
         self._keeper = keeper
         self._saver = Saver(keeper, rejects, follower, lambda: self._ledger.state)
         self._supervisor = Supervisor(self._save, beside, interval, gate)
@@ -151,6 +153,7 @@ class Migration:
             throttled=self._retry.throttled + seen.throttled,
             reasons=self._gate.reasons or self._reasons(seen.reasons),
             limit=self._limit(self._copying.pressure + seen.pressure),
+            slowest=self._slowest() + seen.slowest,
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
             segments=self._board.figures(self._engine.segments()),

@@ -86,7 +86,7 @@ class CopySession:
             sampler,
             lambda: (self._reading.cap, self._writing.cap),
         )
-        work = _CopySlice(copying, ledger, rejects)
+        work = _CopySlice(copying, ledger, rejects, self._sides)
         return SliceRun(piece, work, self._retry, waits, self._sides.requests)
 
     def concurrency(self, share: float) -> Concurrency:
@@ -111,6 +111,7 @@ class _CopySlice:
     copying: Copying
     ledger: Ledger
     rejects: "_KeptRejects"
+    pair: Pair
 
     async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
         """Copy `segments`."""
@@ -138,6 +139,7 @@ class _CopySlice:
             backlog=ledger.backlog,
             segments=ledger.segments,
             pressure=self.copying.pressure,
+            slowest=self.pair.slowest_call(),
         )
 
 

@@ -84,7 +84,7 @@ async def test_dropped_refused_and_changed_items_are_accounted_for(small: Stage)
     assert [line["item"] for line in lines] == [r for n, r in enumerate(small.items) if n % 5 == 1]
     first = lines[0]
     assert first["error"] == "transform"
-    assert first["message"] == f"{small.folder}/change.py: LookupError: no 1"
+    assert first["message"] == f"{small.folder}/change.py, line 7: LookupError: no 1"
     assert first["source"] is True
     assert 'raise LookupError(f"no {n}")' in first["traceback"]
     assert "alternator_migrate" not in first["traceback"]
@@ -94,7 +94,8 @@ async def test_an_exception_is_never_a_silent_copy(small: Stage) -> None:
     failure = (await migrate(small.folder, told(small, MASK))).failure
     assert isinstance(failure, TooManyRejects)
     assert "the transform refuses item" in str(failure)
-    assert "change.py: LookupError: no" in str(failure)
+    assert "change.py, line 7: LookupError: no" in str(failure)
+    assert "Mend the function and run again with --transform-changed" in failure.hint
 
 
 @pytest.mark.parametrize("mode", ["digest", "lookup"])
@@ -157,6 +158,10 @@ async def test_two_items_of_one_key_are_not_merged(small: Stage) -> None:
          "makes something else of the same item when it is called again"),
         ("def transform(item):\n    return item[", "change.py, line 2 does not run: SyntaxError"),
         ("import nothing_of_this_name", "change.py, line 1 does not run: ModuleNotFoundError"),
+        ("import os\nA = os.environ['NO SUCH']", "change.py, line 2 does not run: KeyError"),
+        ("def transform(): ...", "transform of {}/change.py cannot be called with one argument"),
+        ("def transform(item, meta, more): ...", "nor with two"),
+        ("def transform(item): ...\ndef source_key(): ...", "Write `def source_key(key):`"),
         ("def other(item): ...", "change.py has no function transform"),
         ("async def transform(item): ...", "is async"),
         ("def transform(item): ...\ntransform.form = 'xml'", "its attribute `form` is 'xml'"),
@@ -167,7 +172,7 @@ async def test_code_that_cannot_serve_is_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(UsageError) as refusal:
         await run(small, told(small, code))
-    assert words in str(refusal.value)
+    assert words.format(small.folder) in f"{refusal.value}\n{refusal.value.hint}"
     assert not small.target.store.tables
 
 
@@ -191,7 +196,7 @@ async def test_mended_rejects_go_through_the_function_again(small: Stage) -> Non
     await run(small, content)
     (file,) = small.savepoints.glob("rejects_*.jsonl")
     with pytest.raises(
-        UsageError, match=r"(?s)line 1: .*change.py: LookupError: no .*Nothing was sent"
+        UsageError, match=r"(?s)line 1: .*change.py, line 7: LookupError: no .*Nothing was sent"
     ):
         await resend(small, file)
     mended = MASK.replace('raise LookupError(f"no {n}")', "return [item, {**item, 'pk': f'{n}'}]")

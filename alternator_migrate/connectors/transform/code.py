@@ -15,11 +15,15 @@ from types import ModuleType
 from typing import Any, Final
 
 from alternator_migrate.config import TransformReference, transform_reference
-from alternator_migrate.connectors.transform.function import UserFunctions
+from alternator_migrate.connectors.transform.function import UserFunctions, printing_aside
 from alternator_migrate.core.errors import UsageError
 
 _IMPORTING: Final = (Exception, SystemExit)
+_INSTALL: Final = (
+    "Install it into the environment of alternator-migrate (pipx inject), or name a file."
+)
 _TWIN: Final = "transform_"
+_COMPANIONS: Final = ("transform_key", "source_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class TransformCode:
             _function(module, reference.function, reference),
             *(
                 _function(module, name, reference) if hasattr(module, name) else None
-                for name in ("transform_key", "source_key")
+                for name in _COMPANIONS
             ),
         )
 
@@ -89,7 +93,7 @@ def _source(reference: TransformReference) -> bytes:
         raise _broken(reference, error) from error
     raise UsageError(
         f"transform: there is no module {reference.module} with a source here",
-        "Install it into the environment of alternator-migrate (pipx inject), or name a file.",
+        _INSTALL,
     )
 
 
@@ -104,7 +108,8 @@ def _check_same(code: TransformCode) -> None:
 
 def _imported(reference: TransformReference) -> ModuleType:
     try:
-        return importlib.import_module(str(reference.module))
+        with printing_aside():
+            return importlib.import_module(str(reference.module))
     except _IMPORTING as error:
         raise _broken(reference, error) from error
 
@@ -114,7 +119,8 @@ def _executed(reference: TransformReference, text: str, name: str) -> ModuleType
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = reference.file
     try:
-        exec(compile(text, str(reference.file), "exec"), module.__dict__)  # noqa: S102 # the user's
+        with printing_aside():
+            exec(compile(text, str(reference.file), "exec"), vars(module))  # noqa: S102 # the user's
     except _IMPORTING as error:
         raise _broken(reference, error) from error
     return module
@@ -128,10 +134,19 @@ def _broken(reference: TransformReference, error: BaseException) -> UsageError:
     ]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
     place = f", line {line}" if line else ""
+    words = error.msg if isinstance(error, SyntaxError) else error
     return UsageError(
-        f"transform: {reference}{place} does not run: {type(error).__name__}: {error}",
-        "It is run by itself: it may import what is installed here, and no file beside it.",
+        f"transform: {reference}{place} does not run: {type(error).__name__}: {words}",
+        _remedy(reference, error),
     )
+
+
+def _remedy(reference: TransformReference, error: BaseException) -> str:
+    if not isinstance(error, ImportError):
+        return f"Mend it: `python {reference.file or '-m ' + str(reference.module)}` says the same."
+    if reference.module:
+        return _INSTALL
+    return "It is run by itself: it may import what is installed here, and no file beside it."
 
 
 def _function(module: Any, name: str, reference: TransformReference) -> Any:
@@ -143,4 +158,21 @@ def _function(module: Any, name: str, reference: TransformReference) -> Any:
         )
     if inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found):
         raise UsageError(f"transform: {name} of {reference} is async", "Write it with `def` alone.")
+    if not _takes(found, 1) and not _takes(found, 2):
+        raise UsageError(
+            f"transform: {name} of {reference} cannot be called with one argument, nor with two",
+            f"Write `def {name}({'key' if name in _COMPANIONS else 'item'}):`; a second parameter "
+            "is told the table and the phase.",
+        )
     return found
+
+
+def _takes(function: Any, count: int) -> bool:
+    """Whether a function may be called with so many arguments, as far as that can be told."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True

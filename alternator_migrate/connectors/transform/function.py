@@ -1,14 +1,18 @@
 """Calls a user's function: one item in; none, one or several out; a refusal where that fails."""
 
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Context, localcontext
+from time import perf_counter
 from typing import Any, Final, Literal
 
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Item, Reject
+from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.dynamodb.items import key_of
 from alternator_migrate.dynamodb.native import ValueRefusedError
 from alternator_migrate.dynamodb.rebuilt import Form, Opened, Rebuilt
@@ -67,7 +71,7 @@ class Made:
 @dataclass(slots=True)
 class Transform:
     """Calls `functions` for items of a `table` with these key attributes and their types; whether
-    one of them `has_moved` to another key by now.
+    one of them `has_moved` to another key by now, and the seconds `spent`.
 
     The first hundred items are given twice: a function that then says something else is of no use
     to a copy that may be repeated. Not for several threads at once.
@@ -77,8 +81,10 @@ class Transform:
     table: str
     keys: Mapping[str, str]
     has_moved: bool = field(default=False, init=False)
+    spent: float = field(default=0.0, init=False)
     _left: int = field(default=_CALLED_TWICE, init=False)
     _form: Form = field(default="native", init=False)
+    _slowest: tuple[float, bytes] = field(default=(0.0, b"{}"), init=False)
     _calls: dict[Any, Callable[..., Any]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -87,11 +93,22 @@ class Transform:
     def of(self, item: Item, meta: Meta) -> Made:
         """What the function makes of an item. Raises `MigrateError` where it says something else
         when asked again."""
+        began = perf_counter()
         made = self._of(item, meta)
+        seconds = perf_counter() - began
+        self.spent += seconds
+        if seconds > self._slowest[0]:
+            self._slowest = seconds, bytes(item)
         if self._left:
             self._left -= 1
             self._check_again(item, meta, made)
         return made
+
+    @property
+    def slowest(self) -> SlowestCall:
+        """The slowest call by now, without those that only check."""
+        seconds, item = self._slowest
+        return SlowestCall(seconds, self._shown_key(item)) if seconds else SlowestCall()
 
     def meta(self, phase: Literal["copy", "change"], kind: Literal["put", "delete"]) -> Meta:
         """The second argument of a function."""
@@ -113,6 +130,7 @@ class Transform:
         return self._mapped("source_key", self.functions.source_key, key, meta)
 
     def _of(self, item: Item, meta: Meta) -> Made:
+        out, sys.stdout = sys.stdout, sys.stderr  # `printing_aside`, but quicker
         try:
             opened = Opened(item, self._form, self.keys)
             with localcontext(_CONTEXT):
@@ -122,6 +140,8 @@ class Transform:
             self.has_moved = self.has_moved or any(each.moved for each in items)
         except _REFUSALS as error:
             return Made(reject=self._reject(item, error))
+        finally:
+            sys.stdout = out
         return Made(items)
 
     def _mapped(
@@ -131,11 +151,12 @@ class Transform:
             return None
         try:
             opened = Opened(key, self._form, self.keys)
-            with localcontext(_CONTEXT):
+            with localcontext(_CONTEXT), printing_aside():
                 results = self._called(function, opened.given, meta)
                 made = [opened.rebuilt(each).item for each in _each(results)]
         except _REFUSALS as error:
-            raise ValueError(f"{name} of {self.functions.name}: {_words(error)}") from error
+            words = _words(self.functions.name, function, error)
+            raise ValueError(f"{name} of {words}") from error
         return [key_of(each, tuple(self.keys)) for each in made]
 
     def _called(self, function: Callable[..., Any], given: Any, meta: Meta) -> Any:
@@ -151,10 +172,13 @@ class Transform:
             return
         raise MigrateError(
             f"transform {self.functions.name} makes something else of the same item when it is "
-            f"called again: {key_of(item, tuple(self.keys)).decode('utf-8', 'replace')}",
+            f"called again: {self._shown_key(item)}",
             "An item may be copied and compared more than once: let the result depend on the item "
             "alone, not on the time, on chance or on what was called before.",
         )
+
+    def _shown_key(self, item: Item) -> str:
+        return key_of(item, tuple(self.keys)).decode("utf-8", "replace")
 
     def _check_distinct(self, items: Sequence[Rebuilt]) -> None:
         if len(items) > 1:
@@ -166,11 +190,10 @@ class Transform:
                 )
 
     def _reject(self, item: Item, error: BaseException) -> Reject:
-        words = f"{self.functions.name}: {_words(error)}"
         return Reject(
             bytes(item),
             REASON,
-            words,
+            _words(self.functions.name, self.functions.transform, error),
             source=True,
             key=key_of(item, tuple(self.keys)),
             trace=_trace(error),
@@ -188,10 +211,14 @@ def _each(results: Any) -> Iterator[Any]:
     if isinstance(results, dict):
         return iter((results,))
     if inspect.isawaitable(results):
-        raise TypeError("it returned something to be awaited: write it without async")
+        if inspect.iscoroutine(results):
+            results.close()  # Python warns of one that nobody awaits
+        raise ValueRefusedError("it returned something to be awaited: write it without async")
     if isinstance(results, Iterable) and not isinstance(results, str | bytes):
         return iter(results)
-    raise TypeError(f"it returned a {type(results).__name__}, not an item, None or a list of items")
+    raise ValueRefusedError(
+        f"it returned a {type(results).__name__}, not an item, None or a list of items"
+    )
 
 
 def _trace(error: BaseException) -> str:
@@ -204,11 +231,31 @@ def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, own))[-_TRACE:]
 
 
-def _words(error: BaseException) -> str:
-    text = str(error)
+def _words(name: str, function: Callable[..., Any], error: BaseException) -> str:
+    """What failed in a function of the code of this name, in one line, with the line of the code
+    where that is known."""
+    text = " ".join(str(error).split())
     if isinstance(error, ValueRefusedError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return f"{name}: {text}"
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    lines = [
+        line
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if code and frame.f_code.co_filename == code.co_filename
+    ]
+    place = f"{name}, line {lines[-1]}" if lines else name
+    kind = type(error).__name__
+    return f"{place}: {kind}: {text}" if text else f"{place}: {kind}"
+
+
+@contextmanager
+def printing_aside() -> Iterator[None]:
+    """What the user's code prints goes to standard error: the other has what was asked for."""
+    out, sys.stdout = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = out
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:

@@ -18,6 +18,7 @@ from alternator_migrate.connectors.transform.function import (
 )
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Item, Page, Reject
+from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.dynamodb.attribute_names import is_glob, left_out
 from alternator_migrate.dynamodb.items import key_of
 from alternator_migrate.dynamodb.reshaping import Reshaper
@@ -62,6 +63,11 @@ class Shaping:
     rename: Reshaper | None = None
     transform: Transform | None = None
     may_move: bool = True
+
+    @property
+    def slowest(self) -> SlowestCall:
+        """The slowest call of the function by now."""
+        return self.transform.slowest if self.transform else SlowestCall()
 
     def renamed(self, item: Item) -> Item:
         """What the function made, with the target's names. Raises `MigrateError`."""
