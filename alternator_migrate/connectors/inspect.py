@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from alternator_migrate.connectors import target_table
@@ -60,8 +60,11 @@ async def look(
     planned: Callable[[TableState], TargetPlan],
     chosen: Callable[[TableState], tuple[Segment, ...]],
     needs: rights.Needs,
+    *,
+    makes_keys: bool,
 ) -> Inspection:
-    """Inspect the target of a source in this state; writes nothing.
+    """Inspect the target of a source in this state; writes nothing. An existing target may have
+    another key where something on the way `makes_keys`.
 
     Raises `UsageError` where an existing target does not fit or is the source itself, or where
     the right to know what `needs` says is lacking.
@@ -76,9 +79,29 @@ async def look(
                 "Check the table, region, endpoint and credentials of both.",
             )
         rights.check_target(existing, needs)
+        plan = _with_keys_of(plan, existing) if makes_keys else plan
         target_table.check_existing(plan, existing)
     unknown = tuple(rights.notes(state, existing, needs))
     return Inspection(state, plan, existing, chosen(state), unknown)
+
+
+def _with_keys_of(plan: TargetPlan, existing: TableState) -> TargetPlan:
+    """The same plan for a table that exists with a key of its own, which a transform makes: a local
+    index, which shares the key, it may lack."""
+    spec, there = plan.spec, existing.spec
+    types = {name: there.attributes[name] for name in there.key_names}
+    if spec.keys == there.keys and types.items() <= spec.attributes.items():
+        return plan
+    keys = ", ".join(f"{each.name} ({types[each.name]}) {each.type}" for each in there.keys)
+    notes = [f"the target's key is another than the source's: {keys}; the transform has to make it"]
+    notes += [
+        f"index {index.name}: local, not looked for on a target with another key"
+        for index in spec.indexes
+        if index.local
+    ]
+    spec = replace(spec, keys=there.keys, attributes={**spec.attributes, **types})
+    spec = spec.with_indexes([index for index in spec.indexes if not index.local])
+    return replace(plan, spec=spec, notes=(*plan.notes, *notes))
 
 
 def check_ttl(inspection: Inspection, *, copied: bool) -> None:

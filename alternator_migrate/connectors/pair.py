@@ -143,8 +143,9 @@ async def open_pair(
     functions = code.functions() if code else None
 
     def shaping(facts: PairFacts) -> Shaping | None:
-        spec = facts.inspection.source.spec
-        return shaping_of(settings, spec, functions, old_images=facts.old_images)
+        source, target = facts.inspection.source.spec, facts.inspection.plan.spec
+        old_images = facts.old_images
+        return shaping_of(settings, source, functions, target=target, old_images=old_images)
 
     async with AsyncExitStack() as stack:
         if known:
@@ -218,6 +219,7 @@ async def _facts_of(
         lambda state: _plan(settings, state, target.dialect),
         lambda state: _segments(settings, source, state.size, segments, workers),
         _needs(settings),
+        makes_keys=settings.transform is not None,
     )
     inspection = await settled(inspection, target)
     if isinstance(source, ExportSide):

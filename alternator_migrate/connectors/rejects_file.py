@@ -107,7 +107,7 @@ class RejectsFile:
         """A transform has taken newer versions of these source items: those that it refused are
         settled. Raises `MigrateError`."""
         if self._open:
-            self.settle({SOURCE_KEY + canonical_key(key, self._key_names) for key in keys})
+            self.settle({SOURCE_KEY + canonical(key) for key in keys})
 
     def settle(self, keys: Collection[bytes]) -> None:
         """Move the rejects of these canonical `keys` to the file of the settled ones. Raises
@@ -194,7 +194,7 @@ def identity(reject: Reject, key_names: Sequence[str]) -> bytes:
     """The canonical key of a reject. A source item that a transform refused has one of its own:
     what another item becomes on the target may have the same key."""
     if reject.source:
-        return SOURCE_KEY + canonical_key(reject.key, key_names)
+        return SOURCE_KEY + canonical(reject.key)
     return canonical_key(reject.item, key_names)
 
 
@@ -205,6 +205,8 @@ def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
         found = items.read_reject(line)
     except ValueError:
         return line
+    if found.source and found.key is not None:
+        return SOURCE_KEY + canonical(found.key)
     for each in (found.key, found.item):
         with suppress(BadAnswer):
             if each is not None:

@@ -10,6 +10,7 @@ from alternator_migrate.core.model import Item
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NO_VALUE = msgspec.Raw(b"{}")
+_NULL = msgspec.Raw(b'{"NULL":true}')
 
 
 class _NumberValue(msgspec.Struct):
@@ -93,6 +94,12 @@ def lacks(item: Item, names: Sequence[str]) -> list[str]:
     """Those of `names` that are no attributes of the item."""
     attributes = parsed_attributes.decode(item)
     return [name for name in names if name not in attributes]
+
+
+def with_nulls(item: Item, names: Sequence[str]) -> bytes:
+    """The item with those attributes of `names` that it lacks, which are NULL."""
+    attributes = parsed_attributes.decode(item)
+    return to_json({**dict.fromkeys(names, _NULL), **attributes})
 
 
 def rekeyed(key: bytes, names: Mapping[str, str]) -> bytes:

@@ -35,12 +35,16 @@ class Rebuilt:
 class Opened:
     """One item, decoded; `given` is what a function gets, which it may change in place.
 
-    `keys` are the types of the key attributes. Raises `ValueRefusedError`, with the name of the
-    attribute, for an item that cannot be decoded.
+    `keys` are the types of the key attributes of what is made of it, and `own` the item's, if they
+    are others. Raises `ValueRefusedError`, with the name of the attribute, for an item that cannot
+    be decoded.
     """
 
-    def __init__(self, item: Item, form: Form, keys: Mapping[str, str]) -> None:
+    def __init__(
+        self, item: Item, form: Form, keys: Mapping[str, str], own: Mapping[str, str] | None = None
+    ) -> None:
         self._item, self._native, self._keys = item, form == "native", keys
+        self._has_other_keys = own is not None and own != keys
         try:
             self._raw = parsed_attributes.decode(item)
             self._json: dict[str, Any] = from_json(item)
@@ -73,8 +77,11 @@ class Opened:
             else:
                 parts[name] = self._written(name, value)
                 touched.append(name)
-        if not touched and len(parts) == len(self._raw):
-            return Rebuilt(self._item, moved=False)
+        if touched or len(parts) < len(self._raw):
+            return self._anew(parts, touched)
+        return Rebuilt(self._item, self._has_other_keys and self._check_keys(parts, touched))
+
+    def _anew(self, parts: Mapping[str, Any], touched: Sequence[str]) -> Rebuilt:
         moved = self._check_keys(parts, touched)
         item = to_json(parts)
         if len(item) > LARGEST_ITEM and size_of(from_json(item)) > LARGEST_ITEM:
@@ -100,21 +107,17 @@ class Opened:
 
     def _check_keys(self, parts: Mapping[str, Any], touched: Sequence[str]) -> bool:
         """Whether the key is another now."""
-        moved = False
+        moved, whose = self._has_other_keys, "target" if self._has_other_keys else "table"
         for name, kind in self._keys.items():
             if name not in parts:
-                raise ValueRefusedError(f"attribute {name!r} is missing: the table's key needs it")
-            if name not in touched:
-                continue
-            content = parts[name].get(kind)
-            if content is None:
-                found = next(iter(parts[name]))
                 raise ValueRefusedError(
-                    f"attribute {name!r} is of type {found}, and its key needs {kind}"
+                    f"attribute {name!r} is missing: the {whose}'s key needs it"
                 )
-            if not content:
-                raise ValueRefusedError(f"attribute {name!r} is empty, and is part of the key")
-            moved |= bool(parts[name] != _plain(self._json.get(name)))
+            if name in touched:
+                _check_key(name, kind, parts[name])
+                moved |= bool(parts[name] != _plain(self._json.get(name)))
+            elif self._has_other_keys:
+                _check_key(name, kind, self._json[name])
         return moved
 
 
@@ -125,6 +128,15 @@ def _of_attribute(name: str, convert: Callable[[Any], Any], value: Any) -> Any:
         words = str(error)
         place = words if words.startswith((".", "[")) else f" {words}"
         raise ValueRefusedError(f"attribute {name!r}{place}") from error
+
+
+def _check_key(name: str, kind: str, value: Any) -> None:
+    content = value.get(kind)
+    if content is None:
+        found = next(iter(value))
+        raise ValueRefusedError(f"attribute {name!r} is of type {found}, and its key needs {kind}")
+    if not content:
+        raise ValueRefusedError(f"attribute {name!r} is empty, and is part of the key")
 
 
 def _plain(value: Any) -> Any:

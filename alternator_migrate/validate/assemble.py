@@ -182,18 +182,20 @@ class ValidationSides:
         is_source = role == "source"
         own = self.source_keys if is_source else self.target_keys
         service = self._pair.live if is_source else self._pair.target
-        names = dict(zip(self.target_keys, own, strict=True))
         shaping = self._pair.shaping if is_source else None
-        transforms = shaping is not None and shaping.transform is not None
+        transform = shaping.transform if shaping else None
+        if transform:
+            own = tuple(transform.target_keys)
+        names = dict(zip(self.target_keys, own, strict=True))
         lookup = DynamoDBLookup(
             DynamoDBClient(service.http, self.retry, self.paces[role]),
             service.table.name,
-            names={} if transforms else names,
-            shaping=None if transforms else shaping,
-            only=() if transforms else only,
+            names={} if transform else names,
+            shaping=None if transform else shaping,
+            only=() if transform else only,
             ask_capacity=self.paces[role].cap is not None and not service.options,
         )
-        return TransformedLookup(lookup, shaping, names) if shaping and transforms else lookup
+        return TransformedLookup(lookup, shaping, names) if shaping and transform else lookup
 
     def _scan(self, role: Role, only: tuple[str, ...] = ()) -> Source:
         is_source = role == "source"

@@ -20,7 +20,7 @@ from alternator_migrate.core.model import (
     Segment,
 )
 from alternator_migrate.core.ports import FindingSink, Lookup, Repairer, Source
-from alternator_migrate.dynamodb.items import key_of
+from alternator_migrate.dynamodb.items import key_of, with_nulls
 from alternator_migrate.snapshot import Ledger, Readers, read_segments
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 
@@ -35,29 +35,32 @@ _MOST_RECHECKS: Final = 500
 async def digest(
     source: Source,
     take: Callable[[Sequence[Item]], None],
+    key_names: Sequence[str],
     ledger: Ledger,
     segments: Sequence[Segment],
     readers: Readers,
     stop: asyncio.Event,
 ) -> None:
     """Read `segments`, as many at once as `readers` finds; `take` gets the items of each page in
-    the step in which the ledger does.
+    the step in which the ledger does, and in the place of those that a transform refuses items
+    that no table has.
 
     Returns when all is read, or, once `stop` is set, the pages under way. Raises an exception
     group.
     """
 
     async def add(segment: Segment, page: Page) -> None:
-        take([*page.items, *map(_in_place_of, page.rejects)] if page.rejects else page.items)
+        refused = [_in_place_of(each, key_names) for each in page.rejects]
+        take([*page.items, *refused] if refused else page.items)
         ledger.page(segment.index, page, 0)
 
     await read_segments(source, ledger, segments, readers, stop, add)
 
 
-def _in_place_of(reject: Reject) -> Item:
+def _in_place_of(reject: Reject, key_names: Sequence[str]) -> Item:
     """An item that no table has, for one of the source that a transform refuses: what the target
-    holds does not make up for it."""
-    return b'%b,"":{"NULL":true}}' % reject.key[:-1]
+    holds does not make up for it. It may have another key than the target's items."""
+    return with_nulls(reject.key, ("", *key_names))
 
 
 def _refused(reject: Reject) -> Difference:
@@ -86,6 +89,7 @@ class LookupPass:
         values: bool = False,
         limiter: Limiter | None = None,
     ) -> None:
+        self.key_names = comparer.key_names
         self.validated = validated
         self.rechecks = 0
         self._comparer, self._pair_lookup, self._sink, self._repairer = (
@@ -120,7 +124,11 @@ class LookupPass:
         async def look(segment: Segment, page: Page) -> None:
             items = [*filter(wanted, page.items)] if wanted else page.items
             runs = list(pack(items, LOOKUP))
-            refused = [each for each in page.rejects if wanted is None or wanted(each.key)]
+            refused = [
+                each
+                for each in page.rejects
+                if wanted is None or wanted(_in_place_of(each, self.key_names))
+            ]
             number = ledger.page(segment.index, page, len(runs) + bool(refused))
             if refused:
                 findings = [*map(_refused, refused)]

@@ -150,7 +150,8 @@ class StageWork:
         side, ledger, sums = self._sides[role], self._ledgers[role], self._digests
         if sums and self.params.stage == "digests":
             take = sums.add if role == "source" else sums.subtract
-            await digest(side.items, take, ledger, segments, self._readers[role], stop)
+            names, readers = self._details.key_names, self._readers[role]
+            await digest(side.items, take, names, ledger, segments, readers, stop)
             return
         await self._details.compare(
             role,

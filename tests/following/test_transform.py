@@ -6,7 +6,7 @@ import signal
 from tests.conftest import RunCli
 from tests.following.conftest import UNTIL, Table, enable, until
 from tests.servers.cli import running
-from tests.servers.client import call, scan_all
+from tests.servers.client import call, create_table, scan_all
 
 MOVES = """
 def transform(item):
@@ -72,6 +72,36 @@ async def test_deletions_reach_what_was_made(table: Table, run_cli: RunCli) -> N
     assert summary["tables"][0]["validation"]["missing"] == 0
 
 
+OTHER_KEY = """
+def transform(item):
+    if item["v"] == 13:
+        return None
+    return {**item, "number": int(item["pk"][1:]), "version": str(item["v"])}
+"""
+
+
+async def test_changes_reach_a_target_with_another_key(table: Table, run_cli: RunCli) -> None:
+    await create_table(table.target.url, table.name, {"number": "N", "version": "S"})
+    (table.folder / "change.py").write_text(OTHER_KEY)
+    table.configure(transform="./change.py")
+    table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.1)
+
+    async def began() -> bool:
+        return table.target.requests["BatchWriteItem"] > 0
+
+    async with running(table.folder, "run", "config.yaml", *UNTIL, "--validate") as cli:
+        await until(began)
+        await change(table, 0)
+        ended = await cli.wait(60)
+    there = await scan_all(table.url, table.name)
+    expected = {(int(each["pk"]["S"][1:]), each["v"]["N"]) for each in there}
+    found = table.target.items(table.name)
+    assert {(int(each["number"]["N"]), each["version"]["S"]) for each in found} == {
+        each for each in expected if each[1] != "13"
+    }
+    assert ended.code == 1 and "Define `source_key" in ended.err  # for --validate, by look-ups
+
+
 async def test_keys_that_move_are_refused_without_old_images(table: Table, run_cli: RunCli) -> None:
     (table.folder / "change.py").write_text(MOVES)
     table.configure(transform="./change.py")
@@ -82,3 +112,9 @@ async def test_keys_that_move_are_refused_without_old_images(table: Table, run_c
     assert code == 2
     assert "gives items other keys, and deletions that are followed would not reach these" in err
     assert not table.target.store.tables
+    await create_table(table.target.url, table.name, {"number": "N", "version": "S"})
+    (table.folder / "change.py").write_text(OTHER_KEY)
+    code, _, err = await run_cli("run", "config.yaml", *UNTIL)
+    assert code == 2
+    assert "gives items other keys, and deletions that are followed would not reach these" in err
+    assert not table.target.items(table.name)

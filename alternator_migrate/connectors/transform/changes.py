@@ -67,6 +67,7 @@ class ChangeMaker:
         self._shaping, self._transform = shaping, shaping.transform
         self._wanted, self._old_images = wanted, old_images
         self._keys = tuple(self._transform.keys)
+        self._target_keys = tuple(self._transform.target_keys)
 
     def requests_of(self, changes: Sequence[ExportedChange]) -> Shaped:
         """WriteRequests in the place of the changes of different keys that an export has. Raises
@@ -105,8 +106,7 @@ class ChangeMaker:
         for each in self._made(image, "put"):
             if each.moved and not (self._old_images or self._transform.functions.transform_key):
                 self._refuse_to_move(change)
-            key = plain_key(each.item, self._keys) if each.moved else change.key
-            puts[key] = each.item
+            puts[self._key_of(each, change)] = each.item
         return puts
 
     def _before(self, change: Change, puts: dict[bytes, Item]) -> Sequence[bytes]:
@@ -118,18 +118,20 @@ class ChangeMaker:
             kept = change.image if change.image is not None else change.key
             raise RefusedError(self._shaping.refused(kept, str(error))) from error
         if keys is not None:
-            before = [plain_key(key, self._keys) for key in keys]
+            before = [plain_key(key, self._target_keys) for key in keys]
             if strange := [key for key in puts if key not in before]:
                 self._refuse_strange(strange[0])
             return before
         if not self._old_images:
+            if self._transform.has_other_keys:
+                self._refuse_to_move(change)
             return [change.key]
         if change.old is None or not self._is_wanted(change.old):
             return []
-        return [
-            plain_key(each.item, self._keys) if each.moved else change.key
-            for each in self._made(change.old, "delete")
-        ]
+        return [self._key_of(each, change) for each in self._made(change.old, "delete")]
+
+    def _key_of(self, made: Rebuilt, change: Change) -> bytes:
+        return plain_key(made.item, self._target_keys) if made.moved else change.key
 
     def _made(self, image: Item, kind: Literal["put", "delete"]) -> Sequence[Rebuilt]:
         made = self._shaping.made_of(image, "change", kind)

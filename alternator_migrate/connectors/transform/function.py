@@ -70,7 +70,8 @@ class Made:
 
 @dataclass(slots=True)
 class Transform:
-    """Calls `functions` for items of a `table` with these key attributes and their types; whether
+    """Calls `functions` for items of a `table` with these key attributes and their types, where
+    what is made of them has `target_keys`, if these are others (in the source's names); whether
     one of them `has_moved` to another key by now, and the seconds `spent`.
 
     The first hundred items are given twice: a function that then says something else is of no use
@@ -80,6 +81,7 @@ class Transform:
     functions: UserFunctions
     table: str
     keys: Mapping[str, str]
+    target_keys: Mapping[str, str] = field(default_factory=dict)
     has_moved: bool = field(default=False, init=False)
     spent: float = field(default=0.0, init=False)
     _left: int = field(default=_CALLED_TWICE, init=False)
@@ -89,6 +91,13 @@ class Transform:
 
     def __post_init__(self) -> None:
         self._form = self.functions.form
+        self.target_keys = self.target_keys or self.keys
+        self.has_moved = self.has_other_keys
+
+    @property
+    def has_other_keys(self) -> bool:
+        """Whether the target has another key than the source: all items move then."""
+        return self.target_keys != self.keys
 
     def of(self, item: Item, meta: Meta) -> Made:
         """What the function makes of an item. Raises `MigrateError` where it says something else
@@ -119,20 +128,21 @@ class Transform:
 
         Raises `ValueError` where it fails.
         """
-        return self._mapped("transform_key", self.functions.transform_key, key, meta)
+        function, keys = self.functions.transform_key, (self.keys, self.target_keys)
+        return self._mapped("transform_key", function, key, meta, *keys)
 
     def source_keys_of(self, key: bytes) -> Sequence[bytes] | None:
         """The source's keys of a target's key, by `source_key`; None where there is none.
 
         Raises `ValueError` where it fails.
         """
-        meta = self.meta("copy", "put")
-        return self._mapped("source_key", self.functions.source_key, key, meta)
+        function, keys = self.functions.source_key, (self.target_keys, self.keys)
+        return self._mapped("source_key", function, key, self.meta("copy", "put"), *keys)
 
     def _of(self, item: Item, meta: Meta) -> Made:
         out, sys.stdout = sys.stdout, sys.stderr  # `printing_aside`, but quicker
         try:
-            opened = Opened(item, self._form, self.keys)
+            opened = Opened(item, self._form, self.target_keys, self.keys)
             with localcontext(_CONTEXT):
                 results = self._called(self.functions.transform, opened.given, meta)
                 items = [opened.rebuilt(each) for each in _each(results)]
@@ -145,19 +155,25 @@ class Transform:
         return Made(items)
 
     def _mapped(
-        self, name: str, function: Callable[..., Any] | None, key: bytes, meta: Meta
+        self,
+        name: str,
+        function: Callable[..., Any] | None,
+        key: bytes,
+        meta: Meta,
+        own: Mapping[str, str],
+        keys: Mapping[str, str],
     ) -> Sequence[bytes] | None:
         if function is None:
             return None
         try:
-            opened = Opened(key, self._form, self.keys)
+            opened = Opened(key, self._form, keys, own)
             with localcontext(_CONTEXT), printing_aside():
                 results = self._called(function, opened.given, meta)
                 made = [opened.rebuilt(each).item for each in _each(results)]
         except _REFUSALS as error:
             words = _words(self.functions.name, function, error)
             raise ValueError(f"{name} of {words}") from error
-        return [key_of(each, tuple(self.keys)) for each in made]
+        return [key_of(each, tuple(keys)) for each in made]
 
     def _called(self, function: Callable[..., Any], given: Any, meta: Meta) -> Any:
         call = self._calls.get(function)
@@ -182,7 +198,7 @@ class Transform:
 
     def _check_distinct(self, items: Sequence[Rebuilt]) -> None:
         if len(items) > 1:
-            names = tuple(self.keys)
+            names = tuple(self.target_keys)
             found = {key_of(each.item, names) for each in items}
             if len(found) < len(items):
                 raise ValueRefusedError(

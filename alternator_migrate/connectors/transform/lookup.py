@@ -31,6 +31,7 @@ class TransformedLookup:
         """What the source's items make of those `keys` that are there, in any order. Raises
         `MigrateError`, also where the function refuses an item, or gives items other keys and has
         no way back."""
+        self._check_way_back()
         asked = {canonical_key(key, self._keys) for key in keys}
         found: list[Item] = []
         for item in await self._lookup.get(self._sources(keys)):

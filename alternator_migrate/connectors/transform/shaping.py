@@ -169,20 +169,23 @@ def shaping_of(
     table: TableSpec,
     functions: UserFunctions | None = None,
     *,
+    target: TableSpec | None = None,
     old_images: bool = False,
 ) -> Shaping | None:
     """The shaping that settings ask for, of a source table, of whose stream the `old_images` are
-    known or not; None where items go as they are."""
+    known or not, for a `target` (None: one with the same key); None where items go as they are."""
     renames = {rename.from_: rename.to for rename in settings.renames}
     attributes = settings.source.attributes
     is_left_out = None
     if attributes and (attributes.drop or attributes.keep):
-        names = frozenset(table.key_names)
-        is_left_out = left_out(attributes.drop, attributes.keep, names)
+        is_left_out = left_out(attributes.drop, attributes.keep, frozenset(table.key_names))
     if not (renames or is_left_out or functions):
         return None
-    keys: Mapping[str, str] = {name: table.attributes[name] for name in table.key_names}
-    transform = Transform(functions, table.name, keys) if functions else None
+    transform = None
+    if functions:
+        back = {new: old for old, new in renames.items()}
+        there = _keys(target, back) if target else {}
+        transform = Transform(functions, table.name, _keys(table, {}), there)
     reached = bool(functions and functions.transform_key) or old_images
     may_move = reached or not settings.target.stream_changes
     return Shaping(
@@ -192,6 +195,12 @@ def shaping_of(
         transform,
         may_move,
     )
+
+
+def _keys(table: TableSpec, names: Mapping[str, str]) -> Mapping[str, str]:
+    """The key attributes of a table, under the `names` that theirs are mapped to, with their
+    types."""
+    return {names.get(name, name): table.attributes[name] for name in table.key_names}
 
 
 def check_attributes(settings: Settings, table: TableSpec) -> None:

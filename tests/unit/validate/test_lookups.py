@@ -196,9 +196,9 @@ async def test_digests_take_just_the_pages_that_the_ledger_took(stopped: bool) -
         if stopped:
             stop.set()
 
-    await digest(source, take, ledger, [Segment(0, 1)], ONE, stop)
+    await digest(source, take, ["pk"], ledger, [Segment(0, 1)], ONE, stop)
     assert len(taken) == ledger.settled.read == (3 if stopped else 9)
     rest = Ledger(1, ledger.state)
     if stopped:
-        await digest(source, taken.extend, rest, [Segment(0, 1)], ONE, asyncio.Event())
+        await digest(source, taken.extend, ["pk"], rest, [Segment(0, 1)], ONE, asyncio.Event())
     assert len(taken) == 9

@@ -56,7 +56,7 @@ def shaper(
     shaping = Shaping(
         Reshaper(),
         rename=Reshaper(None, names),
-        transform=Transform(functions, "Example", {"pk": "S"}),
+        transform=Transform(functions, "Example", {"pk": "S"}, more.get("target_keys", {})),
     )
     rejects = RejectsFile(folder, ("id",), allowed)
     wanted = more.get("wanted")
@@ -127,6 +127,29 @@ async def test_transform_key_gives_all_keys_that_an_item_may_have(tmp_path: Path
     assert await told(made, change(1, None)) == [(f"p1/{n}", False) for n in range(3)]
     with pytest.raises(MigrateError, match=r"p1/3.*which transform_key does not give"):
         await made([change(1, {"count": 4})])
+
+
+async def test_a_target_with_another_key_gets_its_own_in_every_way(tmp_path: Path) -> None:
+    def apart(item: Values) -> Any:
+        return {"city": item["city"], "number": int(item["pk"][1:]), "pk": item["pk"]}
+
+    def keys(key: Values) -> Any:
+        return [{"number": int(key["pk"][1:]), "city": name} for name in ("Rome", "Bonn")]
+
+    target = {"city": "S", "number": "N"}
+    rome = '{"city":{"S":"Rome"},"number":{"N":"1"}}'
+    bonn = rome.replace("Rome", "Bonn")
+    changes = change(1, {"city": "Bonn"}, {"city": "Rome"}), change(1, None, {"city": "Bonn"})
+    by_old, _ = shaper(tmp_path, apart, old_images=True, target_keys=target)
+    by_key, _ = shaper(tmp_path, apart, keys, target_keys=target)
+    for made, gone in ((by_old, [bonn]), (by_key, [rome, bonn])):
+        results, _ = await made(changes)
+        found = [(each.key.decode(), each.image is not None) for each in results]
+        assert found == [(rome, False), (bonn, True), *((key, False) for key in gone)]
+    neither, _ = shaper(tmp_path, apart, target_keys=target)
+    for each in changes:
+        with pytest.raises(MigrateError, match="a later deletion of it would not reach"):
+            await neither([each])
 
 
 async def test_what_does_not_match_the_filter_is_gone(tmp_path: Path) -> None:
