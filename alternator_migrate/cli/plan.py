@@ -223,7 +223,8 @@ def _for_indexes(pair: Pair) -> str:
 def transform_lines(pair: Pair, items: Sequence[Item]) -> Iterator[str]:
     """What the transform does to some items of the source; nothing without one."""
     if pair.code and pair.shaping:
-        yield from plan_lines(rehearse(pair.shaping, items[:_TRIED]), pair)
+        keys = pair.inspection.plan.spec.key_names
+        yield from plan_lines(rehearse(pair.shaping, items[:_TRIED], keys), pair)
 
 
 def _filter(source: Service | ExportSide) -> str:

@@ -11,10 +11,10 @@ from typing import Any, Final, Literal
 from rich.table import Table
 
 from alternator_migrate import __version__
+from alternator_migrate.core.calls import CallFigures
 from alternator_migrate.core.counts import ChangeCounts, Counts
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.progress import FollowProgress, Progress, RatesNow, Reason
-from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.summary import table_summary
 from alternator_migrate.core.texts import brief, clock_text, duration, lag_text, moment, size_text
@@ -164,8 +164,8 @@ def _figures(progress: Progress) -> Iterator[tuple[str, str]]:
         yield "batches", f"{progress.batches:,}"
     if progress.limit:
         yield "limited by", progress.limit
-    if progress.slowest.seconds:
-        yield "slowest transform call", brief(progress.slowest.seconds)
+    if progress.calls.slowest:
+        yield "slowest transform call", brief(progress.calls.slowest)
     yield "retries (throttled)", f"{progress.retries:,} ({progress.throttled:,})"
     yield "bytes read", size_text(progress.bytes_read)
     yield "items per second", f"{progress.speed:,.0f}"
@@ -190,7 +190,7 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             f"{_again_text(items)}{_extra_text(items)}; "
             f"{segments}{_changes_text(progress.changes)}"
         )
-        yield from _slow_text(progress.slowest)
+        yield from _slow_text(progress.calls)
     if validated:
         said = f"compared {validated.compared:,}; missing {validated.missing:,}, different "
         said += (
@@ -202,11 +202,11 @@ def closing_lines(ending: Ending) -> Iterator[str]:
             yield f"{work} {ending.status}: {said}; {segments}"
 
 
-def _slow_text(call: SlowestCall) -> Iterator[str]:
+def _slow_text(calls: CallFigures) -> Iterator[str]:
     """The sentence on a call of a transform that held everything else up for long."""
-    if call.seconds >= _SLOW:
-        taken = brief(call.seconds)
-        yield f"the slowest call of the transform took {taken}, for the item {call.key}"
+    if calls.slowest >= _SLOW:
+        taken = brief(calls.slowest)
+        yield f"the slowest call of the transform took {taken}, for the item {calls.key}"
 
 
 def _time_text(ending: Ending) -> str:

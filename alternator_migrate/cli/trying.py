@@ -40,7 +40,7 @@ def transform(
                     "names one.",
                 )
             found = await first_items(settings, pair) if given is None else given
-            rehearsal = rehearse(pair.shaping, found)
+            rehearsal = rehearse(pair.shaping, found, pair.inspection.plan.spec.key_names)
             return "\n".join(shown(rehearsal, pair)) + "\n", bool(rehearsal.refused)
 
     text, refused = on_loop(tried)

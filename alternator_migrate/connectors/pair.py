@@ -28,6 +28,7 @@ from alternator_migrate.connectors.transform import (
     find_code,
     shaping_of,
 )
+from alternator_migrate.core.calls import CallFigures
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.model import Concurrency, Item, Role, Segment
@@ -36,7 +37,6 @@ from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.shares import SharedCaps
-from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.dialect import Dialect
@@ -111,9 +111,9 @@ class Pair(PairFacts):
             source += SideFigures(self.streams.requests.figures)
         return {"source": source, "target": self.target.figures}
 
-    def slowest_call(self) -> SlowestCall:
-        """The slowest call here of a user's function by now."""
-        return self.shaping.slowest if self.shaping else SlowestCall()
+    def calls(self) -> CallFigures:
+        """What is known of the calls here of a user's function by now."""
+        return self.shaping.calls if self.shaping else CallFigures()
 
     def requests(self) -> SideRequests:
         """The requests sent to both sides from here by now."""

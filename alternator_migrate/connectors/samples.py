@@ -68,7 +68,8 @@ async def check_transform(settings: Settings, pair: Pair) -> Rehearsal | None:
     shaping = pair.shaping
     if shaping is None or shaping.transform is None:
         return None
-    return rehearse(shaping, (await first_items(settings, pair))[:_TRIED])
+    keys = pair.inspection.plan.spec.key_names
+    return rehearse(shaping, (await first_items(settings, pair))[:_TRIED], keys)
 
 
 def of_attributes(settings: Settings, pair: Pair, items: Sequence[Item]) -> Iterator[str]:

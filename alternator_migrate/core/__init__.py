@@ -3,6 +3,7 @@
 __all__ = [
     "batching",
     "bottleneck",
+    "calls",
     "capacity",
     "counts",
     "current",
@@ -25,7 +26,6 @@ __all__ = [
     "runtime",
     "segments",
     "shares",
-    "slowest",
     "spread",
     "state",
     "steering",

@@ -1,14 +1,22 @@
 """What a person does next, by how a run stands or ended."""
 
 from collections.abc import Iterator
+from typing import Final
 
+from alternator_migrate.core.calls import CallFigures
 from alternator_migrate.core.progress import RunProgress
 from alternator_migrate.core.state import Status
+
+_MOVED: Final = (
+    "; the transform gives items other keys, and where two of different pages got one key, the "
+    "last is there, which it tells"
+)
 
 
 def next_steps(run: RunProgress) -> Iterator[str]:
     """What is to be done next, in the order of doing it."""
     follows = any(table.changes for table in run.tables)
+    calls = sum((table.calls for table in run.tables), CallFigures())
     if run.status in (Status.FAILED, Status.STOPPED, Status.RUNNING):
         yield "Run the same command again: it goes on from its savepoint."
         if changed := [setting.key for setting in run.settings if setting.since]:
@@ -16,17 +24,14 @@ def next_steps(run: RunProgress) -> Iterator[str]:
             yield f"What was changed while it ran is the configuration's then: {names}."
         return
     if run.status == Status.REJECTS:
-        transforms = any(table.slowest.seconds for table in run.tables)
-        what = (
-            "the transform, or the items of the rejects file,"
-            if transforms
-            else ("the items of the rejects file")
+        what = "the transform or " if calls.slowest else ""
+        yield (
+            f"Mend {what}the items of the rejects file and send them again with run --rejects FILE."
         )
-        yield f"Mend {what} and send them again with run --rejects FILE."
     if run.status == Status.DIFFERENCES:
         yield "Look at the findings file; validate --repair writes what is missing or different."
     if run.work == "Migration" and not any(table.validated for table in run.tables):
-        yield "Run validate: it compares both tables, both ways."
+        yield f"Run validate: it compares both tables, both ways{_MOVED if calls.moved else ''}."
     if run.can_switch:
         yield "Switch the clients to the target; the writers to the source stay stopped."
     elif run.status == Status.COMPLETED and not follows:

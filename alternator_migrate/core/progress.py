@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from alternator_migrate.core.calls import CallFigures
 from alternator_migrate.core.counts import ChangeCounts, Counts, Sum, ValidationCounts
 from alternator_migrate.core.model import Role
 from alternator_migrate.core.requests import RequestFigures, SideFigures
 from alternator_migrate.core.segments import SegmentFigures
-from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.core.state import Status
 
 ReasonKind: TypeAlias = Literal["cap", "throttled", "slow", "retry", "user", "file", "judge"]
@@ -115,8 +115,8 @@ class Progress:
 
     `state` is what is going on ("copying", "building index by-city", ...), which is the first of
     the numbers of `step` among so many steps as the second (0: not known); `reasons` say why it is
-    slower than it could be, `limit` what decides its speed, or "", `slowest` the slowest call of a
-    transform. `status` is RUNNING until the
+    slower than it could be, `limit` what decides its speed, or "", `calls` what is known of those
+    of a transform. `status` is RUNNING until the
     table has come to its end, and `error` why it failed, or "". `expected` is the server's own,
     stale, item count; `speed` is in items a second, of what this run has copied or compared, `now`
     the same of late. In the phase "Validate" `examined` and `expected` count the items of both
@@ -142,7 +142,7 @@ class Progress:
     throttled: int = 0
     reasons: tuple[Reason, ...] = ()
     limit: str = ""
-    slowest: SlowestCall = field(default_factory=SlowestCall)
+    calls: CallFigures = field(default_factory=CallFigures)
     speed: float = 0.0
     now: RatesNow = field(default_factory=RatesNow)
     examined: int = 0

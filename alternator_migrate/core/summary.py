@@ -25,7 +25,7 @@ PERCENTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 def table_summary(progress: Progress) -> dict[str, Any]:
     """The counts of a table. What an early end left under way does not count as read: it is to be
     read again."""
-    slowest = progress.slowest.seconds
+    slowest = progress.calls.slowest
     return {
         "source": progress.source,
         "target": progress.target,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from alternator_migrate.core.bottleneck import Pressure
+from alternator_migrate.core.calls import CallFigures
 from alternator_migrate.core.counts import Counts, Sum
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Position, Segment
@@ -15,7 +16,6 @@ from alternator_migrate.core.progress import Reason, WorkerProgress, joined
 from alternator_migrate.core.requests import SideRequests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.segments import WorkerSegments
-from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.steering import NO_CAPS, Caps
 
@@ -67,7 +67,7 @@ class LiveStats(Sum):
     requests: SideRequests = field(default_factory=SideRequests)
     segments: WorkerSegments = field(default_factory=WorkerSegments)
     pressure: Pressure = field(default_factory=Pressure)
-    slowest: SlowestCall = field(default_factory=SlowestCall)
+    calls: CallFigures = field(default_factory=CallFigures)
 
     def __add__(self, other: "LiveStats") -> "LiveStats":
         return replace(Sum.__add__(self, other), reasons=joined((*self.reasons, *other.reasons)))
@@ -92,7 +92,7 @@ class SliceResult(Generic[K]):
     times: Mapping[int, float] = field(default_factory=dict)
     throttling: tuple[int, ...] = ()
     pressure: Pressure = field(default_factory=Pressure)
-    slowest: SlowestCall = field(default_factory=SlowestCall)
+    calls: CallFigures = field(default_factory=CallFigures)
     error: MigrateError | None = None
 
 
@@ -195,7 +195,7 @@ class SliceRun(Generic[P, K]):
             self._work.times(),
             now.segments.throttling,
             now.pressure,
-            now.slowest,
+            now.calls,
         )
 
 

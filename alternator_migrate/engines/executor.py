@@ -158,7 +158,7 @@ class Executor:
             reasons=report.reasons,
             requests=self._past.requests + report.requests,
             pressure=self._past.pressure + report.pressure,
-            slowest=self._past.slowest + report.slowest,
+            calls=self._past.calls + report.calls,
         )
         work.take(report)
         slicer.came_back(piece, report)

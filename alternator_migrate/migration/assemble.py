@@ -145,7 +145,7 @@ def build_migration(
             *capacity_watches(settings, pair, reading.allow, writing.allow),
         ],
         figures=pair.figures,
-        slowest=pair.slowest_call,
+        calls=pair.calls,
         interval=settings.savepoints.interval_seconds,
         follower=_follower(settings, pair, shape, applier, retry, gate, state, until, turns),
         hooks=hooks(settings).within if begun else hooks(settings),
@@ -309,6 +309,6 @@ def build_resend(
         state=CopyState(),
         beside=[pair.target.watch],
         figures=pair.figures,
-        slowest=pair.slowest_call,
+        calls=pair.calls,
         interval=settings.savepoints.interval_seconds,
     )

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from alternator_migrate import connectors
 from alternator_migrate.connectors import Inspection
 from alternator_migrate.core.bottleneck import Pressure, Recently, Sampler
+from alternator_migrate.core.calls import CallFigures
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
@@ -20,7 +21,6 @@ from alternator_migrate.core.progress import Done, Meter, Progress, Reason
 from alternator_migrate.core.requests import SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.segments import SegmentBoard
-from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.core.work import Engine
@@ -63,7 +63,7 @@ class Migration:
         state: CopyState,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         figures: Callable[[], Mapping[Role, SideFigures]],
-        slowest: Callable[[], SlowestCall],
+        calls: Callable[[], CallFigures],
         interval: float,
         follower: Follower | None = None,
         hooks: Hooks | None = None,
@@ -74,7 +74,7 @@ class Migration:
         self._rejects, self._retry = rejects, retry
         self._paces: Sequence[tuple[Role, Pace]] = (("source", reading), ("target", writing))
         self._waits: Sequence[tuple[str, Waits]] = (*self._paces, ("target", limiter))
-        self._figures, self._slowest = figures, slowest
+        self._figures, self._calls = figures, calls
         self._keeper = keeper
         self._saver = Saver(keeper, rejects, follower, lambda: self._ledger.state)
         self._supervisor = Supervisor(self._save, beside, interval, gate)
@@ -153,7 +153,7 @@ class Migration:
             throttled=self._retry.throttled + seen.throttled,
             reasons=self._gate.reasons or self._reasons(seen.reasons),
             limit=self._limit(self._copying.pressure + seen.pressure),
-            slowest=self._slowest() + seen.slowest,
+            calls=self._calls() + seen.calls,
             speed=self._meter.speed(items.handled),
             changes=replace(changes, counts=counts) if changes and counts else None,
             segments=self._board.figures(self._engine.segments()),

@@ -139,7 +139,7 @@ class _CopySlice:
             backlog=ledger.backlog,
             segments=ledger.segments,
             pressure=self.copying.pressure,
-            slowest=self.pair.slowest_call(),
+            calls=self.pair.calls(),
         )
 
 

@@ -66,6 +66,24 @@ async def test_items_are_shown_before_and_after(few: Stage, run_cli: RunCli) -> 
     assert not few.savepoints.exists()
 
 
+async def test_what_gives_the_key_of_another_is_refused_there_too(
+    few: Stage, run_cli: RunCli
+) -> None:
+    text = "def transform(item):\n    return {**item, 'pk': f\"one of {item['n'] // 2}\"}\n"
+    (few.folder / "change.py").write_text(text)
+    few.write(transform="./change.py", source__scanSegments=1, maxRejects=99)
+    code, out, err = await run_cli("transform", "config.yaml")
+    assert code == 3, err
+    assert (
+        "8 items tried: 4 changed, 0 unchanged, 0 dropped, 4 refused; 4 items made of them" in out
+    )
+    assert "change.py: it gives the key of another item of its page" in out
+    code, _, err = await run_cli("run", "config.yaml")
+    assert code == 3, err
+    assert "the transform or the items of the rejects file" in err
+    assert "where two of different pages got one key, the last is there" in err
+
+
 async def test_a_file_of_items_is_tried(few: Stage, run_cli: RunCli) -> None:
     few.write(transform="./change.py", renames=[{"from": "pk", "to": "id"}])
     lines = [{"item": few.items[4]}, {"Item": {**few.items[0], "item": {"S": "x"}}}]

@@ -10,9 +10,9 @@ from decimal import Context, localcontext
 from time import perf_counter
 from typing import Any, Final, Literal
 
+from alternator_migrate.core.calls import CallFigures
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Item, Reject
-from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.dynamodb.items import key_of
 from alternator_migrate.dynamodb.native import ValueRefusedError
 from alternator_migrate.dynamodb.rebuilt import Form, Opened, Rebuilt
@@ -114,10 +114,10 @@ class Transform:
         return made
 
     @property
-    def slowest(self) -> SlowestCall:
-        """The slowest call by now, without those that only check."""
+    def calls(self) -> CallFigures:
+        """What is known of the calls by now, without those that only check."""
         seconds, item = self._slowest
-        return SlowestCall(seconds, self._shown_key(item)) if seconds else SlowestCall()
+        return CallFigures(seconds, self._shown_key(item) if seconds else "", self.has_moved)
 
     def meta(self, phase: Literal["copy", "change"], kind: Literal["put", "delete"]) -> Meta:
         """The second argument of a function."""

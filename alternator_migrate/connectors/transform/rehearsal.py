@@ -1,14 +1,15 @@
 """Tries on some items what becomes of them; nothing is written."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from alternator_migrate.connectors.transform.shaping import Shaping
+from alternator_migrate.connectors.transform.shaping import COLLISION, Shaping
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Item
-from alternator_migrate.dynamodb.items import key_of
+from alternator_migrate.dynamodb.items import key_of, lacks
+from alternator_migrate.dynamodb.values import canonical_key
 
 _PASSES: Final = 5
 _PATIENCE: Final = 0.5
@@ -68,15 +69,29 @@ class Rehearsal:
         return found
 
 
-def rehearse(shaping: Shaping, items: Sequence[Item]) -> Rehearsal:
-    """Try what becomes of these items. Raises `UsageError` where the function makes something else
-    of one each time, or gives it a key that it may not have."""
+def rehearse(shaping: Shaping, items: Sequence[Item], keys: Sequence[str]) -> Rehearsal:
+    """Try what becomes of these items on a target whose key attributes are `keys`. Raises
+    `UsageError` where the function makes something else of one each time, or gives it a key that it
+    may not have."""
     try:
-        tried = [_tried(shaping, item) for item in items]
+        tried = [*_apart(shaping, items, keys)]
         seconds = _seconds(shaping, items)
     except MigrateError as error:
         raise UsageError(error.args[0], error.hint) from error
     return Rehearsal(tried, seconds / max(len(items), 1))
+
+
+def _apart(shaping: Shaping, items: Sequence[Item], keys: Sequence[str]) -> Iterator[Tried]:
+    """What becomes of each; one that gives a key that another gave before is refused, as it is in a
+    page."""
+    seen: set[bytes] = set()
+    for item in items:
+        tried = _tried(shaping, item)
+        own = {canonical_key(each, keys) for each in tried.results if not lacks(each, keys)}
+        if shaping.transform and own & seen:
+            tried = Tried(item, refused=f"{shaping.transform.functions.name}: {COLLISION}")
+        yield tried
+        seen |= own
 
 
 def _seconds(shaping: Shaping, items: Sequence[Item]) -> float:

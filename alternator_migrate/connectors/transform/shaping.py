@@ -16,9 +16,9 @@ from alternator_migrate.connectors.transform.function import (
     Transform,
     UserFunctions,
 )
+from alternator_migrate.core.calls import CallFigures
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Item, Page, Reject
-from alternator_migrate.core.slowest import SlowestCall
 from alternator_migrate.dynamodb.attribute_names import is_glob, left_out
 from alternator_migrate.dynamodb.items import key_of
 from alternator_migrate.dynamodb.reshaping import Reshaper
@@ -30,7 +30,7 @@ MOVED: Final = (
     "or keys, that this has on the target, so that deletions reach it. Where other attributes "
     "decide the key, the source's stream must have the view type NEW_AND_OLD_IMAGES instead."
 )
-_COLLISION: Final = "it gives the key of another item of its page: one of the two would be lost"
+COLLISION: Final = "it gives the key of another item of its page: one of the two would be lost"
 
 
 @dataclass(slots=True)
@@ -65,9 +65,9 @@ class Shaping:
     may_move: bool = True
 
     @property
-    def slowest(self) -> SlowestCall:
-        """The slowest call of the function by now."""
-        return self.transform.slowest if self.transform else SlowestCall()
+    def calls(self) -> CallFigures:
+        """What is known of the function's calls by now."""
+        return self.transform.calls if self.transform else CallFigures()
 
     def renamed(self, item: Item) -> Item:
         """What the function made, with the target's names. Raises `MigrateError`."""
@@ -154,7 +154,7 @@ def without_collisions(
         return shaped
     pairs = zip(shaped.items, shaped.origins, strict=True)
     left = [(item, origin) for item, origin in pairs if origin not in refused]
-    rejects = [shaping.refused(sources[origin], _COLLISION) for origin in sorted(refused)]
+    rejects = [shaping.refused(sources[origin], COLLISION) for origin in sorted(refused)]
     return Shaped(
         [item for item, _ in left],
         [origin for _, origin in left],

@@ -12,7 +12,7 @@ import pytest
 
 from alternator_migrate.connectors.transform.code import find_code
 from alternator_migrate.connectors.transform.function import Made, Transform, UserFunctions
-from alternator_migrate.core.slowest import SlowestCall
+from alternator_migrate.core.calls import CallFigures
 
 ITEM = b'{"pk":{"S":"a"},"n":{"N":"12345678901234567890123456789012345678"}}'
 
@@ -134,9 +134,10 @@ def test_the_slowest_call_is_known_by_its_key() -> None:
         return item
 
     transform = Transform(UserFunctions("change.py", slow), "Example", {"pk": "S"})
-    assert transform.slowest == SlowestCall()
+    assert transform.calls.slowest == 0
     for name in "abc":
         transform.of(b'{"pk":{"S":"%c"},"n":{"N":"1"}}' % ord(name), transform.meta("copy", "put"))
-    assert transform.slowest.key == '{"pk":{"S":"b"}}'
-    assert 0.05 <= transform.slowest.seconds <= transform.spent < 5
-    assert (SlowestCall(1.0, "a") + transform.slowest).key == "a"
+    calls = transform.calls
+    assert (calls.key, calls.moved) == ('{"pk":{"S":"b"}}', False)
+    assert 0.05 <= calls.slowest <= transform.spent < 5
+    assert CallFigures(1e9, "a", moved=True) + calls == CallFigures(1e9, "a", moved=True)
