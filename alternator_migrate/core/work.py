@@ -151,7 +151,8 @@ class SliceWork(Protocol[K_co]):
 
 class SliceRun(Generic[P, K]):
     """One slice under way on a worker. Of the worker's retries and `requests()` those count that
-    come with it."""
+    come with it. `sought()` are the seconds that were lost, by now, on finding the places that its
+    segments are gone on from."""
 
     def __init__(
         self,
@@ -160,8 +161,9 @@ class SliceRun(Generic[P, K]):
         retry: Retry,
         waits: Iterable[tuple[str, Waits]],
         requests: Callable[[], SideRequests] = SideRequests,
+        sought: Callable[[], float] = float,
     ) -> None:
-        self._piece, self._work = piece, work
+        self._piece, self._work, self.sought = piece, work, sought
         self._retry, self._before = retry, (retry.retries, retry.throttled)
         self._waits = tuple(waits)
         self._requests, self._requests_before = requests, requests()

@@ -6,7 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from alternator_migrate.config import Settings
-from alternator_migrate.connectors import Pair, TableJob, TravellingConfig, source_of, target_of
+from alternator_migrate.connectors import (
+    ExportSide,
+    Pair,
+    TableJob,
+    TravellingConfig,
+    source_of,
+    target_of,
+)
 from alternator_migrate.core.bottleneck import Sampler
 from alternator_migrate.core.capacity import stretches
 from alternator_migrate.core.errors import TooManyRejects
@@ -64,6 +71,8 @@ class CopySession:
         ):
             pace.allow(part_of(cap, piece.share))
             pace.ask(part_of(asked, piece.share))
+        if isinstance(self._sides.source, ExportSide):
+            self._sides.source.seeks.begin_anew()
         concurrency = within(self.concurrency(piece.share), piece.asked, piece.share)
         self._limiter.allow(concurrency.writers)
         self._readers.limiter.allow(concurrency.readers)
@@ -87,7 +96,12 @@ class CopySession:
             lambda: (self._reading.cap, self._writing.cap),
         )
         work = _CopySlice(copying, ledger, rejects, self._sides)
-        return SliceRun(piece, work, self._retry, waits, self._sides.requests)
+        return SliceRun(piece, work, self._retry, waits, self._sides.requests, self._sought)
+
+    def _sought(self) -> float:
+        """The seconds that this slice has lost, by now, on going on within data files."""
+        side = self._sides.source
+        return side.seeks.seconds if isinstance(side, ExportSide) else 0.0
 
     def concurrency(self, share: float) -> Concurrency:
         """The part of the connections that a slice has of those that the configuration allows;

@@ -11,6 +11,7 @@ from alternator_migrate.connectors.s3_export.client import open_client
 from alternator_migrate.connectors.s3_export.ion import check_library
 from alternator_migrate.connectors.s3_export.objects import Files, Objects, ObjectsOf
 from alternator_migrate.connectors.s3_export.reading import read_export
+from alternator_migrate.connectors.s3_export.seeks import Seeks
 from alternator_migrate.connectors.s3_export.source import Export
 from alternator_migrate.connectors.s3_export.windows import check_order, iso
 from alternator_migrate.core.requests import Requests, SideFigures
@@ -21,12 +22,13 @@ from alternator_migrate.dynamodb.dialect import DYNAMODB, Dialect
 @dataclass(frozen=True, slots=True)
 class ExportSide:
     """Exports as a source, none while they are waited for. `objects` gives their objects, read
-    under a retry policy; the requests are counted in `requests`. The rest is as a `Service` has it.
-    """
+    under a retry policy; the requests are counted in `requests`, and `seeks` has the time it takes
+    to go on within files. The rest is as a `Service` has it."""
 
     exports: tuple[Export, ...]
     objects: Callable[[Retry], ObjectsOf]
     requests: Requests = field(default_factory=Requests)
+    seeks: Seeks = field(default_factory=Seeks)
     remarks: tuple[str, ...] = ()
     options: None = None
     own: bool = False

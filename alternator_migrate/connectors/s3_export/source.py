@@ -15,6 +15,7 @@ from alternator_migrate.connectors.s3_export.records import (
     json_changes,
     json_items,
 )
+from alternator_migrate.connectors.s3_export.seeks import Seeks
 from alternator_migrate.connectors.transform import ChangeMaker, Shaping
 from alternator_migrate.core.model import Item, Page, Position, Segment
 from alternator_migrate.core.pace import Pace
@@ -83,7 +84,8 @@ class ItemRules:
 class ExportSource:
     """Pages of the data files of `exports`, which are numbered through in their order: items of a
     full export, which are not shaped yet, WriteRequests of an incremental one. The `pace` holds
-    them back where the run is held back; it counts nothing."""
+    them back where the run is held back; it counts nothing. `seeks` is told of places that are gone
+    on from."""
 
     def __init__(
         self,
@@ -91,8 +93,9 @@ class ExportSource:
         objects: ObjectsOf,
         rules: ItemRules,
         pace: Pace | None = None,
+        seeks: Seeks | None = None,
     ) -> None:
-        self._pace = pace or Pace()
+        self._pace, self._seeks = pace or Pace(), seeks or Seeks()
         self._files = [(export, file) for export in exports for file in export.files]
         self._objects, self._rules = objects, rules
 
@@ -103,21 +106,30 @@ class ExportSource:
         if segment.index >= len(self._files):  # the one segment of an export without items
             yield Page((), 0, None, 0)
             return
-        export, file = self._files[segment.index]
+        pages = self._pages(*self._files[segment.index], position)
+        seek = self._seeks.begin() if position else None
+        try:
+            async with aclosing(pages):
+                async for page in pages:
+                    self._seeks.found(seek)
+                    await self._pace.take(0.0)
+                    yield page
+        finally:
+            self._seeks.found(seek)
+
+    async def _pages(
+        self, export: Export, file: DataFile, position: Position | None
+    ) -> AsyncGenerator[Page, None]:
         if export.summary.incremental:
-            changes, old = (
-                changes_of(export, file, self._objects, position),
-                export.summary.old_images,
-            )
+            changes = changes_of(export, file, self._objects, position)
+            old = export.summary.old_images
             async with aclosing(changes.blocks()) as change_blocks:
                 async for found in change_blocks:
-                    await self._pace.take(0.0)
                     yield self._rules.page_of_changes(found, old_images=old)
             return
         items = items_of(export, file, self._objects, position)
         async with aclosing(items.blocks()) as blocks:
             async for block in blocks:
-                await self._pace.take(0.0)
                 yield self._rules.page(block.records, block.size, block.position)
 
 

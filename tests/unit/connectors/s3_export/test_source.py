@@ -1,12 +1,14 @@
 """Exports as a source: held back with the run, and in the order that they follow one another."""
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
 
 from alternator_migrate.connectors.s3_export.objects import Files
 from alternator_migrate.connectors.s3_export.reading import read_export
+from alternator_migrate.connectors.s3_export.seeks import Seeks
 from alternator_migrate.connectors.s3_export.source import ExportSource, ItemRules
 from alternator_migrate.connectors.s3_export.windows import check_order, iso
 from alternator_migrate.core.errors import UsageError
@@ -31,6 +33,30 @@ async def test_a_run_that_is_held_back_reads_no_export(tmp_path: Path) -> None:
     valve.set()
     assert (await first).read == 10
     await pages.aclose()
+
+
+async def test_the_time_that_a_place_is_sought_is_known(tmp_path: Path) -> None:
+    export = full(ROWS * 30_000, files=1)
+    exports.write(tmp_path, export.objects())
+    found = await read_export(Files(), None, str(tmp_path / export.manifest))
+    now = itertools.count()
+    seeks = Seeks(lambda: float(next(now)))
+    source = ExportSource([found], lambda _: Files(), ItemRules(), seeks=seeks)
+    pages = source.pages(Segment(0, 1), None)
+    position = (await anext(pages)).position
+    await pages.aclose()
+    assert seeks.seconds == 0, "the beginning is not sought"
+    again = source.pages(Segment(0, 1), position)
+    reading = asyncio.create_task(anext(again))
+    await asyncio.sleep(0)
+    assert seeks.seconds > 0, "it is sought"
+    await reading
+    took = seeks.seconds
+    await anext(again)
+    await again.aclose()
+    assert seeks.seconds == took, "it was found"
+    seeks.begin_anew()
+    assert seeks.seconds == 0
 
 
 def window(start: str, end: str) -> Export:
