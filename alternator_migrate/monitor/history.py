@@ -14,6 +14,7 @@ from alternator_migrate.core.requests import RequestFigures
 MOST: Final = 600
 RECENT_SECONDS: Final = 900.0
 _STEP_SECONDS: Final = 1.0
+_SHORT: Final = 0.25
 _VERSION: Final = 1
 
 
@@ -83,12 +84,18 @@ class History:
         return tuple(self._recent)
 
     def add(self, sample: Sample) -> None:
-        """Add a sample."""
-        self._recent.append(sample)
+        """Add a sample; a far shorter one, such as the last of a run, is a part of the one before:
+        what happened within some milliseconds tells no rate."""
+        is_short = sample.seconds < _STEP_SECONDS * _SHORT and not sample.resumes
+        if is_short and self._recent:
+            self._recent[-1] = self._recent[-1].joined(sample)
+        else:
+            self._recent.append(sample)
         while sample.at - self._recent[0].at > RECENT_SECONDS or len(self._recent) > MOST * 1.5:
             self._recent.popleft()
         last = self._whole[-1] if self._whole else None
-        if last and not sample.resumes and last.seconds + sample.seconds <= self._step:
+        fits = last is not None and last.seconds + sample.seconds <= self._step
+        if last and not sample.resumes and (fits or is_short):
             self._whole[-1] = last.joined(sample)
         else:
             self._whole.append(sample)

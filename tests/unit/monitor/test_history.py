@@ -43,6 +43,14 @@ def test_the_last_quarter_of_an_hour_is_kept_as_it_was() -> None:
     assert {sample.seconds for sample in recent} == {1.0}
 
 
+def test_a_moment_at_the_end_is_a_part_of_the_sample_before() -> None:
+    history = History()
+    history.add(Sample(1000.0, 1.0, failed=1, resumes=True))
+    history.add(Sample(1000.02, 0.02, failed=1))
+    for kept in (history.whole, history.recent):
+        assert [(each.seconds, each.failed) for each in kept] == [(1.02, 2)]
+
+
 def test_a_resumed_run_goes_on_with_it(tmp_path: Path) -> None:
     file = HistoryFile(tmp_path, "abc")
     first = lasting(1_000)
