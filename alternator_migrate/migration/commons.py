@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, Final
 
@@ -17,9 +18,12 @@ from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.steering import NO_CAPS, Caps, Steering, within
 from alternator_migrate.core.work import Engine, Job
 from alternator_migrate.engines import EngineOptions, InTurn, WorkFacts, in_workers, open_engine
+from alternator_migrate.savepoints import Keeper, Savepoint, Store
 
 _CREATING: Final = {True: 4, False: 10}
 """By whether the target is an Alternator, whose changes of the schema collide."""
+_SAVING: Final = 4
+"""Savepoints that are written at once."""
 _AHEAD: Final = 8
 """Tables that are looked at and created ahead of those that are copied."""
 _MOMENT_SECONDS: Final = 10.0
@@ -94,6 +98,7 @@ class Commons:
         self.limiters = Limiter(writers, longest=longest), Limiter(writers, longest=longest)
         self.readers = asyncio.Semaphore(services.concurrency.readers)
         self.creating = asyncio.Semaphore(_CREATING[services.target.options is not None])
+        self.savepoints = ThreadPoolExecutor(_SAVING, "savepoint")
         self.copying = CopySlots(tables)
         self.ahead = asyncio.Semaphore(tables + _AHEAD)
         self.workers = asyncio.Lock()
@@ -229,6 +234,10 @@ class Turns:
             return
         async with open_engine(options, facts, job_of, steering) as engine:
             yield engine
+
+    def keeper(self, store: Store, first: Savepoint, clock: Callable[[], float]) -> Keeper:
+        """What writes the savepoints of this table, with those of other tables or by itself."""
+        return Keeper(store, first, clock, self.commons.savepoints if self.commons else None)
 
     def caught_up(self, mine: bool) -> bool:
         """Whether the target has caught up: this table and all others of the run."""

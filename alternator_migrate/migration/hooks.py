@@ -85,7 +85,9 @@ class TableHooks:
         self.has = hooks.has
 
     async def run(self, event: str, status: Status) -> str | None:
-        """Run a hook; why it failed, which is told as well."""
+        """Run a hook, if there is one; why it failed, which is told as well."""
+        if not self.has(event):
+            return None
         progress = self._progress()
         facts = {
             "status": status,

@@ -96,8 +96,7 @@ class Migration:
         self._recently = Recently()
         self._state, self._stopping = "preparing", asyncio.Event()
         self._step = 0, 0
-        self._before = Done()
-        self._before = self.progress().done
+        self._before = Done(state.items.handled, state.bytes_read, len(state.done))
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Prepare the target, copy, build what comes after the data, follow changes, check the

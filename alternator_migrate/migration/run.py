@@ -227,7 +227,7 @@ class MigrationRun(TableRun):
     async def _begun(self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show) -> Status:
         """Go on from a `first` savepoint; where the table is copied from an export that is not
         there yet, with that."""
-        keeper = Keeper(self._store, first, self._steering.gate.clock)
+        keeper = self._turns.keeper(self._store, first, self._steering.gate.clock)
         known = self.export
         if known and not pair.exports:
             return await self._after_export(pair, known, keeper, first, stop, show)

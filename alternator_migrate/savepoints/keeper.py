@@ -1,9 +1,10 @@
 """Keeps the savepoint of a running migration up to date."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 
 from alternator_migrate.core.state import CopyState, ExportState, Status, ValidationState
@@ -12,16 +13,21 @@ from alternator_migrate.savepoints.store import Store
 
 
 class Keeper:
-    """Writes the savepoints of one run, one after another, beside the event loop; the time that it
-    has run is told by `clock`, in seconds."""
+    """Writes the savepoints of one run, one after another, beside the event loop, in a thread of
+    its own or in those of `writer`; the time that it has run is told by `clock`, in seconds."""
 
     def __init__(
-        self, store: Store, base: Savepoint, clock: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        base: Savepoint,
+        clock: Callable[[], float] = time.monotonic,
+        writer: Executor | None = None,
     ) -> None:
         self._store = store
         self._base = base
         self._clock, self._began = clock, clock()
-        self._writer = ThreadPoolExecutor(1, "savepoint")
+        self._writer = writer or ThreadPoolExecutor(1, "savepoint")
+        self._writing = threading.Lock()
 
     @property
     def path(self) -> str | None:
@@ -52,7 +58,11 @@ class Keeper:
         seconds = self._base.seconds + self._clock() - self._began
         point = replace(point, seconds=seconds)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._store.write, point)
+        await loop.run_in_executor(self._writer, self._put, point)
+
+    def _put(self, point: Savepoint) -> None:
+        with self._writing:  # nobody may wait any more for the one that is being written
+            self._store.write(point)
 
 
 class NoKeeper:
