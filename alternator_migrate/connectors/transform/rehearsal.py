@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from typing import Final
 
 from alternator_migrate.connectors.transform.shaping import COLLISION, Shaping
@@ -100,8 +102,9 @@ def _seconds(shaping: Shaping, items: Sequence[Item]) -> float:
     began, found = time.perf_counter(), list[float]()
     while len(found) < _PASSES and time.perf_counter() - began < _PATIENCE:
         spent, start = _spent(shaping), time.perf_counter()
-        for item in items:
-            _tried(shaping, item)
+        with redirect_stderr(StringIO()):  # what it prints was told when it was tried
+            for item in items:
+                _tried(shaping, item)
         whole, called = time.perf_counter() - start, _spent(shaping) - spent
         found.append(called if shaping.transform else whole)
     return min(found)
