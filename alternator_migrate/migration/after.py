@@ -1,6 +1,7 @@
 """The runs beside the copy: the end of all parts, and rejects sent again."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 from alternator_migrate import savepoints
@@ -10,6 +11,7 @@ from alternator_migrate.connectors import (
     check_late,
     check_ttl,
     open_pair,
+    transform_text,
 )
 from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.core.steering import Steering
@@ -26,6 +28,8 @@ from alternator_migrate.migration.shards import (
 )
 from alternator_migrate.migration.table_run import TableRun
 from alternator_migrate.savepoints import NoKeeper
+
+log = logging.getLogger(__name__)
 
 
 class FinishRun(TableRun):
@@ -82,6 +86,8 @@ class ResendRun(TableRun):
         settings, items = self._settings, RejectsSource(self._file)
         async with open_pair(settings, services=self._services) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
+            if pair.code:
+                log.info(transform_text(pair.code))
             items.shape(pair.shaping)
             resend = Resend(settings, pair, items, self._whole, self._steering)
             with self._store.lock(self.save_now), resend.alone():

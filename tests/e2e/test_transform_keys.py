@@ -89,6 +89,7 @@ async def test_refused_items_are_sent_again(small: Stage, run_cli: RunCli) -> No
     (small.folder / "change.py").write_text(mended)
     code, _, err = await run_cli("run", "config.yaml", "--rejects", str(file))
     assert code == 0, err
+    assert "change.py, SHA-256" in err
     assert same_items(small.target.items(TABLE), map(made, small.items))
     assert small.rejects() == []
 
