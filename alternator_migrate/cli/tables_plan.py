@@ -13,7 +13,7 @@ from alternator_migrate.config import Chosen, Loaded, Settings
 from alternator_migrate.connectors import Pair, Services, first_items, open_services
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.shares import SharedCaps
-from alternator_migrate.core.texts import duration, size_text
+from alternator_migrate.core.texts import duration, size_text, tables_text
 from alternator_migrate.engines import Local
 from alternator_migrate.migration import (
     Commons,
@@ -60,7 +60,7 @@ class TablesPlan:
         """Raise `UsageError` where a table would be refused."""
         if self.refused:
             raise UsageError(
-                f"{len(self.refused)} tables would be refused: {', '.join(self.refused)}",
+                f"{tables_text(len(self.refused))} would be refused: {', '.join(self.refused)}",
                 "The plan says why; tables.exclude or --skip leaves a table out.",
             )
 

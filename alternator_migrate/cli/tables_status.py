@@ -9,7 +9,7 @@ from alternator_migrate.cli.status import dropped, status_lines
 from alternator_migrate.config import Chosen, Loaded
 from alternator_migrate.core.progress import Progress, RunProgress
 from alternator_migrate.core.state import Status
-from alternator_migrate.core.texts import size_text
+from alternator_migrate.core.texts import size_text, tables_text
 from alternator_migrate.core.totals import total
 from alternator_migrate.migration import run_file
 from alternator_migrate.savepoints import (
@@ -121,7 +121,7 @@ def _standing(loaded: Loaded, entry: TableEntry, part: str) -> _Standing:
 def _lines(standings: Sequence[_Standing], path: Located) -> Iterator[str]:
     counts = Counter(each.status for each in standings)
     told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-    yield f"{len(standings)} tables: {told}"
+    yield f"{tables_text(len(standings))}: {told}"
     width = max(len(str(_name(each))) for each in standings)
     for each in standings:
         yield f"  {_name(each):{width}}  {each.status}{_figures(each)}"

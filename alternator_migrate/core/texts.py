@@ -17,6 +17,11 @@ def size_text(size: float) -> str:
     return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"
 
 
+def tables_text(count: int) -> str:
+    """A number of tables: 1 table, 12 tables."""
+    return "1 table" if count == 1 else f"{count} tables"
+
+
 def duration(seconds: float) -> str:
     """A time for a person: 4m18s."""
     if round(seconds) < 60:

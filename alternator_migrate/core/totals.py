@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
 from alternator_migrate.core.progress import Done, FollowProgress, Progress, joined
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.texts import tables_text
 
 
 def total(tables: Sequence[Progress]) -> Progress:
@@ -13,7 +14,7 @@ def total(tables: Sequence[Progress]) -> Progress:
     running = [each for each in tables if each.status == Status.RUNNING]
     validated = [each.validated for each in tables if each.validated]
     return Progress(
-        source=f"{len(tables)} tables",
+        source=tables_text(len(tables)),
         target=standing(tables),
         standing=standing(tables),
         state=_state(running) or _resting(tables),

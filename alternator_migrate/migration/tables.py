@@ -19,6 +19,7 @@ from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Caps, Steering
 from alternator_migrate.core.supervisor import Show
+from alternator_migrate.core.texts import tables_text
 from alternator_migrate.core.totals import standing, total
 from alternator_migrate.engines import Local
 from alternator_migrate.migration.assemble import hooks as hooks_of
@@ -71,8 +72,9 @@ class TablesRun:
     def beginning(self) -> tuple[str, ...]:
         """Its first words: how many tables, of what kind, and where the savepoints are."""
         source, target = self._settings.source.type, self._settings.target.type
+        tables = tables_text(len(self._lanes))
         return (
-            f"alternator-migrate {__version__}: {len(self._lanes)} tables, {source} -> {target}; "
+            f"alternator-migrate {__version__}: {tables}, {source} -> {target}; "
             f"savepoints in {self._file.place.beside}",
         )
 
@@ -175,14 +177,14 @@ class TablesRun:
         """Why not every table of the run has caught up, though all that are followed have."""
         failed = [lane.entry.source for lane in self._lanes if lane.failure]
         if failed:
-            return f"{len(failed)} tables failed: {named(failed)}"
+            return f"{tables_text(len(failed))} failed: {named(failed)}"
         others = len(record.tables) - len(self._lanes)
-        return f"{others} tables of the run were not asked for" if others else ""
+        return f"not asked for: {tables_text(others)} of the run" if others else ""
 
     def _begin(self, record: RunRecord) -> None:
         """Write the list down."""
         names = [lane.entry.source for lane in self._lanes]
-        log.info("%d table%s: %s", len(names), "s" * (len(names) != 1), named(names))
+        log.info("%s: %s", tables_text(len(names)), named(names))
         self._record = record
         self._write()
 
@@ -285,7 +287,7 @@ class TablesRun:
         is_refused = len(failed) == len(self._lanes) and all(
             isinstance(each.failure, UsageError) for each in failed
         )
-        count = f"{len(failed)} of {len(self._lanes)} tables failed"
+        count = f"{len(failed)} of {tables_text(len(self._lanes))} failed"
         return (UsageError if is_refused else MigrateError)(
             f"{count}:{reasons}",
             "The same command does what is not done; --retry-failed does these only."

@@ -116,11 +116,12 @@ async def test_rejects_of_all_tables_or_of_one_are_sent_again(many: Many) -> Non
     files = sorted(folder.glob("t-?/rejects_*.jsonl"))
     assert [path.parent.name for path in files] == ["t-1", "t-2"]
     many.target.settings.mutation_limit = 1_000_000
-    loaded = load(many.folder / "config.yaml", {})
-    for rejects, sent in ((files[0], "t-1"), (folder, "t-2")):
-        run = resending(loaded, Selection(), rejects)
-        assert await run.run(asyncio.Event(), show_nothing) == "completed"
-        assert [each.source for each in run.tables()] == [sent]
+    run = resending(load(many.folder / "config.yaml", {}), Selection(), files[0])
+    assert await run.run(asyncio.Event(), show_nothing) == "completed"
+    assert [each.source for each in run.tables()] == ["t-1"]
+    left = await many.command("run", "--rejects", str(folder))
+    assert (left.code, many.states) == (0, {"t-2": "completed"}), left
+    assert "1 table: t-2" in left.err
     await many.check(["t-1", "t-2", "t-3"])
     assert (await many.run()).states == dict.fromkeys(["t-1", "t-2", "t-3"], "completed")
 
