@@ -190,4 +190,4 @@ async def test_throttling_is_shown(
     assert report.code == 0
     assert (report.table["retries"], report.table["throttled"]) == (1, 1)
     assert "Retries 1" in report.err
-    assert "source throttles" in report.err
+    assert "source throttling since " in report.err

@@ -17,7 +17,7 @@ from tests.standin import StandIn
 from tests.support.jobs import write_config
 from tests.support.shapes import same_items
 
-BUDGET = 3
+BUDGET = 6
 RATE = 20
 SEGMENTS = 8
 PICTURE = rf"(\d+) of {SEGMENTS} segments done, (\d+) running, (\d+) throttled</figcaption>"

@@ -28,7 +28,7 @@ class Exporting(FaultProxy):
     """The proxy. Exports end when `may_end` is set: in failure with the `failure` (code and
     message), if there is one. `recovers` says whether point-in-time recovery is on; exports are of
     a moment `behind` seconds before they are asked for. `asked` has the requests for exports, the
-    repeated ones too; `made` the descriptions of exports, by their ARNs."""
+    repeated ones too; `made` the descriptions of exports, `exported` their items, by their ARNs."""
 
     def __init__(self, upstream: str, s3: str) -> None:
         super().__init__(upstream, record=True)
@@ -37,6 +37,7 @@ class Exporting(FaultProxy):
         self.failure: tuple[str, str] | None = None
         self.asked: list[dict[str, Any]] = []
         self.made: dict[str, dict[str, Any]] = {}
+        self.exported: dict[str, int] = {}
         self.wrong_table = False
         self._local, self._s3 = upstream, s3
         self._by_token: dict[str, str] = {}
@@ -127,8 +128,10 @@ class Exporting(FaultProxy):
             "exportArn": arn,
             "exportTime": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
+        items = await scan_all(self._local, table)
+        self.exported[arn] = len(items)
         export = exports.full(
-            await scan_all(self._local, table),
+            items,
             prefix=prefix,
             id=arn.rpartition("/")[2],
             ion=request.get("ExportFormat") == "ION",
