@@ -297,6 +297,14 @@ async def test_the_plan_tells_of_the_export_and_of_the_rights(exported: Exported
         "one a data file",
     ):
         assert words in ended.out
+    for moment, told in (
+        ("2020-01-01", "the table can be exported since"),
+        (_iso(time.time() - 60), "the table has no stream yet"),
+    ):
+        exported.configure(export={"exportTime": moment})
+        ended = await exported.ended(word="plan")
+        assert (ended.code, told in ended.err) == (2, True), ended
+        assert "run     refused" in ended.out
     assert exported.aws.requests["Scan"] == 0
     assert not exported.aws.asked
 

@@ -25,6 +25,7 @@ _OTHERS = (
     "No space left on device",
     "self-signed certificate",
     "ExpiredTokenException: The security token included in the request is expired",
+    "S3NoSuchBucket: The specified bucket does not exist",
 )
 """What systems and servers say, as the tool passes it on."""
 

@@ -190,6 +190,6 @@ def _refused(name: str, doing: str, error: ServerRefused) -> MigrateError:
     if code in _CHANGED:
         return changed(name, f"S3 answers {code}")
     if code in _ELSEWHERE:
-        hint = "Set source.region to the bucket's region."
+        hint = "Set source.region (of source.export: its own region) to that of the bucket."
         return MigrateError(f"{name}: the bucket is in another region ({error.words})", hint)
     return error
