@@ -67,7 +67,7 @@ class CopySlots:
         self._give()
 
     def over(self, table: str) -> None:
-        """A table has ended, and wants no place any more."""
+        """A table has ended, and wants no place any more, or none before it asks for it."""
         self._pending.pop(table, None)
         self._give()
 
@@ -195,6 +195,11 @@ class Turns:
         if self.commons and self._is_ahead:
             self._is_ahead = False
             self.commons.ahead.release()
+
+    def step_back(self) -> None:
+        """This table will not be ready for long: others may be copied before it."""
+        if self.commons:
+            self.commons.copying.over(self._table)
 
     @asynccontextmanager
     async def creating(self) -> AsyncIterator[None]:

@@ -252,6 +252,7 @@ class MigrationRun(TableRun):
             turns=self._turns,
         )
         self._under_way, self._in_hooks = awaited, True
+        self._turns.step_back()
         self.beginning = (*connectors.exporting(settings, pair, self._store.place.beside),)
 
         async def both() -> Status:

@@ -7,7 +7,7 @@ from typing import Any
 
 from alternator_migrate.core.model import Concurrency
 from alternator_migrate.engines import Local
-from alternator_migrate.migration.commons import Commons, CopySlots
+from alternator_migrate.migration.commons import Commons, CopySlots, Turns
 
 
 def slots(count: int, tables: str) -> CopySlots:
@@ -53,6 +53,21 @@ async def test_the_place_of_one_that_is_not_ready_is_kept_until_it_ends() -> Non
     assert inside(tasks) == [False, True]
     found.over("a")
     assert all(await asyncio.gather(*tasks))
+
+
+async def test_one_that_steps_back_while_it_is_exported_holds_no_other_up() -> None:
+    target, settings = SimpleNamespace(options=None), SimpleNamespace(longest=None)
+    services: Any = SimpleNamespace(
+        target=target, settings=SimpleNamespace(target=settings), concurrency=Concurrency()
+    )
+    commons, stop = Commons(services, Local(), 1), asyncio.Event()
+    for table in "ab":
+        commons.expect(table)
+    Turns(commons, "a").step_back()
+    (small, large) = await entering(commons.copying, "ba", stop)
+    assert inside([small, large]) == [True, False]
+    commons.copying.leave()
+    assert await large
 
 
 async def test_who_is_stopped_or_cancelled_while_waiting_takes_no_place() -> None:
