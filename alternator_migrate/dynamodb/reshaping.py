@@ -55,11 +55,11 @@ class Reshaper:
 
     def __call__(self, item: Item) -> Item:
         """What becomes of one item, or of a key. Raises `MigrateError` where two attributes would
-        get the same name."""
+        get the same name, and `BadAnswer` for what is no item."""
         types = self._types
         try:
             found = types.decode(item)
-        except msgspec.ValidationError:
+        except UNREADABLE:
             return self._by_dict(item)
         made, same = types.reshaped((found,))
         return item if same else _encoder.encode(made[0])
@@ -69,17 +69,21 @@ class Reshaper:
         made: list[Item] = []
         for first in range(0, len(items), _AT_ONCE):
             some = items[first : first + _AT_ONCE]
-            try:
-                found = self.decoder(list).decode(b"[%b]" % b",".join(some))
-            except msgspec.ValidationError:
-                made += map(self, some)
-            else:
-                made += self.decoded(found, partial(iter, some))
+            found = self._found(some)
+            made += self.decoded(found, partial(iter, some)) if found else map(self, some)
         return made
+
+    def _found(self, items: Sequence[Item]) -> Sequence[Any]:
+        """The items, decoded at once; none where that cannot be."""
+        try:
+            found: list[Any] = self.decoder(list).decode(b"[%b]" % b",".join(items))
+        except UNREADABLE:
+            return ()
+        return found if len(found) == len(items) else ()
 
     def decoder(self, answer: Any) -> "msgspec.json.Decoder[Any]":
         """A decoder of an `answer`, a type that is generic by that of its items. It raises
-        `ValidationError` for items with names that are new."""
+        one of `UNREADABLE` for items with names that are new, too."""
         return self._types.decoder(answer)
 
     def decoded(self, found: Sequence[Any], whole: Callable[[], Iterable[Item]]) -> Sequence[Item]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alternator_migrate.core.errors import BadAnswer, MigrateError
+from alternator_migrate.core.errors import BadAnswer, MigrateError, Unavailable
 from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.items import parsed_attributes
 from alternator_migrate.dynamodb.reshaping import Reshaper
@@ -177,6 +177,11 @@ def test_two_attributes_of_one_name_are_refused_not_merged(
             way([both], reshape)
 
 
-def test_an_item_that_is_none_is_a_bad_answer() -> None:
-    with pytest.raises(BadAnswer, match="an item cannot be read"):
-        page_of([b"[]"], Reshaper(lambda name: name == "a"))
+@pytest.mark.parametrize("item", [b"[]", b'{"\xff":{"S":"x"}}', b'{"a":', b"", b"7"])
+def test_an_item_that_is_none_is_a_bad_answer(item: bytes) -> None:
+    reshape = Reshaper(lambda name: name == "a")
+    for way in (each_of, one_of):
+        with pytest.raises(BadAnswer, match="an item cannot be read"):
+            way([item], reshape)
+    with pytest.raises((BadAnswer, Unavailable)):
+        page_of([item], reshape)
