@@ -74,6 +74,9 @@ class S3ExportSettings:
     )
     request_payer: bool = key(payer, "read a requester-pays bucket, and pay", default=False)
     unsigned: bool = key(flag, "sign no request: for a public bucket", default=False)
+    revert: bool = key(
+        flag, "undo incremental exports with old images, the last one first", default=False
+    )
 
     @property
     def manifests(self) -> tuple[Location, ...]:

@@ -75,7 +75,10 @@ def _exports(source: SourceSettings) -> list[Any]:
     export, endpoint = source.s3_export, source.endpoint
     if export is None:
         return []
-    return [endpoint.contacts if endpoint else "aws", [str(each) for each in export.manifests]]
+    place = endpoint.contacts if endpoint else "aws"
+    # an identity without the word is that of versions that did not know it
+    undone = ["revert"] if export.revert else []
+    return [place, [str(each) for each in export.manifests], *undone]
 
 
 def fingerprint(value: object) -> str:

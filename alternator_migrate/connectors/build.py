@@ -38,7 +38,9 @@ def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: 
     table, side = pair.inspection.source, pair.source
     if isinstance(side, ExportSide):
         rules = _item_rules(settings, pair, side, _expiry(settings, table, now))
-        exported = ExportSource(side.exports, side.objects(retry), rules, pace, side.seeks)
+        exported = ExportSource(
+            *(side.exports, side.objects(retry), rules, pace, side.seeks), reverted=side.reverted
+        )
         return shaped(exported, pair.shaping, pair.inspection.plan.spec.key_names)
     capped = pair.read_cap is not None
     reshape = reshaper_of(pair.shaping)

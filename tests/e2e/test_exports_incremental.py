@@ -113,6 +113,33 @@ async def test_an_increment_goes_over_what_is_there_already(
     assert same_items(standin.items(table_name), AT_THE_END)
 
 
+async def test_increments_are_undone_the_last_one_first(
+    tmp_path: Path, standin: StandIn, table_name: str, command: Command
+) -> None:
+    target = alternator(standin.url, table_name)
+    assert (await command(job(manifests(tmp_path, chain(both=True)), target))).code == 0
+    content = job({**manifests(tmp_path, chain(both=True)[1:]), "revert": True}, target)
+    plan = await command(content, "--into-existing", word="plan")
+    assert "to be undone, as of 2024-05-07T15:06:24Z" in plan.out
+    ending = await command(content, "--into-existing", "--engine", "processes", "--workers", "2")
+    assert ending.code == 0, ending.err
+    assert same_items(standin.items(table_name), ROWS)
+    assert ending.table["items"]["read"] == len(FIRST) + len(SECOND)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [(lambda: chain(both=True), "is a full export"), (lambda: chain()[1:], "has no old images")],
+)
+async def test_what_cannot_be_undone_is_refused(
+    tmp_path: Path, standin: StandIn, table_name: str, migrate: Migrate, found: Any, words: str
+) -> None:
+    given = {**manifests(tmp_path, found()), "revert": True}
+    ending = await migrate(job(given, alternator(standin.url, table_name)))
+    assert (ending.failure.exit_code, words in str(ending.failure)) == (2, True)
+    assert table_name not in standin.store.tables
+
+
 def other_table() -> list[Export]:
     one, two, _ = chain()
     return [one, exports.changed(two, summary={**two.summary, "tableId": "another"})]

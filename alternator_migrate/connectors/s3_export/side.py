@@ -13,7 +13,7 @@ from alternator_migrate.connectors.s3_export.objects import Files, Objects, Obje
 from alternator_migrate.connectors.s3_export.reading import read_export
 from alternator_migrate.connectors.s3_export.seeks import Seeks
 from alternator_migrate.connectors.s3_export.source import Export
-from alternator_migrate.connectors.s3_export.windows import check_order, iso
+from alternator_migrate.connectors.s3_export.windows import check_order, check_revertible, iso
 from alternator_migrate.core.requests import Requests, SideFigures
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.dialect import DYNAMODB, Dialect
@@ -23,12 +23,14 @@ from alternator_migrate.dynamodb.dialect import DYNAMODB, Dialect
 class ExportSide:
     """Exports as a source, none while they are waited for. `objects` gives their objects, read
     under a retry policy; the requests are counted in `requests`, and `seeks` has the time it takes
-    to go on within files. The rest is as a `Service` has it."""
+    to go on within files. They are undone where that is asked for (`reverted`). The rest is as a
+    `Service` has it."""
 
     exports: tuple[Export, ...]
     objects: Callable[[Retry], ObjectsOf]
     requests: Requests = field(default_factory=Requests)
     seeks: Seeks = field(default_factory=Seeks)
+    reverted: bool = False
     remarks: tuple[str, ...] = ()
     options: None = None
     own: bool = False
@@ -67,8 +69,10 @@ class ExportSide:
     @property
     def moment(self) -> str:
         """The moment that they are of, for a person."""
-        end = self.exports[-1].summary.moments.end
-        return f"as of {iso(end)}" if end else "as of a moment that is not told"
+        moments = self.exports[-1].summary.moments
+        end = moments.start if self.reverted else moments.end
+        told = f"as of {iso(end)}" if end else "as of a moment that is not told"
+        return f"to be undone, {told}" if self.reverted else told
 
 
 def not_yet(remarks: tuple[str, ...], skew: float | None) -> ExportSide:
@@ -98,9 +102,12 @@ async def open_export(
                 for place in given.manifests
             ]
             check_order(exports)
+            if given.revert:
+                check_revertible(exports)
+                exports.reverse()
         if any(export.summary.format == "ION" for export in exports):
             check_library()
-        yield ExportSide(tuple(exports), opened, requests)
+        yield ExportSide(tuple(exports), opened, requests, reverted=given.revert)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from alternator_migrate.connectors.s3_export.data_file import Block, FileReading, Place
@@ -85,7 +85,7 @@ class ExportSource:
     """Pages of the data files of `exports`, which are numbered through in their order: items of a
     full export, which are not shaped yet, WriteRequests of an incremental one. The `pace` holds
     them back where the run is held back; it counts nothing. `seeks` is told of places that are gone
-    on from."""
+    on from. Changes are undone where they are to be `reverted`."""
 
     def __init__(
         self,
@@ -94,8 +94,10 @@ class ExportSource:
         rules: ItemRules,
         pace: Pace | None = None,
         seeks: Seeks | None = None,
+        *,
+        reverted: bool = False,
     ) -> None:
-        self._pace, self._seeks = pace or Pace(), seeks or Seeks()
+        self._pace, self._seeks, self._reverted = pace or Pace(), seeks or Seeks(), reverted
         self._files = [(export, file) for export in exports for file in export.files]
         self._objects, self._rules = objects, rules
 
@@ -125,12 +127,18 @@ class ExportSource:
             old = export.summary.old_images
             async with aclosing(changes.blocks()) as change_blocks:
                 async for found in change_blocks:
-                    yield self._rules.page_of_changes(found, old_images=old)
+                    wanted = undone(found) if self._reverted else found
+                    yield self._rules.page_of_changes(wanted, old_images=old)
             return
         items = items_of(export, file, self._objects, position)
         async with aclosing(items.blocks()) as blocks:
             async for block in blocks:
                 yield self._rules.page(block.records, block.size, block.position)
+
+
+def undone(block: Block[Change]) -> Block[Change]:
+    """The changes that undo some others."""
+    return replace(block, records=[Change(key, old, new) for key, new, old in block.records])
 
 
 def items_of(

@@ -13,6 +13,9 @@ _ORDER: Final = (
     "Name a full export and then the incremental ones in manifestKeys, the oldest first, each from "
     "the moment at which the one before ends."
 )
+_UNDONE: Final = (
+    "source.revert is for incremental exports with the view NEW_AND_OLD_IMAGES: name these alone."
+)
 
 
 def check_order(exports: Sequence[Export]) -> None:
@@ -36,6 +39,15 @@ def check_order(exports: Sequence[Export]) -> None:
             raise UsageError(f"changes are missing between two exports: {told}", _ORDER)
         if begun <= ended - _SECOND:
             raise UsageError(f"two exports overlap, or are out of order: {told}", _ORDER)
+
+
+def check_revertible(exports: Sequence[Export]) -> None:
+    """Raise `UsageError` unless all are incremental and have old images."""
+    for each in exports:
+        if not each.summary.incremental:
+            raise UsageError(f"{each.name} is a full export, and cannot be undone", _UNDONE)
+        if not each.summary.old_images:
+            raise UsageError(f"{each.name} has no old images, and cannot be undone", _UNDONE)
 
 
 def iso(moment: float) -> str:
