@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.servers.cli import environment
@@ -24,7 +24,7 @@ class DaskCluster:
         self._file = folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", self._file)
         self.workers: list[subprocess.Popen[bytes]] = []
-        _until(self._file.exists, "the scheduler")
+        _until(self._is_written, "the scheduler")
 
     @property
     def address(self) -> str:
@@ -47,6 +47,12 @@ class DaskCluster:
         """Kill all that is left."""
         for process in (*self.workers, self.scheduler):
             self.kill(process)
+
+    def _is_written(self) -> bool:
+        """Whether the scheduler's file is there, and whole."""
+        with suppress(FileNotFoundError, ValueError):
+            return bool(self.address)
+        return False
 
     def _start(
         self, what: str, *options: object, variables: Mapping[str, str] | None = None
