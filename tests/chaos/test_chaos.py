@@ -44,7 +44,7 @@ async def test_nothing_is_lost_of_exports(tmp_path: Path, moto_server: str) -> N
 async def test_no_change_is_lost_of_a_table_that_is_exported(
     tmp_path: Path, dynamodb_local: str, moto_server: str
 ) -> None:
-    outcome = await pursue(pursuit(20), dynamodb_local, tmp_path, moto_server)
+    outcome = await pursue(pursuit(26), dynamodb_local, tmp_path, moto_server)
     assert outcome.runs >= 2
 
 
