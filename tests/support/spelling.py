@@ -1,7 +1,7 @@
 """Items, and JSON texts of them in all the ways that JSON allows: bytes stay as they came."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 from typing import Any, Final
@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from tests.servers.client import Item
 from tests.support import shapes
 
-SAMPLES: Final = [
-    sample.item()
-    for sample in shapes.samples(shapes.MOTO)
-    if len(json.dumps(sample.attributes)) < 4000
-]
+
+def _small(*servers: str) -> list[Item]:
+    """The small ones of the samples that all `servers` take."""
+    found = shapes.samples(*servers)
+    return [each.item() for each in found if len(json.dumps(each.attributes)) < 4000]
+
+
+SAMPLES: Final = _small(shapes.MOTO)
+TAKEN: Final = _small(shapes.MOTO, shapes.LOCAL)
+"""Those that DynamoDB takes."""
 _NAMES: Final = st.sampled_from((*shapes.ODD_NAMES, *map(str, range(9))))
 _VALUES: Final = st.dictionaries(_NAMES, shapes.values(leaves=4), max_size=3)
 
@@ -24,20 +29,24 @@ _SPACES = ("", "", "", " ", "\n", "\t", "\r\n  ")
 
 def items(**key: str) -> st.SearchStrategy[Item]:
     """Small items with the key attributes `key`, {name: type}; quicker than `shapes.items`."""
+    return _items(key, SAMPLES)
+
+
+def _items(key: Mapping[str, str], samples: Sequence[Item]) -> st.SearchStrategy[Item]:
     keys = st.fixed_dictionaries({name: shapes.scalar(kind, False) for name, kind in key.items()})
-    others = _VALUES | st.sampled_from(SAMPLES)
+    others = _VALUES | st.sampled_from(samples)
     return st.builds(lambda key, item: {**item, **key}, keys, others)
 
 
 def nested_items(**key: str) -> st.SearchStrategy[Item]:
-    """Items as `items`, with a value as deep within maps and lists as DynamoDB takes it."""
+    """Items as `items`, and as DynamoDB takes them, with a value that may be as deep as it may."""
     inner = shapes.values(leaves=3)
     deep = inner.flatmap(
         lambda value: st.builds(
             shapes.nested, st.integers(0, shapes.DEEPEST - shapes.levels(value)), st.just(value)
         )
     )
-    return st.builds(lambda item, value: {**item, "deep": value}, items(**key), deep)
+    return st.builds(lambda item, value: {**item, "deep": value}, _items(key, TAKEN), deep)
 
 
 def spelled(value: Any, chance: Random) -> str:
