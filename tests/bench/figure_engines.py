@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -114,21 +115,29 @@ def spent(ends: Ends, options: Sequence[str], more: Mapping[str, Any] | None = N
     arrived = ends.sink.stats()["items"] - before
     if process.returncode or arrived != ends.items:
         raise NotMeasuredError(f"exit {process.returncode}, {arrived} of {ends.items} items")
-    total = used.ru_utime + used.ru_stime
-    return Spent(total, max(workers, default=total))
+    own = used.ru_utime + used.ru_stime
+    return Spent(own + sum(workers), max(workers, default=own))
 
 
 def _watch(pid: int) -> list[float]:
-    """CPU seconds of each child of a process, as last seen before it ended."""
+    """CPU seconds of each child of a process and of each of theirs, as last seen before it ended:
+    the process whose forks the workers are is not waited for, and its usage is told to nobody."""
     seen: dict[int, float] = {}
     give_up = time.monotonic() + SECONDS
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         if time.monotonic() > give_up:
             raise NotMeasuredError(f"a run took more than {SECONDS} s")
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            try:
-                seen[int(child)] = cpu_seconds(int(child))
-            except OSError:
-                continue
+        children = _children(pid)
+        theirs = [each for child in children for each in _children(child)]
+        for number in (*children, *theirs):
+            with suppress(OSError):
+                seen[number] = cpu_seconds(number)
         time.sleep(0.02)
     return list(seen.values())
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    except OSError:
+        return []
