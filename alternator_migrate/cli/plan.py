@@ -207,9 +207,10 @@ def _estimates(settings: Settings, pair: Pair, engine_options: EngineOptions) ->
 
 def _attributes(settings: Settings) -> Iterator[str]:
     if attributes := settings.source.attributes:
+        how = "before the transform" if settings.transform else "bytes, nothing is decoded"
         for word, names in (("left out", attributes.drop), ("kept", attributes.keep)):
             if names:
-                yield f"  attributes      {word}: {', '.join(names)} (bytes, nothing is decoded)"
+                yield f"  attributes      {word}: {', '.join(names)} ({how})"
 
 
 def _for_indexes(pair: Pair) -> str:
