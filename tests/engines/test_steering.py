@@ -93,20 +93,18 @@ async def test_what_workers_see_is_told_at_home(
     write_config(tmp_path, between(source, target, segments=SEGMENTS))
     port = free_port()
     words = ("--status", str(port), "--log-level", "debug")
-    source.faults.rate("Scan", "slow", 1.0, 0.3)
+    source.faults.rate("Scan", "overload", 0.8)
     async with running(tmp_path, "run", "config.yaml", *options(engine), *words) as cli:
-        await batches(target, 2)
-        source.faults.clear()
-        source.faults.rate("Scan", "overload", 1.0)
+        await cli.wait_for(f":{port}/", stretched(30))
         async with asyncio.timeout(stretched(15)):
             throttled = 0
             while not throttled:
-                (found,) = re.findall(PICTURE, await page(port))
-                done, under_way, throttled = map(int, found)
-                assert done + under_way <= SEGMENTS
+                for found in re.findall(PICTURE, await page(port)):
+                    done, under_way, throttled = map(int, found)
+                    assert done + under_way <= SEGMENTS
                 await asyncio.sleep(0.2)  # the page is made once a second
-        await cli.wait_for(" BatchWriteItem: ", 10)
         source.faults.clear()
+        await cli.wait_for(" BatchWriteItem: ", stretched(10))
         assert (await cli.wait(60)).code == 0
     assert same_items(target.items(TABLE), ITEMS)
 
