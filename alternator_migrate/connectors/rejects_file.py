@@ -328,8 +328,9 @@ def _reject(path: Path, number: int, line: bytes) -> items.FoundReject:
         raise UsageError(
             f"{path}, line {number}: this is a change ({found.change}), and what its key holds "
             "may have changed since",
-            "Mend the item on the source, or delete it there; `validate --repair --delete-extra` "
-            "then brings the target in step. Delete the line then: what is not in the file any "
-            "more is settled.",
+            "Mend the transform where that refuses it, else the item on the source, or delete it "
+            "there; `validate --repair --delete-extra` then brings the target in step (so does "
+            "`--fresh --into-existing` with exports). Delete the line then: what is not in the "
+            "file any more is settled.",
         )
     return found

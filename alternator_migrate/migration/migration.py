@@ -271,7 +271,9 @@ class Migration:
             raise MigrateError(
                 f"{self._rejects.count:,} items were refused, and a later export may hold newer "
                 f"ones of their keys: see {self._rejects.path}",
-                "Mend them and send them with `run CONFIG --rejects FILE`, then run again.",
+                "Mend them and send them with `run CONFIG --rejects FILE`, then run again. Where "
+                "they are changes of an export, that refuses them: mend the transform, and apply "
+                "all exports once more with `--fresh --into-existing`.",
             )
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOCKS_SECONDS):
