@@ -324,11 +324,22 @@ def check_existing(plan: TargetPlan, existing: TableState) -> None:
 
 def _remedy(plan: TargetPlan, existing: TableState) -> str:
     """The remedy for an existing table that does not fit: indexes may be left out where only global
-    ones are at fault, and made later where they are absent."""
+    ones are at fault, and made later where they are absent; a key can be made."""
     spec = plan.spec
+    if _key_of(spec) != _key_of(existing.spec):
+        return (
+            "Delete it, choose another target.table, or let each item get that key: by `renames`, "
+            "or by a `transform`, with its `transform_key` for deletions "
+            "(`alternator-migrate help transforms`)."
+        )
     local = [index for index in spec.indexes if index.local]
     if table_schema.differences(spec.with_indexes(local), existing.spec):
         return "Delete it, or choose another target.table."
     absent = not table_schema.differences(spec, existing.spec, spec.indexes)
     choices = "after or skip" if absent else "skip"
     return f"Delete it, choose another target.table, or set target.indexes to {choices}."
+
+
+def _key_of(spec: TableSpec) -> list[tuple[KeyElement, str]]:
+    """The key of a table, with the types of its attributes."""
+    return [(element, spec.attributes[element.name]) for element in spec.keys]

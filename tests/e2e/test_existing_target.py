@@ -18,6 +18,10 @@ BY_CITY: dict[str, Any] = {
 }
 
 ANEW = "Delete it, or choose another target.table."
+MADE = (
+    "Delete it, choose another target.table, or let each item get that key: by `renames`, or by a "
+    "`transform`, with its `transform_key` for deletions (`alternator-migrate help transforms`)."
+)
 BY_INDEXES = "Delete it, choose another target.table, or set target.indexes to {}."
 
 
@@ -54,9 +58,9 @@ async def test_one_without_an_index_is_used_when_indexes_come_after(
 @pytest.mark.parametrize(
     ("keys", "spec", "told", "remedy"),
     [
-        ({"id": "S", "sk": "N"}, {}, "id HASH", ANEW),
-        ({"pk": "S"}, {}, "sk RANGE", ANEW),
-        ({"pk": "S", "sk": "S"}, {}, "sk: wanted type N, found S", ANEW),
+        ({"id": "S", "sk": "N"}, {}, "id HASH", MADE),
+        ({"pk": "S"}, {}, "sk RANGE", MADE),
+        ({"pk": "S", "sk": "S"}, {}, "sk: wanted type N, found S", MADE),
         (KEYS, {}, "by-city: missing", BY_INDEXES.format("after or skip")),
         (
             KEYS,
