@@ -49,7 +49,7 @@ def figure(extent: Extent) -> Figure:
     }
     found: dict[str, list[Spent]] = {name: [] for name in kinds}
     with canned(items // 5) as short, canned(items) as long:
-        for _ in range(1 if extent.quick else 3):
+        for _ in range(1 if extent.quick else 5):
             for name, (options, more) in kinds.items():
                 found[name].append(marginal(short, long, options, more))
     micros = {name: median(each.total for each in spent) for name, spent in found.items()}
