@@ -35,10 +35,9 @@ def counted(rehearsal: Rehearsal) -> str:
     unchanged = sum(each.is_unchanged for each in tried)
     refused = len(rehearsal.refused)
     changed = len(tried) - unchanged - rehearsal.dropped - refused
-    count = "1 item" if len(tried) == 1 else f"{len(tried):,} items"
     return (
-        f"{count} tried: {changed:,} changed, {unchanged:,} unchanged, "
-        f"{rehearsal.dropped:,} dropped, {refused:,} refused; {rehearsal.made:,} items made of them"
+        f"{_items(len(tried))} tried: {changed:,} changed, {unchanged:,} unchanged, "
+        f"{rehearsal.dropped:,} dropped, {refused:,} refused; {_items(rehearsal.made)} made of them"
     )
 
 
@@ -53,6 +52,10 @@ def shown(rehearsal: Rehearsal, pair: Pair) -> Iterator[str]:
         return
     yield counted(rehearsal)
     yield f"{rehearsal.seconds * 1e6:,.1f} us an item. Nothing was written."
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count:,} items"
 
 
 def _of_item(tried: Tried, keys: Sequence[str]) -> Iterator[str]:

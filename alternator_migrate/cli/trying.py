@@ -1,6 +1,6 @@
 """The command `transform`, once its options are read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +14,8 @@ from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.model import Item
 from alternator_migrate.core.runtime import on_loop
 from alternator_migrate.core.state import Status
-from alternator_migrate.dynamodb.items import item_of_line
+from alternator_migrate.dynamodb.items import from_json, item_of_line, parsed_attributes
+from alternator_migrate.dynamodb.table_schema import TableSpec
 
 
 def transform(
@@ -39,7 +40,11 @@ def transform(
                     "It has no transform, source.attributes or renames; --set transform=./file.py "
                     "names one.",
                 )
-            found = await first_items(settings, pair) if given is None else given
+            if given is None:
+                found = await first_items(settings, pair)
+            else:
+                _check_keys(items, given, pair.inspection.source.spec)
+                found = [*given.values()]
             rehearsal = rehearse(pair.shaping, found, pair.inspection.plan.spec.key_names)
             return "\n".join(shown(rehearsal, pair)) + "\n", bool(rehearsal.refused)
 
@@ -61,22 +66,37 @@ def _of_one(loaded: Loaded, only: str | None) -> Settings:
     return of_named(loaded, only).settings
 
 
-def _items_of(path: Path) -> Sequence[Item]:
-    """The items of a file. Raises `UsageError` where it cannot be read, or a line is no item."""
+def _items_of(path: Path) -> Mapping[int, Item]:
+    """The items of a file, by lines. Raises `UsageError` where it cannot be read, or a line is no
+    item."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise UsageError(
             f"cannot read {path}: {error.strerror}", "Name a file of items."
         ) from error
-    found: list[Item] = []
+    found: dict[int, Item] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                found.append(item_of_line(line))
+                found[number] = item_of_line(line)
             except ValueError as error:
                 raise UsageError(
                     f"{path}, line {number}: {error}",
                     'Each line must be an item as DynamoDB JSON, such as {"pk": {"S": "a"}}.',
                 ) from error
     return found
+
+
+def _check_keys(path: Path | None, items: Mapping[int, Item], table: TableSpec) -> None:
+    """Raise `UsageError` for an item that the source cannot hold for its key."""
+    for number, item in items.items():
+        attributes = parsed_attributes.decode(item)
+        for name in table.key_names:
+            kind = table.attributes[name]
+            if name not in attributes or not from_json(attributes[name]).get(kind):
+                raise UsageError(
+                    f"{path}, line {number}: the item is none of the source, whose key attribute "
+                    f"{name!r} is of type {kind}, and not empty",
+                    "Give it one, under the name that it has in the source.",
+                )

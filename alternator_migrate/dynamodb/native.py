@@ -65,7 +65,12 @@ def same(a: Any, b: Any) -> bool:
 
 def checked(value: Any) -> Any:
     """A value in DynamoDB JSON that a user made, as it is. Raises `ValueRefusedError`."""
-    value_of(native(value))
+    try:
+        plain_value = native(value)
+    except ValueRefusedError as error:
+        like = "they are like {'S': 'text'} or {'N': '1'}"
+        raise ValueRefusedError(f"{error}: {like}") from error
+    value_of(plain_value)
     ((kind, content),) = value.items()
     if kind in _SETS and len(set(content)) < len(content):
         raise ValueRefusedError("is a set that holds a member twice")

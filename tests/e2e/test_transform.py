@@ -163,6 +163,8 @@ async def test_two_items_of_one_key_are_not_merged(small: Stage) -> None:
         ("def transform(item, meta, more): ...", "nor with two"),
         ("def transform(item): ...\ndef source_key(): ...", "Write `def source_key(key):`"),
         ("def other(item): ...", "change.py has no function transform"),
+        ("def transform(item): ...\ntransform_key = 5", "has no function transform_key\n  "
+         "Write `def transform_key(key):`, or leave it out."),
         ("async def transform(item): ...", "is async"),
         ("def transform(item): ...\ntransform.form = 'xml'", "its attribute `form` is 'xml'"),
     ],

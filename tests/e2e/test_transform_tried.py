@@ -98,6 +98,19 @@ async def test_a_file_of_items_is_tried(few: Stage, run_cli: RunCli) -> None:
     assert "some.jsonl, line 1: not an item" in err
 
 
+@pytest.mark.parametrize("key", [{}, {"pk": {"N": "1"}}, {"pk": {"S": ""}}, {"id": {"S": "a"}}])
+async def test_an_item_that_is_none_of_the_source_is_told(
+    few: Stage, run_cli: RunCli, key: Item
+) -> None:
+    few.write(transform="./change.py", renames=[{"from": "pk", "to": "id"}])
+    lines = [few.items[4], {**key, "n": {"N": "9"}}]
+    (few.folder / "some.jsonl").write_text("\n\n".join(map(json.dumps, lines)))
+    code, out, err = await run_cli("transform", "config.yaml", "--items", "some.jsonl")
+    assert (code, out) == (2, "")
+    assert "some.jsonl, line 3: the item is none of the source, whose key attribute 'pk'" in err
+    assert "under the name that it has in the source" in err
+
+
 async def test_a_configuration_that_changes_nothing_is_told(few: Stage, run_cli: RunCli) -> None:
     few.write()
     code, _, err = await run_cli("transform", "config.yaml")

@@ -151,18 +151,18 @@ def _remedy(reference: TransformReference, error: BaseException) -> str:
 
 def _function(module: Any, name: str, reference: TransformReference) -> Any:
     found = getattr(module, name, None)
+    written = f"Write `def {name}({'key' if name in _COMPANIONS else 'item'}):`"
     if not callable(found):
+        other = "leave it out" if name in _COMPANIONS else "name another function behind a colon"
         raise UsageError(
-            f"transform: {reference} has no function {name}",
-            "Write `def transform(item):`, or name another function behind a colon.",
+            f"transform: {reference} has no function {name}", f"{written}, or {other}."
         )
     if inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found):
         raise UsageError(f"transform: {name} of {reference} is async", "Write it with `def` alone.")
     if not _takes(found, 1) and not _takes(found, 2):
         raise UsageError(
             f"transform: {name} of {reference} cannot be called with one argument, nor with two",
-            f"Write `def {name}({'key' if name in _COMPANIONS else 'item'}):`; a second parameter "
-            "is told the table and the phase.",
+            f"{written}; a second parameter is told the table and the phase.",
         )
     return found
 

@@ -116,6 +116,15 @@ def test_what_cannot_be_written_names_the_attribute(change: Any, words: str) -> 
     assert str(refusal.value).startswith(words)
 
 
+@pytest.mark.parametrize("value", [5, "text", {"N": 5}, {"M": {"a": "text"}}, {"Q": "text"}])
+def test_what_is_no_json_of_dynamodb_is_refused_with_what_is(value: Any) -> None:
+    opened = Opened(ITEM, "dynamodb", KEYS)
+    with pytest.raises(ValueRefusedError) as refusal:
+        opened.rebuilt({**opened.given, "n": value})
+    like = "they are like {'S': 'text'} or {'N': '1'}"
+    assert str(refusal.value) == f"attribute 'n' is no value of DynamoDB's types: {like}"
+
+
 def test_an_item_of_400_kb_is_judged_by_its_bytes() -> None:
     opened = Opened(ITEM, "native", KEYS)
     opened.rebuilt({**opened.given, "n": bytes(390_000)})  # base64 makes the JSON longer
