@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alternator_migrate.config import Settings, TableExportSettings, export_identity
-from alternator_migrate.connectors.inspect import choose_segments
+from alternator_migrate.connectors.inspect import Inspection, choose_segments
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.s3_export import (
     Export,
@@ -58,6 +58,11 @@ class TableExport:
         self._settings, self._pair = settings, pair
         self.given: TableExportSettings = given
         self._calls = pair.live.table.exports
+
+    @property
+    def found(self) -> Inspection:
+        """Both tables, as they were before the run."""
+        return self._pair.inspection
 
     async def known(self, kept: ExportState | None) -> KnownExport:
         """What is known before a run, of which a savepoint has `kept` some. Raises `UsageError`

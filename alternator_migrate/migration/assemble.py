@@ -18,6 +18,7 @@ from alternator_migrate.connectors import (
     TransformedChanges,
     capacity_watches,
     matcher_of,
+    prepare_target,
     rejects_file,
     segments_to_copy,
     source_of,
@@ -34,6 +35,7 @@ from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.steering import Caps, Steering, within
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.client import DynamoDBClient
+from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.engines import Local
 from alternator_migrate.follow import Applier, ChangeShaper, Follower, Rules, spool_folder
 from alternator_migrate.migration.awaited_export import AwaitedExport
@@ -174,9 +176,14 @@ def build_awaited_export(
     _, limiter = turns.limiters(pair.concurrency.writers, settings.target.longest)
     target = target_of(settings, pair, retry, writing)
     shape, applier = _applying(settings, pair, target, rejects, limiter)
-    state = first.state
+    state, found = first.state, pair.inspection
+
+    async def prepare() -> TableState:
+        async with turns.creating():
+            return await prepare_target(pair.target.table, found.plan, found.existing)
+
     return AwaitedExport(
-        pair.inspection,
+        prepare,
         source,
         export.state,
         state,

@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from alternator_migrate.connectors import Inspection, TableExport, failure_text
+from alternator_migrate.connectors import TableExport, failure_text
 from alternator_migrate.core.errors import MigrateError, OutOfTime
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.ports import RejectTally
@@ -19,6 +19,7 @@ from alternator_migrate.core.state import CopyState, ExportState, Status
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.core.texts import duration, moment
 from alternator_migrate.dynamodb.table_export import MadeExport
+from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
 from alternator_migrate.migration.saver import Saver
 from alternator_migrate.savepoints import Keeper
@@ -34,11 +35,12 @@ _AGAIN: Final = "Run the same command again: it asks for another one."
 class AwaitedExport:
     """Asks for the export of a table as `state` says what was asked for before, and waits until it
     is complete; `copy` is the state of the copy that comes then. With a `follower` the stream is
-    placed before, and its changes are kept meanwhile."""
+    placed before, and its changes are kept meanwhile. The target is made by `prepare` before that:
+    where that fails, no export was paid for."""
 
     def __init__(
         self,
-        found: Inspection,
+        prepare: Callable[[], Coroutine[Any, Any, TableState]],
         export: TableExport,
         state: ExportState,
         copy: CopyState,
@@ -50,7 +52,7 @@ class AwaitedExport:
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         interval: float,
     ) -> None:
-        self._found, self._export, self._keeper = found, export, keeper
+        self._prepare, self._export, self._keeper = prepare, export, keeper
         self._follower, self._gate, self._rejects = follower, gate, rejects
         self.state, self.copy = state, copy
         self._saver = Saver(keeper, rejects, follower, lambda: self.copy)
@@ -78,13 +80,13 @@ class AwaitedExport:
 
     def progress(self) -> Progress:
         """A snapshot: of the one segment that there is at least, nothing is done."""
-        follower = self._follower
+        follower, found = self._follower, self._export.found
         return Progress(
-            source=self._found.source.spec.name,
-            target=self._found.plan.spec.name,
+            source=found.source.spec.name,
+            target=found.plan.spec.name,
             state="stopping" if self._stopping.is_set() else self._gate.state(self._doing),
             segments_total=1,
-            expected=self._found.source.items,
+            expected=found.source.items,
             reasons=self._gate.reasons,
             changes=follower.progress if follower else None,
         )
@@ -109,6 +111,8 @@ class AwaitedExport:
             await follower.held(stop)
         else:
             await self._gate.reading.wait()
+        self._keeper.found_target((await self._prepare()).id)
+        await self._save_running()
         async with follower.spooling(lambda: 0.0) if follower else nullcontext():
             made = await self._made(stop)
             return made is not None and await self._completed(made, stop)

@@ -20,9 +20,10 @@ from tests.e2e.test_rights import denied
 from tests.following.conftest import UNTIL, WRITERS_STOP, Table, enable, until
 from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
-from tests.servers.client import call
+from tests.servers.client import call, create_table, fill
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.exporting import Exporting
+from tests.servers.proxy import FaultProxy
 from tests.support import exports
 from tests.support.jobs import KEYS
 from tests.support.many import make, rows
@@ -247,7 +248,6 @@ async def test_a_right_that_is_lacking_is_named(exported: Exported, right: str) 
     ended = await exported.ended()
     assert ended.code == 2
     assert f"dynamodb:{right} on table {exported.table.name}" in ended.err
-    assert not exported.made_target()
     exported.aws.clear()
     # what was refused was not asked for: it may be asked for otherwise
     exported.configure(target={"streamChanges": False}, export={"prefix": None, "format": "ION"})
@@ -257,6 +257,44 @@ async def test_a_right_that_is_lacking_is_named(exported: Exported, right: str) 
     assert await exported.table.equal()
     assert exported.aws.asked[-1]["ExportFormat"] == "ION"
     assert exported.aws.requests["Scan"] == 0
+
+
+OTHER_KEY = {"id": "S"}
+TOO_LONG = "t" * 193
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "right", "words"),
+    [
+        ("Copy", OTHER_KEY, "", "exists and does not fit"),
+        ("Copy", {"pk": "S"}, "", "already holds items"),
+        (TOO_LONG, None, "", "takes table names of up to 192 characters"),
+        ("Copy", None, "CreateTable", "dynamodb:CreateTable on table Copy"),
+        ("Copy", None, "DescribeTable", "dynamodb:DescribeTable on table Copy"),
+    ],
+    ids=["another key", "items", "a name", "no right to create", "no right to describe"],
+)
+async def test_no_export_is_asked_for_where_the_target_cannot_be(
+    exported: Exported, name: str, there: dict[str, str] | None, right: str, words: str
+) -> None:
+    store, named = exported.table.target, ("--set", f"target.table={name}")
+    async with FaultProxy(store.url) as proxy:
+        exported.configure(target={"endpoint": {"url": proxy.url}})
+        if there:
+            await create_table(store.url, name, there)
+            await fill(store.url, name, [{key: {"S": "a"} for key in there}])
+        if right:
+            proxy.always(right, denied(right))
+        ended = await exported.ended(*named)
+        assert (ended.code, ended.err.count("Error: ")) == (2, 1), ended.err
+        assert words in ended.err
+        assert not exported.aws.asked
+        if right:
+            proxy.clear()
+            exported.aws.may_end.set()
+            ended = await exported.ended(*UNTIL, *named)
+            assert ended.code == 0, ended.err
+            assert len(store.items(name)) == 100
 
 
 async def test_an_export_that_fails_is_told_and_asked_for_anew(exported: Exported) -> None:
