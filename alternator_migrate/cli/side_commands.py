@@ -1,7 +1,7 @@
 """The commands beside a migration: documentation, rights, samples, completion."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,12 +74,13 @@ def permissions(config: Path | None, **options: Any) -> None:
 
 
 @click.command(short_help="The documentation: topics, commands, or a word such as cost.")
-@click.argument("topic", required=False)
+@click.argument("topic", nargs=-1)
 @click.pass_context
-def help_(ctx: click.Context, topic: str | None) -> None:
+def help_(ctx: click.Context, topic: Sequence[str]) -> None:
     """The documentation: a topic, the options of a command, or the list of topics.
 
-    A word such as exit, cost, rights, pause, rollback or slow gets the topic that it stands in.
+    A word such as exit, cost, rights, pause, rollback or slow gets the topic that it stands in;
+    several words are taken together, or else the first one that is known.
 
     \b
     Examples:
@@ -87,16 +88,20 @@ def help_(ctx: click.Context, topic: str | None) -> None:
       alternator-migrate help resume
       alternator-migrate help run
       alternator-migrate help rollback
+      alternator-migrate help exit codes
     """
     program = ctx.find_root()
     commands: dict[str, click.Command] = program.command.commands  # type: ignore[attr-defined] # a group
-    if topic is None:
+    if not topic:
         click.echo(topics.index())
-    elif topic in commands and topic not in topics.topics():
-        command = commands[topic]
-        click.echo(command.get_help(click.Context(command, program, topic)))
+        return
+    known = [word for word in ("-".join(topic), *topic) if word in commands or topics.named(word)]
+    asked = known[0] if known else " ".join(topic)
+    if asked in commands and asked not in topics.topics():
+        command = commands[asked]
+        click.echo(command.get_help(click.Context(command, program, asked)))
     else:
-        topics.show(topic)
+        topics.show(asked)
 
 
 def _number(name: str, default: int, text: str) -> Callable[[common.F], common.F]:

@@ -39,10 +39,8 @@ def show(topic: str) -> None:
 
     Raises `click.UsageError` with the nearest topics where there is none of that name.
     """
-    pages = topics()
-    word = topic.lower()
-    name = next((page for page, words in ANSWERS.items() if word in words), topic)
-    if name not in pages:
+    pages, name = topics(), named(topic)
+    if name is None:
         raise click.UsageError(_unknown(topic, pages))
     text = pages[name].read_text(encoding="utf-8")
     if not sys.stdout.isatty():
@@ -50,6 +48,13 @@ def show(topic: str) -> None:
         return
     os.environ.setdefault("LESS", "-FRX")  # colours, and no wait where a page fits the screen
     click.echo_via_pager(_rendered(text), color=True)
+
+
+def named(topic: str) -> str | None:
+    """The topic of this name, or the one that answers this word; None where there is none."""
+    word = topic.lower()
+    answers = next((page for page, words in ANSWERS.items() if word in words), None)
+    return answers or (topic if topic in topics() else None)
 
 
 def index() -> str:

@@ -68,6 +68,29 @@ def test_a_word_that_people_look_for_gets_the_page_that_answers_it(word: str, to
     assert asked(word).output == asked(topic).output
 
 
+@pytest.mark.parametrize(
+    ("words", "topic"),
+    [
+        ("exit codes", "faq"),
+        ("many tables", "many-tables"),
+        ("Exit 3", "faq"),
+        ("why slow", "performance"),
+        ("run", "run"),
+        ("of run", "run"),
+    ],
+)
+def test_several_words_are_one_topic_or_speak_of_one(words: str, topic: str) -> None:
+    result = asked(*words.split())
+    assert result.exit_code == 0
+    assert result.output == asked(topic).output
+
+
+def test_several_words_that_stand_nowhere_are_told_as_they_were_given() -> None:
+    result = asked("xyzzy", "plugh")
+    assert result.exit_code == 2
+    assert "there is no topic 'xyzzy plugh'" in result.output
+
+
 def test_no_word_hides_a_topic_or_a_command_and_each_has_its_page() -> None:
     words = [word for known in ANSWERS.values() for word in known]
     assert len(set(words)) == len(words)
