@@ -5,7 +5,14 @@ from collections.abc import Sequence
 
 from alternator_migrate.cli.report import print_out
 from alternator_migrate.config import Loaded
-from alternator_migrate.connectors import Command, grants, policy, rights_of, usual_commands
+from alternator_migrate.connectors import (
+    Command,
+    grants,
+    policy,
+    rights_of,
+    savepoint_rights,
+    usual_commands,
+)
 from alternator_migrate.core.errors import UsageError
 
 
@@ -16,7 +23,14 @@ def show(loaded: Loaded, *, commands: Sequence[Command], side: str, cql: bool) -
     asked = commands or usual_commands(settings)
     rights = [each for each in rights_of(settings, asked) if side in ("both", each.role)]
     wanted = [each for each in rights if each.is_alternator == cql]
-    if not wanted:
+    kept = side in ("both", "savepoints") and not cql
+    savepoints = savepoint_rights(settings, asked) if kept else None
+    if side == "savepoints" and not savepoints:
+        raise UsageError(
+            "savepoints in a folder need no policy, and no GRANTs",
+            "Leave --cql out." if cql else "They do where savepoints.path is s3://BUCKET/PREFIX.",
+        )
+    if not wanted and not savepoints:
         raise UsageError(
             "no side is an Alternator, which GRANTs are for"
             if cql
@@ -24,7 +38,7 @@ def show(loaded: Loaded, *, commands: Sequence[Command], side: str, cql: bool) -
             "Leave --cql out." if cql else "Add --cql: its rights are given by GRANTs.",
         )
     lines = (line for each in wanted for line in grants(each))
-    print_out("".join(f"{line}\n" for line in lines) if cql else _text(policy(wanted)))
+    print_out("".join(f"{line}\n" for line in lines) if cql else _text(policy(wanted, savepoints)))
 
 
 def _text(document: object) -> str:

@@ -49,10 +49,10 @@ def demo(**options: Any) -> None:
 )
 @click.option(
     "--side",
-    type=click.Choice(["both", "source", "target"]),
+    type=click.Choice(["both", "source", "target", "savepoints"]),
     default="both",
     show_default=True,
-    help="only the rights on one side, where each has credentials of its own",
+    help="only the rights on one side, or on savepoints in S3, where each has its own credentials",
 )
 @click.option("--cql", is_flag=True, help="print CQL GRANTs for the Alternator side instead")
 def permissions(config: Path | None, **options: Any) -> None:

@@ -36,6 +36,7 @@ from alternator_migrate.connectors.permissions import (
     grants,
     policy,
     rights_of,
+    savepoint_rights,
     usual_commands,
 )
 from alternator_migrate.connectors.rejects_file import RejectsFile, RejectsSource
@@ -173,6 +174,7 @@ __all__ = [
     "rejects_file",
     "reshaper_of",
     "rights_of",
+    "savepoint_rights",
     "segments_to_copy",
     "shown_late",
     "skipped_text",

@@ -27,6 +27,8 @@ _RECOVERY: Final = "DescribeContinuousBackups"
 _ASKING: Final = "ExportTableToPointInTime"
 _DESCRIBING: Final = "DescribeExport"
 _READING: Final = "GetObject"
+_KEEPING: Final = ("PutObject", "DeleteObject")
+_LISTING: Final = "ListBucket"
 _KEYS: Final = ("Decrypt", "GenerateDataKey")
 _VERSION: Final = "2012-10-17"
 _PARTITIONS: Final = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
@@ -59,6 +61,28 @@ class Rights:
         return self.settings.type == _ALTERNATOR
 
 
+@dataclass(frozen=True, slots=True)
+class SavepointRights:
+    """The rights on savepoints in S3: to list a `bucket`, and calls on `objects` of it, given as
+    BUCKET/KEY with asterisks."""
+
+    bucket: str
+    objects: str
+    on_objects: Sequence[str]
+    region: str = ""
+
+
+def savepoint_rights(settings: Settings, commands: Sequence[Command]) -> SavepointRights | None:
+    """What `commands` do with savepoints in S3; None where these are in a folder."""
+    own = settings.savepoints
+    if own.bucket is None:
+        return None
+    bucket, prefix = own.bucket
+    objects = "/".join(filter(None, (bucket, prefix, "*")))
+    calls = (_READING,) if set(commands) == {"plan"} else (_READING, *_KEEPING)
+    return SavepointRights(bucket, objects, calls, (own.target and own.target.region) or "")
+
+
 def rights_of(settings: Settings, commands: Sequence[Command]) -> Sequence[Rights]:
     """What each side has to allow so that `commands` do what the configuration asks for."""
     source, target = _source(settings, commands), _target(settings, commands)
@@ -77,9 +101,13 @@ def usual_commands(settings: Settings) -> Sequence[Command]:
     return ("plan", "run", *follows, "validate")
 
 
-def policy(rights: Sequence[Rights]) -> Mapping[str, Any]:
+def policy(
+    rights: Sequence[Rights], savepoints: SavepointRights | None = None
+) -> Mapping[str, Any]:
     """An IAM policy that allows just these; no statement is for an Alternator."""
     statements = [each for side in rights if not side.is_alternator for each in _statements(side)]
+    if savepoints:
+        statements += _on_savepoints(savepoints)
     return {"Version": _VERSION, "Statement": statements}
 
 
@@ -215,6 +243,15 @@ def _statements(rights: Rights) -> Iterator[Mapping[str, Any]]:
         region = rights.settings.region or "*"
         arn = key if key.startswith("arn:") else f"arn:{partition}:kms:{region}:*:key/{key}"
         yield _statement(f"{side}Key", "kms", _KEYS, arn)
+
+
+def _on_savepoints(rights: SavepointRights) -> Iterator[Mapping[str, Any]]:
+    partition = _partition(rights.region)
+    # Not for the prefix alone: under that condition S3 refuses to say that an object is not there.
+    bucket = f"arn:{partition}:s3:::{rights.bucket}"
+    yield _statement("SavepointsList", "s3", (_LISTING,), bucket)
+    objects = f"arn:{partition}:s3:::{rights.objects}"
+    yield _statement("SavepointsObjects", "s3", rights.on_objects, objects)
 
 
 def _statement(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alternator_migrate.config.loading import load
-from alternator_migrate.connectors.permissions import Command, policy, rights_of
+from alternator_migrate.connectors.permissions import Command, policy, rights_of, savepoint_rights
 from tests.servers.cli import REPOSITORY
 
 FOLDER = REPOSITORY / "examples" / "iam"
@@ -37,6 +37,7 @@ class Example(NamedTuple):
     side: str = "source"
 
 
+SAVEPOINTS = "savepoints: {path: 's3://my-savepoints/orders'}\n"
 EXAMPLES = {
     "source-plan.json": Example(SOURCE + ALTERNATOR % "", ("plan",)),
     "source-copy.json": Example(SOURCE + ALTERNATOR % "", ("plan", "run", "validate")),
@@ -53,6 +54,9 @@ EXAMPLES = {
     "target-copy.json": Example(SOURCE + DYNAMODB, ("plan", "run", "validate"), "target"),
     "target-shards.json": Example(SOURCE + DYNAMODB, ("shards",), "target"),
     "target-repair.json": Example(SOURCE + DYNAMODB, ("repair",), "target"),
+    "savepoints-on-s3.json": Example(
+        SOURCE + ALTERNATOR % "" + SAVEPOINTS, ("plan", "run", "validate"), "savepoints"
+    ),
 }
 
 
@@ -62,8 +66,11 @@ def made() -> Iterator[tuple[str, str]]:
         path = Path(folder) / "config.yaml"
         for name, example in EXAMPLES.items():
             path.write_text(example.text)
-            rights = rights_of(load(path, {}).settings, example.commands)
-            document = policy([each for each in rights if each.role == example.side])
+            settings = load(path, {}).settings
+            rights = rights_of(settings, example.commands)
+            savepoints = savepoint_rights(settings, example.commands)
+            own = [each for each in rights if each.role == example.side]
+            document = policy(own, savepoints if example.side == "savepoints" else None)
             yield name, json.dumps(document, indent=2) + "\n"
 
 

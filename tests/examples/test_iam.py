@@ -19,12 +19,18 @@ from alternator_migrate.connectors.permissions import (
     grants,
     policy,
     rights_of,
+    savepoint_rights,
     usual_commands,
 )
 from tests.conftest import RunCli
 from tests.examples.iam import ALTERNATOR, EXPORTED, FOLDER, SOURCE, made
 from tests.servers.client import call, fill
+from tests.servers.exchange import Exchange
+from tests.servers.proxy import FaultProxy
+from tests.support.buckets import Prefix
+from tests.support.buckets import made as made_prefix
 from tests.support.cli import TABLE, Ends, rows, signed, two_ends
+from tests.support.names import unique_name
 
 EVERYTHING: tuple[Command, ...] = ("plan", "run", "shards", "follow", "validate", "repair")
 # Asked for a better word only, and done without where it is denied.
@@ -32,7 +38,8 @@ NICE_TO_HAVE = {
     "ListTables",  # the nearest name of a table that does not exist
     "GetItem",  # what an Alternator's own tables say of its version
 }
-SAME_RIGHT = {"HeadObject": "GetObject"}
+SAME_RIGHT = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket"}
+ON_S3 = "savepoints: {path: 's3://b-1/p', intervalSeconds: 0.2}\n"
 
 
 def settings_rights(folder: Path, text: str, *commands: Command) -> tuple[Rights, Rights]:
@@ -46,15 +53,19 @@ def called() -> Iterator[str]:
     """Every operation of AWS's that stands in the code."""
     session = botocore.session.get_session()
     methods: dict[str, str] = {}
+    on_s3: dict[str, str] = {}
     for service in ("dynamodb", "dynamodbstreams", "s3"):
         operations = session.get_service_model(service).operation_names
-        methods |= {botocore.xform_name(name): name for name in operations}
+        on_s3 = {botocore.xform_name(name): name for name in operations}
+        methods |= on_s3
     for path in Path(alternator_migrate.__file__).parent.rglob("*.py"):
         if path.parent.name == "cli":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 yield from filter(None, [methods.get(node.func.attr)])
+            elif isinstance(node, ast.Attribute) and node.attr in on_s3:
+                yield on_s3[node.attr]
             elif isinstance(node, ast.Constant) and node.value in methods.values():
                 yield str(node.value)
 
@@ -70,6 +81,10 @@ def test_every_call_in_the_code_has_its_right(tmp_path: Path) -> None:
         *settings_rights(tmp_path, exported, "run"),
     ):
         allowed |= {*rights.table, *rights.stream, *rights.exports, *rights.on_objects}
+    (tmp_path / "config.yaml").write_text(EXPORTED + ALTERNATOR % "" + ON_S3)
+    kept = savepoint_rights(load(tmp_path / "config.yaml", {}).settings, ["run"])
+    assert kept
+    allowed |= {*kept.on_objects, "ListBucket"}
     made_calls = {SAME_RIGHT.get(name, name) for name in called()}
     assert "BatchWriteItem" in made_calls
     assert made_calls - NICE_TO_HAVE == allowed, "add the call to connectors/permissions.py"
@@ -88,6 +103,85 @@ async def test_each_command_calls_what_it_has_the_right_to(tmp_path: Path, run_c
         repair = ["validate", "config.yaml", "--repair", "--delete-extra", "--yes"]
         await _called(tmp_path, run_cli, ends, "repair", repair)
         await _called(tmp_path, run_cli, ends, "validate", ["validate", "config.yaml"])
+
+
+async def test_savepoints_on_s3_are_read_and_written_as_their_rights_say(
+    tmp_path: Path, run_cli: RunCli, moto_server: str
+) -> None:
+    prefix = await made_prefix(moto_server, f"runs/{unique_name('rights')}")
+    async with two_ends(30) as ends, FaultProxy(moto_server, record=True) as s3:
+        _write(tmp_path, ends)
+        place = {"target": prefix.target(s3.url), "intervalSeconds": 0.2}
+        with (tmp_path / "config.yaml").open("a") as file:
+            file.write(json.dumps({"savepoints": place})[1:-1] + "\n")
+        settings = load(tmp_path / "config.yaml", {}).settings
+        commands: tuple[Command, ...] = ("plan", "run", "validate", "repair")
+        seen = set[str]()
+        for name in commands:
+            s3.log.clear()
+            word, *more = ("validate", "--repair") if name == "repair" else (name,)
+            ended = await run_cli(word, "config.yaml", *more, env=signed())
+            assert ended.code == 0, ended.err
+            rights = savepoint_rights(settings, [name])
+            assert rights
+            assert rights.objects == f"{prefix.bucket}/{prefix.prefix}/*"
+            made_calls = {_on_s3(each, prefix) for each in s3.log}
+            assert "ListBucket" in made_calls
+            assert made_calls <= {*rights.on_objects, "ListBucket"}
+            seen |= made_calls
+    assert seen == {"ListBucket", "GetObject", "PutObject", "DeleteObject"}
+
+
+def _on_s3(exchange: Exchange, prefix: Prefix) -> str:
+    """The right that a request of S3 takes."""
+    request = exchange.request
+    if "list-type" in request.query:
+        return "ListBucket"
+    assert request.path.startswith(f"/{prefix.bucket}/{prefix.prefix}/")
+    name = f"{request.method.capitalize()}Object"
+    return SAME_RIGHT.get(name, name)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "shown", "not_shown"),
+    [
+        ([], 0, '"arn:aws:s3:::b-1/p/*"', "s3:AbortMultipartUpload"),
+        (["--for", "plan"], 0, '"SavepointsObjects"', "s3:PutObject"),
+        (["--side", "savepoints"], 0, '"s3:DeleteObject"', "dynamodb:"),
+        (["--side", "source"], 0, '"SourceTable"', "s3:"),
+        (["--cql"], 0, "GRANT MODIFY", "s3:"),
+        (["--cql", "--side", "savepoints"], 2, "Leave --cql out", "GRANT MODIFY"),
+    ],
+    ids=str,
+)
+def test_savepoints_on_s3_are_in_the_policy(
+    tmp_path: Path, options: list[str], code: int, shown: str, not_shown: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(SOURCE + ALTERNATOR % "" + ON_S3)
+    result = CliRunner().invoke(cli, ["permissions", str(path), *options])
+    assert result.exit_code == code
+    assert shown in result.output
+    assert not_shown not in result.output
+
+
+def test_between_two_alternators_the_policy_is_for_savepoints_alone(tmp_path: Path) -> None:
+    source = (ALTERNATOR % "").replace("target", "source").replace("Orders", "Old")
+    path = tmp_path / "config.yaml"
+    path.write_text(source + ALTERNATOR % "" + ON_S3)
+    result = CliRunner().invoke(cli, ["permissions", str(path)])
+    assert [each["Sid"] for each in json.loads(result.output)["Statement"]] == [
+        "SavepointsList",
+        "SavepointsObjects",
+    ]
+
+
+def test_savepoints_in_a_folder_have_no_policy(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(SOURCE + ALTERNATOR % "")
+    result = CliRunner().invoke(cli, ["permissions", str(path), "--side", "savepoints"])
+    assert result.exit_code == 2
+    assert "savepoints in a folder need no policy" in f"{result.output}{result.exception}"
 
 
 def _write(folder: Path, ends: Ends) -> None:
