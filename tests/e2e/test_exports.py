@@ -117,7 +117,7 @@ DAMAGE = {
     "it has 99 records, and the manifest says 100": fewer_lines,
     "truncated": cut,
     "it is no gzip": no_gzip,
-    "its line 101 is no record": no_record,
+    "its record 101 is none": no_record,
 }
 
 

@@ -41,10 +41,10 @@ async def test_a_killed_run_goes_on_within_a_file(
     standin.faults.rate("BatchWriteItem", "slow", 1.0, 0.05)
     saved = tmp_path / "savepoints"
     async with running(tmp_path, "run", "config.yaml") as cli:
-        await until(lambda: any(_lines(saved)), 30)
+        await until(lambda: any(_records(saved)), 30)
         cli.send_signal(signal.SIGKILL)
         await cli.wait(10)
-    begun = [*_lines(saved)]
+    begun = [*_records(saved)]
     assert 0 < max(begun) < 450
     standin.faults.clear()
     async with running(tmp_path, "run", "config.yaml", "--summary-json", "s.json") as cli:
@@ -54,11 +54,11 @@ async def test_a_killed_run_goes_on_within_a_file(
     assert same_items(standin.items(table_name), ROWS)
 
 
-def _lines(folder: Path) -> list[int]:
-    """The lines of files that are done, by the newest savepoint."""
+def _records(folder: Path) -> list[int]:
+    """The records of files that are done, by the newest savepoint."""
     newest = sorted(folder.glob("savepoint_*.yaml"))[-1:]
     found = [json.loads(each.read_text())["progress"]["positions"] for each in newest]
-    return [place["line"] for places in found for place in places.values()]
+    return [place["items"] for places in found for place in places.values()]
 
 
 @pytest.fixture

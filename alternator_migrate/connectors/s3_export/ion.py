@@ -18,14 +18,14 @@ _SETS: Final = {"$dynamodb_SS": "SS", "$dynamodb_NS": "NS", "$dynamodb_BS": "BS"
 _INSTALL: Final = "Add it: pipx inject alternator-migrate amazon-ion."
 
 
-def ion_items(block: bytes) -> Sequence[bytes]:
-    """The items of lines like $ion_1_0 {Item:{...}}. Raises `BadLine`."""
-    return _records(block, lambda record: to_json(_attributes(record["Item"])))
+def ion_items(lines: bytes) -> Sequence[bytes]:
+    """The items of lines like $ion_1_0 {Item:{...}}. Raises `BadRecord`."""
+    return _records(lines, lambda record: to_json(_attributes(record["Item"])))
 
 
-def ion_changes(block: bytes) -> Sequence[Change]:
-    """The changes of lines like $ion_1_0 {Keys:{...},NewImage:{...}}. Raises `BadLine`."""
-    return _records(block, _change)
+def ion_changes(lines: bytes) -> Sequence[Change]:
+    """The changes of lines like $ion_1_0 {Keys:{...},NewImage:{...}}. Raises `BadRecord`."""
+    return _records(lines, _change)
 
 
 def check_library() -> None:
@@ -48,17 +48,17 @@ def _change(record: Mapping[str, Any]) -> Change:
     return Change(to_json(_attributes(record["Keys"])), new, old)
 
 
-def _records(block: bytes, read: Callable[[Any], T]) -> Sequence[T]:
-    """What `read` makes of each struct of a block. Raises `BadLine`."""
+def _records(lines: bytes, read: Callable[[Any], T]) -> Sequence[T]:
+    """What `read` makes of each struct of some lines. Raises `BadRecord`."""
     load = _loader()
 
-    def records(lines: bytes) -> Sequence[T]:
-        return [read(record) for record in load(lines)]
+    def records(text: bytes) -> Sequence[T]:
+        return [read(record) for record in load(text)]
 
     try:
-        return records(block)
+        return records(lines)
     except _errors():
-        raise fault(block, records, _errors()) from None
+        raise fault(lines, records, _errors()) from None
 
 
 @cache

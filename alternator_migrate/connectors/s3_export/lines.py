@@ -1,15 +1,14 @@
-"""From the compressed bytes of a data file to blocks of whole lines, in flat memory."""
+"""From the compressed bytes of a data file to whole lines, in flat memory."""
 
 import zlib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-BLOCK: Final = 1024 * 1024
-"""The most bytes that are inflated at once."""
+PIECE: Final = 256 * 1024
+"""The most bytes that are inflated at once: larger buffers go back to the system each time."""
 LONGEST: Final = 16 * 1024 * 1024
 """A line longer than any record of an export may be."""
-_ENOUGH: Final = 512 * 1024
 
 
 @cache
@@ -32,7 +31,7 @@ class Inflater:
         self._begun = False
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """What `data` adds, in pieces of at most `BLOCK` bytes. Raises `ValueError` for what is
+        """What `data` adds, in pieces of at most `PIECE` bytes. Raises `ValueError` for what is
         not gzip, or damaged."""
         while data:
             if self._member is None:
@@ -41,11 +40,11 @@ class Inflater:
                     return
                 self._begun, self._member = True, self._library.decompressobj(31)
             try:
-                piece = self._member.decompress(data, BLOCK)
+                piece = self._member.decompress(data, PIECE)
                 yield piece
                 data = self._member.unconsumed_tail
-                while len(piece) == BLOCK and not data and not self._member.eof:
-                    piece = self._member.decompress(b"", BLOCK)
+                while len(piece) == PIECE and not data and not self._member.eof:
+                    piece = self._member.decompress(b"", PIECE)
                     yield piece
             except self._library.error as error:
                 raise ValueError(f"it is no gzip, or damaged ({error})") from error
@@ -59,24 +58,22 @@ class Inflater:
 
 
 class LineCutter:
-    """Gathers pieces into blocks of whole lines, of about `BLOCK` bytes."""
+    """Cuts pieces of text between lines."""
 
     def __init__(self) -> None:
         self._kept: list[bytes] = []
         self._length = 0
 
-    def block(self, piece: bytes) -> bytes:
-        """The lines by now, once they are enough for a block; else none. Raises `ValueError` for
-        a line that does not end."""
-        self._kept.append(piece)
+    def lines(self, piece: bytes) -> bytes:
+        """The lines that have ended by now. Raises `ValueError` for a line that does not end."""
+        end = piece.rfind(b"\n") + 1
         self._length += len(piece)
-        end = piece.rfind(b"\n") + 1 if self._length >= _ENOUGH else 0
         if not end:
             if self._length > LONGEST:
                 raise ValueError(f"it has a line of more than {LONGEST:,} bytes")
+            self._kept.append(piece)
             return b""
-        self._kept[-1] = piece[:end]
-        whole = b"".join(self._kept)
+        whole = b"".join((*self._kept, memoryview(piece)[:end]))
         self._kept, self._length = [piece[end:]], len(piece) - end
         return whole
 

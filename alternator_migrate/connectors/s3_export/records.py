@@ -22,15 +22,16 @@ class Change(NamedTuple):
 
 T = TypeVar("T")
 Records: TypeAlias = Callable[[bytes], Sequence[T]]
-"""Gives the records of a block of lines. Raises `BadLine`."""
+"""Gives the records of some lines. Raises `BadRecord`."""
 
 
-class BadLine(ValueError):
-    """A line that is no record; `line` is its number within the block, from 1."""
+class BadRecord(ValueError):
+    """A line that is no record; `number` is that of the record that it should be, among those of
+    some lines, from 1."""
 
-    def __init__(self, line: int, why: str) -> None:
+    def __init__(self, number: int, why: str) -> None:
         super().__init__(why)
-        self.line = line
+        self.number = number
 
 
 class _Full(msgspec.Struct, gc=False):
@@ -51,21 +52,21 @@ _incremental = msgspec.json.Decoder(_Incremental)
 _ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def json_items(block: bytes) -> Sequence[Item]:
-    """The items of lines like {"Item":{...}}. Raises `BadLine`."""
+def json_items(lines: bytes) -> Sequence[Item]:
+    """The items of lines like {"Item":{...}}. Raises `BadRecord`."""
     try:
-        return cast("Sequence[Item]", [line.item for line in _full.decode_lines(block)])
+        return cast("Sequence[Item]", [each.item for each in _full.decode_lines(lines)])
     except _ERRORS:
-        raise fault(block, _full.decode, _ERRORS) from None
+        raise fault(lines, _full.decode, _ERRORS) from None
 
 
-def json_changes(block: bytes) -> Sequence[Change]:
-    """The changes of lines like {"Keys":{...},"NewImage":{...}}. Raises `BadLine`."""
+def json_changes(lines: bytes) -> Sequence[Change]:
+    """The changes of lines like {"Keys":{...},"NewImage":{...}}. Raises `BadRecord`."""
     try:
-        lines = _incremental.decode_lines(block)
+        found = _incremental.decode_lines(lines)
     except _ERRORS:
-        raise fault(block, _incremental.decode, _ERRORS) from None
-    return [Change(cast("Item", line.keys), _image(line.new), _image(line.old)) for line in lines]
+        raise fault(lines, _incremental.decode, _ERRORS) from None
+    return [Change(cast("Item", each.keys), _image(each.new), _image(each.old)) for each in found]
 
 
 def _image(raw: msgspec.Raw) -> Item | None:
@@ -73,13 +74,12 @@ def _image(raw: msgspec.Raw) -> Item | None:
 
 
 def fault(
-    block: bytes, read: Callable[[bytes], object], errors: tuple[type[Exception], ...]
-) -> BadLine:
-    """The first line of a block that `read` cannot read."""
-    for number, line in enumerate(block.split(b"\n"), 1):
+    lines: bytes, read: Callable[[bytes], object], errors: tuple[type[Exception], ...]
+) -> BadRecord:
+    """The first of some lines that `read` cannot read."""
+    for number, line in enumerate(filter(bytes.strip, lines.split(b"\n")), 1):
         try:
-            if line.strip():
-                read(line)
+            read(line)
         except errors as error:
-            return BadLine(number, f"{error}: {line[:80].decode(errors='replace')}")
-    return BadLine(1, "a record goes over several lines")
+            return BadRecord(number, f"{error}: {line[:80].decode(errors='replace')}")
+    return BadRecord(1, "a record goes over several lines")

@@ -11,14 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alternator_migrate.connectors.s3_export.data_file import FileReading, Place
-from alternator_migrate.connectors.s3_export.lines import BLOCK, Inflater, LineCutter, fastest
+from alternator_migrate.connectors.s3_export.lines import (
+    LONGEST,
+    PIECE,
+    Inflater,
+    LineCutter,
+    fastest,
+)
 from alternator_migrate.connectors.s3_export.manifest import DataFile, md5_text
 from alternator_migrate.connectors.s3_export.places import rules
 from alternator_migrate.connectors.s3_export.records import json_items
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.model import Item
 
-LINES = [b'{"Item":{"id":{"S":"%d"},"t":{"S":"%s"}}}' % (n, b"x" * 400) for n in range(4000)]
+LINES = [b'{"Item":{"id":{"S":"%d"},"t":{"S":"%s"}}}' % (n, b"x" * 400) for n in range(8000)]
 TEXT = b"\n".join(LINES) + b"\n"
 BODY = gzip.compress(TEXT, 1, mtime=0)
 
@@ -65,13 +71,32 @@ async def test_every_place_is_a_place_to_go_on_from() -> None:
     for block in blocks[:-1]:
         done += len(block.records)
         start = Place.at(block.position)
-        assert (start.line, start.items) == (done, done)
+        text = sum(len(line) + 1 for line in LINES[:done])
+        assert (start.size, start.items) == (text, done)
         rest = [
             bytes(item)
             async for b in reading(start=start, size=9000).blocks()
             for item in b.records
         ]
         assert rest == [line[8:-1] for line in LINES[done:]]
+
+
+async def test_blank_lines_move_no_place() -> None:
+    text = TEXT.replace(LINES[5000], b"\n \n" + LINES[5000])
+    body = gzip.compress(text, 1)
+    blocks = [block async for block in reading(body).blocks()]
+    assert sum(len(block.records) for block in blocks) == len(LINES)
+    assert sum(block.size for block in blocks) == len(text)
+    start = Place.at(blocks[-2].position)
+    assert text[start.size :].startswith(LINES[start.items])
+    (rest,) = [block async for block in reading(body, start=start).blocks()]
+    assert [bytes(item) for item in rest.records] == [each[8:-1] for each in LINES[start.items :]]
+
+
+async def test_a_record_that_is_none_is_told_by_its_number() -> None:
+    text = b"\n" + TEXT.replace(LINES[6000], b'{"Item":{"id":1}')
+    with pytest.raises(MigrateError, match=r"its record 6,001 is none \(.*:\{\"id\":1\}\)"):
+        [_ async for _ in reading(gzip.compress(text, 1)).blocks()]
 
 
 async def test_a_place_in_other_lines_is_no_place() -> None:
@@ -81,7 +106,7 @@ async def test_a_place_in_other_lines_is_no_place() -> None:
     with pytest.raises(MigrateError, match="has other lines than before"):
         [_ async for _ in reading(other, start=start).blocks()]
     short = gzip.compress(b"\n".join(LINES[:10]) + b"\n")
-    with pytest.raises(MigrateError, match=r"10 lines, and .* were read before"):
+    with pytest.raises(MigrateError, match=r"4,390 bytes of text, and .* were read before"):
         [_ async for _ in reading(short, start=start).blocks()]
 
 
@@ -121,21 +146,21 @@ def test_bytes_that_end_within_gzip_are_told(library: Any, body: bytes) -> None:
 @LIBRARIES
 def test_a_bomb_is_inflated_in_flat_memory(library: Any) -> None:
     packer = zlib.compressobj(9, wbits=31)
-    body = b"".join([packer.compress(bytes(BLOCK)) for _ in range(40)]) + packer.flush()
+    body = b"".join([packer.compress(bytes(PIECE)) for _ in range(40)]) + packer.flush()
     inflater = Inflater(library)
     tracemalloc.start()
     total = sum(len(piece) for piece in inflater.pieces(body))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert total == 40 * BLOCK
-    assert peak < 6 * BLOCK
+    assert total == 40 * PIECE
+    assert peak < 6 * PIECE
 
 
 def test_a_line_without_an_end_is_an_error() -> None:
     cutter = LineCutter()
     with pytest.raises(ValueError, match="a line of more than"):
-        for _ in range(20):
-            cutter.block(bytes(BLOCK))
+        for _ in range(LONGEST // PIECE + 1):
+            cutter.lines(bytes(PIECE))
 
 
 def test_keys_are_looked_for_where_a_copy_may_have_them() -> None:

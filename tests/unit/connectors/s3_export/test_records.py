@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alternator_migrate.connectors.s3_export.ion import ion_changes, ion_items, plain
-from alternator_migrate.connectors.s3_export.records import BadLine, json_changes, json_items
+from alternator_migrate.connectors.s3_export.records import BadRecord, json_changes, json_items
 from tests.servers.client import Item
 from tests.support import ion_text
 from tests.support.exports import dumped
@@ -85,6 +85,6 @@ def test_a_number_is_spelled_plainly(number: str, text: str) -> None:
 )
 def test_a_line_that_is_no_record_is_told_by_its_number(cut, good: bytes, bad: bytes) -> None:  # type: ignore[no-untyped-def] # one of four
     block = good + b"\n" + good + b"\n" + bad + b"\n"
-    with pytest.raises(BadLine) as told:
+    with pytest.raises(BadRecord) as told:
         cut(block)
-    assert told.value.line == 3
+    assert told.value.number == 3
