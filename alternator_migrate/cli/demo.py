@@ -38,6 +38,8 @@ _REGIONS: Final = {"source": "us-east-1", "target": "us-west-2"}
 _KEYS: Final = {"access_key": "demo", "secret_key": "demo"}
 _CITIES: Final = ("Lisbon", "Quito", "Osaka", "Zürich", "Kraków", "Hà Nội")
 _SEGMENTS: Final = 16
+_READERS: Final = 2
+"""Pages that are read at once: the server, which is slow at them, gives the first ones sooner."""
 _BATCH: Final = 25
 _WATCHED_SECONDS: Final = 12.0
 """The time that the target takes for its writes by itself, however many items there are."""
@@ -85,7 +87,7 @@ def _stopped_half_way(
 ) -> int | None:
     """The copy, stopped as Ctrl-C does when `count` items are written: what has been read is
     written for four more seconds. An exit code where it was a person who stopped it, or None."""
-    log.info("the copy takes some 15 s; half-way it is stopped, as by Ctrl-C, and run again")
+    log.info("the copy takes some 20 s; half-way it is stopped, as by Ctrl-C, and run again")
     with as_before():
         code = _session(loaded, console, progress).to_the_end([_HalfWay(loaded, count)], summary)
     if code not in (0, _STOPPED_HERE):
@@ -191,6 +193,7 @@ def _settings(url: str, folder: str) -> Loaded:
         }.items()
     }
     given["source.scanSegments"] = ("demo", _SEGMENTS)
+    given["source.maxMapTasks"] = ("demo", _READERS)
     given["savepoints.path"] = ("demo", folder)
     given["status.listen"] = ("demo", str(_free_port()))
     return load(None, given)

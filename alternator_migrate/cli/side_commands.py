@@ -19,7 +19,7 @@ _ASKS_FOR_COMPLETION: Final = "_ALTERNATOR_MIGRATE_COMPLETE"
 @click.option(
     "--items",
     type=click.IntRange(1, 100_000),
-    default=2000,
+    default=10_000,
     show_default=True,
     help="how many items to migrate",
 )
@@ -31,7 +31,7 @@ def demo(**options: Any) -> None:
     \b
     Examples:
       alternator-migrate demo
-      alternator-migrate demo --items 5000
+      alternator-migrate demo --items 2000
     """
     from alternator_migrate.cli.demo import run as show  # noqa: PLC0415 # keeps -h fast
 
