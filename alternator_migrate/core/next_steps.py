@@ -13,6 +13,12 @@ _MOVED: Final = (
 )
 
 
+_EXPORTED: Final = (
+    "Copy it into a table by a run with --source-export, or import its data folder by AWS's "
+    "ImportTable (`alternator-migrate help s3-exports`)."
+)
+
+
 def next_steps(run: RunProgress) -> Iterator[str]:
     """What is to be done next, in the order of doing it."""
     follows = any(table.changes for table in run.tables)
@@ -30,6 +36,9 @@ def next_steps(run: RunProgress) -> Iterator[str]:
         )
     if run.status == Status.DIFFERENCES:
         yield "Look at the findings file; validate --repair writes what is missing or different."
+    if any(table.is_export for table in run.tables):
+        yield _EXPORTED
+        return
     if run.work == "Migration" and not any(table.validated for table in run.tables):
         yield f"Run validate: it compares both tables, both ways{_MOVED if calls.moved else ''}."
     if run.can_switch:

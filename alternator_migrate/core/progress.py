@@ -122,7 +122,8 @@ class Progress:
     the same of late. In the phase "Validate" `examined` and `expected` count the items of both
     sides; `validated` is None where nothing was validated. `requests` are those that both services
     got of this run. `before` is what was done when this run began.
-    Of the total of many tables, `standing` says how many of them stand how.
+    Of the total of many tables, `standing` says how many of them stand how. `is_export` says that
+    the target is no table, but an export.
     """
 
     source: str
@@ -156,6 +157,7 @@ class Progress:
     status: Status = Status.RUNNING
     error: str = ""
     standing: str = ""
+    is_export: bool = False
 
     @property
     def is_at_work(self) -> bool:

@@ -55,7 +55,7 @@ class ExportRun(TableRun):
             if earlier and _is_over(earlier, ends):
                 path, savepoint = earlier
                 log.info("this export is complete already, says %s; --fresh makes another", path)
-                self._done = savepoints.progress_of(savepoint)
+                self._done = replace(savepoints.progress_of(savepoint), is_export=True)
                 return Status.COMPLETED
             for line in resume.beginning(earlier):
                 log.info(line)

@@ -96,6 +96,7 @@ class Exporting:
             segments_done=ledger.segments_done,
             items=ledger.counts,
             expected=ends.table.items,
+            is_export=True,
             bytes_read=ledger.bytes_read,
             batches=ledger.batches,
             backlog=len(self._open),

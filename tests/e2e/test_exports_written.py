@@ -55,6 +55,8 @@ async def test_an_export_of_a_folder_is_read_again(
     assert report.table["items"]["written"] == len(ROWS)
     (summary,) = (tmp_path / "out").rglob("manifest-summary.json")
     assert f"the export is out/{summary.relative_to(tmp_path / 'out')}" in report.err
+    assert "next: Copy it into a table by a run with --source-export" in report.err
+    assert "validate" not in report.err
     names = {Path(each).name for each in files(tmp_path / "out")}
     assert {
         "_started",

@@ -227,6 +227,9 @@ def test_what_is_to_be_done_next(name: str, words: str) -> None:
 def test_a_copy_that_was_not_compared_is_to_be_validated() -> None:
     done = a_run(a_table(), status=Status.COMPLETED)
     assert any(line.startswith("Run validate") for line in next_steps(done))
+    written = a_run(a_table(is_export=True), status=Status.COMPLETED)
+    (line,) = next_steps(written)
+    assert "--source-export" in line
     caught_up = replace(LATE, caught_up=True)
     switched = a_run(a_table(changes=caught_up), status=Status.COMPLETED)
     assert any(line.startswith("Switch the clients") for line in next_steps(switched))
