@@ -34,5 +34,6 @@ __all__ = [
     "supervisor",
     "texts",
     "totals",
+    "traffic",
     "work",
 ]

@@ -13,7 +13,7 @@ from alternator_migrate.core.stopping import stopped_by
 
 Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
 """A display: shows snapshots until it is cancelled."""
-Save = Callable[[Status], Coroutine[Any, Any, None]]
+Save = Callable[[Status], Coroutine[Any, Any, object]]
 """Writes a savepoint with a status. Raises `MigrateError`."""
 Work = Callable[[asyncio.Event], Coroutine[Any, Any, bool]]
 """Work that ends early once the event is set; returns whether it got to its end."""
@@ -27,12 +27,11 @@ class Supervisor:
 
     def __init__(
         self,
-        save: Save,
         beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         interval: float,
         gate: Gate,
     ) -> None:
-        self._save, self._beside, self._interval = save, beside, interval
+        self._beside, self._interval = beside, interval
         self._save_now, self._gate = asyncio.Event(), gate
         self._unsaved: MigrateError | None = None
 
@@ -43,39 +42,42 @@ class Supervisor:
     async def run(
         self,
         work: Work,
+        save: Save,
         stop: asyncio.Event,
         show: Callable[[], Coroutine[Any, Any, None]],
         ending: Callable[[], Status],
     ) -> Status:
-        """Do `work(stop)`, which returns whether it got to its end, beside `show()`.
+        """Do `work(stop)`, which returns whether it got to its end, beside `show()`; savepoints are
+        written by `save`.
 
         Returns `ending()` when all is done, STOPPED when `stop` ended it early (within a few
         seconds of being set). Raises `MigrateError`; a last savepoint is written whatever the
         ending. Raises `UsageError` before any work is done where no savepoint can be.
         """
         try:
-            await self._save(Status.RUNNING)
+            await save(Status.RUNNING)
         except MigrateError as error:
             raise UsageError(error.args[0], error.hint) from error
         status = Status.FAILED
         try:
             with self._gate.telling(self._save_if_shut):
-                finished = await self._run(work, stop, show)
+                finished = await self._run(work, save, stop, show)
             status = ending() if finished else Status.STOPPED
         finally:
-            await self._save(status)
+            await save(status)
         return status
 
     async def _run(
         self,
         work: Work,
+        save: Save,
         stop: asyncio.Event,
         show: Callable[[], Coroutine[Any, Any, None]],
     ) -> bool:
         async with asyncio.TaskGroup() as group:
             beside = [
                 group.create_task(show()),
-                group.create_task(self._keep_saving(stop)),
+                group.create_task(self._keep_saving(save, stop)),
                 *[group.create_task(each()) for each in self._beside],
             ]
             result = await stopped_by(stop, work(stop), self._grace)
@@ -95,14 +97,14 @@ class Supervisor:
         if self._gate.shut.is_set():
             self.save_now()
 
-    async def _keep_saving(self, stop: asyncio.Event) -> None:
+    async def _keep_saving(self, save: Save, stop: asyncio.Event) -> None:
         """Save by the clock and on demand; a disk that does not take it stops the run."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._save_now.wait(), self._interval)
             self._save_now.clear()
             try:
-                await self._save(Status.RUNNING)
+                await save(Status.RUNNING)
             except MigrateError as error:
                 self._unsaved = error
                 stop.set()

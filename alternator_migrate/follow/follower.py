@@ -98,7 +98,7 @@ class Follower:
         """Batches of changes that are not acknowledged."""
         return self._applier.backlog
 
-    async def begin(self, save: Callable[[], Awaitable[None]]) -> None:
+    async def begin(self, save: Callable[[], Awaitable[object]]) -> None:
         """Find or enable the stream, and know its place, before anything is copied; `save` makes
         durable what is known so far, now and later."""
         self._save, known = save, self._state
@@ -133,7 +133,7 @@ class Follower:
         self._state, self._begun = known, True
 
     async def _place(
-        self, known: FollowState | None, save: Callable[[], Awaitable[None]]
+        self, known: FollowState | None, save: Callable[[], Awaitable[object]]
     ) -> FollowState:
         """The state that following begins with: at the oldest changes that the stream holds now."""
         if self.copies and not self._rules.snapshot:
@@ -239,7 +239,7 @@ class Follower:
                 watch.cancel()
         return not stop.is_set()
 
-    async def finish(self, save: Callable[[], Awaitable[None]]) -> None:
+    async def finish(self, save: Callable[[], Awaitable[object]]) -> None:
         """The migration is over: check the accounts, undo what is to be undone; `save` makes the
         intention durable before."""
         self._shards.check()

@@ -1,7 +1,7 @@
 """Assembly of a migration from its settings and the open pair of tables."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,10 +29,13 @@ from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.pace import Pace
-from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Target
+from alternator_migrate.core.ports import RejectTally, SavepointKeeper, Source, Target
 from alternator_migrate.core.retry import Retry
+from alternator_migrate.core.segments import SegmentBoard
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.steering import Caps, Steering, within
+from alternator_migrate.core.supervisor import Supervisor
+from alternator_migrate.core.traffic import Traffic
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableState
@@ -42,9 +45,11 @@ from alternator_migrate.migration.awaited_export import AwaitedExport
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
+from alternator_migrate.migration.table_copy import TableCopy
+from alternator_migrate.migration.target_schema import TargetSchema
 from alternator_migrate.migration.worker import readers_of
 from alternator_migrate.savepoints import Keeper, NoKeeper, Savepoint, place_of
-from alternator_migrate.snapshot import Readers
+from alternator_migrate.snapshot import Copying, Ledger, Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,38 +125,31 @@ def build_migration(
     size = found.source.size
     reading, writing = pair.paces(gate, lambda: size * (1 - migration.progress().fraction))
     limits = turns.limiters(pair.concurrency.writers, settings.target.longest)
+    traffic = Traffic(retry, {"source": reading, "target": writing}, pair.figures, limits[0])
     rejects = _rejects(settings, found, state, earlier_rejects)
     source = turns.source(source_of(settings, pair, retry, reading, now=time.time()))
     target = target_of(settings, pair, retry, writing)
     shape, applier = _applying(settings, pair, target, rejects, limits[1])
     readers = readers_of(pair)
     _steer(steering, pair, reading, writing, readers, limits)
-    migration = Migration(
-        found,
-        source,
-        target,
-        pair.target.table,
-        rejects,
+    copy = _table_copy(
+        *(pair, found, state, source, target, rejects),
         engine=engine or Local(),
-        retry=retry,
-        reading=reading,
-        writing=writing,
-        concurrency=pair.concurrency,
-        keeper=keeper,
-        gate=gate,
+        traffic=traffic,
         readers=readers,
         limiter=limits[0],
-        state=state,
-        beside=[
-            *turns.beside(pair),
-            *capacity_watches(settings, pair, reading.allow, writing.allow),
-        ],
-        figures=pair.figures,
-        calls=pair.calls,
-        interval=settings.savepoints.interval_seconds,
-        follower=_follower(settings, pair, shape, applier, retry, gate, state, until, turns),
-        hooks=hooks(settings).within if begun else hooks(settings),
-        turns=turns,
+        clock=gate.clock,
+    )
+    beside = [*turns.beside(pair), *capacity_watches(settings, pair, reading.allow, writing.allow)]
+    migration = Migration(
+        TargetSchema(pair.target.table, found, turns),
+        copy,
+        _follower(settings, pair, shape, applier, retry, gate, state, until, turns),
+        keeper,
+        Supervisor(beside, settings.savepoints.interval_seconds, gate),
+        gate,
+        hooks(settings).within if begun else hooks(settings),
+        turns,
     )
     return migration, rejects
 
@@ -193,6 +191,39 @@ def build_awaited_export(
         gate=gate,
         beside=turns.beside(pair),
         interval=settings.savepoints.interval_seconds,
+    )
+
+
+def _table_copy(
+    pair: Pair,
+    found: Inspection,
+    state: CopyState,
+    source: Source,
+    target: Target,
+    rejects: RejectTally,
+    *,
+    engine: Engine,
+    traffic: Traffic,
+    readers: Readers,
+    limiter: Limiter,
+    clock: Callable[[], float],
+) -> TableCopy:
+    """The copy of the segments that were found, which goes on from `state`."""
+    own = frozenset(segment.index for segment in found.segments)
+    state = replace(state, done=state.done & own)
+    total = max((segment.total for segment in found.segments), default=0)
+    board = SegmentBoard(total, own, state.done, clock)
+    ledger = Ledger(len(own), state, board)
+    copying = Copying(
+        *(source, target, ledger, rejects, pair.concurrency, readers, limiter),
+        *(traffic.sampler(), traffic.caps),
+    )
+    return TableCopy(
+        *(found, copying, ledger, board, rejects),
+        engine=engine,
+        traffic=traffic,
+        calls=pair.calls,
+        clock=clock,
     )
 
 
@@ -298,24 +329,24 @@ def build_resend(
     _, writing = pair.paces(gate, lambda: state.size)
     readers = readers_of(pair)
     _steer(steering, pair, reading, writing, readers, (limiter,))
-    return Migration(
-        resent,
-        items,
-        target_of(settings, pair, retry, writing),
-        pair.target.table,
-        refused,
+    traffic = Traffic(retry, {"source": reading, "target": writing}, pair.figures, limiter)
+    target = target_of(settings, pair, retry, writing)
+    copy = _table_copy(
+        *(pair, resent, CopyState(), items, target, refused),
         engine=Local(),
-        retry=retry,
-        reading=reading,
-        writing=writing,
-        concurrency=pair.concurrency,
-        keeper=NoKeeper(),
-        gate=gate,
+        traffic=traffic,
         readers=readers,
         limiter=limiter,
-        state=CopyState(),
-        beside=[pair.target.watch],
-        figures=pair.figures,
-        calls=pair.calls,
-        interval=settings.savepoints.interval_seconds,
+        clock=gate.clock,
+    )
+    turns = Turns()
+    return Migration(
+        TargetSchema(pair.target.table, resent, turns),
+        copy,
+        None,
+        NoKeeper(),
+        Supervisor([pair.target.watch], settings.savepoints.interval_seconds, gate),
+        gate,
+        Hooks({}, 0),
+        turns,
     )

@@ -56,7 +56,7 @@ class AwaitedExport:
         self._follower, self._gate, self._rejects = follower, gate, rejects
         self.state, self.copy = state, copy
         self._saver = Saver(keeper, rejects, follower, lambda: self.copy)
-        self._supervisor = Supervisor(self._save, beside, interval, gate)
+        self._supervisor = Supervisor(beside, interval, gate)
         self._doing, self._stopping = "preparing", asyncio.Event()
 
     async def run(self, stop: asyncio.Event, show: Show) -> bool:
@@ -65,7 +65,9 @@ class AwaitedExport:
         self._stopping = stop
         self._keeper.found_export(self.state)
         status = await self._supervisor.run(
-            self._wait_for_it, stop, lambda: show(self.progress), lambda: Status.RUNNING
+            *(self._wait_for_it, self._save, stop),
+            lambda: show(self.progress),
+            lambda: Status.RUNNING,
         )
         return status == Status.RUNNING
 

@@ -62,7 +62,7 @@ class Exporting:
         state, own = journal.state, frozenset(each.index for each in ends.segments)
         self._board = SegmentBoard(len(own), own, state.done, gate.clock)
         self._ledger = Ledger(len(own), state, self._board)
-        self._supervisor = Supervisor(self._save, ends.beside, interval, gate)
+        self._supervisor = Supervisor(ends.beside, interval, gate)
         self._meter, self._state = Meter(gate.clock), "exporting"
         self._open: dict[int, _OpenFile] = {}
         self._stopping = asyncio.Event()
@@ -76,7 +76,9 @@ class Exporting:
         """Write what is left, then the manifests. Returns how it ended; raises `MigrateError`."""
         self._stopping = stop
         return await self._supervisor.run(
-            self._export, stop, lambda: show(self.progress), lambda: Status.COMPLETED
+            *(self._export, self._save, stop),
+            lambda: show(self.progress),
+            lambda: Status.COMPLETED,
         )
 
     def save_now(self) -> None:

@@ -65,7 +65,7 @@ class Validation:
         self._compared = begun.validated.compared
         self._retry, self._paces, self._readers = retry, paces, readers
         self._keeper, self._figures = keeper, figures
-        self._supervisor = Supervisor(self._save, beside, interval, gate)
+        self._supervisor = Supervisor(beside, interval, gate)
         self._meter, self._gate = Meter(gate.clock), gate
         self._ledgers: dict[Role, Ledger] = {}
         self._boards: dict[Role, SegmentBoard] = {}
@@ -155,6 +155,7 @@ class Validation:
     async def _supervised(self, work: Work, stop: asyncio.Event, show: Show) -> Status:
         return await self._supervisor.run(
             work,
+            self._save,
             stop,
             lambda: show(self.progress),
             lambda: Status.DIFFERENCES if self.validated.left else Status.COMPLETED,
