@@ -31,6 +31,8 @@ from alternator_migrate.core.ports import FindingSink, Lookup, Source, Validatio
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.core.steering import Caps, Steering, lower
+from alternator_migrate.core.supervisor import Supervisor
+from alternator_migrate.core.traffic import Traffic
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.client import DynamoDBClient
@@ -46,6 +48,7 @@ from alternator_migrate.validate.mode import ValidateOptions, mode_of, repairs
 from alternator_migrate.validate.repair import Repair
 from alternator_migrate.validate.sample import sampled_segments
 from alternator_migrate.validate.stage import StageSide
+from alternator_migrate.validate.stages import Stages
 from alternator_migrate.validate.validation import Validation
 
 
@@ -261,23 +264,23 @@ def build_validation(
     )
     found = pair.inspection
     share = begun.sampled / begun.segments if begun.sampled else 1.0
+    stages = Stages(
+        *(sides.stage_sides(share), [*sampled_segments(begun)], begun),
+        *(_digests(begun, sides.target_keys), details, findings),
+        engine=engine,
+        readers=sides.readers,
+        clock=steering.gate.clock,
+    )
+    beside = [] if pair.shared else [each.watch for each in (pair.source, pair.target)]
+    interval = settings.savepoints.interval_seconds
     validation = Validation(
         (found.source.spec.name, found.plan.spec.name),
-        sides.stage_sides(share),
-        [*sampled_segments(begun)],
-        _digests(begun, sides.target_keys),
-        details,
-        findings,
-        begun,
+        stages,
         engine=engine,
-        retry=sides.retry,
-        paces=sides.paces,
-        readers=sides.readers,
+        traffic=Traffic(sides.retry, sides.paces, pair.figures),
         keeper=keeper,
+        supervisor=Supervisor(beside, interval, steering.gate),
         gate=steering.gate,
-        beside=[] if pair.shared else [each.watch for each in (pair.source, pair.target)],
-        figures=pair.figures,
-        interval=settings.savepoints.interval_seconds,
         prepare=exported.prepare if exported else None,
     )
     return validation, findings
