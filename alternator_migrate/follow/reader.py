@@ -4,14 +4,16 @@ Parents come before children, one page after another within a shard, many shards
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
 from alternator_migrate.core.counts import ChangeCounts
-from alternator_migrate.core.model import ChangePage
+from alternator_migrate.core.model import Change, ChangePage
 from alternator_migrate.core.ports import ChangeSource
+from alternator_migrate.follow.applier import ChangeShaper, SinceFilter
 from alternator_migrate.follow.ledger import ShardLedger
+from alternator_migrate.follow.retention import Retention
 
 PageHandler = Callable[[str, ChangePage], Awaitable[ChangeCounts]]
 """Handles a page of a shard; returns when its changes are written, or in the spool."""
@@ -62,6 +64,41 @@ async def read_shards(
                 left = listed + pause - clock()
         for task in idle:
             task.cancel()
+
+
+class ChangeReader:
+    """Reads the changes of a `source`, on the account of its `shards`. Those that `since` leaves
+    out nobody needs; of the others `shape`, if there is any, makes those of the target."""
+
+    def __init__(
+        self,
+        source: ChangeSource,
+        shards: ShardLedger,
+        retention: Retention,
+        since: SinceFilter,
+        shape: ChangeShaper | None,
+    ) -> None:
+        self._source, self._shards, self._retention = source, shards, retention
+        self._since, self._shape = since, shape
+        self.delay = source.delay
+
+    async def read(
+        self,
+        handle: Callable[[Sequence[Change]], Awaitable[ChangeCounts]],
+        stop: asyncio.Event,
+    ) -> None:
+        """Read until `stop` is set, see `read_shards`; `handle` gets the changes of each page, and
+        returns their counts. Raises `TrimmedData` where changes have waited for too long."""
+
+        async def handle_page(shard: str, page: ChangePage) -> ChangeCounts:
+            changes, counts = self._since(shard, self._shards.parent(shard), page.changes)
+            if self._shape:
+                changes, more = await self._shape(changes)
+                counts += more
+            return counts + await handle(changes)
+
+        with self._retention.reading():
+            await read_shards(self._source, self._shards, handle_page, stop)
 
 
 async def _first_of(*events: asyncio.Event, seconds: float) -> None:

@@ -1,0 +1,133 @@
+"""Changes that are kept while nothing may be written, and written once it may."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from alternator_migrate.core.counts import ChangeCounts
+from alternator_migrate.core.gate import Gate
+from alternator_migrate.core.model import Change
+from alternator_migrate.core.state import SpoolState
+from alternator_migrate.core.stopping import either
+from alternator_migrate.follow.applier import Applier
+from alternator_migrate.follow.ledger import ShardLedger
+from alternator_migrate.follow.reader import ChangeReader
+from alternator_migrate.follow.retention import Retention, held_back_warning
+from alternator_migrate.follow.rules import Rules
+from alternator_migrate.follow.spool import PARTS, Spool
+
+log = logging.getLogger(__name__)
+_PARTS_AT_ONCE: Final = 4
+
+
+class _NoRoom(Exception):
+    """The spool is full."""
+
+
+class KeptChanges:
+    """Keeps changes in a spool, if the rules give it room; those that find none stay in the stream,
+    whose `retention` warns of them."""
+
+    def __init__(self, rules: Rules, retention: Retention) -> None:
+        self._rules, self._retention = rules, retention
+        self._spool: Spool | None = None
+
+    @property
+    def count(self) -> int:
+        """The changes that are kept."""
+        return self._spool.count if self._spool else 0
+
+    @property
+    def size(self) -> int:
+        """The bytes that they take."""
+        return self._spool.size if self._spool else 0
+
+    def open(self) -> None:
+        """Keep changes from now on, if there is to be room for any."""
+        if self._spool is None and self._rules.spool_bytes:
+            self._spool = Spool(self._rules.spool, self._rules.spool_bytes)
+
+    def reopen(self, state: SpoolState) -> None:
+        """Go on with what an earlier run has kept. Raises `MigrateError` where that is damaged."""
+        folder = self._rules.spool.parent / state.folder
+        self._spool = Spool(folder, self._rules.spool_bytes, state)
+
+    async def sync(self) -> SpoolState | None:
+        """Make durable what is kept; what a savepoint says of it, None where nothing may be."""
+        return await self._spool.sync() if self._spool else None
+
+    def take_out(self) -> Spool | None:
+        """What was kept, which savepoints do not speak of any more."""
+        spool, self._spool = self._spool, None
+        return spool
+
+    @asynccontextmanager
+    async def keeping(
+        self, reader: ChangeReader, fraction: Callable[[], float]
+    ) -> AsyncIterator[None]:
+        """Keep changes while the block lasts, which does `fraction` of its work (0 to 1)."""
+        done = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_all(reader, done))
+            warning = group.create_task(self._retention.warn(fraction))
+            yield
+            done.set()
+            warning.cancel()
+
+    async def keep_while_held(self, reader: ChangeReader, gate: Gate, stop: asyncio.Event) -> None:
+        """Keep changes while the gate is closed, until `stop` is set."""
+        self.open()
+        async with either(stop, gate.reading) as ends, asyncio.TaskGroup() as group:
+            warning = group.create_task(self._retention.warn(lambda: 0.0, held_back_warning))
+            await self._keep_all(reader, ends)
+            await ends.wait()
+            warning.cancel()
+
+    async def replay(self, applier: Applier, shards: ShardLedger, ends: asyncio.Event) -> bool:
+        """Write what is kept, on the account of the shards; False where that was ended early."""
+        if self._spool:
+            free = asyncio.Semaphore(_PARTS_AT_ONCE)
+            async with asyncio.TaskGroup() as group:
+                for part in range(PARTS):
+                    replaying = _replay_part(self._spool, part, applier, shards, free, ends)
+                    group.create_task(replaying)
+        return not ends.is_set()
+
+    async def _keep(self, changes: Sequence[Change]) -> ChangeCounts:
+        if self._spool is None or not await self._spool.add(changes):
+            raise _NoRoom
+        return ChangeCounts()
+
+    async def _keep_all(self, reader: ChangeReader, done: asyncio.Event) -> None:
+        if self._spool is None:
+            return
+        try:
+            await reader.read(self._keep, done)
+        except* _NoRoom:
+            log.warning(
+                "warning: the spool is full (spool.maxBytes is %d): changes now wait in the "
+                "stream, which keeps them for 24 hours",
+                self._rules.spool_bytes,
+            )
+
+
+async def _replay_part(
+    spool: Spool,
+    part: int,
+    applier: Applier,
+    shards: ShardLedger,
+    free: asyncio.Semaphore,
+    stop: asyncio.Event,
+) -> None:
+    async with free:
+        if stop.is_set():
+            return
+        async for stored in spool.stored(part):
+            counts = await applier(stored.changes)
+            dropped = ChangeCounts(read=stored.dropped, superseded=stored.dropped)
+            shards.counts += counts + dropped
+            spool.replayed(stored)
+            if stop.is_set():
+                return
