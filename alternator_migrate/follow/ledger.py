@@ -20,10 +20,12 @@ _CHILDLESS_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
-class _OpenShard:
-    """One shard. Of its changes all made up to `watermark` (epoch seconds, None while that is
-    unknown) are handled, as seen at its tip up to `tip`; the newest one is of `newest`. `pending`
-    changes, read at `read_at`, are not handled. Lists have lacked it since `gone_at`."""
+class OpenShard:
+    """One shard, with the `position` (a sequence number) to go on after, None at its beginning. Of
+    its changes all made up to `watermark` (epoch seconds, None while that is unknown) are handled,
+    as seen at its tip up to `tip`; the newest one is of `newest`. `pending` changes, read at
+    `read_at`, are not handled. Lists have lacked it since `gone_at`. Where this run has `placed`
+    the stream (epoch seconds), following begins with the oldest changes that are left."""
 
     shard: Shard
     position: str | None = None
@@ -35,13 +37,28 @@ class _OpenShard:
     read_at: float = -math.inf
     pending: int = 0
     gone_at: float | None = None
+    placed: float | None = None
+
+    @property
+    def parent(self) -> str | None:
+        """The shard before it, as the stream lists it."""
+        return self.shard.parent
+
+    @property
+    def unneeded(self) -> float | None:
+        """The time (epoch seconds) up to which no change is needed; None while unknown.
+
+        Beyond those handled: of a shard that following begins with, what is gone before it is
+        first read.
+        """
+        untouched = self.watermark is None and self.position is None
+        return self.placed if untouched else self.watermark
 
 
 class ShardLedger:
     """The shards of one stream, going on from `positions` and `ended`, when all changes made up to
     `watermark` (epoch seconds) were handled. The stream shows a change up to `delay` seconds after
-    it is made. `clock` gives epoch seconds. Where this run has `placed` it (epoch seconds),
-    following begins with the oldest changes that are left."""
+    it is made. `clock` gives epoch seconds. `placed` is when this run has placed it, if it has."""
 
     def __init__(
         self,
@@ -57,10 +74,10 @@ class ShardLedger:
         self._clock, self._delay, self._placed = clock, delay, placed
         self._watermark = watermark
         self._known = {
-            name: _OpenShard(Shard(name), position, watermark=watermark)
+            name: OpenShard(Shard(name), position, watermark=watermark, placed=placed)
             for name, position in positions.items()
         }
-        self._known |= {name: _OpenShard(Shard(name), ended=True) for name in ended}
+        self._known |= {name: OpenShard(Shard(name), ended=True) for name in ended}
         self._listed_at = -math.inf
 
     @property
@@ -93,20 +110,17 @@ class ShardLedger:
             for name, each in self._known.items()
         )
 
-    def parent(self, shard: str) -> str | None:
-        """The shard before it, as the stream lists it."""
-        return self._known[shard].shard.parent
-
-    def position(self, shard: str) -> str | None:
-        """The sequence number to go on after; None at the shard's beginning."""
-        return self._known[shard].position
+    def shard(self, name: str) -> OpenShard:
+        """How a shard stands, which is to be looked at only."""
+        return self._known[name]
 
     def listed(self, shards: Sequence[Shard]) -> None:
         """Take the stream's own list into account. Done shards that lists have lacked for a day
         are forgotten; a single list may be cut short, where a shard expired while it was read."""
         now = self._listed_at = self._clock()
         for shard in shards:
-            reading = self._known.setdefault(shard.id, _OpenShard(shard, watermark=self._watermark))
+            fresh = OpenShard(shard, watermark=self._watermark, placed=self._placed)
+            reading = self._known.setdefault(shard.id, fresh)
             reading.shard, reading.gone_at = shard, None
         names = {shard.id for shard in shards}
         for name in [n for n, each in self._known.items() if each.ended and n not in names]:
@@ -158,15 +172,13 @@ class ShardLedger:
             reading.watermark = max(reading.tip, reading.watermark or -math.inf)
         self.counts += counts
 
-    def watermark(self, shard: str | None = None) -> float | None:
-        """The time (epoch seconds) up to which all changes of a shard or of the stream are handled;
-        None while that cannot be told.
+    def watermark(self) -> float | None:
+        """The time (epoch seconds) up to which all changes are handled; None while that cannot be
+        told.
 
-        A shard at its tip: when that was seen, less the delay of the stream; another: when its
-        newest change was made that is handled. The stream: the earliest of these.
+        Of a shard at its tip: when that was seen, less the delay of the stream; of another: when
+        its newest change was made that is handled. The earliest of these.
         """
-        if shard is not None:
-            return self._known[shard].watermark
         if self._listed_at == -math.inf:
             return self._watermark
         open_shards = [each for each in self._known.values() if each.begun and not each.ended]
@@ -174,16 +186,6 @@ class ShardLedger:
             return self._listed_at - self._delay
         known = [each.watermark for each in open_shards if each.watermark is not None]
         return min(known) if len(known) == len(open_shards) else None
-
-    def unneeded(self, shard: str) -> float | None:
-        """The time (epoch seconds) up to which no change of a shard is needed; None while unknown.
-
-        Beyond those handled: of a shard that following begins with, what is gone before it is
-        first read.
-        """
-        reading = self._known[shard]
-        untouched = reading.watermark is None and reading.position is None
-        return self._placed if untouched else reading.watermark
 
     def check(self) -> None:
         """Raise `AccountingBroken` unless every change is accounted for."""

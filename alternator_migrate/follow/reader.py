@@ -37,7 +37,8 @@ async def read_shards(
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 # a coroutine runs in a task
         idle.add(task)
-        pages = source.changes(shard, ledger.position(shard), lambda: ledger.unneeded(shard))
+        known = ledger.shard(shard)
+        pages = source.changes(shard, known.position, lambda: known.unneeded)
         async with aclosing(pages):
             async for page in pages:
                 idle.discard(task)
@@ -91,7 +92,7 @@ class ChangeReader:
         returns their counts. Raises `TrimmedData` where changes have waited for too long."""
 
         async def handle_page(shard: str, page: ChangePage) -> ChangeCounts:
-            changes, counts = self._since(shard, self._shards.parent(shard), page.changes)
+            changes, counts = self._since(shard, self._shards.shard(shard).parent, page.changes)
             if self._shape:
                 changes, more = await self._shape(changes)
                 counts += more

@@ -78,7 +78,9 @@ def test_a_resumed_ledger_begins_what_the_first_would(
     ledger.listed(shards)
     for _ in range(data.draw(st.integers(0, 10))):
         ledger.begin()
-        running = [s for s in ledger.positions if ledger.position(s) != "old" and _begun(ledger, s)]
+        running = [
+            s for s in ledger.positions if ledger.shard(s).position != "old" and _begun(ledger, s)
+        ]
         if not running:
             break
         shard = data.draw(st.sampled_from(sorted(running)))
@@ -91,7 +93,7 @@ def test_a_resumed_ledger_begins_what_the_first_would(
 
 
 def _begun(ledger: ShardLedger, shard: str) -> bool:
-    return ledger._known[shard].begun
+    return ledger.shard(shard).begun
 
 
 def test_ended_shards_are_forgotten_when_no_list_has_had_them_for_a_day() -> None:
@@ -193,12 +195,12 @@ def test_the_place_that_is_known_is_where_lag_begins() -> None:
     assert ledger.lag() == 500
     ledger.listed([Shard("a"), Shard("b")])
     ledger.begin()
-    assert (ledger.lag(), ledger.watermark("b")) == (500, clock.now - 500)
+    assert (ledger.lag(), ledger.shard("b").watermark) == (500, clock.now - 500)
     deal(ledger, "a", page("6", clock.now - 900))
     assert ledger.lag() == 500
     for name in "ab":
         deal(ledger, name, page("7", at_tip=True))
-    assert (ledger.lag(), ledger.watermark("b")) == (0, clock.now)
+    assert (ledger.lag(), ledger.shard("b").watermark) == (0, clock.now)
 
 
 def test_a_shard_that_has_ended_says_nothing_of_its_children() -> None:
@@ -324,10 +326,10 @@ def test_folding_leaves_the_last_change_of_each_key(pairs: Sequence[tuple[bytes,
 def test_what_is_gone_before_following_begins_is_not_needed() -> None:
     """It begins with the oldest changes that are left; later, nothing may go."""
     ledger = ShardLedger({"a": None, "b": None}, placed=500.0)
-    assert (ledger.unneeded("a"), ledger.watermark("a")) == (500.0, None)
+    assert (ledger.shard("a").unneeded, ledger.shard("a").watermark) == (500.0, None)
     deal(ledger, "a", page("7", 0.0))
-    assert (ledger.unneeded("a"), ledger.unneeded("b")) == (None, 500.0)
-    assert ShardLedger({"a": None}).unneeded("a") is None, "an earlier run may have seen it"
+    assert (ledger.shard("a").unneeded, ledger.shard("b").unneeded) == (None, 500.0)
+    assert ShardLedger({"a": None}).shard("a").unneeded is None, "an earlier run may have seen it"
 
 
 def test_changes_without_a_time_make_nothing_fresh() -> None:
