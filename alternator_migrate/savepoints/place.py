@@ -1,4 +1,4 @@
-"""The port to where savepoints are: a folder of named files, and a lock a migration."""
+"""The ports to where savepoints are: a folder of named files, and a lock a migration."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -21,6 +21,32 @@ Located: TypeAlias = Path | ObjectName
 """Where a file is, as it is told to a person."""
 
 
+class Locks(Protocol):
+    """The locks of a place, one a migration."""
+
+    def hold(self, migration: str, lost: Callable[[], None]) -> AbstractContextManager[None]:
+        """Hold the lock of a migration; it gets free when its holder dies. Should it be lost
+        while it is held, `lost` is called, on the event loop that runs where it is taken.
+
+        Raises `UsageError` while another process holds it, or where the place cannot be written.
+        """
+        ...
+
+    def check(self, migration: str) -> None:
+        """Raise `MigrateError` where the lock of a migration was held and is lost."""
+        ...
+
+    def holder(self, migration: str) -> str | None:
+        """The process that holds a migration's lock now; None if there is none. Raises
+        `MigrateError` where that cannot be told."""
+        ...
+
+    def wait_alone(self, migration: str) -> str | None:
+        """The process that holds a migration's lock, and lives; None if there is none, which may
+        take as long as the lock of one that died takes to get free."""
+        ...
+
+
 class Place(Protocol):
     """A folder of files that are whole or not there. Its text says where it is.
 
@@ -41,6 +67,11 @@ class Place(Protocol):
     @property
     def beside(self) -> str:
         """Where it is, seen from everywhere."""
+        ...
+
+    @property
+    def locks(self) -> Locks:
+        """The locks of the migrations whose savepoints are there."""
         ...
 
     def names(self) -> Iterable[str]:
@@ -82,28 +113,6 @@ class Place(Protocol):
     def at_hand(self, told: str) -> Path:
         """The file in `work` of one that was told so, as it is in the place; it may be absent.
         Raises `MigrateError` where that cannot be told."""
-        ...
-
-    def lock(self, migration: str, lost: Callable[[], None]) -> AbstractContextManager[None]:
-        """Hold the lock of a migration; it gets free when its holder dies. Should it be lost
-        while it is held, `lost` is called, on the event loop that runs where it is taken.
-
-        Raises `UsageError` while another process holds it, or where the place cannot be written.
-        """
-        ...
-
-    def check(self, migration: str) -> None:
-        """Raise `MigrateError` where the lock of a migration was held and is lost."""
-        ...
-
-    def holder(self, migration: str) -> str | None:
-        """The process that holds a migration's lock now; None if there is none. Raises
-        `MigrateError` where that cannot be told."""
-        ...
-
-    def wait_alone(self, migration: str) -> str | None:
-        """The process that holds a migration's lock, and lives; None if there is none, which may
-        take as long as the lock of one that died takes to get free."""
         ...
 
     def setting(self, given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -109,11 +109,11 @@ class Store:
 
     def check(self) -> None:
         """Raise `MigrateError` where the lock of the migration was held and is lost."""
-        self.place.check(self.migration)
+        self.place.locks.check(self.migration)
 
     def lock(self, lost: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold the lock of the migration, as `Place.lock` does."""
-        return self.place.lock(self.migration, lost)
+        return self.place.locks.hold(self.migration, lost)
 
     def _next_name(self) -> str:
         """A name after all others, even when the clock was set back."""
@@ -142,18 +142,18 @@ def lock(
     folder: Path | Place, migration: str, lost: Callable[[], None] = lambda: None
 ) -> AbstractContextManager[None]:
     """Hold the lock of a migration, as `Place.lock` does."""
-    return place_at(folder).lock(migration, lost)
+    return place_at(folder).locks.hold(migration, lost)
 
 
 def holder(folder: Path | Place, migration: str) -> str | None:
     """The process that holds a migration's lock now; None if there is none."""
-    return place_at(folder).holder(migration)
+    return place_at(folder).locks.holder(migration)
 
 
 def check_alone(folder: Path | Place, migration: str) -> None:
     """Raise `UsageError`, of one line, while another process runs this migration."""
     place = place_at(folder)
-    if process := place.wait_alone(migration):
+    if process := place.locks.wait_alone(migration):
         raise UsageError(
             f"this migration is running already, as process {process} (savepoints in {place}); "
             "`alternator-migrate status` shows how it stands"

@@ -102,9 +102,9 @@ async def test_a_stopped_run_names_the_object_and_frees_the_lock(
     stage.hurry()
     place = place_of(load(stage.folder / "config.yaml", {}).settings)
     migration = (await prefix.newest()).migration
-    assert place.holder(migration) is None
+    assert place.locks.holder(migration) is None
     with lock(place, migration):
-        assert place.holder(migration)
+        assert place.locks.holder(migration)
 
 
 async def test_a_lost_lock_ends_the_run_in_good_order(stage: Stage, prefix: Prefix) -> None:

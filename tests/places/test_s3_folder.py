@@ -184,7 +184,7 @@ async def test_a_lock_that_cannot_be_renewed_is_given_up_before_it_runs_out(
                 await writing
             assert time.monotonic() - began < 5
             with pytest.raises(MigrateError, match="could not be renewed"):
-                place.check("m")
+                place.locks.check("m")
 
     async with FaultProxy(on_moto.url) as proxy:
         await elsewhere(hold)

@@ -1,10 +1,9 @@
 """A prefix of a bucket as the place of savepoints."""
 
-import asyncio
 import os
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +16,7 @@ from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.savepoints.place import ObjectName
 from alternator_migrate.savepoints.s3.background import Background
 from alternator_migrate.savepoints.s3.bucket import Bucket, FileBody, Taken
-from alternator_migrate.savepoints.s3.lease import Lease, Lock
+from alternator_migrate.savepoints.s3.locks import S3Locks, key_of
 
 T = TypeVar("T")
 _MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
@@ -42,22 +41,15 @@ class _Sent(NamedTuple):
 
 
 class S3Folder:
-    """The place below `folder`; `leases` is the same bucket as `bucket`, with the patience of a
-    lease of `seconds`. See `Place`."""
+    """The place below `folder` of a `bucket`, with the `locks` that are there. See `Place`."""
 
     def __init__(
-        self,
-        background: Background,
-        folder: BucketFolder,
-        bucket: Bucket,
-        leases: Bucket,
-        seconds: float,
+        self, background: Background, folder: BucketFolder, bucket: Bucket, locks: S3Locks
     ) -> None:
         self._background, self._folder, self._bucket = background, folder, bucket
-        self._lease_bucket, self._seconds = leases, seconds
+        self.locks = locks
         self._texts: dict[str, bytes] = {}
         self._etags: dict[str, str] = {}
-        self._leases: dict[str, Lease] = {}
         self._sent: dict[str, _Sent] = {}
         self._turn = ThreadLock()
 
@@ -111,7 +103,7 @@ class S3Folder:
     def create(self, text: bytes, names: Callable[[], str], owner: str) -> str:
         """Make an object of the first name that nobody has taken. Raises `MigrateError`."""
         while True:
-            self.check(owner)
+            self.locks.check(owner)
             name = names()
             with suppress(Taken):
                 self._do(self._bucket.put(self._key(name), text, None))
@@ -164,33 +156,6 @@ class S3Folder:
                     path.unlink()
         return path
 
-    @contextmanager
-    def lock(self, migration: str, lost: Callable[[], None]) -> Iterator[None]:
-        """Hold the lock of a migration by a lease. Raises `UsageError`, `MigrateError`."""
-        lease = Lease(self._lock(migration), self._seconds, _on_this_loop(lost))
-        self._background.do(lease.take())
-        self._leases[migration] = lease
-        try:
-            yield
-        finally:
-            del self._leases[migration]
-            self._background.do(lease.release())
-
-    def check(self, migration: str) -> None:
-        """Raise `MigrateError` where the lock of a migration was held and is lost."""
-        if lease := self._leases.get(migration):
-            lease.check()
-
-    def holder(self, migration: str) -> str | None:
-        """The process that holds a migration's lock now. Raises `MigrateError`."""
-        held = self._background.do(self._lock(migration).holder())
-        return held.process if held else None
-
-    def wait_alone(self, migration: str) -> str | None:
-        """The process that holds a migration's lock and renews it. Raises `MigrateError`."""
-        held = self._background.do(self._lock(migration).living())
-        return held.process if held else None
-
     def setting(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """What was given: it says where, wherever it is read."""
         return given
@@ -202,14 +167,10 @@ class S3Folder:
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`, which is given up where a lock is lost: nobody waits for S3 then.
         Raises what it raises, and `MigrateError`."""
-        return self._background.do(_unless_lost(work, [*self._leases.values()]))
+        return self._background.do(self.locks.unless_lost(work))
 
     def _key(self, name: str) -> str:
-        return f"{self._folder.prefix}/{name}" if self._folder.prefix else name
-
-    def _lock(self, migration: str) -> Lock:
-        name = f"migration_{migration}.lock"
-        return Lock(self._lease_bucket, self._key(name), self.where(name))
+        return key_of(self._folder, name)
 
     def _remember(self, name: str, text: bytes) -> None:
         if sum(map(len, self._texts.values())) > _MOST_KEPT_BYTES:
@@ -233,32 +194,5 @@ class S3Folder:
                 ) from error
 
 
-async def _unless_lost(work: Coroutine[Any, Any, T], leases: Sequence[Lease]) -> T:
-    task = asyncio.create_task(work)
-    losses = [asyncio.create_task(lease.wait_lost()) for lease in leases]
-    try:
-        await asyncio.wait({task, *losses}, return_when=asyncio.FIRST_COMPLETED)
-        for lease in leases if not task.done() else ():
-            lease.check()
-        return await task
-    finally:
-        for each in (task, *losses):
-            each.cancel()
-
-
 def _mark(status: os.stat_result) -> _Mark:
     return _Mark(status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-def _on_this_loop(lost: Callable[[], None]) -> Callable[[], None]:
-    """A call from any thread to the event loop that runs here; to nobody where none does."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return lambda: None
-
-    def call() -> None:
-        with suppress(RuntimeError):  # the loop may be over
-            loop.call_soon_threadsafe(lost)
-
-    return call

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.savepoints.local import held_by
+from alternator_migrate.savepoints.local_locks import held_by
 from alternator_migrate.savepoints.s3.bucket import NO_CONDITIONS, Bucket, Found, Taken
 
 log = logging.getLogger(__name__)

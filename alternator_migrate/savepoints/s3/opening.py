@@ -13,6 +13,7 @@ from alternator_migrate.dynamodb.session import open_s3, sign_in
 from alternator_migrate.savepoints.s3.background import Background
 from alternator_migrate.savepoints.s3.bucket import Bucket
 from alternator_migrate.savepoints.s3.folder import S3Folder
+from alternator_migrate.savepoints.s3.locks import S3Locks
 
 
 @cache
@@ -24,8 +25,8 @@ def open_folder(settings: SavepointsSettings, patience: float) -> S3Folder:
     background, client = _connected(target and replace(target, bucket=None, prefix=None))
     seconds = settings.lease_seconds
     bucket = Bucket(client, folder.bucket, min(patience, seconds))
-    leases = Bucket(client, folder.bucket, seconds)
-    return S3Folder(background, folder, bucket, leases, seconds)
+    locks = S3Locks(background, folder, Bucket(client, folder.bucket, seconds), seconds)
+    return S3Folder(background, folder, bucket, locks)
 
 
 @cache
