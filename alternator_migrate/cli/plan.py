@@ -272,7 +272,7 @@ async def _refusals(settings: Settings, pair: Pair) -> list[str]:
         return []
     if await find_stream(pair.live.table):
         return []
-    features = await pair.live.table.features()
+    features = await pair.live.table.account.features()
     if not features or STREAMS_FEATURE in features:
         return []
     return [f"no stream can be enabled on the source, it seems: {NO_STREAMS}"]

@@ -32,4 +32,4 @@ async def check_late(found: Inspection, target: Service) -> None:
 
 
 async def _adds_indexes(target: Service) -> bool:
-    return target.own or await target.table.adds_indexes()
+    return target.own or await target.table.indexes.can_be_added()

@@ -31,7 +31,7 @@ async def backlog(settings: Settings, source: Service, attribute: str) -> list[s
     """The warning of many items that have expired and are still there."""
     rule = expiry_now(attribute).matching.parameters
     try:
-        expired, seen = await source.table.sample(rule, _SAMPLE)
+        expired, seen = await source.table.contents.sample(rule, _SAMPLE)
     except ServerRefused as error:
         if not is_denied(error):
             raise

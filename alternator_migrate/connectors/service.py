@@ -78,7 +78,7 @@ class Service:
     async def check_readable(self) -> None:
         """Raise `UsageError` where the items of the table may not be read; costs a Scan of one."""
         with rights.needing():
-            await self.table.sample({}, 1)
+            await self.table.contents.sample({}, 1)
 
     async def watch(self) -> None:
         """Keep the list of live nodes up to date, until cancelled; nothing for DynamoDB."""

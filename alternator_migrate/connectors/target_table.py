@@ -266,7 +266,7 @@ async def prepare_target(table: Table, plan: TargetPlan, existing: TableState | 
     with rights.needing(_NO_TAGS, about="TagResource"):
         if existing is None:
             return await table.create(early)
-        await table.tag(dict(_missing_tags(plan, existing)))
+        await table.tags.set(dict(_missing_tags(plan, existing)))
     return existing
 
 
@@ -291,7 +291,7 @@ async def check_empty(table: Table, existing: TableState | None, earlier: str) -
     """Raise `UsageError` for a target table that holds items, or may hold some. `earlier` is a
     sentence on the savepoints of the run that may have filled it."""
     with rights.needing(_UNSEEN):
-        holds_items = existing is not None and await table.holds_items()
+        holds_items = existing is not None and await table.contents.holds_items()
     if holds_items:
         raise UsageError(
             f"the target table {table.name} already holds items",
@@ -304,7 +304,7 @@ async def what_stays(table: Table, existing: TableState | None) -> list[str]:
     """Notes on the items that a copy leaves in a target table that holds some; none without any."""
     held = "held"
     try:
-        holds_items = existing is not None and await table.holds_items()
+        holds_items = existing is not None and await table.contents.holds_items()
     except ServerRefused as error:
         if not rights.is_denied(error):
             raise

@@ -1,4 +1,4 @@
-"""All tables behind one control-plane client: their names and sizes."""
+"""All tables behind one control-plane client: their names and sizes, and what their server can."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,12 @@ from alternator_migrate.dynamodb.control_plane import ControlPlane
 from alternator_migrate.dynamodb.paging import LoopGuard
 
 ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
+UNSUPPORTED: Final = "UnknownOperationException"
 _AT_ONCE: Final = 10
+_FEATURES: Final = {
+    "TableName": ".scylla.alternator.system.scylla_local",
+    "Key": {"key": {"S": "enabled_features"}},
+}
 
 
 class Account:
@@ -24,6 +29,16 @@ class Account:
     def is_local(self) -> bool:
         """Whether they are those of a DynamoDB Local, which was asked."""
         return self._control.is_local
+
+    async def features(self) -> frozenset[str]:
+        """The features that an Alternator's cluster has enabled, by its own table, which is only
+        read; none where it may not be read, or does not say."""
+        try:
+            with asking(self._where, f"GetItem {_FEATURES['TableName']}"):
+                answer = await self._control.ask("GetItem", **_FEATURES)
+                return frozenset(filter(None, answer["Item"]["value"]["S"].split(",")))
+        except (ServerRefused, BadAnswer):
+            return frozenset()
 
     async def names(self, pages: int = 100_000) -> list[str]:
         """The names of tables there, on so many pages of a hundred at most."""

@@ -7,12 +7,11 @@ from typing import Any, Final, Literal, TypeAlias
 
 from alternator_migrate.core.errors import MigrateError, ServerRefused, UsageError
 from alternator_migrate.dynamodb import rights
-from alternator_migrate.dynamodb.account import asking
-from alternator_migrate.dynamodb.control_plane import ControlPlane
+from alternator_migrate.dynamodb.account import UNSUPPORTED
+from alternator_migrate.dynamodb.table_requests import TableRequests
 
 ExportStatus: TypeAlias = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
 _STATUSES: Final[tuple[ExportStatus, ...]] = ("IN_PROGRESS", "COMPLETED", "FAILED")
-_UNKNOWN: Final = "UnknownOperationException"
 _OFF: Final = ("PointInTimeRecoveryUnavailableException", "ContinuousBackupsUnavailableException")
 _ABSENT: Final = "ExportNotFoundException"
 _NOT_KEPT: Final = (
@@ -49,24 +48,26 @@ class MadeExport:
 
 
 class TableExports:
-    """The exports of a table behind a control plane; `where` stands before messages."""
+    """The exports of a table."""
 
-    def __init__(self, control: ControlPlane, table: str, where: str) -> None:
-        self._control, self._table, self._where = control, table, where
+    def __init__(self, requests: TableRequests) -> None:
+        self._requests, self._table = requests, requests.name
 
     async def recovery(self) -> Recovery:
         """The point-in-time recovery of the table. Raises `UsageError` for a server that exports
         nothing, and where the right to ask is lacking."""
         try:
             with rights.needing(), self._asking("DescribeContinuousBackups"):
-                answer = await self._control.ask("DescribeContinuousBackups", TableName=self._table)
+                answer = await self._requests.ask(
+                    "DescribeContinuousBackups", TableName=self._table
+                )
                 found = answer["ContinuousBackupsDescription"]
         except ServerRefused as error:
             if error.code in _OFF:
                 return Recovery(False)
-            if error.code == _UNKNOWN:
+            if error.code == UNSUPPORTED:
                 raise UsageError(
-                    f"{self._where}this server exports no tables: {error.words}",
+                    f"{self._requests.where}this server exports no tables: {error.words}",
                     "Exports to S3 are made by AWS: leave source.export out.",
                 ) from error
             raise
@@ -82,7 +83,7 @@ class TableExports:
         last eight hours. Raises `UsageError` where it may not be asked for, `MigrateError`."""
         try:
             with rights.needing(), self._asking("ExportTableToPointInTime"):
-                answer = await self._control.ask("ExportTableToPointInTime", **request)
+                answer = await self._requests.ask("ExportTableToPointInTime", **request)
                 return _read(answer["ExportDescription"])
         except ServerRefused as error:
             if error.code in _OFF:
@@ -94,7 +95,7 @@ class TableExports:
         right to ask is lacking."""
         try:
             with rights.needing(), self._asking("DescribeExport"):
-                answer = await self._control.ask("DescribeExport", ExportArn=arn)
+                answer = await self._requests.ask("DescribeExport", ExportArn=arn)
                 return _read(answer["ExportDescription"])
         except ServerRefused as error:
             if error.code != _ABSENT:
@@ -102,7 +103,7 @@ class TableExports:
             raise UsageError(f"there is no export {arn}: {error.words}", _NOT_KEPT) from error
 
     def _asking(self, operation: str) -> AbstractContextManager[None]:
-        return asking(self._where, f"{operation} {self._table}", self._table)
+        return self._requests.asking(f"{operation} {self._table}")
 
 
 def recovery_is_off(table: str) -> MigrateError:

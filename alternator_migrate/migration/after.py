@@ -64,7 +64,7 @@ class FinishRun(TableRun):
                 built = build_migration(settings, pair, keeper, CopyState(), steering=steering)
                 status = await self._migrate(*built, stop, show)
                 if status.is_final:
-                    await table.untag(TAG)
+                    await table.tags.remove(TAG)
                 return status
 
 

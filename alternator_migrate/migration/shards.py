@@ -147,7 +147,7 @@ async def check_target(
         )
     if existing is None:
         return
-    if TAG not in tags and await table.holds_items():
+    if TAG not in tags and await table.contents.holds_items():
         tags = (await table.inspect() or existing).spec.tags
     if TAG not in tags:
         await check_empty(table, existing, earlier)

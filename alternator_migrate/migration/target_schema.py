@@ -36,7 +36,7 @@ class TargetSchema:
 
     async def build(self, index: Index) -> None:
         """Add an index, and return once it is built."""
-        await self._table.add_index(index, self._plan.spec)
+        await self._table.indexes.add(index, self._plan.spec)
 
     async def enable_ttl(self, attribute: str) -> None:
         """Have items expire by an attribute."""
