@@ -18,7 +18,6 @@ from alternator_migrate.connectors import (
     TransformedChanges,
     capacity_watches,
     matcher_of,
-    prepare_target,
     rejects_file,
     segments_to_copy,
     source_of,
@@ -38,7 +37,6 @@ from alternator_migrate.core.supervisor import Supervisor
 from alternator_migrate.core.traffic import Traffic
 from alternator_migrate.core.work import Engine
 from alternator_migrate.dynamodb.client import DynamoDBClient
-from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.engines import Local
 from alternator_migrate.follow import Applier, ChangeShaper, Follower, Rules, spool_folder
 from alternator_migrate.migration.awaited_export import AwaitedExport
@@ -174,23 +172,17 @@ def build_awaited_export(
     _, limiter = turns.limiters(pair.concurrency.writers, settings.target.longest)
     target = target_of(settings, pair, retry, writing)
     shape, applier = _applying(settings, pair, target, rejects, limiter)
-    state, found = first.state, pair.inspection
-
-    async def prepare() -> TableState:
-        async with turns.creating():
-            return await prepare_target(pair.target.table, found.plan, found.existing)
-
+    state = first.state
     return AwaitedExport(
-        prepare,
+        TargetSchema(pair.target.table, pair.inspection, turns),
         source,
         export.state,
         state,
         rejects,
         keeper=keeper,
         follower=_follower(settings, pair, shape, applier, retry, gate, state, until, turns),
+        supervisor=Supervisor(turns.beside(pair), settings.savepoints.interval_seconds, gate),
         gate=gate,
-        beside=turns.beside(pair),
-        interval=settings.savepoints.interval_seconds,
     )
 
 

@@ -5,10 +5,9 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from alternator_migrate.connectors import TableExport, failure_text
 from alternator_migrate.core.errors import MigrateError, OutOfTime
@@ -19,9 +18,9 @@ from alternator_migrate.core.state import CopyState, ExportState, Status
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.core.texts import duration, moment
 from alternator_migrate.dynamodb.table_export import MadeExport
-from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.follow import Follower
 from alternator_migrate.migration.saver import Saver
+from alternator_migrate.migration.target_schema import TargetSchema
 from alternator_migrate.savepoints import Keeper
 
 log = logging.getLogger(__name__)
@@ -35,12 +34,12 @@ _AGAIN: Final = "Run the same command again: it asks for another one."
 class AwaitedExport:
     """Asks for the export of a table as `state` says what was asked for before, and waits until it
     is complete; `copy` is the state of the copy that comes then. With a `follower` the stream is
-    placed before, and its changes are kept meanwhile. The target is made by `prepare` before that:
-    where that fails, no export was paid for."""
+    placed before, and its changes are kept meanwhile. The target is made by its `schema` before
+    that: where that fails, no export was paid for."""
 
     def __init__(
         self,
-        prepare: Callable[[], Coroutine[Any, Any, TableState]],
+        schema: TargetSchema,
         export: TableExport,
         state: ExportState,
         copy: CopyState,
@@ -48,15 +47,14 @@ class AwaitedExport:
         *,
         keeper: Keeper,
         follower: Follower | None,
+        supervisor: Supervisor,
         gate: Gate,
-        beside: Sequence[Callable[[], Coroutine[Any, Any, None]]],
-        interval: float,
     ) -> None:
-        self._prepare, self._export, self._keeper = prepare, export, keeper
+        self._schema, self._export, self._keeper = schema, export, keeper
         self._follower, self._gate, self._rejects = follower, gate, rejects
         self.state, self.copy = state, copy
         self._saver = Saver(keeper, rejects, follower, lambda: self.copy)
-        self._supervisor = Supervisor(beside, interval, gate)
+        self._supervisor = supervisor
         self._doing, self._stopping = "preparing", asyncio.Event()
 
     async def run(self, stop: asyncio.Event, show: Show) -> bool:
@@ -113,7 +111,7 @@ class AwaitedExport:
             await follower.held(stop)
         else:
             await self._gate.reading.wait()
-        self._keeper.found_target((await self._prepare()).id)
+        self._keeper.found_target((await self._schema.make(all_indexes=False)).id)
         await self._save_running()
         async with follower.spooling(lambda: 0.0) if follower else nullcontext():
             made = await self._made(stop)
