@@ -29,7 +29,7 @@ from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import (
     ExportRun,
     FinishRun,
-    MigrationRun,
+    MigrateOptions,
     Part,
     ResendRun,
     SchemaRun,
@@ -79,8 +79,8 @@ def run(
     selection = Selection(only, skip, retry_failed, add, fresh)
     tables.check_selection(loaded, selection)
     until = Until(until_caught_up, disable_stream_after)
-    steering, how = Steering(), (into_existing, fresh, makes_table, until, engine_options)
-    copy = tables.Copy(shard, *how, transform_changed)
+    how = MigrateOptions(into_existing, fresh, makes_table, until, transform_changed)
+    steering, copy = Steering(), tables.Copy(shard, engine_options, how)
     if loaded.settings.target.s3_export and not loaded.settings.tables:
         check_options(
             rejects=rejects,
@@ -129,7 +129,7 @@ def _of_table(
     own = config.migration_identity(settings) + (part.suffix if part else "")
     check_alone(place_of(settings), own)
     if settings.target.s3_export:
-        return ExportRun(loaded, fresh=copy.fresh, steering=steering)
+        return ExportRun(loaded, fresh=copy.options.fresh, steering=steering)
     if rejects:
         return ResendRun(loaded, rejects, steering)
     if schema_only:
@@ -250,23 +250,16 @@ def plan(
     tables.check_selection(loaded, selection)
     _check_following(settings, validate=validate, until_caught_up=until_caught_up)
     until = Until(until_caught_up, disable_stream_after)
+    copy = tables.Copy(
+        *(shard, engine_options),
+        MigrateOptions(into_existing, fresh, until=until, transform_changed=transform_changed),
+    )
     if settings.tables:
-        copy = tables.Copy(
-            shard, into_existing, fresh, True, until, engine_options, transform_changed
-        )
         found = on_loop(lambda: tables_plan(loaded, selection, copy))
         print_out(found.text)
         found.check()
         return 0
-    migration = MigrationRun(
-        loaded,
-        engine_options,
-        shard,
-        into_existing=into_existing,
-        fresh=fresh,
-        until=until,
-        transform_changed=transform_changed,
-    )
+    migration = copy.run(loaded)
     text, refusal = on_loop(lambda: planned(settings, migration, engine_options))
     print_out(text)
     if refusal:

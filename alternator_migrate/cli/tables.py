@@ -14,6 +14,7 @@ from alternator_migrate.engines import EngineOptions
 from alternator_migrate.migration import (
     FinishRun,
     Kind,
+    MigrateOptions,
     MigrationRun,
     OneRun,
     Part,
@@ -22,7 +23,6 @@ from alternator_migrate.migration import (
     Selection,
     TablesRun,
     Turns,
-    Until,
     lock_name,
     run_file,
 )
@@ -50,32 +50,18 @@ def check_selection(loaded: Loaded, selection: Selection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """How each table is copied, or a `part` of it: what `MigrationRun` has of these names."""
+    """How each table is copied, or a `part` of it."""
 
     part: Part | None = None
-    into_existing: bool = False
-    fresh: bool = False
-    makes_table: bool = True
-    until: Until = field(default_factory=Until)
     engine_options: EngineOptions = field(default_factory=EngineOptions)
-    transform_changed: bool = False
+    options: MigrateOptions = field(default_factory=MigrateOptions)
 
     def run(
         self, own: Loaded, turns: Turns | None = None, steering: Steering | None = None
     ) -> MigrationRun:
         """The migration of one table, among many in its `turns`."""
-        return MigrationRun(
-            own,
-            self.engine_options,
-            self.part,
-            into_existing=self.into_existing,
-            fresh=self.fresh,
-            makes_table=self.makes_table,
-            until=self.until,
-            transform_changed=self.transform_changed,
-            turns=turns,
-            steering=steering,
-        )
+        how = self.engine_options, self.part, self.options
+        return MigrationRun(own, *how, turns=turns, steering=steering)
 
 
 def copying(
@@ -90,7 +76,7 @@ def copying(
         return copy.run(own, turns)
 
     suffix, parts = (part.suffix, part.count) if part else ("", 1)
-    ends = copy.until.caught_up
+    ends = copy.options.until.caught_up
     kind = Kind("Migration", make, part=suffix, parts=parts, ends_caught_up=ends)
     return TablesRun(loaded, kind, selection, steering)
 

@@ -1,10 +1,10 @@
 """One migration from first look to last check; many tables in one run."""
 
 from alternator_migrate.migration.after import FinishRun, ResendRun
-from alternator_migrate.migration.assemble import Until
 from alternator_migrate.migration.commons import Commons, Turns
 from alternator_migrate.migration.export_run import ExportRun, check_options
 from alternator_migrate.migration.lanes import Kind, OneRun, lock_name
+from alternator_migrate.migration.options import MigrateOptions, Until
 from alternator_migrate.migration.roster import Selection, roster, run_file, to_do
 from alternator_migrate.migration.run import MigrationRun
 from alternator_migrate.migration.schema import SchemaRun
@@ -16,6 +16,7 @@ __all__ = [
     "ExportRun",
     "FinishRun",
     "Kind",
+    "MigrateOptions",
     "MigrationRun",
     "OneRun",
     "Part",

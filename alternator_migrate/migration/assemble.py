@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 
 from alternator_migrate.config import Settings, migration_identity
 from alternator_migrate.connectors import (
@@ -43,23 +42,12 @@ from alternator_migrate.migration.awaited_export import AwaitedExport
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
+from alternator_migrate.migration.options import FOR_EVER, Until
 from alternator_migrate.migration.table_copy import TableCopy
 from alternator_migrate.migration.target_schema import TargetSchema
 from alternator_migrate.migration.worker import readers_of
 from alternator_migrate.savepoints import Keeper, NoKeeper, Savepoint, place_of
 from alternator_migrate.snapshot import Copying, Ledger, Readers
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """The end of following: by itself when caught up, or not; with the stream disabled if it was
-    enabled here, or not."""
-
-    caught_up: bool = False
-    disable_stream: bool = False
-
-
-FOR_EVER: Final = Until()
 
 
 def rules(settings: Settings, until: Until, *, target_is_new: bool) -> Rules:

@@ -34,8 +34,6 @@ from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.engines import EngineOptions
 from alternator_migrate.follow import remove_old_spools
 from alternator_migrate.migration.assemble import (
-    FOR_EVER,
-    Until,
     build_awaited_export,
     build_migration,
     spool_text,
@@ -44,6 +42,7 @@ from alternator_migrate.migration.assemble import hooks as hooks_of
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.exported_copy import ExportedCopy, copying
 from alternator_migrate.migration.hooks import TableHooks
+from alternator_migrate.migration.options import MigrateOptions
 from alternator_migrate.migration.resume import (
     first_savepoint,
     is_over,
@@ -69,37 +68,27 @@ log = logging.getLogger(__name__)
 
 
 class MigrationRun(TableRun):
-    """Copies a table and follows its changes, from an earlier savepoint or from the start.
-
-    `into_existing` accepts a target that holds items, `makes_table` lets changes alone make the
-    target, `until` says when following ends, and the transform may have `transform_changed` since
-    an earlier savepoint. `staying` warns of what stays on a target that held items, once it was
-    checked.
-    """
+    """Copies a table and follows its changes as `options` say, from an earlier savepoint or from
+    the start; `staying` warns of what stays on a target that held items, once it was checked."""
 
     def __init__(
         self,
         loaded: Loaded,
         engine_options: EngineOptions | None = None,
         part: Part | None = None,
+        options: MigrateOptions = MigrateOptions(),  # noqa: B008 # frozen
         *,
-        into_existing: bool = False,
-        fresh: bool = False,
-        makes_table: bool = True,
-        until: Until = FOR_EVER,
         turns: Turns | None = None,
-        transform_changed: bool = False,
         steering: Steering | None = None,
     ) -> None:
         super().__init__(loaded, part, steering, turns)
         self._engine_options, self._part = engine_options or EngineOptions(), part
-        self._into_existing, self._fresh = into_existing, fresh
-        self._makes_table, self._until = makes_table, until
+        self._options = options
         self._alone = self._settings.target.skip_initial_snapshot_transfer
         self._done: Progress | None = None
         self._export = ExportedCopy(self._settings) if by_export(self._settings) else None
         self._in_hooks = False
-        self._resume = resume_of(loaded, self._store, transform_changed=transform_changed)
+        self._resume = resume_of(loaded, self._store, transform_changed=options.transform_changed)
         self._total = 0
         self.staying: list[str] = []
 
@@ -135,7 +124,7 @@ class MigrationRun(TableRun):
     async def opened(self) -> AsyncIterator[tuple[Pair, Earlier | None]]:
         """Both sides as this run has them, and the savepoint that it goes on from, if there is one.
         Raises `UsageError` where that does not fit."""
-        earlier = self._resume.earlier(fresh=self._fresh)
+        earlier = self._resume.earlier(fresh=self._options.fresh)
         segments = earlier[1].segments if earlier else None
         workers = self._engine_options.workers
         async with AsyncExitStack() as stack:
@@ -207,14 +196,14 @@ class MigrationRun(TableRun):
             await self._export.check(pair, earlier)
         await check_late(pair.inspection, pair.target)
         if self._alone:
-            if existing is None and not self._makes_table:
+            if existing is None and not self._options.makes_table:
                 remedy = "`follow` makes none: copy the table first, with `run`."
                 raise await absent(table, "target", remedy)
             return
         if earlier and earlier[1].target_id:
             return
         await pair.source.check_readable()
-        if self._into_existing:
+        if self._options.into_existing:
             self.staying = await what_stays(table, existing)
         elif self._part:
             await check_target(table, self._part, pair, self._whole, self._none_used())
@@ -222,7 +211,7 @@ class MigrationRun(TableRun):
             await check_empty(table, existing, self._none_used())
 
     def _none_used(self) -> str:
-        return none_used(self._store, fresh=self._fresh)
+        return none_used(self._store, fresh=self._options.fresh)
 
     async def _begun(self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show) -> Status:
         """Go on from a `first` savepoint; where the table is copied from an export that is not
@@ -247,7 +236,7 @@ class MigrationRun(TableRun):
         """Have the table exported, and copy that."""
         settings = self._settings
         awaited = build_awaited_export(
-            *(settings, pair, keeper, first, known, self._until),
+            *(settings, pair, keeper, first, known, self._options.until),
             steering=self._steering,
             turns=self._turns,
         )
@@ -303,7 +292,7 @@ class MigrationRun(TableRun):
             keeper,
             first.state,
             first.rejects,
-            self._until,
+            self._options.until,
             engine,
             steering=self._steering,
             turns=self._turns,

@@ -12,7 +12,7 @@ from alternator_migrate.config.loading import load
 from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import MigrateError, TooManyRejects, UsageError
 from alternator_migrate.core.state import Status
-from alternator_migrate.migration import MigrationRun, ResendRun
+from alternator_migrate.migration import MigrateOptions, MigrationRun, ResendRun
 from alternator_migrate.validate.mode import ValidateOptions
 from tests.e2e.stage import TABLE, Stage, staged
 from tests.e2e.validations import validate
@@ -62,7 +62,7 @@ def told(stage: Stage, code: str, **more: Any) -> dict[str, Any]:
 async def run(stage: Stage, content: dict[str, Any], **options: Any) -> MigrationRun:
     """A whole run in this process. Raises `MigrateError`."""
     loaded = load(write_config(stage.folder, content), {})
-    made = MigrationRun(loaded, **options)
+    made = MigrationRun(loaded, options=MigrateOptions(**options))
     status = await made.run(asyncio.Event(), _show_nothing)
     assert status in (Status.COMPLETED, Status.REJECTS)
     return made

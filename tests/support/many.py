@@ -12,7 +12,7 @@ from alternator_migrate.config import load
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
-from alternator_migrate.migration import Selection, Until
+from alternator_migrate.migration import MigrateOptions, Selection, Until
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import Item, create_table, fill, scan_all
 from tests.standin import StandIn
@@ -90,11 +90,12 @@ class Many:
         """`run` in the test's process, following `until` caught up; `selection` are options such
         as `only`."""
         loaded = load(self.folder / "config.yaml", {})
-        copy = tables.Copy(
+        options = MigrateOptions(
             into_existing=into_existing,
             fresh=bool(selection.get("fresh")),
             until=Until(caught_up=until),
         )
+        copy = tables.Copy(options=options)
         run = tables.copying(loaded, Selection(**selection), copy)
         try:
             status = await run.run(asyncio.Event(), show_nothing)
