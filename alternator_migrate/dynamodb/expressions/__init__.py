@@ -1,6 +1,6 @@
 """Expressions of DynamoDB: parsed, and evaluated over raw items."""
 
 from alternator_migrate.dynamodb.expressions.evaluate import matcher
-from alternator_migrate.dynamodb.expressions.parser import ExpressionError, TooDeepError
+from alternator_migrate.dynamodb.expressions.tokens import ExpressionError, TooDeepError
 
 __all__ = ["ExpressionError", "TooDeepError", "matcher"]

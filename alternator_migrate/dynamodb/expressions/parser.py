@@ -4,11 +4,10 @@ What a server would refuse for its form or its types is refused here as well. So
 also refuses are let pass, for they have a meaning: reserved words, redundant parentheses.
 """
 
-import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 from alternator_migrate.dynamodb.expressions.ast import (
     ORDERED,
@@ -25,10 +24,14 @@ from alternator_migrate.dynamodb.expressions.ast import (
     Some,
     Value,
 )
+from alternator_migrate.dynamodb.expressions.tokens import (
+    SIGNS,
+    ExpressionError,
+    Tokens,
+    TooDeepError,
+)
 
 _SIZED: Final = ("S", "B", "SS", "NS", "BS", "L", "M")
-_SIGNS: Final = ("=", "<>", "<", "<=", ">", ">=")
-_WORDS: Final = ("AND", "OR", "NOT", "IN", "BETWEEN")
 _OPERANDS: Final = {
     "attribute_exists": 1,
     "attribute_not_exists": 1,
@@ -39,18 +42,6 @@ _OPERANDS: Final = {
 _DEEPEST: Final = 50
 _LONGEST: Final = 4096
 _Read = TypeVar("_Read")
-_token: Final = re.compile(
-    r"[#:]?[A-Za-z][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|0|[1-9][0-9]*|<>|<=|>=|[][=<>(),.]"
-).match
-_space: Final = re.compile(r"[ \t\r\n]*").match
-
-
-class ExpressionError(ValueError):
-    """The mistake in an expression, its names or its values: the second half of a sentence."""
-
-
-class TooDeepError(ExpressionError):
-    """Parentheses that a server may take, but that are not followed here."""
 
 
 def parse(expression: str, names: Mapping[str, str], values: Mapping[str, Any]) -> Condition:
@@ -63,124 +54,71 @@ def parse(expression: str, names: Mapping[str, str], values: Mapping[str, Any]) 
     return _Parser(expression, names, values).whole()
 
 
-def _tokens(text: str) -> list[tuple[str, int]]:
-    """The tokens of a text, each with its place; an empty one at the end."""
-    found, place = [], 0
-    while True:
-        space = _space(text, place)
-        place = space.end() if space else place
-        token = _token(text, place)
-        if token is None:
-            break
-        found.append((token[0], place))
-        place = token.end()
-    if place < len(text):
-        raise ExpressionError(f"{text[place:][:20]!r} is not understood")
-    return [*found, ("", place)]
-
-
 class _Parser:
     def __init__(self, text: str, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
-        self._text, self._names, self._values = text, names, values
-        self._tokens = _tokens(text)
-        self._next = 0
+        self._names, self._values = names, values
+        self._tokens = Tokens(text)
         self._depth = 0
         self._used: set[str] = set()
 
     def whole(self) -> Condition:
         """The condition of the whole text."""
         found = self._either()
-        if self._seen:
-            self._unexpected()
+        if self._tokens.seen:
+            self._tokens.unexpected()
         if unused := sorted({*self._names, *self._values} - self._used):
             raise ExpressionError(f"{unused[0]} is given, but stands nowhere in it")
         return found
 
-    @property
-    def _seen(self) -> str:
-        return self._tokens[self._next][0]
-
-    @property
-    def _word(self) -> str:
-        """The next token where it is a keyword, in capitals."""
-        word = self._seen.upper()
-        return word if word in _WORDS else ""
-
-    def _unexpected(self) -> NoReturn:
-        if not self._seen:
-            raise ExpressionError("it ends too early")
-        near = self._text[self._tokens[self._next][1] :][:20]
-        raise ExpressionError(f"{self._seen!r} cannot stand where it stands, at {near!r}")
-
-    def _take(self, *wanted: str) -> str:
-        token = self._seen
-        if not token or (wanted and token.upper() not in wanted):
-            self._unexpected()
-        self._next += 1
-        return token
-
     def _either(self) -> Condition:
         found = [self._both()]
-        while self._word == "OR":
-            self._take()
+        while self._tokens.word == "OR":
+            self._tokens.take()
             found.append(self._both())
         return found[0] if len(found) == 1 else Some(found)
 
     def _both(self) -> Condition:
         found = [self._one()]
-        while self._word == "AND":
-            self._take()
+        while self._tokens.word == "AND":
+            self._tokens.take()
             found.append(self._one())
         return found[0] if len(found) == 1 else Every(found)
 
     def _one(self) -> Condition:
         negated = False
-        while self._word == "NOT":
-            self._take()
+        while self._tokens.word == "NOT":
+            self._tokens.take()
             negated = not negated
-        inner = self._holds_a_condition
+        inner = self._tokens.holds_a_condition
         found = self._deeper(self._either) if inner else self._simple()
         return Not(found) if negated else found
 
     def _deeper(self, read: Callable[[], _Read]) -> _Read:
         """The result of `read` within parentheses. Raises `TooDeepError`."""
-        self._take("(")
+        self._tokens.take("(")
         self._depth += 1
         if self._depth > _DEEPEST:
             raise TooDeepError(f"its parentheses are more than {_DEEPEST} deep")
         found = read()
         self._depth -= 1
-        self._take(")")
+        self._tokens.take(")")
         return found
 
-    @property
-    def _holds_a_condition(self) -> bool:
-        """Whether a condition in parentheses is next, not an operand in them."""
-        if self._seen != "(":
-            return False
-        depth, place = 0, self._next
-        for place in range(self._next, len(self._tokens)):
-            depth += {"(": 1, ")": -1}.get(self._tokens[place][0], 0)
-            if not depth:
-                break
-        after = self._tokens[min(place + 1, len(self._tokens) - 1)][0]
-        return after.upper() not in (*_SIGNS, "BETWEEN", "IN")
-
     def _simple(self) -> Condition:
-        if self._calls and self._seen != "size":
-            return self._call(self._take())
+        if self._tokens.calls and self._tokens.seen != "size":
+            return self._call(self._tokens.take())
         operand = self._operand()
-        if self._word == "BETWEEN":
+        if self._tokens.word == "BETWEEN":
             return self._between(operand)
-        if self._word == "IN":
-            self._take()
+        if self._tokens.word == "IN":
+            self._tokens.take()
             return Among(operand, self._list())
-        return _comparison(self._take(*_SIGNS), operand, self._operand())
+        return _comparison(self._tokens.take(*SIGNS), operand, self._operand())
 
     def _between(self, operand: Operand) -> Condition:
-        self._take()
+        self._tokens.take()
         low = self._operand()
-        self._take("AND")
+        self._tokens.take("AND")
         high = self._operand()
         found = Every((_comparison(">=", operand, low), _comparison("<=", operand, high)))
         if isinstance(low, Value) and isinstance(high, Value):
@@ -206,60 +144,50 @@ class _Parser:
         return Call(function, operands)
 
     def _list(self) -> Sequence[Operand]:
-        self._take("(")
+        self._tokens.take("(")
         found = [self._operand()]
-        while self._seen == ",":
-            self._take()
+        while self._tokens.seen == ",":
+            self._tokens.take()
             found.append(self._operand())
-        self._take(")")
+        self._tokens.take(")")
         return found
 
-    @property
-    def _calls(self) -> bool:
-        """Whether a function is called next."""
-        return self._seen[:1].isalpha() and not self._word and self._after == "("
-
-    @property
-    def _after(self) -> str:
-        """The token after the next one."""
-        return self._tokens[self._next + 1][0]
-
     def _operand(self) -> Operand:
-        if self._seen == "size" and self._calls:
-            self._take()
-            self._take("(")
+        if self._tokens.seen == "size" and self._tokens.calls:
+            self._tokens.take()
+            self._tokens.take("(")
             found = self._place_or_value()
-            self._take(")")
+            self._tokens.take(")")
             _check_kinds("size", [found], _SIZED)
             return Size(found)
-        if self._seen == "(":
+        if self._tokens.seen == "(":
             return self._deeper(self._operand)
         return self._place_or_value()
 
     def _place_or_value(self) -> Path | Value:
-        if self._seen.startswith(":"):
-            return self._literal(self._take())
+        if self._tokens.seen.startswith(":"):
+            return self._literal(self._tokens.take())
         parts: list[str | int] = [self._name()]
-        while self._seen in (".", "["):
-            if self._take() == ".":
+        while self._tokens.seen in (".", "["):
+            if self._tokens.take() == ".":
                 parts.append(self._name())
                 continue
-            if not self._seen.isdecimal():
-                self._unexpected()
-            parts.append(int(self._take()))
-            self._take("]")
+            if not self._tokens.seen.isdecimal():
+                self._tokens.unexpected()
+            parts.append(int(self._tokens.take()))
+            self._tokens.take("]")
         return Path(parts)
 
     def _name(self) -> str:
-        if self._seen.startswith("#"):
-            placeholder = self._take()
+        if self._tokens.seen.startswith("#"):
+            placeholder = self._tokens.take()
             if placeholder not in self._names:
                 raise ExpressionError(f"{placeholder} is not defined: add it to names")
             self._used.add(placeholder)
             return self._names[placeholder]
-        if not self._seen[:1].isalpha() or self._word:
-            self._unexpected()
-        return self._take()
+        if not self._tokens.seen[:1].isalpha() or self._tokens.word:
+            self._tokens.unexpected()
+        return self._tokens.take()
 
     def _literal(self, name: str) -> Value:
         if name not in self._values:

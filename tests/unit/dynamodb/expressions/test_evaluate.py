@@ -8,7 +8,7 @@ import pytest
 
 from alternator_migrate.core.errors import BadAnswer
 from alternator_migrate.dynamodb.expressions.evaluate import matcher
-from alternator_migrate.dynamodb.expressions.parser import ExpressionError
+from alternator_migrate.dynamodb.expressions.tokens import ExpressionError
 from tests.servers.client import Item, RefusedError, call, create_table, fill, scan_all
 from tests.support.expressions import EXPRESSIONS, REFUSED, given
 
