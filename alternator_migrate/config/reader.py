@@ -227,18 +227,22 @@ class _SettingsReader:
             return self.section(metadata["section"], given, inner)
         if "sections" in metadata:
             return self._sections(metadata["sections"], given, inner)
-        if self._is_told(inner):
+        return self._key(field, given, inner)
+
+    def _key(self, field: Any, given: Any, path: str) -> Any:
+        """The value of a key that is no section: its default where it has a mistake."""
+        if self._is_told(path):
             return _default(field)
         if given is None:
-            if metadata["required"]:
-                self._mistake(inner, "is missing")
+            if field.metadata["required"]:
+                self._mistake(path, "is missing")
             return _default(field)
         try:
-            return metadata["kind"](given)
+            return field.metadata["kind"](given)
         except ValueError as error:
             for within, message in wrong_parts(error):
-                if not self._is_told(inner + within):
-                    self._mistake(inner + within, message)
+                if not self._is_told(path + within):
+                    self._mistake(path + within, message)
             return _default(field)
 
     def _sections(self, settings: type, value: Any, path: str) -> tuple[Any, ...]:

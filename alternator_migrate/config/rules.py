@@ -63,6 +63,10 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
             yield from _of_filter(source.filter, evaluated=evaluated)
     if settings.savepoints:
         yield from _of_savepoints(settings.savepoints)
+    yield from _of_renames(settings)
+
+
+def _of_renames(settings: Settings) -> Iterator[Contradiction]:
     for end in ("from_", "to"):
         names = [getattr(rename, end) for rename in settings.renames if rename]
         for name in {name for name in names if name and names.count(name) > 1}:
