@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from alternator_migrate import __version__, config
 from alternator_migrate.config import Chosen, Loaded
@@ -20,7 +19,7 @@ from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Caps, Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.texts import tables_text
-from alternator_migrate.core.totals import standing, total
+from alternator_migrate.core.totals import total
 from alternator_migrate.engines import Local
 from alternator_migrate.migration.assemble import hooks as hooks_of
 from alternator_migrate.migration.commons import Commons, Turns
@@ -35,10 +34,11 @@ from alternator_migrate.migration.roster import (
     to_do,
 )
 from alternator_migrate.migration.run_hooks import RunHooks, without_run_hooks
+from alternator_migrate.migration.tables_ending import ended_text, ending_of
+from alternator_migrate.migration.tables_journal import TablesJournal
 from alternator_migrate.savepoints import Located, RunFile, RunRecord, TableEntry, check_alone, lock
 
 log = logging.getLogger(__name__)
-_WRITE_SECONDS: Final = 1.0
 
 
 class TablesRun:
@@ -57,9 +57,8 @@ class TablesRun:
         self._kind, self._selection = kind, selection
         self.work = kind.work
         self._file: RunFile = run_file(self._settings, kind.part)
-        self._record: RunRecord | None = None
+        self._journal = TablesJournal(self._file, writes=kind.records)
         self._lanes: list[Lane] = []
-        self._changed, self._writing = asyncio.Event(), threading.Lock()
         self._services: Services | None = None
         self.goes_on = False
 
@@ -87,7 +86,7 @@ class TablesRun:
     @property
     def savepoint(self) -> Located | None:
         """The run file, beside which are the folders of the tables' savepoints."""
-        return self._file.path if self._record else None
+        return self._file.path if self._journal.has_begun else None
 
     def progress(self) -> Progress | None:
         """The total of all tables; None before the first is begun."""
@@ -164,7 +163,9 @@ class TablesRun:
         commons.hook = lambda: hooks.caught_up(
             lacking=self._lacking(record), ends=self._kind.ends_caught_up
         )
-        self._begin(record)
+        names = [lane.entry.source for lane in self._lanes]
+        log.info("%s: %s", tables_text(len(names)), named(names))
+        self._journal.begin(record, self._lanes)
         status = Status.FAILED
         try:
             status = await self._all(commons, stop, show)
@@ -181,13 +182,6 @@ class TablesRun:
         others = len(record.tables) - len(self._lanes)
         return f"not asked for: {tables_text(others)} of the run" if others else ""
 
-    def _begin(self, record: RunRecord) -> None:
-        """Write the list down."""
-        names = [lane.entry.source for lane in self._lanes]
-        log.info("%s: %s", tables_text(len(names)), named(names))
-        self._record = record
-        self._write()
-
     async def _all(self, commons: Commons, stop: asyncio.Event, show: Show) -> Status:
         """Do all tables beside the display and the run file."""
         own_stop = asyncio.Event()
@@ -195,7 +189,7 @@ class TablesRun:
             services = commons.services
             beside: Sequence[Coroutine[Any, Any, None]] = (
                 *(side.watch() for side in (services.live, services.target) if side),
-                *(_passed_on(stop, own_stop), self._keep_writing(), show(self._total)),
+                *(_passed_on(stop, own_stop), self._journal.keep_writing(), show(self._total)),
             )
             watching = [group.create_task(each) for each in beside]
             async with asyncio.TaskGroup() as tables:
@@ -204,8 +198,8 @@ class TablesRun:
                     tables.create_task(self._one(lane, commons, own_stop))
             for task in watching:
                 task.cancel()
-        self._write()
-        return self._ending()
+        self._journal.write()
+        return ending_of(self._lanes, records=self._kind.records)
 
     def _total(self) -> Progress:
         return total(self.tables())
@@ -217,11 +211,12 @@ class TablesRun:
         passing = asyncio.create_task(_passed_on(stop, own_stop))
         try:
             if await turns.enter(stop):
-                self._note(lane, Status.RUNNING)
+                lane.entry = replace(lane.entry, status=Status.RUNNING, reason="")
+                self._journal.changed()
                 lane.end(await self._done(lane, turns, own_stop))
                 ended = lane.progress()
                 quiet = logging.DEBUG if ended.was_done else logging.INFO
-                log.log(quiet, "%s", _ended_text(ended))
+                log.log(quiet, "%s", ended_text(ended))
                 if lane.rejects:
                     log.warning("rejected items are kept in %s", lane.rejects)
         except MigrateError as failure:
@@ -234,7 +229,7 @@ class TablesRun:
             passing.cancel()
             turns.leave()
             commons.over(lane.entry.source)
-            self._changed.set()
+            self._journal.changed()
 
     async def _done(self, lane: Lane, turns: Turns, stop: asyncio.Event) -> Status:
         table = Chosen(lane.entry.source, lane.entry.target)
@@ -244,56 +239,6 @@ class TablesRun:
             return await lane.run.run(stop, _unseen)
         async with turns.copying(stop) as may:
             return await lane.run.run(stop, _unseen) if may else Status.STOPPED
-
-    def _note(self, lane: Lane, status: Status) -> None:
-        lane.entry = replace(lane.entry, status=status, reason="")
-        self._changed.set()
-
-    async def _keep_writing(self) -> None:
-        """Write the run file when a table has begun or ended, once a second at most."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            await asyncio.to_thread(self._write)
-            await asyncio.sleep(_WRITE_SECONDS)
-
-    def _write(self) -> None:
-        with self._writing:  # the last word is written while that of a moment before may still be
-            if self._kind.records and self._record:
-                self._record = self._record.having(lane.entry for lane in self._lanes)
-                self._file.write(self._record)
-
-    def _ending(self) -> Status:
-        """How the run ended. Raises `MigrateError` where a table failed: a `UsageError` where all
-        did, before anything was written."""
-        tables = self.tables()
-        statuses = [each.status for each in tables]
-        failed = [lane for lane in self._lanes if lane.failure]
-        before = sum(each.was_done for each in tables)
-        of_before = f" ({before} of them before this run)" if before else ""
-        log.info("tables: %s%s", standing(tables), of_before)
-        if failed:
-            raise self._failure(failed)
-        for status in (Status.WAITING, Status.STOPPED):
-            if status in statuses:
-                return Status.STOPPED
-        for status in (Status.REJECTS, Status.DIFFERENCES):
-            if status in statuses:
-                return status
-        return Status.COMPLETED
-
-    def _failure(self, failed: Sequence[Lane]) -> MigrateError:
-        reasons = "".join(f"\n  {each.entry.source}: {each.entry.reason}" for each in failed)
-        is_refused = len(failed) == len(self._lanes) and all(
-            isinstance(each.failure, UsageError) for each in failed
-        )
-        count = f"{len(failed)} of {tables_text(len(self._lanes))} failed"
-        return (UsageError if is_refused else MigrateError)(
-            f"{count}:{reasons}",
-            "The same command does what is not done; --retry-failed does these only."
-            if self._kind.records
-            else "--only NAME does one of them alone.",
-        )
 
 
 async def _sized(services: Services, entries: Sequence[TableEntry]) -> list[Lane]:
@@ -305,17 +250,6 @@ async def _sized(services: Services, entries: Sequence[TableEntry]) -> list[Lane
         items, size = sizes.get(entry.source, (0, 0))
         lanes.append(Lane(replace(entry, status=Status.WAITING, reason=""), items, size))
     return sorted(lanes, key=lambda lane: (-lane.size, -lane.items, lane.entry.source))
-
-
-def _ended_text(progress: Progress) -> str:
-    """How a table ended, and what was done with it, in a line."""
-    items, validated = progress.items, progress.validated
-    if validated:
-        return f"{progress.status}: compared {validated.compared:,}, {validated.found:,} differ"
-    return (
-        f"{progress.status}: read {items.handled:,} = written {items.written:,} + skipped "
-        f"{items.skipped_expired:,} + rejected {items.rejected:,}"
-    )
 
 
 async def _passed_on(first: asyncio.Event, second: asyncio.Event) -> None:
