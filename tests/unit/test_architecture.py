@@ -15,6 +15,9 @@ import alternator_migrate
 PACKAGE: Final = "alternator_migrate"
 HOUSE: Final = Path(alternator_migrate.__file__).parent
 LONGEST: Final = 350
+MOST_ARGUMENTS: Final = 9
+MOST_METHODS: Final = 20
+MOST_PUBLIC_METHODS: Final = 15
 
 FLOORS: Final = (
     ("core",),
@@ -199,6 +202,36 @@ def test_no_import_goes_round_in_a_circle() -> None:
 def test_a_module_can_be_read_without_scrolling_back(module: str) -> None:
     lines = MODULES[module].read_text(encoding="utf-8").count("\n")
     assert lines <= LONGEST, f"{module} has {lines} lines"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_class_has_one_thing_to_do(module: str) -> None:
+    for each in classes(module):
+        names = {method.name for method in methods(each)}
+        public = sorted(name for name in names if not name.startswith("_"))
+        assert len(names) <= MOST_METHODS, f"{module}.{each.name} has {len(names)} methods"
+        assert len(public) <= MOST_PUBLIC_METHODS, f"{module}.{each.name} shows {public}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_constructor_takes_what_can_be_remembered(module: str) -> None:
+    """Fields of dataclasses are no arguments in this sense: they have names wherever they are."""
+    for each in classes(module):
+        for constructor in (method for method in methods(each) if method.name == "__init__"):
+            given = constructor.args
+            names = [arg.arg for arg in (*given.posonlyargs, *given.args, *given.kwonlyargs)][1:]
+            assert len(names) <= MOST_ARGUMENTS, f"{module}.{each.name} takes {names}"
+
+
+def classes(module: str) -> Iterator[ast.ClassDef]:
+    """The classes of a module, those within others too."""
+    tree = parsed(MODULES[module])
+    return (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+def methods(of: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The methods and properties that a class defines itself."""
+    return (node for node in of.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def test_no_module_is_called_utils() -> None:
