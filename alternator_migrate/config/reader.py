@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
 from alternator_migrate.config.arns import implied
@@ -43,14 +44,21 @@ _TABLES: Final = "tables"
 _FOLLOWING: Final = "target.streamChanges"
 
 
+@cache
 def yaml_name(name: str) -> str:
     """The camelCase key of a settings field."""
     first, *rest = name.rstrip("_").split("_")
     return first + "".join(part.capitalize() for part in rest)
 
 
+@cache
+def _known(settings: type) -> Mapping[str, dataclasses.Field[Any]]:
+    """The fields of settings by their keys; those of one table of many are read for each."""
+    return {yaml_name(field.name): field for field in dataclasses.fields(settings)}
+
+
 def _names(settings: type) -> tuple[str, ...]:
-    return tuple(yaml_name(field.name) for field in dataclasses.fields(settings))
+    return tuple(_known(settings))
 
 
 _OPTIONS: Final = _names(AlternatorSettings)
@@ -142,7 +150,7 @@ class _SettingsReader:
         self, settings: type, value: Mapping[str, Any], path: str, more: Iterable[str] = ()
     ) -> Any:
         """An instance of `settings`; `more` are names that are no mistake."""
-        known = {yaml_name(field.name): field for field in dataclasses.fields(settings)}
+        known = _known(settings)
         for name in value:
             if name not in known and name not in more and not self._is_elsewhere(name, path):
                 self._unknown(_join(path, name), name, list(known), settings)

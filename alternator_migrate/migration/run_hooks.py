@@ -31,6 +31,8 @@ class RunHooks:
 
     async def run(self, event: str, status: Status) -> str | None:
         """Run the hook of an event, if there is one; why it failed, which is told as well."""
+        if not self._hooks.has(event):
+            return None
         progress = self._total()
         facts = {
             "status": status,

@@ -128,6 +128,8 @@ class Store:
 
     def _prune(self) -> None:
         """Remove what is too old. Raises `MigrateError` where the place refuses that."""
+        if len(_names(self.place)) <= _KEPT:
+            return
         for path, _ in [*self.readable()][_KEPT:]:
             try:
                 self.place.remove(path.name)

@@ -1,7 +1,7 @@
 """The copy: one task a segment reads pages into a bounded queue that concurrent writers drain."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from alternator_migrate.core.batching import pack
@@ -45,6 +45,7 @@ async def copy(
         number, first = ledger.page(segment.index, page, len(runs)), 0
         for place, (items, size) in enumerate(runs):
             origins = page.origins[first : first + len(items)]
+            crew.grow()
             await queue.put(
                 Batch(segment.index, number, items, size, origins, page.requests, place)
             )
@@ -68,11 +69,33 @@ async def copy(
     async with asyncio.TaskGroup() as beside:
         sampling = beside.create_task(_sample(sampler, queue))
         async with asyncio.TaskGroup() as writing:
-            for _ in range(concurrency.writers):
-                writing.create_task(write())
+            crew = _Crew(writing, write, concurrency.writers)
             await read_segments(source, ledger, segments, readers, stop, enqueue)
             queue.close()
         sampling.cancel()
+
+
+class _Crew:
+    """The writers in a group of tasks, at `most` so many: a table of one batch has one. None begins
+    once one has failed, which ends the group."""
+
+    def __init__(
+        self, group: asyncio.TaskGroup, write: Callable[[], Awaitable[None]], most: int
+    ) -> None:
+        self._group, self._write, self._left = group, write, most
+
+    def grow(self) -> None:
+        """One writer more, if there may be."""
+        if self._left:
+            self._left -= 1
+            self._group.create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            await self._write()
+        except BaseException:
+            self._left = 0
+            raise
 
 
 async def _sample(sampler: Sampler, queue: BatchQueue) -> None:

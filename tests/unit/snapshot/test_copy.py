@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from alternator_migrate.core.bottleneck import Sampler
+from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import (
     Batch,
@@ -113,6 +114,66 @@ def test_what_is_copied_again_after_a_kill_was_in_flight(segments: int, cap: flo
     assert set(written) == set(range(items))
     assert counted == items
     assert len(written) - items <= kills * WRITERS * BATCH
+
+
+class Watched(Table):
+    """Notes how many batches are written at once, and how many tasks there are meanwhile."""
+
+    at_once = most = tasks = 0
+
+    async def write(self, batch: Batch) -> Sequence[Reject]:
+        """Store a batch."""
+        self.tasks = max(self.tasks, len(asyncio.all_tasks()))
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        await asyncio.sleep(0.1)
+        self.at_once -= 1
+        return ()
+
+
+class Failing(Watched):
+    """Has a page of one batch at each moment, and fails with the first of them."""
+
+    async def pages(
+        self, segment: Segment, position: Position | None, turn: Turn | None = None
+    ) -> AsyncGenerator[Page, None]:
+        """Pages without end."""
+        while True:
+            await asyncio.sleep(0)
+            yield Page([b'{"id":{"N":"1"}}'], 1, b"{}", 1)
+
+    async def write(self, batch: Batch) -> Sequence[Reject]:
+        """Raise, or take very long."""
+        self.most += 1
+        if self.most > 1:
+            await asyncio.sleep(1000)
+        raise MigrateError("refused")
+
+
+@pytest.mark.parametrize(("items", "most"), [(BATCH, 1), (3 * BATCH, 3), (10 * PAGE, WRITERS)])
+def test_a_writer_begins_when_there_is_a_batch_for_it(items: int, most: int) -> None:
+    async def scene() -> Watched:
+        table = Watched(items, 1, None)
+        alone = len(asyncio.all_tasks())
+        await run(table, Ledger(1), 1)
+        table.tasks -= alone
+        return table
+
+    table = virtual_time.run(scene)
+    assert table.most == most
+    assert most <= table.tasks <= most + 4  # the sample, the segment, the reader, and its stop
+
+
+def test_no_writer_begins_after_one_has_failed() -> None:
+    async def scene() -> None:
+        async with asyncio.timeout(10):
+            with pytest.raises(BaseExceptionGroup) as told:
+                await run(Failing(0, 2, None), Ledger(2), 2)
+        refused, others = told.value.split(MigrateError)
+        assert refused
+        assert others is None
+
+    virtual_time.run(scene)
 
 
 async def run(table: Table, ledger: Ledger, segments: int) -> None:
