@@ -33,6 +33,7 @@ __all__ = [
     "summary",
     "supervisor",
     "texts",
+    "throttling",
     "totals",
     "traffic",
     "work",

@@ -6,25 +6,25 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from alternator_migrate.core.model import Role
 from alternator_migrate.core.progress import Reason, joined
 from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.retry import Retry, Turn
+from alternator_migrate.core.throttling import growth
 
 log = logging.getLogger(__name__)
-# Four rounds after a cut the rate is what it was: 0.7 * 1.1**4 = 1.02.
-_CUT = 0.7
+Scope: TypeAlias = Literal["", "range", "table"]
+"""What a server limits, where that is known: a range of keys, or the whole table."""
+_CUT = 0.85
 _SHARE = 0.1
 _REMEMBERED = 60
 _ROUND_SECONDS = 1.0
-_RECOVERY_PER_SECOND = 1.1
+_SOON_SECONDS = 0.5
 _TOLD_SECONDS = 5.0
-# A rate that is lower than it could be for longer than it takes to come back is raised faster.
-_SLOW_SECONDS = 4.0
-# By then every rate is back: 1.1 to the power of more is beyond a float.
-_FASTEST = 9.0
+# A rate that is lower than it could be is raised faster and faster.
+_SLOW_SECONDS = 0.5
 # The last refusals that count, and how near each other they are in one partition or two.
 _LAST = 8
 _NEAR = 0.25
@@ -34,10 +34,10 @@ class Pace:
     """A token bucket in capacity units per second, that yields to a throttling server.
 
     `cap` is the allowed rate, None for no limit. When a tenth of the requests is throttled, for
-    want of what the whole table may give, the rate falls to 70 % of what was achieved, at most
-    once a second. It recovers by a tenth a second, after four seconds in larger and larger steps
-    (as CUBIC does, RFC 9438), up to the cap, or is lifted at twice the achieved rate. It never
-    falls below 70 % of one request a second. Nothing is taken while the `valve` is not set.
+    want of what the whole table may give, the rate falls to 85 % of what was achieved, at most
+    once a second unless most is refused still. It grows again (see `growth`) up to the cap, or is
+    lifted at twice the achieved rate. It never falls below 85 % of one request a second. Nothing is
+    taken while the `valve` is not set.
 
     Where the server says what it limits, that counts: DynamoDB names in `ThrottlingReasons`
     (API reference, ThrottlingReason) a range of keys, which is no reason to slow down elsewhere,
@@ -61,6 +61,7 @@ class Pace:
         self._turn, self._refunded = asyncio.Lock(), asyncio.Event()
         self._cut_at = self._refused_at = float("-inf")
         self._lift_at = 0.0
+        self._since_cut, self._in_vain = 0.0, 0
         self._spent = 0.0
         self._served = self._refused = 0.0
         self._window = clock()
@@ -144,6 +145,7 @@ class Pace:
         if consumed < taken:
             self._refunded.set()
         self._spent += consumed
+        self._since_cut += consumed
         self._served += 1
         self._forget()
         now = self._clock()
@@ -151,34 +153,47 @@ class Pace:
             self._achieved = self._spent / (now - self._window)
             self._spent, self._window = 0.0, now
 
-    def slow_down(
-        self, turn: Turn | None = None, scope: Literal["", "range", "table"] = ""
-    ) -> None:
+    def slow_down(self, turn: Turn | None = None, scope: Scope = "") -> Scope:
         """The server throttled a request, of a `turn` where it concerns one place of the hash
-        range, because of what `scope` says.
+        range, because of what `scope` says; "table" where the rate is cut for it.
 
         Before anything was achieved there is no rate to cut, and a hot partition that refuses is no
         reason to slow all others: then the waits before the next attempt alone spread the load.
         """
         now = self._refused_at = self._clock()
         if scope == "range":
-            return
+            return scope
         self._refused += 1
         self._forget()
         few = self._refused < _SHARE * (self._refused + self._served)
-        if few or not self._is_wide(turn, scope) or now - self._cut_at < _ROUND_SECONDS:
-            return
-        running = self._spent / max(now - self._window, 0.1)
-        achieved = min(max(self._achieved, running), self._rate or float("inf"))
-        if not achieved:
-            return
-        self._cut_at = now
+        self._in_vain += 1
+        if not self._is_wide(turn, scope) or few or not self._may_cut(now):
+            return scope
+        achieved = min(self._achieved_by(now), self._rate or float("inf"))
+        if not (achieved or self._achieved):
+            return scope
+        self._cut_at, self._since_cut, self._in_vain = now, 0.0, 0
         achieved = max(achieved, self._request)
         if self._rate is None:
             self._tokens, self._filled = 0.0, now
         self._rate = achieved * _CUT
         log.debug("pace: throttled at %.1f units/s, going on at %.1f", achieved, self._rate)
         self._lift_at = 2 * achieved
+        return "table"
+
+    def _may_cut(self, now: float) -> bool:
+        """Whether the last cut was long enough ago, or hardly helped."""
+        seconds = now - self._cut_at
+        hardly_helped = self._in_vain >= _LAST and self._in_vain * self._request > self._since_cut
+        return seconds >= _ROUND_SECONDS or (hardly_helped and seconds >= _SOON_SECONDS)
+
+    def _achieved_by(self, now: float) -> float:
+        """The units a second that were consumed of late."""
+        if now - self._cut_at < _ROUND_SECONDS:
+            return self._since_cut / (now - self._cut_at)
+        running = self._spent / max(now - self._window, 0.1)
+        is_stale = now - self._window > 2 * _ROUND_SECONDS
+        return running if is_stale else max(self._achieved, running)
 
     def _is_wide(self, turn: Turn | None, scope: str) -> bool:
         """Whether the last refusals are those of more than some parts of the table."""
@@ -199,7 +214,8 @@ class Pace:
         elapsed, self._filled = now - self._filled, now
         if self.throttled and self._rate is not None:
             since = now - self._cut_at
-            self._rate *= _recovered(since) / _recovered(max(since - elapsed, 0.0))
+            before = max(since - elapsed, 0.0)
+            self._rate *= growth(since, _SLOW_SECONDS) / growth(before, _SLOW_SECONDS)
             if self.cap is not None:
                 self._rate = min(self._rate, self.cap)
             elif self._rate >= self._lift_at:
@@ -210,12 +226,6 @@ class Pace:
             return 0.0
         self._tokens = min(self._tokens + self._rate * elapsed, self._rate)
         return -self._tokens / self._rate
-
-
-def _recovered(seconds: float) -> float:
-    """How many times a rate grows within so many seconds after a cut, with no other."""
-    slow = min(seconds, _SLOW_SECONDS)
-    return float(_RECOVERY_PER_SECOND ** (slow + (2 ** min(seconds - slow, _FASTEST) - 1) * 2))
 
 
 class Waits(Protocol):

@@ -26,8 +26,9 @@ class Turn(Protocol):
         """Whether hardly a request was answered since it began, or was last throttled."""
         ...
 
-    async def rest(self) -> None:
-        """Wait, while others go on, before a throttled request is sent again."""
+    async def rest(self, *, wide: bool) -> None:
+        """Wait, while others go on, before a throttled request is sent again; `wide` if it is the
+        whole table that gives no more."""
         ...
 
 
@@ -145,7 +146,7 @@ class Retry:
 async def _pause(turn: Turn | None, failed: Retryable, seconds: float) -> None:
     """Wait before the next attempt: where it was throttled, as its turn does."""
     if turn and isinstance(failed, Throttled):
-        await turn.rest()
+        await turn.rest(wide=failed.scope == "table")
     else:
         await asyncio.sleep(seconds)
 

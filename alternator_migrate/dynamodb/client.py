@@ -201,7 +201,7 @@ class DynamoDBClient:
             failure.side = self._http.side
             self._http.requests.failed(operation, failure)
             if isinstance(failure, Throttled):
-                self.pace.slow_down(turn, failure.scope)
+                failure.scope = self.pace.slow_down(turn, failure.scope)
             raise
         if back:
             self._http.requests.partly(operation)

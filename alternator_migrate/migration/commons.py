@@ -301,11 +301,11 @@ class _SharedTurn:
         """See `Turn.is_fresh`."""
         return self._turn.is_fresh
 
-    async def rest(self) -> None:
+    async def rest(self, *, wide: bool) -> None:
         """See `Turn.rest`."""
         self._readers.release()
         try:
-            await self._turn.rest()
+            await self._turn.rest(wide=wide)
         finally:
             await self._readers.acquire()
 

@@ -1,6 +1,7 @@
 """Reading segments, as many at once as the source can take: for the copy and the comparison."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from alternator_migrate.snapshot.ledger import Ledger
 from alternator_migrate.snapshot.schedule import Schedule
 
 _HARDLY: Final = 3
+_RESTED_SECONDS: Final = 0.5
 Take = Callable[[Segment, Page], Awaitable[None]]
 
 
@@ -123,12 +125,15 @@ class _Place:
         self._held = False
         self._began = 0.0
         self._served = 0
+        self._refused_at = -math.inf
         self.at = segment.index / segment.total
 
     @property
     def is_fresh(self) -> bool:
-        """Whether hardly a page was answered since the segment was begun, or last throttled."""
-        return self._served < _HARDLY
+        """Whether hardly a page was answered since the segment was begun, or last throttled some
+        while ago."""
+        is_rested = self._limiter.clock() - self._refused_at > _RESTED_SECONDS
+        return self._served < _HARDLY and is_rested
 
     async def next_of(self, pages: AsyncGenerator[Page, None]) -> Page | None:
         """The next page, asked for when it may be; None at the end."""
@@ -141,9 +146,12 @@ class _Place:
         took = None
         try:
             page = await anext(pages, None)
-            took = self._limiter.clock() - self._began
+            if page is not None:
+                took = self._limiter.clock() - self._began
         finally:
             self._leave(took)
+        if page is None:
+            return None
         self._served += 1
         reading.schedule.served(self._segment)
         reading.clock.throttling.discard(self._segment.index)
@@ -151,13 +159,14 @@ class _Place:
             reading.changed.set()
         return page
 
-    async def rest(self) -> None:
+    async def rest(self, *, wide: bool) -> None:
         """Wait, without a place, for a request that was throttled. Raises `_Stopped`."""
         self._served = 0
+        self._refused_at = self._limiter.clock()
         self._limiter.refused()
         self._reading.clock.throttling.add(self._segment.index)
         self._leave(None)
-        await self._away(self._reading.schedule.throttled(self._segment))
+        await self._away(self._reading.schedule.throttled(self._segment, wide=wide))
         await self._enter(first=True)
 
     async def _away(self, seconds: float) -> None:

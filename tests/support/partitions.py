@@ -77,8 +77,9 @@ class PartitionedTable:
         self.log.append((now(), segment.index))
         if not self._may(place):
             self.refused += 1
-            self.pace.slow_down(turn)
-            raise Throttled("too fast")
+            failure = Throttled("too fast")
+            failure.scope = self.pace.slow_down(turn)
+            raise failure
         self.served += 1
         self.pace.settle(1, 1)
 

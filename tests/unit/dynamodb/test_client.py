@@ -4,12 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Literal, cast
+from typing import cast
 
 import pytest
 
 from alternator_migrate.core.errors import MigrateError, OutOfTime, Throttled, Unavailable
-from alternator_migrate.core.pace import Pace
+from alternator_migrate.core.pace import Pace, Scope
 from alternator_migrate.core.requests import Requests
 from alternator_migrate.core.retry import Retry, Turn
 from alternator_migrate.dynamodb.client import DynamoDBClient
@@ -60,11 +60,9 @@ class NotedPace(Pace):
         self.told.append(("settle", consumed))
         super().settle(taken, consumed)
 
-    def slow_down(
-        self, turn: Turn | None = None, scope: Literal["", "range", "table"] = ""
-    ) -> None:
+    def slow_down(self, turn: Turn | None = None, scope: Scope = "") -> Scope:
         self.told.append(("slow down", 0.0))
-        super().slow_down(turn, scope)
+        return super().slow_down(turn, scope)
 
 
 def client_of(server: Server, pace: Pace | None = None, budget: float = FOREVER) -> DynamoDBClient:

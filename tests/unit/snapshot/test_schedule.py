@@ -103,33 +103,82 @@ def test_a_throttled_stretch_is_left_alone_longer_each_time_that_it_gives_nothin
     assert schedule.throttled(hot) < 2
 
 
+def refused_after(schedule: Schedule, segment: Segment, clock: Clock, pages: int) -> None:
+    """A refusal of a segment that had so many pages, ten a second."""
+    for _ in range(pages):
+        clock.now += 0.1
+        schedule.served(segment)
+    clock.now += schedule.throttled(segment)
+
+
+def between(schedule: Schedule, segment: Segment) -> float:
+    """Seconds between the next two requests of a segment."""
+    waits = [schedule.wait(segment) for _ in range(4)]
+    return waits[-1] - waits[-2]
+
+
 def test_a_stretch_finds_its_pace_and_leaves_it_when_nothing_is_refused() -> None:
     clock = Clock()
     schedule = a_schedule(segments_of(64), clock)
     hot = schedule.begin()
     assert hot
-    for _ in range(20):
-        clock.now += 0.1
-        schedule.served(hot)
-    clock.now += schedule.throttled(hot)
-    waits = [schedule.wait(hot) for _ in range(4)]
-    between = waits[-1] - waits[-2]
-    assert between == pytest.approx(1 / 8.5, rel=0.2)
+    refused_after(schedule, hot, clock, 40)
+    assert between(schedule, hot) == pytest.approx(1 / 5.4, rel=0.2)
+    refused_after(schedule, hot, clock, 40)
+    assert between(schedule, hot) == pytest.approx(1 / 9, rel=0.2)
     clock.now += 20
     assert [schedule.wait(hot) for _ in range(3)] == [0, 0, 0]
+
+
+def test_what_a_stretch_gave_long_ago_does_not_count() -> None:
+    """A pace that is over is found anew by the last pages."""
+    clock = Clock()
+    schedule = a_schedule(segments_of(64), clock)
+    hot = schedule.begin()
+    assert hot
+    refused_after(schedule, hot, clock, 40)
+    clock.now += 600
+    assert schedule.wait(hot) == 0
+    refused_after(schedule, hot, clock, 60)
+    assert between(schedule, hot) == pytest.approx(1 / 9, rel=0.25)
+
+
+def test_a_limit_of_the_table_is_no_pace_of_a_stretch() -> None:
+    clock = Clock()
+    schedule = a_schedule(segments_of(64), clock)
+    first, second = schedule.begin(), schedule.begin()
+    assert first
+    assert second
+    refused_after(schedule, first, clock, 40)
+    assert between(schedule, first) > 0
+    schedule.throttled(second, wide=True)
+    clock.now += 1
+    assert [schedule.wait(first) for _ in range(3)] == [0, 0, 0]
+
+
+def test_what_gives_next_to_nothing_has_no_pace_but_rests() -> None:
+    """A limit of the whole table, seen by one of its many parts."""
+    clock = Clock()
+    schedule = a_schedule(segments_of(64), clock)
+    part = schedule.begin()
+    assert part
+    clock.now += 20
+    refused_after(schedule, part, clock, 10)
+    assert [schedule.wait(part) for _ in range(3)] == [0, 0, 0]
 
 
 def test_a_stretch_that_is_read_leaves_its_share_to_its_neighbours() -> None:
     clock = Clock()
     schedule = a_schedule(segments_of(64), clock)
     everything = {index: Segment(index, 64) for index in begun(schedule, 64)}
-    for each in (everything[10], everything[12]):
-        for _ in range(10):
-            schedule.served(each)
-        clock.now += 1
-        schedule.throttled(each)
-    clock.now += 2
+    for _ in range(40):
+        clock.now += 0.1
+        for number in (10, 11, 12):
+            schedule.served(everything[number])
+    for number in (10, 11, 12):
+        schedule.throttled(everything[number])
+    clock.now += 0.5
+    assert between(schedule, everything[10]) == pytest.approx(1 / 5.4, rel=0.2)
     schedule.done(everything[11])
-    for each in (everything[10], everything[12]):
-        assert schedule.wait(each) == 0
-        assert schedule.wait(each) == 0
+    for number in (10, 12):
+        assert between(schedule, everything[number]) == pytest.approx(1 / 12, rel=0.2)
