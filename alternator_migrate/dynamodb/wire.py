@@ -81,7 +81,10 @@ class _ThrottlingReason(msgspec.Struct):
 
 
 class _ThrottledAnswer(msgspec.Struct):
-    reasons: list[_ThrottlingReason] = msgspec.field(name="ThrottlingReasons", default_factory=list)
+    """Errors of throttling; ThrottlingException alone begins the name with a small letter."""
+
+    most: list[_ThrottlingReason] = msgspec.field(name="ThrottlingReasons", default_factory=list)
+    one: list[_ThrottlingReason] = msgspec.field(name="throttlingReasons", default_factory=list)
 
 
 _scan_answer = msgspec.json.Decoder(_ScanAnswer[msgspec.Raw])
@@ -273,9 +276,10 @@ def throttled_scope(body: bytes) -> Literal["", "range", "table"]:
     """What is throttled, by the reasons that DynamoDB gives since 2025 (ThrottlingReason: resource,
     operation and kind of limit in one word); "" where it gives none."""
     try:
-        reasons = {each.reason for each in _throttled_answer.decode(body).reasons}
+        answer = _throttled_answer.decode(body)
     except UNREADABLE:
         return ""
+    reasons = {each.reason for each in (*answer.most, *answer.one)}
     if not reasons:
         return ""
     in_range = all(reason.endswith(_RANGE_REASON) for reason in reasons)

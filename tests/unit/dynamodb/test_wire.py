@@ -4,6 +4,7 @@ import json
 from random import Random
 from typing import Any
 
+import botocore.session
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -235,3 +236,52 @@ def test_unprocessed_items_come_back_as_the_bytes_they_are(
 def test_anything_but_a_batch_answer_is_a_bad_answer(body: bytes) -> None:
     with pytest.raises(BadAnswer):
         wire.read_batch_answer(body)
+
+
+TOO_FAST = "com.amazonaws.dynamodb.v20120810#ThrottlingException"
+TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/Orders"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "scope"),
+    [
+        (["TableReadKeyRangeThroughputExceeded"], "range"),
+        (["TableReadKeyRangeThroughputExceeded", "IndexReadKeyRangeThroughputExceeded"], "range"),
+        (["TableReadProvisionedThroughputExceeded"], "table"),
+        (["TableWriteMaxOnDemandThroughputExceeded"], "table"),
+        (["TableReadAccountLimitExceeded"], "table"),
+        (["TableReadKeyRangeThroughputExceeded", "TableReadAccountLimitExceeded"], "table"),
+        ([], ""),
+    ],
+)
+def test_what_is_throttled_is_read_off_the_reasons(reasons: list[str], scope: str) -> None:
+    listed = [{"reason": reason, "resource": TABLE} for reason in reasons]
+    for name in ("ThrottlingReasons", "throttlingReasons"):
+        body = {"__type": TOO_FAST, "message": "slow down", name: listed}
+        assert wire.throttled_scope(json.dumps(body).encode()) == scope
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b'{"__type":"ProvisionedThroughputExceededException"}',
+        b'{"ThrottlingReasons":null}',
+        b'{"ThrottlingReasons":"no list"}',
+        b'{"ThrottlingReasons":[{"reason":7}]}',
+    ],
+)
+def test_nothing_is_known_of_a_throttling_that_gives_no_reasons(body: bytes) -> None:
+    assert wire.throttled_scope(body) == ""
+
+
+def test_the_reasons_are_called_as_the_sdk_calls_them() -> None:
+    model = botocore.session.get_session().get_service_model("dynamodb")
+    for error, name in (
+        ("ProvisionedThroughputExceededException", "ThrottlingReasons"),
+        ("RequestLimitExceeded", "ThrottlingReasons"),
+        ("ThrottlingException", "throttlingReasons"),
+    ):
+        members = model.shape_for(error).members
+        assert members[name].member.members.keys() == {"reason", "resource"}
