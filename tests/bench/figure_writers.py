@@ -7,7 +7,7 @@ figure tells the rule and not this machine.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from alternator_migrate.core.limiter import Limiter
@@ -19,6 +19,11 @@ FIXED = (1, 2, 4, 8, 16, 32, 64)
 HIGHEST = 64
 LEAST = 0.9
 YIELD_SECONDS = 10
+LONGEST = 0.04
+"""`target.maxLatencyMs` of the rows of a live target, in seconds."""
+LEAST_LIVE = 0.8
+LIVE_SECONDS = 20.0
+SETTLED_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -70,7 +75,7 @@ def figure(extent: Extent) -> Figure:
     before, after = yielding()
     what = f"writers, {YIELD_SECONDS} s after another client came"
     rows.append(Row(what, after, "", before, "<= 1/2", after <= before / 2))
-    return Figure(TITLE, rows)
+    return Figure(TITLE, [*rows, *_live()])
 
 
 def throughput(
@@ -102,6 +107,48 @@ def yielding() -> tuple[float, float]:
                 group.create_task(_load(server, YIELD_SECONDS))
             await asyncio.sleep(YIELD_SECONDS - 0.1)
             return before, limiter.limit
+
+    return virtual_time.run(scene)
+
+
+def _live() -> Iterator[Row]:
+    """A copy that protects its target, beside the best fixed number of writers that does."""
+    found = [beside_a_client(highest=n, lowest=n) for n in FIXED]
+    best = max(rate for rate, latency in found if latency <= 2 * LONGEST)
+    ours, latency = beside_a_client(highest=HIGHEST, longest=LONGEST)
+    what = f"target.maxLatencyMs {1000 * LONGEST:g} beside another client"
+    yield Row(what, ours, "/s", best, f">= {LEAST_LIVE:g} of it", ours >= LEAST_LIVE * best)
+    holds = latency <= 2 * LONGEST
+    what = "  99th percentile of that client's answers"
+    yield Row(what, 1000 * latency, "ms", None, f"<= {2000 * LONGEST:g} ms", holds)
+
+
+def beside_a_client(
+    *, highest: int, lowest: int = 4, longest: float | None = None
+) -> tuple[float, float]:
+    """Batches a second of a copy, and the 99th percentile of the seconds that another client's
+    requests take, of which one comes every 20 ms to the same server."""
+
+    async def scene() -> tuple[float, float]:
+        server, answers = Simulated(8, 0.02), list[float]()
+        limiter = Limiter(highest, lowest, virtual_time.now, longest=longest)
+
+        async def request() -> None:
+            began = virtual_time.now()
+            await server.serve()
+            if began > SETTLED_SECONDS:
+                answers.append(virtual_time.now() - began)
+
+        async with asyncio.TaskGroup() as group:
+            copying = [
+                group.create_task(_write([server], limiter, LIVE_SECONDS, number))
+                for number in range(HIGHEST)
+            ]
+            while virtual_time.now() < LIVE_SECONDS:
+                group.create_task(request())
+                await asyncio.sleep(0.02)
+        done = sum(each.result() for each in copying)
+        return done / LIVE_SECONDS, sorted(answers)[int(0.99 * len(answers))]
 
     return virtual_time.run(scene)
 
