@@ -7,6 +7,7 @@ from typing import Final
 
 from alternator_migrate.connectors import target_table
 from alternator_migrate.connectors.target_table import TargetPlan
+from alternator_migrate.core.capacity import PAGE_BYTES
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.model import Segment
 from alternator_migrate.dynamodb import rights, table_schema
@@ -46,11 +47,15 @@ class Inspection:
         return None if attribute == self.plan.expires else attribute
 
 
-def choose_segments(size: int, cores: int, wanted: int | None) -> tuple[Segment, ...]:
+def choose_segments(
+    size: int, cores: int, wanted: int | None, *, beside_others: bool = False
+) -> tuple[Segment, ...]:
     """The segments of a Scan: `wanted` exactly, else about 100 MB each for a table of `size`
-    bytes, at least two a core, at most 4,096; 64 where the size is not known (0)."""
+    bytes, at least two a core, at most 4,096; 64 where the size is not known (0). A table of at
+    most a page that is read `beside_others` is one."""
     by_size = math.ceil(size / _SEGMENT_BYTES) if size else _UNKNOWN_SIZE_SEGMENTS
-    total = wanted or min(max(by_size, 2 * cores), _MOST_SEGMENTS)
+    least = 1 if beside_others and size <= PAGE_BYTES else 2 * cores
+    total = wanted or min(max(by_size, least), _MOST_SEGMENTS)
     return tuple(Segment(index, total) for index in range(total))
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from alternator_migrate.config import Settings, skipped_segments
 from alternator_migrate.connectors.caps import read_cap, write_cap
@@ -147,6 +148,7 @@ async def open_pair(
         old_images = facts.old_images
         return shaping_of(settings, source, functions, target=target, old_images=old_images)
 
+    beside_others = services is not None
     async with AsyncExitStack() as stack:
         if known:
             concurrency = known.concurrency
@@ -166,7 +168,13 @@ async def open_pair(
             if exported:
                 read = not_yet(exported.remarks, exported.skew)
             state = await state_of(settings, opened, services.target)
-            facts = await _facts_of(settings, services, state, read, segments, workers)
+            choose = partial(
+                choose_segments,
+                cores=workers or usable_cores(),
+                wanted=segments or settings.source.scan_segments,
+                beside_others=beside_others,
+            )
+            facts = await _facts_of(settings, services, state, read, choose)
             if services.streams and functions and not functions.transform_key:
                 assert isinstance(opened, Service)  # noqa: S101 # it has streams
                 facts = replace(facts, old_images=await _has_old_images(opened))
@@ -207,17 +215,17 @@ async def _facts_of(
     services: Services,
     state: TableState,
     source: Service | ExportSide,
-    segments: int | None,
-    workers: int | None,
+    choose: Callable[[int], tuple[Segment, ...]],
 ) -> PairFacts:
     """The facts by a look at both tables, of which the source is in this `state`; the source checks
-    the filter. Raises `MigrateError`."""
+    the filter. `choose(size)` are the segments of a table of so many bytes. Raises
+    `MigrateError`."""
     target = services.target
     inspection = await look(
         state,
         target.table,
         lambda state: _plan(settings, state, target.dialect),
-        lambda state: _segments(settings, source, state.size, segments, workers),
+        lambda state: _segments(settings, source, state.size, choose),
         _needs(settings),
         makes_keys=settings.transform is not None,
     )
@@ -237,15 +245,13 @@ def _segments(
     settings: Settings,
     source: Service | ExportSide,
     size: int,
-    known: int | None,
-    workers: int | None,
+    choose: Callable[[int], tuple[Segment, ...]],
 ) -> tuple[Segment, ...]:
-    """The segments of the source: of a table of so many bytes as many as are `known` of an earlier
-    run, wanted or chosen; of exports one a data file. Raises `UsageError` where others are
-    wanted."""
-    wanted = settings.source.scan_segments
+    """The segments of the source: of a table of so many bytes as many as are chosen; of exports one
+    a data file. Raises `UsageError` where others are wanted."""
     if not isinstance(source, ExportSide):
-        return choose_segments(size, workers or usable_cores(), known or wanted)
+        return choose(size)
+    wanted = settings.source.scan_segments
     total = source.segments
     if not total:
         return ()
