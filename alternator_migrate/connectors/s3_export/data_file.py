@@ -10,7 +10,7 @@ from alternator_migrate.connectors.s3_export.lines import Inflater, LineCutter, 
 from alternator_migrate.connectors.s3_export.manifest import DataFile
 from alternator_migrate.connectors.s3_export.objects import Objects
 from alternator_migrate.connectors.s3_export.records import BadRecord, Records
-from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Position
 from alternator_migrate.dynamodb import items
 
@@ -34,10 +34,17 @@ class Place:
 
     @classmethod
     def at(cls, position: Position | None) -> "Place":
-        """The place that a position names."""
+        """The place that a position names. Raises `UsageError` for one by lines, as early builds
+        counted."""
         if position is None:
             return cls()
         found = items.from_json(position)
+        if "bytes" not in found:
+            raise UsageError(
+                f"the savepoint has a place in a data file as an earlier build counted it: "
+                f"{position.decode()}",
+                "Copy the export anew with --fresh --into-existing.",
+            )
         return cls(found["bytes"], found["items"], found["crc"])
 
     @property

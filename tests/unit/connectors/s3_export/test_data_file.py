@@ -21,7 +21,7 @@ from alternator_migrate.connectors.s3_export.lines import (
 from alternator_migrate.connectors.s3_export.manifest import DataFile, md5_text
 from alternator_migrate.connectors.s3_export.places import rules
 from alternator_migrate.connectors.s3_export.records import json_items
-from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Item
 
 LINES = [b'{"Item":{"id":{"S":"%d"},"t":{"S":"%s"}}}' % (n, b"x" * 400) for n in range(8000)]
@@ -182,3 +182,9 @@ def test_damaged_gzip_is_told(library: Any) -> None:
     inflater = Inflater(library)
     with pytest.raises(ValueError, match="no gzip, or damaged"):
         list(inflater.pieces(spoilt))
+
+
+def test_a_place_of_an_earlier_build_is_refused_with_the_remedy() -> None:
+    with pytest.raises(UsageError, match="as an earlier build counted it") as refusal:
+        Place.at(b'{"line":7,"items":7,"crc":1}')
+    assert "--fresh --into-existing" in refusal.value.hint
