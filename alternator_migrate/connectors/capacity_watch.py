@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from alternator_migrate.config import Settings
+from alternator_migrate.connectors.caps import follows_capacity
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.core.errors import MigrateError
@@ -22,13 +23,15 @@ _WORDS: Final[dict[Role, str]] = {"source": "read", "target": "write"}
 @dataclass(slots=True)
 class CapacityWatch:
     """Looks at the capacity of the `table` of one side once a minute. `share` of its units are
-    used; `apply` is given the cap that follows (None: none, on demand)."""
+    used; `apply` is given the cap that follows (None: none, on demand), never more than `most`,
+    where several tables share that."""
 
     side: Role
     table: Table
     share: float
     known: int | None
     apply: Callable[[float | None], None]
+    most: float | None = None
 
     async def run(self) -> None:
         """Follow changes until cancelled. What cannot be asked leaves the cap as it is."""
@@ -48,6 +51,8 @@ class CapacityWatch:
             return
         before, self.known = self.known, units
         cap = None if units is None else units * self.share
+        if self.most is not None:
+            cap = min(cap or self.most, self.most)
         self.apply(cap)
         log.info(
             "pace: the %s has %s now (%s before): %s",
@@ -68,17 +73,16 @@ def capacity_watches(
     write: Callable[[float | None], None],
 ) -> Iterator[Callable[[], Coroutine[Any, Any, None]]]:
     """The watches of both sides, for those on AWS itself whose cap follows from the table's
-    capacity, of which `read` and `write` are told. A cap that the user gives is left alone, and so
-    are those that several tables share."""
-    if pair.shared:
-        return
+    capacity, of which `read` and `write` are told. A cap that the user gives is left alone; one
+    that several tables share is not exceeded by any."""
     source, target, found = settings.source, settings.target, pair.inspection
+    read_by_all, written_by_all = pair.shared.allowed if pair.shared else (None, None)
     units = found.source.spec.throughput
     own = pair.source if isinstance(pair.source, Service) and pair.source.own else None
-    if own and units and not source.read_throughput:
+    if own and units and follows_capacity(source.read_throughput, read_by_all):
         share = source.throughput_read_percent
-        yield CapacityWatch("source", own.table, share, units.read, read).run
+        yield CapacityWatch("source", own.table, share, units.read, read, read_by_all).run
     units = (found.existing.spec if found.existing else found.plan.spec).throughput
-    if pair.target.own and units and not target.write_throughput:
-        share = target.throughput_write_percent
-        yield CapacityWatch("target", pair.target.table, share, units.write, write).run
+    if pair.target.own and units and follows_capacity(target.write_throughput, written_by_all):
+        share, table = target.throughput_write_percent, pair.target.table
+        yield CapacityWatch("target", table, share, units.write, write, written_by_all).run

@@ -28,9 +28,15 @@ def write_cap(settings: Settings, found: Inspection, services: Services) -> floa
     return _cap(given, share, of_all)
 
 
+def follows_capacity(given: float | None, of_all: float | None) -> bool:
+    """Whether the cap of a table follows from its own capacity: none was `given` for it alone, as
+    that of all tables of a run is for each."""
+    return given in (None, of_all)
+
+
 def _cap(given: float | None, share: float | None, of_all: float | None) -> float | None:
     """The cap that is given for a table, else its own share; never more than the cap of all."""
     if of_all is None:
         return given or share
-    mine = share if given == of_all else given
+    mine = share if follows_capacity(given, of_all) else given
     return min(mine or of_all, of_all)

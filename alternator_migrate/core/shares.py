@@ -67,6 +67,11 @@ class SharedCaps:
     def __init__(self, read: float | None, write: float | None) -> None:
         self.reading, self.writing = SharedPace(read), SharedPace(write)
 
+    @property
+    def allowed(self) -> tuple[float | None, float | None]:
+        """What all tables together may read and write now."""
+        return self.reading.all.allowed, self.writing.all.allowed
+
 
 class TablePace(Pace):
     """The pace of one table among those that share one."""

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from alternator_migrate.connectors.capacity_watch import CapacityWatch
+from alternator_migrate.connectors.caps import follows_capacity
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.dynamodb.table import Table
@@ -69,3 +70,34 @@ def test_what_is_asked_for_besides_is_never_exceeded() -> None:
         return pace.cap
 
     assert virtual_time.run(scene) == 30
+
+
+def test_one_of_many_tables_gets_no_more_than_all_of_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    caps: list[float | None] = []
+    watch = CapacityWatch("source", cast("Table", None), 0.5, 100, caps.append, most=80.0)
+    for capacity in (Throughput(120, 1), Throughput(400, 1), None):
+        watch.note(capacity)
+    assert caps == [60, 80, 80]
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [
+        "capped at 60 units/s",
+        "capped at 80 units/s",
+        "capped at 80 units/s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "of_all", "follows"),
+    [
+        (None, None, True),
+        (70.0, None, False),
+        (70.0, 70.0, True),  # what all tables share stands in the settings of each
+        (30.0, 70.0, False),
+    ],
+)
+def test_a_cap_of_the_user_does_not_follow_a_capacity(
+    given: float | None, of_all: float | None, *, follows: bool
+) -> None:
+    assert follows_capacity(given, of_all) is follows
