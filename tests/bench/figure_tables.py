@@ -64,8 +64,7 @@ def figure(extent: Extent) -> Figure:
 
 
 def _beside(items: int) -> Row:
-    """A large table with small ones beside it, and alone. What small ones cost is some 15 ms each,
-    however large the other is."""
+    """A large table with small ones beside it, and alone; what these cost does not grow with it."""
     with canned(items, "--small", str(BESIDE)) as ends:
         alone = min(_run(ends, ["--table", "Example"], 0, items).wall for _ in range(2))
         among = min(_run(ends, ["--table", "*"], BESIDE, items).wall for _ in range(2))
