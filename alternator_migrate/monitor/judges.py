@@ -16,6 +16,7 @@ from alternator_migrate.core.gate import Gate, HoldName
 log = logging.getLogger(__name__)
 _FILE_SECONDS: Final = 1.0
 _OUTPUT_BYTES: Final = 4096
+_LEAVE_SECONDS: Final = 1.0
 _WORDS: Final = 200
 _GOOD: Final = 200
 
@@ -136,9 +137,17 @@ async def _of_command(command: str, seconds: float) -> str:
     except TimeoutError:
         return f"throttle.command did not end within {seconds:g} s"
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        await _end(process)
     return f"throttle.command ended with exit code {code}{said}" if code else ""
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill a process with all that it began, and take leave of it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LEAVE_SECONDS):
+            await process.communicate()
 
 
 async def _last_line(process: asyncio.subprocess.Process) -> str:
