@@ -126,9 +126,9 @@ async def test_a_pause_lets_the_index_under_way_be_built_and_no_other(stage: Sta
         await until(lambda: bool(built(stage)))
         assert (await steered(stage, "pause"))["ok"]
         (first,) = built(stage).values()
-        first.building = stage.target.settings.backfill_polls = 0
         assert "pausing (by you" in (await steered(stage, "status"))["text"]
         looks = stage.target.requests["DescribeTable"]
+        first.building = stage.target.settings.backfill_polls = 0
         await until(lambda: stage.target.requests["DescribeTable"] > looks)
         await told(stage, "State paused (by you")
         assert len(built(stage)) == 1
