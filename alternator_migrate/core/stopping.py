@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from alternator_migrate.core.errors import MigrateError, first_of
@@ -27,6 +27,14 @@ async def stopped_by(
         working.cancel()
         stopping.cancel()
     return None if working.cancelled() else working.result()
+
+
+async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait for so many seconds, or until `stop` is set; whether it is."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()
 
 
 @asynccontextmanager

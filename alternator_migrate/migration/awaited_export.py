@@ -5,7 +5,7 @@ import asyncio
 import logging
 import time
 import uuid
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Final
 
@@ -15,6 +15,7 @@ from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.ports import RejectTally
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import CopyState, ExportState, Status
+from alternator_migrate.core.stopping import stopped_within
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.core.texts import duration, moment
 from alternator_migrate.dynamodb.table_export import MadeExport
@@ -143,7 +144,7 @@ class AwaitedExport:
             "before the moment of the export (source.export.marginSeconds)",
             duration(left),
         )
-        return not await _stopped(stop, left)
+        return not await stopped_within(stop, left)
 
     async def _ask(self, began: float | None) -> MadeExport:
         """Ask with the token that is kept. What is refused was not made; what may have been is
@@ -173,7 +174,7 @@ class AwaitedExport:
         pause, began = _FIRST_POLL_SECONDS, time.monotonic()
         told = began
         while made.status == "IN_PROGRESS":
-            if await _stopped(stop, pause):
+            if await stopped_within(stop, pause):
                 return False
             pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
             made = await self._export.describe(made.arn)
@@ -189,11 +190,3 @@ class AwaitedExport:
         self._doing = "exported"
         log.info("the export is complete: %s", made.manifest)
         return True
-
-
-async def _stopped(stop: asyncio.Event, seconds: float) -> bool:
-    """Wait for so many seconds; True where `stop` came first."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    return stop.is_set()

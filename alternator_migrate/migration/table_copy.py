@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -15,6 +14,7 @@ from alternator_migrate.core.ports import RejectTally
 from alternator_migrate.core.progress import Done, FollowProgress, Meter, Progress
 from alternator_migrate.core.segments import SegmentBoard
 from alternator_migrate.core.state import CopyState
+from alternator_migrate.core.stopping import stopped_within
 from alternator_migrate.core.traffic import Traffic
 from alternator_migrate.core.work import Engine
 from alternator_migrate.snapshot import Copying, Ledger
@@ -123,6 +123,4 @@ class TableCopy:
                 "they are changes of an export, that refuses them: mend the transform, and apply "
                 "all exports once more with `--fresh --into-existing`.",
             )
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOCKS_SECONDS):
-                await stop.wait()
+        await stopped_within(stop, _CLOCKS_SECONDS)

@@ -11,6 +11,7 @@ from alternator_migrate.core.capacity import LEAST_STRETCHES
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Page, Segment
 from alternator_migrate.core.ports import Source
+from alternator_migrate.core.stopping import stopped_within
 from alternator_migrate.snapshot.ledger import Ledger
 from alternator_migrate.snapshot.schedule import Schedule
 
@@ -175,8 +176,7 @@ class _Place:
         reading.active -= 1
         reading.changed.set()
         try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(reading.stop.wait(), seconds)
+            if await stopped_within(reading.stop, seconds):
                 raise _Stopped
         finally:
             reading.active += 1
