@@ -1,6 +1,7 @@
 """How a service is reached: its address, and what its requests are signed with."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from alternator_migrate.config.kinds import (
     base_url,
@@ -15,6 +16,12 @@ from alternator_migrate.config.kinds import (
 )
 from alternator_migrate.dynamodb.endpoints import aws_host
 from alternator_migrate.dynamodb.login import Login
+
+
+def path_style() -> Any:
+    """The key for how the name of a bucket is sent to its server."""
+    words = "bucket in the path, not in the host name; by default for hosts that are not AWS's"
+    return key(flag, words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from alternator_migrate.config.access import path_style
 from alternator_migrate.config.descriptions import table_description
 from alternator_migrate.config.kinds import flag, key, list_of, text
 
@@ -69,9 +70,7 @@ class S3ExportSettings:
         table_description,
         "schema of the exported table, as DescribeTable has it; or {fromTable: true or NAME}",
     )
-    use_path_style_access: bool | None = key(
-        flag, "bucket in the path, not in the host name; by default for hosts that are not AWS's"
-    )
+    use_path_style_access: bool | None = path_style()
     request_payer: bool = key(payer, "read a requester-pays bucket, and pay", default=False)
     unsigned: bool = key(flag, "sign no request: for a public bucket", default=False)
     revert: bool = key(
@@ -101,9 +100,7 @@ class S3TargetSettings:
     path: str | None = key(export_folder, "export: where to write it; s3://, file:// or a path")
     bucket: str | None = key(text, "bucket to write an export into, instead of path")
     prefix: str | None = key(text, "prefix of its keys in that bucket")
-    use_path_style_access: bool | None = key(
-        flag, "bucket in the path, not in the host name; by default for hosts that are not AWS's"
-    )
+    use_path_style_access: bool | None = path_style()
 
     @property
     def place(self) -> Location:

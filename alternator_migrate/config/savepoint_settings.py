@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
+from alternator_migrate.config.access import CredentialsSettings, EndpointSettings, path_style
 from alternator_migrate.config.kinds import (
-    flag,
     ignored,
     key,
     local_path,
@@ -98,9 +97,7 @@ class SavepointTargetSettings:
     credentials: CredentialsSettings | None = section(
         CredentialsSettings, "how to sign requests for S3"
     )
-    use_path_style_access: bool | None = key(
-        flag, "bucket in the path, not in the host name; by default for hosts that are not AWS's"
-    )
+    use_path_style_access: bool | None = path_style()
 
     @property
     def place(self) -> str | None:

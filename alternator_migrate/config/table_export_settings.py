@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
+from alternator_migrate.config.access import CredentialsSettings, EndpointSettings, path_style
 from alternator_migrate.config.exports import S3ExportSettings, manifest
 from alternator_migrate.config.kinds import (
     any_text,
-    flag,
     key,
     list_of,
     number,
@@ -94,9 +93,7 @@ class TableExportSettings:
     credentials: CredentialsSettings | None = section(
         CredentialsSettings, "how to read the bucket, where not as the table is read"
     )
-    use_path_style_access: bool | None = key(
-        flag, "bucket in the path, not in the host name; by default for hosts that are not AWS's"
-    )
+    use_path_style_access: bool | None = path_style()
 
     @property
     def is_there(self) -> bool:
