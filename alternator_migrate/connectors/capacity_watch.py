@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from alternator_migrate.config import Settings
-from alternator_migrate.connectors.caps import follows_capacity
+from alternator_migrate.connectors.caps import at_most, follows_capacity
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.core.errors import MigrateError
@@ -50,9 +50,7 @@ class CapacityWatch:
         if units == self.known:
             return
         before, self.known = self.known, units
-        cap = None if units is None else units * self.share
-        if self.most is not None:
-            cap = min(cap or self.most, self.most)
+        cap = at_most(None if units is None else units * self.share, self.most)
         self.apply(cap)
         log.info(
             "pace: the %s has %s now (%s before): %s",

@@ -34,9 +34,13 @@ def follows_capacity(given: float | None, of_all: float | None) -> bool:
     return given in (None, of_all)
 
 
+def at_most(cap: float | None, of_all: float | None) -> float | None:
+    """The cap of one table, None for none, within that of all tables of a run."""
+    return cap if of_all is None else min(cap or of_all, of_all)
+
+
 def _cap(given: float | None, share: float | None, of_all: float | None) -> float | None:
     """The cap that is given for a table, else its own share; never more than the cap of all."""
     if of_all is None:
         return given or share
-    mine = share if follows_capacity(given, of_all) else given
-    return min(mine or of_all, of_all)
+    return at_most(share if follows_capacity(given, of_all) else given, of_all)
