@@ -33,6 +33,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     source.add_argument("--items", type=int, default=100_000)
     source.add_argument("--item-bytes", type=int, default=UUID_ITEM_BYTES)
     source.add_argument("--small", type=int, default=0, help="so many tables of 100 items besides")
+    source.add_argument("--orders", action="store_true", help="items of an ordinary kind")
     source.add_argument("--no-crc", action="store_true", help="send no x-amz-crc32")
     changes = roles.add_parser("changes", parents=[common], help="a stream to be followed")
     changes.add_argument("--items", type=int, default=100_000, help="how many changes")
@@ -58,8 +59,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def make_app(options: argparse.Namespace) -> App:
     """The server the command line asks for."""
     if options.role == "source":
-        crc = not options.no_crc
-        return Source(options.items, options.item_bytes, crc=crc, small=options.small)
+        crc, orders = not options.no_crc, options.orders
+        return Source(options.items, options.item_bytes, crc, options.small, orders)
     if options.role == "changes":
         return Changes(options.items, options.shards)
     if options.role in ("partitions", "partitioned-sink"):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.bench import product
@@ -29,8 +30,13 @@ START_SECONDS = 2.0
 def figure(extent: Extent) -> Figure:
     """Turns of a copy from a canned table and one from an export, then one run each."""
     items = extent.items or (200_000 if extent.quick else 1_000_000)
-    rows = [*_json_row(extent, items)]
-    with exported(extent.folder, items // 4, FILES, ion=True) as source, server("sink") as sink:
+    ours, beside = _json(extent, items, "--orders")
+    what, holds = "JSON: CPU an item, beside a table's", ours <= beside * MOST_CPU
+    rows = [Row(what, ours, "us", beside, f"<= x{MOST_CPU}", holds)]
+    what = "JSON of six random UUIDs an item, which hardly shrinks"
+    ours, beside = _json(extent, items)
+    rows.append(Row(what, ours, "us", beside))
+    with exported(extent.folder, items // 4, FILES, "--ion") as source, server("sink") as sink:
         rate = items // 4 / run(source, sink, items // 4).cpu
     rows.append(
         Row("Ion: items a second a core", rate, "/s", None, f">= {ION_RATE:,}", rate >= ION_RATE)
@@ -50,26 +56,26 @@ def figure(extent: Extent) -> Figure:
     return Figure(TITLE, rows)
 
 
-def _json_row(extent: Extent, items: int) -> Iterator[Row]:
+def _json(extent: Extent, items: int, *kind: str) -> tuple[float, float]:
+    """CPU an item of an export, and of a table with items of the same kind: medians in us."""
     table, export = [], []
     with (
-        canned(items) as ends,
-        exported(extent.folder, items, FILES) as source,
+        canned(items, *kind) as ends,
+        exported(extent.folder, items, FILES, *kind) as source,
         server("sink") as sink,
     ):
         for _ in range(1 if extent.quick else 3):
             table.append(product.run(ends, BATCH).cpu / items * 1e6)
             export.append(run(source, sink, items).cpu / items * 1e6)
-    ours, beside = sorted(export)[len(export) // 2], sorted(table)[len(table) // 2]
-    holds = ours <= beside * MOST_CPU
-    yield Row("JSON: CPU an item, beside a table's", ours, "us", beside, f"<= x{MOST_CPU}", holds)
+    return median(export), median(table)
 
 
 @contextmanager
-def exported(folder: Path, items: int, files: int, *, ion: bool = False) -> Iterator[Path]:
-    """The manifest of an export of so many items in equal files, made by a process of its own."""
+def exported(folder: Path, items: int, files: int, *kind: str) -> Iterator[Path]:
+    """The manifest of an export of so many items of a kind in equal files, made by a process of its
+    own."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        options = ["--items", str(items), "--files", str(files), *(["--ion"] if ion else [])]
+        options = ("--items", str(items), "--files", str(files), *kind)
         command = (sys.executable, "-m", "tests.bench.make_export", name, *options)
         yield Path(measure(command, RUN_SECONDS).output.strip())
 

@@ -3,19 +3,24 @@
 import argparse
 import gzip
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 
+from tests.bench.orders import make_order
 from tests.bench.source import UUID_ITEM_BYTES, make_item
 from tests.support import exports, ion_text
 
 DISTINCT = 50_000
 
 
-def main(folder: Path, items: int, files: int, *, ion: bool) -> Path:
-    """Equal files of items of `UUID_ITEM_BYTES`, with the same content in each."""
+def main(folder: Path, items: int, files: int, *, ion: bool, orders: bool) -> Path:
+    """Equal files of items of `UUID_ITEM_BYTES`, or of orders, with the same content in each."""
     drawn, each = Random(1), items // files
-    lines = [_line(make_item(drawn, UUID_ITEM_BYTES), ion) for _ in range(min(each, DISTINCT))]
+    make: Callable[[Random], bytes]
+    make = make_order if orders else partial(make_item, item_bytes=UUID_ITEM_BYTES)
+    lines = [_line(make(drawn), ion) for _ in range(min(each, DISTINCT))]
     lines = (lines * (each // len(lines) + 1))[:each]
     known: dict[int, bytes] = {}
 
@@ -37,5 +42,6 @@ if __name__ == "__main__":
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--files", type=int, default=20)
     parser.add_argument("--ion", action="store_true")
-    options = parser.parse_args()
-    print(main(options.folder, options.items, options.files, ion=options.ion))
+    parser.add_argument("--orders", action="store_true", help="items of an ordinary kind")
+    given = parser.parse_args()
+    print(main(given.folder, given.items, given.files, ion=given.ion, orders=given.orders))

@@ -4,10 +4,12 @@ import json
 import random
 import uuid
 import zlib
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from tests.bench.http1 import ApiError, Operation, field, head, json_response
+from tests.bench.orders import ORDER_BYTES, make_order
 
 PAGE_BYTES = 1 << 20  # DynamoDB ends a page at 1 MB of items, in its own measure
 UUID_ATTRIBUTES = ("id", "col1", "col2", "col3", "col4", "col5")
@@ -30,8 +32,8 @@ ACTIVE_TABLE = {
 
 
 class Source:
-    """A table `Example` of `items` items of `item_bytes` bytes in DynamoDB's measure, and `small`
-    tables `small-0000`, ... of a hundred.
+    """A table `Example` of `items` items of `item_bytes` bytes in DynamoDB's measure, or of
+    `orders`, and `small` tables `small-0000`, ... of a hundred.
 
     Items are spread evenly over as many segments as a Scan asks for; LastEvaluatedKey carries the
     number of items of the segment served so far, so nothing is remembered between requests.
@@ -39,15 +41,22 @@ class Source:
     """
 
     def __init__(
-        self, items: int, item_bytes: int = UUID_ITEM_BYTES, crc: bool = True, small: int = 0
+        self,
+        items: int,
+        item_bytes: int = UUID_ITEM_BYTES,
+        crc: bool = True,
+        small: int = 0,
+        orders: bool = False,
     ) -> None:
         self._tables = {"Example": items, **{f"small-{n:04}": SMALL for n in range(small)}}
-        self._item_bytes = item_bytes
+        self._item_bytes = ORDER_BYTES if orders else item_bytes
         self._crc = crc
-        self._page_items = max(1, PAGE_BYTES // item_bytes)
+        self._page_items = max(1, PAGE_BYTES // self._item_bytes)
         self._cut = cache(self._cut_page)
+        make: Callable[[random.Random], bytes]
+        make = make_order if orders else partial(make_item, item_bytes=item_bytes)
         drawn = random.Random(1)
-        self._page = [make_item(drawn, item_bytes) for _ in range(self._page_items)]
+        self._page = [make(drawn) for _ in range(self._page_items)]
         self._operations: dict[bytes, Operation] = {
             b"DescribeTable": self._describe_table,
             b"DescribeTimeToLive": lambda _: {

@@ -1,14 +1,17 @@
 """The canned servers tell the truth: totals, counts and checksums."""
 
 import asyncio
+import gzip
 import json
 import zlib
 from collections.abc import Iterable
+from random import Random
 from typing import Any
 
 import pytest
 
 from tests.bench.http1 import Connection
+from tests.bench.orders import make_order
 from tests.bench.sink import Sink
 from tests.bench.source import Source
 
@@ -61,6 +64,17 @@ def test_source_serves_large_items() -> None:
     _, page = ask(source, "Scan", TableName="Example")
     for item in page["Items"]:
         assert sum(len(name) + len(value["S"]) for name, value in item.items()) == 400_000
+
+
+def test_orders_are_lines_of_an_export_as_they_are_said_to_be() -> None:
+    _, page = ask(Source(5_000, orders=True), "Scan", TableName="Example")
+    assert len(page["Items"]) == 5_000
+    drawn = Random(1)
+    lines = [b'{"Item":%b}\n' % make_order(drawn) for _ in range(5_000)]
+    assert [json.loads(line)["Item"] for line in lines] == page["Items"]
+    text = b"".join(lines)
+    assert round(len(text) / len(lines)) == 286
+    assert 4.7 < len(text) / len(gzip.compress(text, 6)) < 5.1
 
 
 def test_checksum_is_sent_unless_declined() -> None:
