@@ -98,7 +98,10 @@ class Spool:
         start = self._replayed.get(part, 0)
         file = self._files[part]
         dropped = 0 if start else file.dropped
-        stretches = file.read(start)
+        async with self._turn:  # for savepoints flush it too
+            with self._telling():
+                end = await _in_thread(file.flush)
+        stretches = file.read(start, end)
         while stretch := await _in_thread(partial(_next, stretches)):
             yield Stored(part, stretch.changes, stretch.end, dropped)
             dropped = 0
@@ -124,7 +127,7 @@ class Spool:
     def _append(self, records: Sequence[tuple[int, bytes]]) -> None:
         for part, record in records:
             self._files[part].append(record)
-        self.count += len(records)
+            self.count += 1
 
     def _to_compact(self, held: int, most: float) -> SpoolFile | None:
         """A part to compact before `held` bytes are held, of at most `most`: one that has grown, if

@@ -112,73 +112,83 @@ class SpoolFile:
         return self._folder / f"part{self._number:02}.{self.generation}"
 
     def append(self, record: bytes) -> None:
-        """Add a record; it is durable after the next `sync`."""
+        """Add a record; it is durable after the next `sync`. Where that fails, it is not there."""
+        if len(self._buffer) + len(record) > _BUFFER_BYTES:
+            self.flush()
         self._buffer += record
         self.length += len(record)
         self._dirty = True
-        if len(self._buffer) > _BUFFER_BYTES:
-            self._flush()
+
+    def flush(self) -> int:
+        """Write what is in the buffer; the byte up to which the file can be read then. Where that
+        fails, the file is as long as it was."""
+        if self._buffer:
+            written = self.length - len(self._buffer)
+            os.truncate(self.path, written)
+            try:
+                with self.path.open("ab") as file:
+                    file.write(self._buffer)
+            except OSError:
+                os.truncate(self.path, written)
+                raise
+            self._buffer.clear()
+        return self.length
 
     def sync(self) -> None:
         """Make everything durable."""
-        self._flush()
+        self.flush()
         if self._dirty:
             with self.path.open("rb") as file:
                 os.fsync(file.fileno())
             self._dirty = False
 
-    def read(self, start: int) -> Iterator[Stretch]:
-        """The changes from byte `start`, some megabytes at a time."""
-        self._flush()
+    def read(self, start: int, end: int) -> Iterator[Stretch]:
+        """The changes from byte `start` to `end`, as `flush` tells, some megabytes at a time."""
         changes: list[Change] = []
         begun = start
-        for found in self._records(max(start, HEAD_BYTES)):
+        for found in self._records(max(start, HEAD_BYTES), end):
             changes.append(found.change)
             if found.end - begun >= _READ_BYTES:
                 yield Stretch(changes, found.end)
                 changes, begun = [], found.end
         if changes:
-            yield Stretch(changes, self.length)
+            yield Stretch(changes, end)
 
     def compact(self, abandon: threading.Event) -> int:
         """Write the last change of each key into a new generation; how many were left out: 0 where
-        it was told to `abandon` that on the way, which leaves all as it was."""
-        self._flush()
-        last = {}
-        for found in self._records(HEAD_BYTES):
-            last[found.change.key] = found.start
+        it was told to `abandon` that on the way, which leaves all as it was, as a failure does."""
+        end, count, last = self.flush(), 0, {}
+        for found in self._records(HEAD_BYTES, end):
+            count, last[found.change.key] = count + 1, found.start
             if abandon.is_set():
                 return 0
+        dropped = count - len(last)
         following = SpoolFile(self._folder, self._number, self.generation + 1)
-        dropped = 0
         temporary = self._folder / f".part{self._number:02}.tmp"
-        with open_private(temporary) as out:
-            out.write(_head(0, 0))
-            for found in self._records(HEAD_BYTES):
-                if abandon.is_set():
-                    temporary.unlink()
-                    return 0
-                if last[found.change.key] == found.start:
-                    out.write(encode(found.change))
-                else:
-                    dropped += 1
-            following.length = out.tell()
-            out.seek(0)
-            out.write(_head(following.length, self.dropped + dropped))
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.rename(following.path)
-        sync_folder(self._folder)
-        self.path.unlink()
-        self.generation, self.length = following.generation, following.length
+        try:
+            with open_private(temporary) as out:
+                out.write(_head(0, 0))
+                for found in self._records(HEAD_BYTES, end):
+                    if abandon.is_set():
+                        return 0
+                    if last[found.change.key] == found.start:
+                        out.write(encode(found.change))
+                following.length = out.tell()
+                out.seek(0)
+                out.write(_head(following.length, self.dropped + dropped))
+                out.flush()
+                os.fsync(out.fileno())
+            temporary.rename(following.path)
+            sync_folder(self._folder)
+        except OSError:
+            following.path.unlink(missing_ok=True)
+            raise
+        finally:
+            temporary.unlink(missing_ok=True)
+        before, self.generation, self.length = self.path, following.generation, following.length
         self.compacted, self.dropped, self._dirty = self.length, self.dropped + dropped, False
+        before.unlink()
         return dropped
-
-    def _flush(self) -> None:
-        if self._buffer:
-            with self.path.open("ab") as file:
-                file.write(self._buffer)
-            self._buffer.clear()
 
     def _read_head(self) -> None:
         with self.path.open("rb") as file:
@@ -199,9 +209,9 @@ class SpoolFile:
         self.length = end
         return count
 
-    def _records(self, start: int) -> Iterator[_Found]:
+    def _records(self, start: int, end: int) -> Iterator[_Found]:
         try:
-            yield from _records(self.path, start, self.length - len(self._buffer))
+            yield from _records(self.path, start, end)
         except _Damaged as damage:
             raise self._damage(damage.at) from damage
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ async def test_a_record_torn_anywhere_is_cut_and_what_follows_can_be_added(tmp_p
         assert (more, again.length) == (0, safe)
         again.append(record)
         again.sync()
-        found = [each for stretch in again.read(0) for each in stretch.changes]
+        found = [each for stretch in again.read(0, again.flush()) for each in stretch.changes]
         assert [plain(each) for each in found] == [plain(each) for each in whole]
 
 
@@ -135,10 +136,10 @@ async def test_damage_in_what_was_durable_is_an_error_and_behind_it_is_cut(tmp_p
         if place >= HEAD_BYTES + size:
             whole = (place - HEAD_BYTES) // size
             assert more == whole - 1
-            assert sum(len(each.changes) for each in again.read(0)) == whole
+            assert sum(len(each.changes) for each in again.read(0, again.flush())) == whole
         else:
             with pytest.raises(MigrateError, match="the spool is damaged"):
-                list(again.read(0))
+                list(again.read(0, again.flush()))
 
 
 async def test_a_damaged_head_is_an_error(tmp_path: Path) -> None:
@@ -228,6 +229,107 @@ async def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
     with files_of_at_most(1000), pytest.raises(MigrateError, match="cannot keep changes in"):
         await spool.add([change(f"k{n}", "x" * 1000) for n in range(100)])
         await spool.sync()
+
+
+@pytest.mark.parametrize("room", [0, 1000, 4000])
+async def test_what_a_full_disk_tore_is_cut_before_more_is_written(
+    tmp_path: Path, room: int
+) -> None:
+    spool = Spool(tmp_path / "s", ROOMY)
+    changes = [change("a", str(n) * 3000) for n in range(4)]
+    await spool.add(changes[:1])
+    state = await spool.sync()
+    (part,) = [n for n, (_, length) in state.files.items() if length > HEAD_BYTES]
+    path, size = tmp_path / "s" / f"part{part:02}.0", state.files[part][1]
+    await spool.add(changes[1:3])
+    with files_of_at_most(size + room), pytest.raises(MigrateError, match="cannot keep changes"):
+        await spool.sync()
+    assert path.stat().st_size == size
+    await spool.add(changes[3:])
+    state = await spool.sync()  # a moment later there is room again
+    assert by_key(await held(spool)) == by_key(changes)
+    again = Spool(tmp_path / "s", ROOMY, state)
+    assert by_key(await held(again)) == by_key(changes)
+    assert again.count == spool.count == len(changes)
+
+
+async def test_what_a_full_disk_has_no_room_for_is_not_kept_by_half(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", ROOMY)
+    changes = [change("a", str(n % 10) * 1000) for n in range(400)]
+    with files_of_at_most(1000), pytest.raises(MigrateError, match="cannot keep changes"):
+        await spool.add(changes)
+    found = await held(spool)
+    assert 0 < len(found) == spool.count < len(changes)
+    assert by_key(found) == by_key(changes[: len(found)])
+
+
+def test_a_compaction_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
+    file = SpoolFile.create(tmp_path, ONE)
+    for number in range(9):
+        file.append(encode(change(f"k{number % 8}", "x" * 1000)))
+    file.sync()
+    before = file.length
+    with files_of_at_most(4000), pytest.raises(OSError, match="large"):
+        file.compact(threading.Event())
+    assert [path.name for path in tmp_path.iterdir()] == ["part00.0"]
+    assert (file.length, file.generation) == (before, 0)
+    assert file.compact(threading.Event()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["part00.1"]
+    found = [each for stretch in file.read(0, file.flush()) for each in stretch.changes]
+    assert len(found) == 8
+
+
+async def test_a_savepoint_and_the_replay_do_not_write_the_same_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "s", ROOMY)
+    changes = [change("a", "older"), change("a", "newer")]
+    await spool.add(changes[:1])
+    part = next(n for n in range(PARTS) if spool._files[n].length > HEAD_BYTES)
+    flush, under_way = SpoolFile.flush, threading.Semaphore()
+
+    def alone(file: SpoolFile) -> int:
+        assert under_way.acquire(blocking=False), "two threads write one file"
+        try:
+            time.sleep(0.01)  # as long as a disk takes
+            return flush(file)
+        finally:
+            under_way.release()
+
+    monkeypatch.setattr(SpoolFile, "flush", alone)
+    seen: list[Change] = []
+
+    async def replay() -> None:
+        async for stored in spool.stored(part):
+            seen.extend(stored.changes)
+            spool.replayed(stored)
+
+    await asyncio.gather(spool.sync(), replay())
+    await spool.add(changes[1:])  # the run is held back amid the replay
+    await replay()
+    assert by_key(seen) == by_key(changes)
+    state = await spool.sync()
+    assert spool._files[part].path.stat().st_size == state.files[part][1]
+
+
+async def test_what_is_kept_amid_the_reading_of_a_part_is_read_the_next_time(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path / "s", ROOMY)
+    changes = [change("a", "older"), change("a", "newer")]
+    await spool.add(changes[:1])
+    part = next(n for n in range(PARTS) if spool._files[n].length > HEAD_BYTES)
+    seen: list[Change] = []
+    async for stored in spool.stored(part):
+        await spool.add(changes[1:])
+        seen.extend(stored.changes)
+        spool.replayed(stored)
+    assert by_key(seen) == by_key(changes[:1])
+    async for stored in spool.stored(part):
+        seen.extend(stored.changes)
+        spool.replayed(stored)
+    assert by_key(seen) == by_key(changes)
+    assert spool.count == 0
 
 
 async def test_a_compaction_may_be_abandoned_and_savepoints_pass_it(
