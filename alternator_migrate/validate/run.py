@@ -57,6 +57,7 @@ class ValidationRun(StoredRun[Validation]):
         ask: Ask | None = None,
     ) -> None:
         self._loaded, self._fresh, self._ask = loaded, fresh, ask
+        self._deletes = options.delete_extra
         self._options = replace(options, delete_extra=False) if ask else options
         self._services = services
         self._engine_options, self._opening = engine_options or EngineOptions(), opening
@@ -102,7 +103,7 @@ class ValidationRun(StoredRun[Validation]):
     def _check_way_back(self, pair: Pair) -> None:
         """Raise `UsageError` where items would be deleted that a transform may have made."""
         transform = pair.shaping.transform if pair.shaping else None
-        if transform and self._options.delete_extra and transform.functions.source_key is None:
+        if transform and self._deletes and transform.functions.source_key is None:
             raise UsageError(
                 f"--delete-extra: whether transform {transform.functions.name} has made an item of "
                 "the target cannot be known from its key",

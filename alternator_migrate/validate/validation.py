@@ -42,13 +42,15 @@ class Validation:
         self._meter, self._gate = Meter(gate.clock), gate
         self._earlier = Progress(*names)
         self._state, self._stopping = "preparing", asyncio.Event()
+        self._deletion: Deletion | None = None
         self._before = Done()
         self._before = self.progress().done
 
     @property
     def validated(self) -> ValidationCounts:
         """The counts by now."""
-        return self._stages.validated
+        counts = self._stages.validated
+        return counts + self._deletion.change if self._deletion else counts
 
     @property
     def sampled(self) -> Mapping[Role, int]:
@@ -67,6 +69,7 @@ class Validation:
     async def delete(self, deletion: Deletion, stop: asyncio.Event, show: Show) -> Status:
         """Delete what was found to be extra. Returns and raises as `run` does."""
         self._stopping, self._state = stop, "deleting what the source does not have"
+        self._deletion = deletion
 
         async def work(stop: asyncio.Event) -> bool:
             done = await deletion.run(stop, self._stages.count)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import MigrateError, TooManyRejects, UsageError
 from alternator_migrate.core.state import Status
 from alternator_migrate.migration import MigrateOptions, MigrationRun, ResendRun
+from alternator_migrate.validate import Ask
 from alternator_migrate.validate.mode import ValidateOptions
 from tests.e2e.stage import TABLE, Stage, staged
 from tests.e2e.validations import validate
@@ -136,10 +137,22 @@ async def test_keys_that_move_need_a_way_back_to_be_compared_one_by_one(small: S
     assert (await validate(small.folder, content, ValidateOptions("digest"))).validated.found == 0
     with pytest.raises(MigrateError, match="Define `source_key"):
         await validate(small.folder, content, ValidateOptions("lookup"))
+
+
+async def agreed(count: int, keys: Sequence[str]) -> bool:
+    """The answer of a person who has every item deleted."""
+    return bool(count and keys)
+
+
+@pytest.mark.parametrize("ask", [None, agreed])
+async def test_nothing_is_deleted_that_a_transform_may_have_made(
+    small: Stage, ask: Ask | None
+) -> None:
+    content = told(small, SPLIT.partition("def source_key")[0])
+    await migrate(small.folder, content)
+    options = ValidateOptions("digest", delete_extra=True)
     with pytest.raises(UsageError, match="--delete-extra: whether transform"):
-        await validate(
-            small.folder, content, ValidateOptions("digest", delete_extra=True), fresh=True
-        )
+        await validate(small.folder, content, options, ask=ask)
 
 
 async def test_two_items_of_one_key_are_not_merged(small: Stage) -> None:

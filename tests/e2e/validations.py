@@ -14,6 +14,7 @@ import pytest
 from alternator_migrate.config.loading import load
 from alternator_migrate.core.counts import ValidationCounts
 from alternator_migrate.core.progress import Progress
+from alternator_migrate.validate.deletion import Ask
 from alternator_migrate.validate.mode import ValidateOptions
 from alternator_migrate.validate.run import ValidationRun
 from tests.servers.client import Item, call, create_table, fill
@@ -45,12 +46,17 @@ class Outcome:
 
 
 async def validate(
-    folder: Path, content: Job, wishes: ValidateOptions | None = None, *, fresh: bool = False
+    folder: Path,
+    content: Job,
+    wishes: ValidateOptions | None = None,
+    *,
+    fresh: bool = False,
+    ask: Ask | None = None,
 ) -> Outcome:
     """Validate on the running event loop, with files in `folder`. Raises `MigrateError`."""
     content = {"validation": {"recheckSeconds": QUICK}, **content}
     loaded = load(write_config(folder, content), {})
-    run = ValidationRun(loaded, wishes or ValidateOptions(), fresh=fresh)
+    run = ValidationRun(loaded, wishes or ValidateOptions(), fresh=fresh, ask=ask)
     known = {*found_in(folder)}
     assert (await run.run(asyncio.Event(), _show_nothing)).is_final, "nobody stopped it"
     lines = [line for path in found_in(folder) if path not in known for line in read(path)]

@@ -1,11 +1,14 @@
 """Deleting what a comparison found to be extra: from the findings file, and into it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from alternator_migrate.core.counts import ValidationCounts
+from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.model import Difference
 from alternator_migrate.validate.deletion import SHOWN, Deletion
 from alternator_migrate.validate.findings_file import FindingsFile
@@ -24,11 +27,13 @@ class Deleter:
 
     def __init__(self, refused: Sequence[int] = (), gone: Sequence[int] = ()) -> None:
         self.asked: list[Difference] = []
+        self.meanwhile: Callable[[], object] = lambda: None
         self._refused = {extra(number).key for number in refused}
         self._gone = {extra(number).key for number in gone}
 
     async def repair(self, findings: Sequence[Difference]) -> Sequence[Difference]:
         self.asked += findings
+        self.meanwhile()
         return [
             replace(each, refused="no")
             if each.key in self._refused
@@ -36,6 +41,25 @@ class Deleter:
             for each in findings
             if each.key not in self._gone
         ]
+
+    def fail(self, error: BaseException) -> None:
+        raise error
+
+
+def missing(number: int) -> Difference:
+    return Difference("missing", b'{"pk":{"N":"-%d"}}' % number)
+
+
+def counts_of(file: FindingsFile) -> ValidationCounts:
+    """What the findings file says."""
+    found = [*file.all()]
+    kinds = [each.kind for each in found]
+    return ValidationCounts(
+        missing=kinds.count("missing"),
+        different=kinds.count("different"),
+        extra=kinds.count("extra"),
+        repaired=sum(each.repaired for each in found),
+    )
 
 
 def findings_in(folder: Path, *found: Difference) -> FindingsFile:
@@ -69,13 +93,59 @@ async def test_the_first_keys_are_shown(tmp_path: Path) -> None:
 
 
 async def test_what_is_left_at_a_stop_stays_as_it_was_found(tmp_path: Path) -> None:
-    everything = [*map(extra, range(250))]
-    file, stop, deleter = findings_in(tmp_path, *everything), asyncio.Event(), Deleter()
-    assert not await Deletion(file, deleter).run(stop, lambda _: stop.set())
+    everything, stop = [*map(extra, range(250))], asyncio.Event()
+    file, deleter = findings_in(tmp_path, *everything), Deleter()
+    deleter.meanwhile = stop.set
+    assert not await Deletion(file, deleter).run(stop, lambda _: None)
     assert len(deleter.asked) == 100
     after = [*file.all()]
     assert [each.key for each in after] == [each.key for each in everything]
     assert [each.repaired for each in after] == [n < 100 for n in range(250)]
+
+
+@pytest.mark.parametrize("ending", [asyncio.CancelledError(), MigrateError("throttled")])
+async def test_where_it_is_interrupted_the_counts_say_what_the_file_says(
+    tmp_path: Path, ending: BaseException
+) -> None:
+    found = [*map(extra, range(300)), *(missing(n) for n in range(200))]
+    file, deleter = findings_in(tmp_path, *found), Deleter(gone=[7])
+    counts = [ValidationCounts(1000, missing=200, extra=300)]
+
+    def settled(change: ValidationCounts) -> None:
+        counts.append(counts[-1] + change)
+
+    def interrupt() -> None:
+        assert deletion.change == ValidationCounts()  # nothing of the first hundred yet
+        deleter.meanwhile = lambda: deleter.fail(ending)
+
+    deletion = Deletion(file, deleter)
+    deleter.meanwhile = interrupt
+    with pytest.raises(type(ending)):
+        await deletion.run(asyncio.Event(), settled)
+    assert counts[1:] == [ValidationCounts(1000, missing=200, extra=299, repaired=99)]
+    assert counts_of(file) == replace(counts[-1], compared=0)
+    assert deletion.change == ValidationCounts()
+
+    again = FindingsFile(file.path, file.size)
+    deleter.meanwhile = lambda: None
+    assert await Deletion(again, deleter).run(asyncio.Event(), settled)
+    assert counts[-1] == ValidationCounts(1000, missing=200, extra=299, repaired=299)
+    assert counts_of(again) == replace(counts[-1], compared=0)
+    assert counts[-1].left == 200
+
+
+async def test_a_savepoint_amid_it_knows_of_nothing_that_the_file_does_not_say(
+    tmp_path: Path,
+) -> None:
+    file, counts = findings_in(tmp_path, *map(extra, range(300))), list[ValidationCounts]()
+    seen: list[tuple[list[ValidationCounts], int, ValidationCounts]] = []
+    deleter = Deleter()
+    deletion = Deletion(file, deleter)
+    deleter.meanwhile = lambda: seen.append(([*counts], deletion.change.repaired, counts_of(file)))
+    await deletion.run(asyncio.Event(), counts.append)
+    before = ValidationCounts(extra=300)
+    assert seen == [([], 0, before), ([], 100, before), ([], 200, before)]
+    assert counts == [ValidationCounts(repaired=300)]
 
 
 async def test_where_all_came_right_by_itself_no_file_is_left(tmp_path: Path) -> None:
