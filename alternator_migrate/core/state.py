@@ -45,6 +45,11 @@ class FollowPhase(StrEnum):
     ENDING = "ending"
     OVER = "over"
 
+    @property
+    def keeps(self) -> bool:
+        """Whether changes that are read now are kept, and not written as they come."""
+        return self in (FollowPhase.SPOOL, FollowPhase.REPLAY)
+
     def to(self, phase: "FollowPhase") -> "FollowPhase":
         """`phase`, which comes after this one. Raises `ValueError` for one that never does."""
         if phase not in _NEXT[self]:

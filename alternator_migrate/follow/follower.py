@@ -57,7 +57,7 @@ class Follower:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left to be followed."""
+        """Whether nothing is left to be followed, once the target had caught up."""
         return self._phase == FollowPhase.OVER
 
     @property
@@ -79,9 +79,8 @@ class Follower:
     def progress(self) -> FollowProgress:
         """The figures of following now."""
         shards, kept = self._shards, self._kept
-        kept_back = self._phase in (FollowPhase.SPOOL, FollowPhase.REPLAY)
-        lag, waiting = None if kept_back else shards.lag(), kept.count + shards.pending
-        caught_up = self._watch.caught_up
+        lag, waiting = None if self._phase.keeps else shards.lag(), kept.count + shards.pending
+        caught_up = self.over or self._watch.caught_up
         return FollowProgress(shards.counts, waiting, lag, shards.open, caught_up, kept.size)
 
     @property
@@ -166,8 +165,7 @@ class Follower:
     async def held(self, stop: asyncio.Event) -> None:
         """Keep changes while the gate is closed, until `stop` is set; where they are written as
         they come, `live` does."""
-        kept_back = self._phase in (FollowPhase.SPOOL, FollowPhase.REPLAY)
-        while kept_back and not (self._gate.is_open or stop.is_set()):
+        while self._phase.keeps and not (self._gate.is_open or stop.is_set()):
             await self._kept.keep_while_held(self._reader, self._gate, stop)
 
     async def replay(self, stop: asyncio.Event) -> bool:
@@ -226,8 +224,8 @@ class Follower:
 
     def _writes_wait(self) -> bool:
         """Whether changes that were read are not written at once."""
-        is_live = self._phase == FollowPhase.LIVE and self._gate.is_open
-        return self._retry.repeating > 0 or not is_live
+        is_held = self._phase == FollowPhase.LIVE and not self._gate.is_open
+        return self._retry.repeating > 0 or self._phase.keeps or is_held
 
     def _to(self, phase: FollowPhase) -> None:
         self._phase = self._phase.to(phase)

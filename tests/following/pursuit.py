@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alternator_migrate.connectors.rejects_file import RejectsFile
@@ -34,16 +34,18 @@ BUDGET = 30.0
 
 @dataclass(frozen=True)
 class Served:
-    """A stream that is there, as `Stream` wants it."""
+    """A stream that is there, as `Stream` wants it; or, if it is `ours`, one that is enabled first
+    and may be disabled."""
 
     client: DynamoDBClient
     arn: str
+    ours: bool = False
 
     async def find(self) -> str | None:
-        return self.arn
+        return None if self.ours else self.arn
 
     async def enable(self) -> tuple[str, bool]:
-        return self.arn, False
+        return self.arn, self.ours
 
     async def ready(self, arn: str) -> None:
         pass
@@ -52,7 +54,7 @@ class Served:
         return StreamSource(self.client, arn, SPEC)
 
     async def disable(self, _: str) -> bool:
-        return False
+        return self.ours
 
 
 @asynccontextmanager
@@ -68,6 +70,7 @@ async def pursuit(
     spool_bytes: int = 10_000_000,
     snapshot: bool = False,
     whole: bool = True,
+    disable_after: bool = False,
 ) -> AsyncIterator[Follower]:
     """A follower that ends when the target has caught up; nodes are watched meanwhile."""
     retry = Retry(BUDGET, first_wait=0.005, longest_wait=0.1)
@@ -87,7 +90,8 @@ async def pursuit(
         applier = Applier(writer, RejectsFile(folder, SPEC.key_names, 0), Limiter(32))
         spool = folder / "spool_m_1"
         rules = Rules(snapshot, spool, spool_bytes, 5.0, caught_up_for, True, whole=whole)
-        stream = Served(DynamoDBClient(streams, retry), arn)
+        rules = replace(rules, disable_after=disable_after)
+        stream = Served(DynamoDBClient(streams, retry), arn, disable_after)
         yield Follower(stream, applier, retry, rules, state, Gate())
 
 

@@ -1,13 +1,16 @@
 """How following begins and ends when things happen in between."""
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import RunCli
 from tests.following.conftest import OFTEN, RULE, WRITERS_STOP, Table
+from tests.following.pursuit import pursuit
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
+from tests.servers.scripted_streams import LOCAL_ARN, StreamScript, scripted_streams
 from tests.standin import StandIn
 from tests.support.cli import until
 from tests.support.jobs import alternator, job, write_config
@@ -79,6 +82,40 @@ async def test_a_stream_that_was_being_enabled_at_a_stop_is_disabled_at_the_end(
         assert code == 0, err
         assert "was disabled again" in err
         assert not is_enabled(source)
+
+
+async def test_a_target_that_has_caught_up_still_has_when_the_stream_is_disabled(
+    tmp_path: Path,
+) -> None:
+    """Clients may be switched only then."""
+    script = StreamScript(arn=LOCAL_ARN)
+    script.add("shardId-1")
+    async with StandIn() as target, scripted_streams(script) as url:
+        await create_table(target.url, TABLE, {"pk": "S", "sk": "N"})
+        async with pursuit(url, script.arn, target, tmp_path, disable_after=True) as follower:
+            seen: list[bool] = []
+
+            async def save() -> None:
+                seen.append(follower.progress.caught_up)
+
+            await follower.begin(save)
+            async with asyncio.timeout(30):
+                assert await follower.live(asyncio.Event(), no_hook)
+            seen.clear()
+            await follower.finish(save)
+            assert follower.over
+            assert seen == [True]
+            assert follower.progress.caught_up
+            state = await follower.state()
+        async with pursuit(
+            url, script.arn, target, tmp_path, disable_after=True, state=state
+        ) as follower:
+            assert follower.over
+            assert follower.progress.caught_up
+
+
+async def no_hook() -> bool:
+    return False
 
 
 async def test_a_new_start_remembers_whose_the_stream_is(tmp_path: Path, run_cli: RunCli) -> None:
