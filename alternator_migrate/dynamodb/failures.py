@@ -64,8 +64,8 @@ def failure(
         return errors.ItemsRefused(operation, code, words)
     if is_server_error(status, code):
         return errors.ServerFault(f"{at}: {code or f'HTTP {status}'}: {words}", url)
-    if code in PASSING:
-        return errors.Unavailable(f"{at}: {code}: {words}", url)
+    if code in PASSING or status == HTTPStatus.REQUEST_TIMEOUT:
+        return errors.Unavailable(f"{at}: {code or f'HTTP {status}'}: {words}", url)
     if _SKEW.search(words):
         # the next attempt is signed anew: a machine that slept, or whose clock is being set
         return errors.Unavailable(f"{at}: {code}: {words}", url, _CLOCK)

@@ -39,6 +39,8 @@ CredentialSource = Callable[[], Awaitable[Credentials]]
 API: Final = "DynamoDB_20120810"
 STREAMS_API: Final = "DynamoDBStreams_20120810"
 _READ_BUFFER: Final = 2**21
+_TELLING: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
+"""What a load balancer or a server says by its status alone."""
 
 
 class HttpClient:
@@ -266,7 +268,7 @@ def _failure(operation: str, status: int, body: bytes, url: str) -> errors.Migra
     """The error that a non-200 answer stands for."""
     code, words = wire.read_error(body)
     words = words or body[:200].decode("utf-8", "replace").strip()
-    if code or is_server_error(status, code) or status == HTTPStatus.TOO_MANY_REQUESTS:
+    if code or is_server_error(status, code) or status in _TELLING:
         error = failure(operation, status, code, words, url)
         if isinstance(error, errors.Throttled):
             error.scope = wire.throttled_scope(body)

@@ -20,6 +20,7 @@ PASSING = (
     *THROTTLING,
     faults.internal_500(),
     faults.service_unavailable_503(),
+    faults.request_timeout_408(),
     faults.reset_before(),
     faults.reset_after(),
     faults.truncate(),

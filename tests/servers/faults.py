@@ -86,6 +86,11 @@ def service_unavailable_503() -> Fault:
     return _fixed("service_unavailable_503", Reply(503, HTML, {"Content-Type": "text/html"}))
 
 
+def request_timeout_408() -> Fault:
+    """408 with nothing else, as a load balancer gives it on a connection that it closes."""
+    return _fixed("request_timeout_408", Reply(408, b"", {"Connection": "close"}))
+
+
 def html_200() -> Fault:
     """200 with a page of HTML, as a captive portal or a wrong port gives it."""
     return _fixed("html_200", Reply(200, HTML, {"Content-Type": "text/html"}))
