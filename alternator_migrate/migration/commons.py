@@ -101,7 +101,7 @@ class Commons:
         self.savepoints = ThreadPoolExecutor(_SAVING, "savepoint")
         self.copying = CopySlots(tables)
         self.ahead = asyncio.Semaphore(tables + _AHEAD)
-        self.workers = asyncio.Lock()
+        self.workers, self._are_workers = asyncio.Lock(), False
         self.of_workers = Steering(self.gate)
         self._asked = NO_CAPS
         self._caught_up: dict[str, float] = {}
@@ -110,9 +110,9 @@ class Commons:
 
     def steer(self, asked: Caps) -> None:
         """Have all tables together keep to what is asked for besides the configuration: what is
-        copied here, and, once there are any, workers, have a half each."""
+        copied here, and workers, while there are any, have a half each."""
         self._asked, concurrency = asked, self.services.concurrency
-        part = asked.half if self.workers.locked() else asked
+        part = asked.half if self._are_workers else asked
         self.of_workers.ask(part)
         if self.services.shared:
             self.services.shared.reading.all.ask(part.read)
@@ -125,10 +125,15 @@ class Commons:
         self, opening: AbstractAsyncContextManager[Engine]
     ) -> AsyncIterator[Engine]:
         """An engine of workers, which leaves the tables that are copied here a half of what is
-        asked for."""
+        asked for; all of it is theirs again once the workers are gone."""
+        self._are_workers = True
         self.steer(self._asked)
-        async with opening as engine:
-            yield engine
+        try:
+            async with opening as engine:
+                yield engine
+        finally:
+            self._are_workers = False
+            self.steer(self._asked)
 
     def engine_of(
         self, options: EngineOptions, facts: WorkFacts, job_of: Callable[[bool], Job]

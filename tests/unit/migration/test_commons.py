@@ -1,11 +1,15 @@
 """Turns of the tables of a run: in order, no more at once than allowed, and none kept for ever."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 from alternator_migrate.core.model import Concurrency
+from alternator_migrate.core.shares import SharedCaps
+from alternator_migrate.core.steering import Caps
+from alternator_migrate.core.work import Engine
 from alternator_migrate.engines import Local
 from alternator_migrate.migration.commons import Commons, CopySlots, Turns
 
@@ -104,3 +108,28 @@ async def test_the_run_has_caught_up_when_every_table_that_is_followed_has() -> 
     commons.over("c")
     assert commons.caught_up("b", True)
     assert commons.caught_up("a", False), "it had a moment ago"
+
+
+async def test_what_is_asked_for_is_halved_while_there_are_workers_and_no_longer() -> None:
+    target, settings = SimpleNamespace(options=None), SimpleNamespace()
+    settings.target = SimpleNamespace(longest=None)
+    shared = SharedCaps(None, None)
+    services: Any = SimpleNamespace(
+        concurrency=Concurrency(), target=target, settings=settings, shared=shared
+    )
+    commons = Commons(services, Local(), 2)
+    commons.steer(Caps(100, 50))
+
+    @asynccontextmanager
+    async def workers() -> AsyncIterator[Engine]:
+        yield Local()
+
+    def local() -> tuple[float | None, float | None]:
+        return shared.reading.all.cap, shared.writing.all.cap
+
+    assert local() == (100, 50)
+    async with commons.with_workers(workers()):
+        assert (local(), commons.of_workers.asked.read) == ((50, 25), 50)
+        commons.steer(Caps(80, 40))
+        assert (local(), commons.of_workers.asked.read) == ((40, 20), 40)
+    assert local() == (80, 40)
