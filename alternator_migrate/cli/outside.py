@@ -1,6 +1,5 @@
 """What reaches a run from outside: judges, the control socket, the buttons of the page."""
 
-import asyncio
 import logging
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from alternator_migrate.cli.controls import Controls
 from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.stopping import together
 from alternator_migrate.monitor import ControlServer, Judges, Throttle, control_name, open_socket
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Outside:
     async def watch(self, home: tuple[Path, str] | None) -> None:
         """Obey the judges, and those who steer the run whose savepoints are at `home` (None:
         nobody does), until cancelled. The caller holds the lock of that name."""
-        async with asyncio.TaskGroup() as group:
+        async with together() as group:
             group.create_task(self._judges.watch())
             if home:
                 group.create_task(self._listen(*home))

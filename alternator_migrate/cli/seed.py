@@ -19,6 +19,7 @@ from alternator_migrate.core.errors import MigrateError, OutOfTime, Unavailable,
 from alternator_migrate.core.model import Batch, Item, Limits
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.runtime import on_loop
+from alternator_migrate.core.stopping import together
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.control_plane import open_control
 from alternator_migrate.dynamodb.http import Transport
@@ -137,11 +138,9 @@ async def _fill(
     began = time.monotonic()
     showing = asyncio.create_task(_show(tally))
     try:
-        async with asyncio.TaskGroup() as group:
+        async with together() as group:
             for _ in range(workers):
                 group.create_task(_write(target, source, tally))
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
     finally:
         showing.cancel()
         with suppress(asyncio.CancelledError):

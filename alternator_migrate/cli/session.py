@@ -23,6 +23,7 @@ from alternator_migrate.core.rates import Observer
 from alternator_migrate.core.runtime import on_loop, spare_the_collector
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
+from alternator_migrate.core.stopping import together
 from alternator_migrate.core.summary import live_summary
 from alternator_migrate.migration import OneRun
 from alternator_migrate.monitor import Throttle
@@ -207,7 +208,7 @@ class Session:
         run = self._run
         for line in run.beginning if run and self._display.mode != "none" else ():
             log.info("%s", line)
-        async with asyncio.TaskGroup() as group:
+        async with together() as group:
             group.create_task(self._outside.watch(run.home if run and self._lasting else None))
             await self._display.show(snapshot, self.snapshot)
 

@@ -1,6 +1,5 @@
 """The text of `plan` for many tables: each in a line, what all amount to, and what is left out."""
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from alternator_migrate.config import Chosen, Loaded, Settings
 from alternator_migrate.connectors import Pair, Services, first_items, open_services
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.shares import SharedCaps
+from alternator_migrate.core.stopping import together
 from alternator_migrate.core.texts import duration, size_text, tables_text
 from alternator_migrate.engines import Local
 from alternator_migrate.migration import (
@@ -101,7 +101,7 @@ async def _all(
             run = copy.run(own, Turns(commons, table.source))
             looks.append(await _look(own.settings, run, table))
 
-    async with asyncio.TaskGroup() as group:
+    async with together() as group:
         for _ in range(_AT_ONCE):
             group.create_task(look())
     return sorted(looks, key=lambda each: (-each.size, -each.items, each.table.source))

@@ -8,17 +8,24 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from alternator_migrate.core.errors import first_of
+
 T = TypeVar("T")
 
 
 def on_loop(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work()` on a fresh event loop: uvloop, where there is one."""
+    """Run `work()` on a fresh event loop: uvloop, where there is one. A group of errors of this
+    package is raised as the first of them."""
 
     async def main() -> T:
         return await work()
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(main())
+    except BaseExceptionGroup as failures:
+        error = first_of(failures)
+        raise error from error.__cause__
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

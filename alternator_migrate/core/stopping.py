@@ -48,6 +48,18 @@ async def either(*events: asyncio.Event) -> AsyncIterator[asyncio.Event]:
             each.cancel()
 
 
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A group of tasks of which the first `MigrateError` is raised itself, in place of a group of
+    such, which nobody would tell to the user."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failures:
+        error = first_of(failures)
+        raise error from error.__cause__
+
+
 async def pass_on(first: asyncio.Event, second: asyncio.Event) -> None:
     """Set the second event once the first one is set."""
     await first.wait()

@@ -9,7 +9,7 @@ from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
-from alternator_migrate.core.stopping import stopped_by
+from alternator_migrate.core.stopping import stopped_by, together
 
 Show = Callable[[Callable[[], Progress]], Coroutine[Any, Any, None]]
 """A display: shows snapshots until it is cancelled."""
@@ -74,7 +74,7 @@ class Supervisor:
         stop: asyncio.Event,
         show: Callable[[], Coroutine[Any, Any, None]],
     ) -> bool:
-        async with asyncio.TaskGroup() as group:
+        async with together() as group:
             beside = [
                 group.create_task(show()),
                 group.create_task(self._keep_saving(save, stop)),

@@ -1,11 +1,11 @@
 """All tables behind one control-plane client: their names and sizes, and what their server can."""
 
-import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from alternator_migrate.core.errors import WRONG_SERVER, BadAnswer, ServerRefused
+from alternator_migrate.core.stopping import together
 from alternator_migrate.dynamodb import rights
 from alternator_migrate.dynamodb.control_plane import ControlPlane
 from alternator_migrate.dynamodb.paging import LoopGuard
@@ -58,7 +58,7 @@ class Account:
 
     async def sizes(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
         """The number of items and of bytes of each table that is there, as its server counts
-        them; 0 where it does not say."""
+        them; 0 where it does not say. Raises `MigrateError`."""
         found: dict[str, tuple[int, int]] = {}
         left = iter(names)
 
@@ -67,7 +67,7 @@ class Account:
                 if (size := await self._size(name)) is not None:
                     found[name] = size
 
-        async with asyncio.TaskGroup() as group:
+        async with together() as group:
             for _ in range(_AT_ONCE):
                 group.create_task(look())
         return found

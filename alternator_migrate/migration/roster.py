@@ -1,6 +1,5 @@
 """The tables of a run of many: chosen at its first start, and fixed from then on."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from alternator_migrate.config import Choice, Chosen, Listing, Loaded, Settings,
 from alternator_migrate.connectors import Service, Services, refusing_to_begin
 from alternator_migrate.core.errors import ServerRefused, UsageError
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.stopping import together
 from alternator_migrate.dynamodb import rights
 from alternator_migrate.dynamodb.dialect import DYNAMODB
 from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry, place_of
@@ -148,7 +148,7 @@ async def _tags(
             if state:
                 found[name] = dict(state.spec.tags)
 
-    async with asyncio.TaskGroup() as group:
+    async with together() as group:
         for _ in range(_TAGS_AT_ONCE):
             group.create_task(ask())
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from alternator_migrate import __version__, config
 from alternator_migrate.config import Chosen, Loaded
-from alternator_migrate.connectors import Services, open_services
+from alternator_migrate.connectors import Services, open_services, refusing_to_begin
 from alternator_migrate.core.current import TABLE
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.pace import part_of
@@ -17,6 +17,7 @@ from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.shares import SharedCaps
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Caps, Steering
+from alternator_migrate.core.stopping import pass_on, together
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.core.texts import tables_text
 from alternator_migrate.core.totals import total
@@ -137,7 +138,8 @@ class TablesRun:
             with lock(place, name, self.save_now):
                 if self._file.read() != before:
                     raise UsageError("another run of these tables has just begun", "Run it again.")
-                lanes = await _sized(services, entries)
+                with refusing_to_begin():
+                    lanes = await _sized(services, entries)
                 commons = Commons(services, Local(), self._tables.concurrency, self._steering.gate)
                 self._steer(commons, shared)
                 self._services, self.goes_on = services, before is not None
@@ -165,7 +167,8 @@ class TablesRun:
         )
         names = [lane.entry.source for lane in self._lanes]
         log.info("%s: %s", tables_text(len(names)), named(names))
-        self._journal.begin(record, self._lanes)
+        with refusing_to_begin():
+            self._journal.begin(record, self._lanes)
         status = Status.FAILED
         try:
             status = await self._all(commons, stop, show)
@@ -185,20 +188,21 @@ class TablesRun:
     async def _all(self, commons: Commons, stop: asyncio.Event, show: Show) -> Status:
         """Do all tables beside the display and the run file."""
         own_stop = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
+        async with together() as group:
             services = commons.services
             beside: Sequence[Coroutine[Any, Any, None]] = (
                 *(side.watch() for side in (services.live, services.target) if side),
-                *(_passed_on(stop, own_stop), self._journal.keep_writing(), show(self._total)),
+                *(pass_on(stop, own_stop), self._journal.keep_writing(own_stop)),
+                show(self._total),
             )
             watching = [group.create_task(each) for each in beside]
-            async with asyncio.TaskGroup() as tables:
+            async with together() as tables:
                 for lane in self._lanes:
                     commons.expect(lane.entry.source)
                     tables.create_task(self._one(lane, commons, own_stop))
             for task in watching:
                 task.cancel()
-        self._journal.write()
+        self._journal.end()
         return ending_of(self._lanes, records=self._kind.records)
 
     def _total(self) -> Progress:
@@ -208,7 +212,7 @@ class TablesRun:
         """Do one table in its turn, and note how it ended."""
         TABLE.set(lane.entry.source)
         turns, own_stop = Turns(commons, lane.entry.source), asyncio.Event()
-        passing = asyncio.create_task(_passed_on(stop, own_stop))
+        passing = asyncio.create_task(pass_on(stop, own_stop))
         try:
             if await turns.enter(stop):
                 lane.entry = replace(lane.entry, status=Status.RUNNING, reason="")
@@ -250,11 +254,6 @@ async def _sized(services: Services, entries: Sequence[TableEntry]) -> list[Lane
         items, size = sizes.get(entry.source, (0, 0))
         lanes.append(Lane(replace(entry, status=Status.WAITING, reason=""), items, size))
     return sorted(lanes, key=lambda lane: (-lane.size, -lane.items, lane.entry.source))
-
-
-async def _passed_on(first: asyncio.Event, second: asyncio.Event) -> None:
-    await first.wait()
-    second.set()
 
 
 async def _unseen(_: Callable[[], Progress]) -> None:

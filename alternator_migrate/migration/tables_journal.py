@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
+from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.migration.lanes import Lane
 from alternator_migrate.savepoints import RunFile, RunRecord
 
@@ -19,6 +20,7 @@ class TablesJournal:
         self._record: RunRecord | None = None
         self._lanes: Sequence[Lane] = ()
         self._changed, self._writing = asyncio.Event(), threading.Lock()
+        self._unwritten: MigrateError | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -34,14 +36,25 @@ class TablesJournal:
         """A table has begun or ended."""
         self._changed.set()
 
-    async def keep_writing(self) -> None:
-        """Write the file when a table has begun or ended, once a second at most; until cancelled.
-        Raises `MigrateError`."""
+    async def keep_writing(self, stop: asyncio.Event) -> None:
+        """Write the file when a table has begun or ended, once a second at most; until cancelled. A
+        disk that does not take it stops the run."""
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await asyncio.to_thread(self.write)
+            try:
+                await asyncio.to_thread(self.write)
+            except MigrateError as error:
+                self._unwritten = error
+                stop.set()
+                return
             await asyncio.sleep(_WRITE_SECONDS)
+
+    def end(self) -> None:
+        """Write how all of them have ended. Raises `MigrateError`, and what stopped the run."""
+        self.write()
+        if self._unwritten:
+            raise self._unwritten
 
     def write(self) -> None:
         """Write how the tables stand now."""
