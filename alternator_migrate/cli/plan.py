@@ -14,8 +14,10 @@ from alternator_migrate.connectors import (
     Pair,
     Service,
     backlog,
+    clock_warnings,
     find_stream,
     first_items,
+    judges_expiry,
     of_attributes,
     of_servers,
     read_ceiling,
@@ -35,7 +37,6 @@ from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Thro
 from alternator_migrate.engines import EngineOptions, choose
 from alternator_migrate.validate import ValidateOptions, choose_mode, mode_text
 
-_SKEW_SECONDS: Final = 300
 _TRIED: Final = 100
 _NONE_READ: Final = "none: the table itself is not read"
 
@@ -317,13 +318,8 @@ async def _warnings(settings: Settings, pair: Pair) -> list[str]:
         warnings.append("the target table exists")
     if found.foreign_ttl:
         warnings.append(ttl_text(pair))
-    for name, service in (("source", pair.source), ("target", pair.target)):
-        if service.skew is not None and abs(service.skew) > _SKEW_SECONDS:
-            warnings.append(
-                f"this machine's clock is {duration(abs(service.skew))} "
-                f"{'ahead of' if service.skew > 0 else 'behind'} the {name}'s: "
-                "signatures more than 15 minutes off are refused"
-            )
+    judged = judges_expiry(settings, found.source)
+    warnings += clock_warnings(pair.source, pair.target, judged=judged)
     attribute = found.source.spec.ttl_attribute
     if attribute and isinstance(pair.source, Service):
         warnings += await backlog(settings, pair.source, attribute)

@@ -2,6 +2,7 @@
 
 from alternator_migrate.connectors.build import final_export, rejects_file, source_of, target_of
 from alternator_migrate.connectors.capacity_watch import capacity_watches
+from alternator_migrate.connectors.clocks import clock_warnings, expiry_time, judges_expiry
 from alternator_migrate.connectors.export_target import ExportEnds, open_export_ends
 from alternator_migrate.connectors.exported_table import (
     KnownExport,
@@ -145,8 +146,10 @@ __all__ = [
     "check_late",
     "check_transform",
     "check_ttl",
+    "clock_warnings",
     "copied_before",
     "disable_stream",
+    "expiry_time",
     "export_rights",
     "exporting",
     "failure_text",
@@ -157,6 +160,7 @@ __all__ = [
     "grants",
     "iso",
     "item_filter",
+    "judges_expiry",
     "lacking",
     "matcher_of",
     "notes",

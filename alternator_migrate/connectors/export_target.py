@@ -1,6 +1,5 @@
 """A source table and the place of an export that is written of it, opened from settings."""
 
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.build import scan_of
+from alternator_migrate.connectors.clocks import expiry_time
 from alternator_migrate.connectors.inspect import choose_segments
 from alternator_migrate.connectors.s3_export import BucketSink, Calls, Folder, Sink, open_client
 from alternator_migrate.connectors.service import Service, open_service
@@ -89,7 +89,7 @@ def _ends(
     prefix: str,
     calls: Calls,
 ) -> ExportEnds:
-    code, now = find_code(settings.transform), time.time()
+    code, now = find_code(settings.transform), expiry_time(source)
     shaping = shaping_of(settings, table.spec, code.functions() if code else None)
     names = {rename.from_: rename.to for rename in settings.renames}
     target = replace(table, spec=renamed(table.spec, names))

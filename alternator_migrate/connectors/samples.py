@@ -1,6 +1,5 @@
 """Samples of the tables before a run: a page of each at most."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -8,8 +7,9 @@ from typing import Final
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors.build import source_of
+from alternator_migrate.connectors.clocks import expiry_time
 from alternator_migrate.connectors.pair import Pair
-from alternator_migrate.connectors.scan import expiry_now
+from alternator_migrate.connectors.scan import Expiry
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.transform import Rehearsal, rehearse
 from alternator_migrate.core.errors import ServerRefused
@@ -29,7 +29,7 @@ _REPLICATION: Final = "aws:rep:"
 
 async def backlog(settings: Settings, source: Service, attribute: str) -> list[str]:
     """The warning of many items that have expired and are still there."""
-    rule = expiry_now(attribute).matching.parameters
+    rule = Expiry.at(attribute, expiry_time(source)).matching.parameters
     try:
         expired, seen = await source.table.contents.sample(rule, _SAMPLE)
     except ServerRefused as error:
@@ -49,7 +49,8 @@ async def first_items(settings: Settings, pair: Pair) -> Sequence[Item]:
     """The items of one page of the source, as they are there; none where the first segments hold
     none, or where reading is not allowed."""
     retry, bare = Retry(settings.retry_budget_seconds), replace(pair, shaping=None)
-    source = source_of(settings, bare, retry, Pace(pair.read_cap), now=time.time())
+    now = expiry_time(pair.source, pair.target)
+    source = source_of(settings, bare, retry, Pace(pair.read_cap), now=now)
     try:
         for segment in pair.inspection.segments[:_SEGMENTS]:
             async with aclosing(source.pages(segment, None)) as pages:

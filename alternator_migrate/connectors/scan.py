@@ -1,6 +1,5 @@
 """Parallel Scan of a DynamoDB or Alternator table."""
 
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -197,11 +196,6 @@ class DynamoDBSource:
         if self._reshape_last:
             page = replace(page, items=self._reshape_last.each(page.items))
         return replace(page, position_of=self._position_of) if self._position_of else page
-
-
-def expiry_now(attribute: str) -> Expiry:
-    """The expiry rule as of now."""
-    return Expiry.at(attribute, time.time())
 
 
 def _request(

@@ -1,6 +1,5 @@
 """Assembly of a migration from its settings and the open pair of tables."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from alternator_migrate.connectors import (
     TableExport,
     TransformedChanges,
     capacity_watches,
+    expiry_time,
     matcher_of,
     rejects_file,
     segments_to_copy,
@@ -113,7 +113,8 @@ def build_migration(
     limits = turns.limiters(pair.concurrency.writers, settings.target.longest)
     traffic = Traffic(retry, {"source": reading, "target": writing}, pair.figures, limits[0])
     rejects = _rejects(settings, found, state, earlier_rejects)
-    source = turns.source(source_of(settings, pair, retry, reading, now=time.time()))
+    now = expiry_time(pair.source, pair.target)
+    source = turns.source(source_of(settings, pair, retry, reading, now=now))
     target = target_of(settings, pair, retry, writing)
     shape, applier = _applying(settings, pair, target, rejects, limits[1])
     readers = readers_of(pair)

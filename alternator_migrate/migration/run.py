@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -17,6 +16,8 @@ from alternator_migrate.connectors import (
     check_late,
     check_transform,
     check_ttl,
+    clock_warnings,
+    judges_expiry,
     open_pair,
     reading_export,
     skipped_text,
@@ -113,12 +114,19 @@ class MigrationRun(TableRun):
                     log.info(line)
                 for line in spool_text(self._settings) if not self._alone else ():
                     log.info("note: %s", line)
-                for line in [*await stream_warnings(self._settings, pair), *self.staying]:
+                for line in [*await self._warnings(pair), *self.staying]:
                     log.warning("warning: %s", line)
                 source, total = pair.inspection.source, self._total
                 first = first_savepoint(self._resume, source, total, earlier and earlier[1])
                 remove_old_spools(self._settings.spool_home, self._store.migration, first.state)
                 return await self._begun(pair, first, stop, show)
+
+    async def _warnings(self, pair: Pair) -> list[str]:
+        """What a person should know of the clocks, which a run of many tables tells once, and of
+        the stream."""
+        judged = not self._alone and judges_expiry(self._settings, pair.inspection.source)
+        clocks = () if self._services else clock_warnings(pair.source, pair.target, judged=judged)
+        return [*clocks, *await stream_warnings(self._settings, pair)]
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[tuple[Pair, Earlier | None]]:
@@ -264,7 +272,7 @@ class MigrationRun(TableRun):
     async def _on_engine(
         self, pair: Pair, keeper: Keeper, first: Savepoint, stop: asyncio.Event, show: Show
     ) -> Status:
-        settings, now = self._settings, time.time()
+        settings, now = self._settings, connectors.expiry_time(pair.source, pair.target)
 
         def job_of(here: bool) -> CopyJob:
             where = self._engine_options.scheduler

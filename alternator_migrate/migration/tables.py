@@ -9,7 +9,12 @@ from typing import Any
 
 from alternator_migrate import __version__, config
 from alternator_migrate.config import Chosen, Loaded
-from alternator_migrate.connectors import Services, open_services, refusing_to_begin
+from alternator_migrate.connectors import (
+    Services,
+    clock_warnings,
+    open_services,
+    refusing_to_begin,
+)
 from alternator_migrate.core.current import TABLE
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.pace import part_of
@@ -131,6 +136,9 @@ class TablesRun:
             part_of(settings.target.write_throughput, 1 / kind.parts),
         )
         async with open_services(settings, shared=shared, follows=follows) as services:
+            judged = settings.source.expired_items == "skip"
+            for line in clock_warnings(services.live, services.target, judged=judged):
+                log.warning("warning: %s", line)
             before = self._file.read()
             found = await roster(services, self._loaded, self._file, self._selection)
             record = found.record

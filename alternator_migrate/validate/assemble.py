@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 
 from alternator_migrate.config import Settings
 from alternator_migrate.connectors import (
@@ -13,6 +14,7 @@ from alternator_migrate.connectors import (
     Pair,
     Selection,
     TransformedLookup,
+    expiry_time,
     final_export,
     item_filter,
     reshaper_of,
@@ -159,7 +161,8 @@ class ValidationSides:
         )
 
     def _pair_lookup(self, comparer: ItemComparer) -> PairLookup:
-        return PairLookup(self._source_lookup(), self.lookup("target"), comparer)
+        clock = partial(expiry_time, self._pair.source, self._pair.target)
+        return PairLookup(self._source_lookup(), self.lookup("target"), comparer, clock)
 
     def _source_lookup(self, only: tuple[str, ...] = ()) -> Lookup:
         return self._exported or self.lookup("source", only)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from alternator_migrate import config
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.connectors import Pair, find_code
+from alternator_migrate.connectors import Pair, expiry_time, find_code
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints import Located, Resume, Savepoint, Store, place_of, unfit
@@ -57,13 +57,12 @@ def first_savepoint(
         segments = max(segments, parts)
         sampled = max(1, round(segments * options.sample))
     mode, _ = choose_mode(settings, options, found.source)
-    now = time.time()
     comparison = ValidationState(
         stage="digests" if mode == "digest" else "details",
-        now=int(now),
+        now=int(expiry_time(pair.source, pair.target)),
         seed=secrets.token_hex(16),
         segments=segments,
-        findings=resume.store.place.told(f"findings_{int(now * 1000)}.jsonl"),
+        findings=resume.store.place.told(f"findings_{int(time.time() * 1000)}.jsonl"),
         sampled=sampled,
     )
     first = resume.first(found.source, segments, None)

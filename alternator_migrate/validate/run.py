@@ -94,11 +94,19 @@ class ValidationRun(StoredRun[Validation]):
                     log.info(connectors.transform_text(pair.code))
                 for text in (*pair.inspection.unknown, *of_servers(pair)):
                     log.info("note: %s", text)
+                for text in self._clock_warnings(pair):
+                    log.warning("warning: %s", text)
                 if pair.inspection.foreign_ttl:
                     log.warning("warning: %s", connectors.ttl_text(pair))
                 self._way = mode.mode_text(settings, options, pair, begun)
                 log.info("comparing by %s", self._way)
                 return await self._compare(pair, first, stop, show)
+
+    def _clock_warnings(self, pair: Pair) -> Iterator[str]:
+        """What a person should know of the clocks; a run of many tables tells it once."""
+        judged = connectors.judges_expiry(self._loaded.settings, pair.inspection.source)
+        if self._services is None:
+            yield from connectors.clock_warnings(pair.source, pair.target, judged=judged)
 
     def _check_way_back(self, pair: Pair) -> None:
         """Raise `UsageError` where items would be deleted that a transform may have made."""

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Self
 
@@ -43,7 +44,7 @@ class StandIn:
     port: 0 takes a free one.
     tls: serve https with this context.
     record: keep (operation, parsed body) of every request in `log`.
-    clock: seconds since the epoch, for expiry and creation times.
+    clock: seconds since the epoch, for expiry, creation times and the Date of answers.
     write_clock: microseconds, for write timestamps; by default they only grow.
     The remaining parameters are those of Settings.
 
@@ -185,6 +186,7 @@ class StandIn:
         response.headers.popall("Server", None)
         if self.store.dialect.server:
             response.headers["Server"] = self.store.dialect.server
+        response.headers["Date"] = formatdate(self.store.clock(), usegmt=True)
 
     def _heard(self, node: int, operation: str, body: Item | None) -> None:
         if body is None:
