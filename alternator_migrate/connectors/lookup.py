@@ -1,7 +1,7 @@
 """BatchGetItem from a DynamoDB or Alternator table: items by their keys."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from alternator_migrate.connectors.transform import Shaping
@@ -20,7 +20,8 @@ class DynamoDBLookup:
 
     `names` maps the names of key attributes as asked for to those of this table, and `shaping`
     turns items of this table into those that are compared. `only` are attributes of this table
-    that are read; none means all.
+    that are read; none means all. Where items are `wanted` by their attributes, others are not
+    there.
     """
 
     def __init__(
@@ -31,9 +32,10 @@ class DynamoDBLookup:
         names: Mapping[str, str],
         shaping: Shaping | None = None,
         only: Sequence[str] = (),
+        wanted: Callable[[Item], bool] | None = None,
         ask_capacity: bool = False,
     ) -> None:
-        self._client, self._table = client, table
+        self._client, self._table, self._wanted = client, table, wanted
         self._names = names if any(name != own for name, own in names.items()) else None
         self._shaping = shaping
         self._request: dict[str, object] = {"ConsistentRead": True}
@@ -51,6 +53,8 @@ class DynamoDBLookup:
         found: list[Item] = []
         for start in range(0, len(keys), _MOST_KEYS):
             found += await self._get_some(keys[start : start + _MOST_KEYS])
+        if self._wanted:
+            found = [*filter(self._wanted, found)]
         return self._shaping.reshape.each(found) if self._shaping else found
 
     async def _get_some(self, keys: Sequence[bytes]) -> list[Item]:

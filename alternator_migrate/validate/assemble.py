@@ -17,6 +17,7 @@ from alternator_migrate.connectors import (
     expiry_time,
     final_export,
     item_filter,
+    matcher_of,
     reshaper_of,
     target_of,
     transformed,
@@ -161,11 +162,14 @@ class ValidationSides:
         )
 
     def _pair_lookup(self, comparer: ItemComparer) -> PairLookup:
+        target = self.lookup("target")
         clock = partial(expiry_time, self._pair.source, self._pair.target)
-        return PairLookup(self._source_lookup(), self.lookup("target"), comparer, clock)
-
-    def _source_lookup(self, only: tuple[str, ...] = ()) -> Lookup:
-        return self._exported or self.lookup("source", only)
+        if self._exported:
+            return PairLookup(self._exported, target, comparer, clock)
+        matching = matcher_of(self._settings)
+        unfiltered = self.lookup("source", self.source_keys) if matching else None
+        source = self.lookup("source", matching=matching)
+        return PairLookup(source, target, comparer, clock, unfiltered)
 
     def stage_sides(self, share: float) -> dict[Role, StageSide]:
         """The readers of each side; `share` of the items are expected."""
@@ -177,14 +181,20 @@ class ValidationSides:
             "target": StageSide(
                 self._scan("target"),
                 self._scan("target", only=self.target_keys),
-                self._source_lookup(only=self.source_keys),
+                self._exported or self.lookup("source", self.source_keys),
                 int(there * share),
             ),
         }
 
-    def lookup(self, role: Role, only: tuple[str, ...] = ()) -> Lookup:
-        """Look-ups by the target's keys of items that bear the target's names. A transform needs
-        all of an item, whatever is asked for."""
+    def lookup(
+        self,
+        role: Role,
+        only: tuple[str, ...] = (),
+        matching: Callable[[Item], bool] | None = None,
+    ) -> Lookup:
+        """Look-ups by the target's keys of items that bear the target's names, those that are
+        `matching` as they are on this side. A transform needs all of an item, whatever is asked
+        for."""
         is_source = role == "source"
         own = self.source_keys if is_source else self.target_keys
         service = self._pair.live if is_source else self._pair.target
@@ -199,6 +209,7 @@ class ValidationSides:
             names={} if transform else names,
             shaping=None if transform else shaping,
             only=() if transform else only,
+            wanted=matching,
             ask_capacity=self.paces[role].cap is not None and not service.options,
         )
         return TransformedLookup(lookup, shaping, names) if shaping and transform else lookup

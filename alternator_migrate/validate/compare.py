@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from alternator_migrate.core.model import Difference, DifferenceKind, Item
 from alternator_migrate.core.ports import Lookup
@@ -59,7 +59,8 @@ class ItemComparer:
 
 
 class PairLookup:
-    """Both sides by key, strongly consistent; what expires until then may be absent."""
+    """Both sides by key, strongly consistent; what expires until then may be absent. Where `source`
+    has only what a filter lets through, `unfiltered` tells which keys the source has."""
 
     def __init__(
         self,
@@ -67,11 +68,14 @@ class PairLookup:
         target: Lookup,
         comparer: ItemComparer,
         clock: Callable[[], float] = time.time,
+        unfiltered: Lookup | None = None,
     ) -> None:
         self._source, self._target, self._comparer, self._clock = source, target, comparer, clock
+        self._unfiltered = unfiltered
 
-    async def at(self, keys: Sequence[bytes]) -> list[Difference]:
-        """The differences there are now at `keys`, JSON objects that no two items share.
+    async def at(self, keys: Sequence[bytes], written: Collection[bytes] = ()) -> list[Difference]:
+        """The differences there are now at `keys`, JSON objects that no two items share. Of an item
+        that the filter leaves out nothing is asked, unless its key is among those just `written`.
 
         Raises an exception group.
         """
@@ -90,4 +94,17 @@ class PairLookup:
                 continue
             names = self._comparer.differing(source, target) if source and target else ()
             findings.append(Difference(kind, key, names, source, target))
-        return findings
+        return await self._without_left_out(findings, written)
+
+    async def _without_left_out(
+        self, findings: list[Difference], written: Collection[bytes]
+    ) -> list[Difference]:
+        """The findings without items that only seem to be extra, as the filter leaves them out."""
+        doubtful = [each.key for each in findings if each.kind == "extra"]
+        doubtful = [key for key in doubtful if key not in written]
+        if self._unfiltered is None or not doubtful:
+            return findings
+        identity = self._comparer.identity
+        there = {identity(item) for item in await self._unfiltered.get(doubtful)}
+        left_out = {key for key in doubtful if identity(key) in there}
+        return [each for each in findings if each.key not in left_out]

@@ -44,16 +44,19 @@ class Repair:
             touched |= {each.key for each in todo}
             refused |= await self._put([each for each in todo if each.kind != "extra"])
             await self._target.delete([each.key for each in todo if each.kind == "extra"])
-            left = await self._left(first)
+            left = await self._left(first, touched)
         wrong = {each.key for each in left}
         repaired = [replace(first[key], repaired=True) for key in first if key in touched - wrong]
         return [*repaired, *(replace(each, refused=refused.get(each.key, "")) for each in left)]
 
-    async def _left(self, first: dict[bytes, Difference]) -> list[Difference]:
-        """The differences now, without an item that was extra and is on the source now."""
+    async def _left(
+        self, first: dict[bytes, Difference], touched: Collection[bytes] = ()
+    ) -> list[Difference]:
+        """The differences now, without an item that was extra and is on the source now; what was
+        `touched` must not be there if it has left the filter meanwhile."""
         return [
             each
-            for each in await self._pair_lookup.at([*first])
+            for each in await self._pair_lookup.at([*first], touched)
             if each.kind == "extra" or first[each.key].kind != "extra"
         ]
 

@@ -1,5 +1,6 @@
 """Repair of what a validation finds, what is kept and told of it, and `run --validate`."""
 
+import asyncio
 import json
 import stat
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from tests.conftest import RunCli
 from tests.e2e.validations import QUICK, Place, found_in, read, two_tables, validate
 from tests.servers.client import Item, call, create_table, fill, scan_all
 from tests.standin import StandIn
+from tests.support.cli import until
 from tests.support.jobs import Job, alternator, job, write_config
 from tests.support.shapes import same_items
 from tests.support.tables import index, numbered
@@ -103,6 +105,29 @@ async def test_the_source_is_read_again_just_before_a_repair(tmp_path: Path) -> 
         looks = len(QUICK) + 1 + (key == "extra")
         assert before.count(("BatchGetItem", "Source")) == looks, "the last one just before it"
         assert set(after) == {("BatchGetItem", "Source"), ("BatchGetItem", "Target")}
+
+
+@pytest.mark.parametrize("was", ["missing", "different"])
+async def test_an_item_that_has_left_the_filter_is_not_put_back(tmp_path: Path, was: str) -> None:
+    """It matched when it was scanned; by now the follower has deleted it on the target, or will."""
+    key: Item = {"pk": {"S": "a"}}
+    before: Item = {**key, "state": {"S": "open"}, "v": {"N": "2"}}
+    older: Item = {**key, "state": {"S": "open"}, "v": {"N": "1"}}
+    async with StandIn() as source, StandIn() as target:
+        sides = [alternator(each.url, "Example") for each in (source, target)]
+        for each in (source, target):
+            await create_table(each.url, "Example")
+        await fill(source.url, "Example", [before])
+        await fill(target.url, "Example", [older] * (was == "different"))
+        sides[0]["filter"] = {"expression": "#s = :open", "names": {"#s": "state"}}
+        sides[0]["filter"]["values"] = {":open": "open"}
+        content = job(*sides, validation={"recheckSeconds": [2.0]})
+        options = ValidateOptions("lookup", repair=True, delete_extra=True)
+        validating = asyncio.create_task(validate(tmp_path, content, options))
+        await until(lambda: target.requests["BatchGetItem"] > 0)
+        await fill(source.url, "Example", [{**before, "state": {"S": "closed"}}])
+        assert (await validating).validated == ValidationCounts(1)
+        assert target.items("Example") == [older] * (was == "different")
 
 
 async def test_an_item_that_the_target_refuses_stays_a_difference(
