@@ -158,8 +158,11 @@ class Follower:
         self._state = replace(now, spool=await self._kept.sync())
         return self._state
 
-    def spooling(self, fraction: Callable[[], float]) -> AbstractAsyncContextManager[None]:
-        """Keep changes while the block lasts, which does `fraction` of its work (0 to 1)."""
+    def spooling(
+        self, fraction: Callable[[], float] | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """Keep changes while the block lasts, which copies, and has done `fraction` of that (0 to
+        1), or builds indexes, and cannot tell (None)."""
         return self._kept.keeping(self._reader, fraction)
 
     async def held(self, stop: asyncio.Event) -> None:

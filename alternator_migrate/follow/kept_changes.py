@@ -14,7 +14,12 @@ from alternator_migrate.core.stopping import either
 from alternator_migrate.follow.applier import Applier
 from alternator_migrate.follow.ledger import ShardLedger
 from alternator_migrate.follow.reader import ChangeReader
-from alternator_migrate.follow.retention import Retention, held_back_warning
+from alternator_migrate.follow.retention import (
+    Retention,
+    building_warning,
+    held_back_warning,
+    replay_warning,
+)
 from alternator_migrate.follow.rules import Rules
 from alternator_migrate.follow.spool import PARTS, Spool
 
@@ -65,13 +70,17 @@ class KeptChanges:
 
     @asynccontextmanager
     async def keeping(
-        self, reader: ChangeReader, fraction: Callable[[], float]
+        self, reader: ChangeReader, fraction: Callable[[], float] | None
     ) -> AsyncIterator[None]:
-        """Keep changes while the block lasts, which does `fraction` of its work (0 to 1)."""
+        """Keep changes while the block lasts, which copies, and has done `fraction` of that (0 to
+        1), or builds indexes, and cannot tell (None)."""
         done = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_all(reader, done))
-            warning = group.create_task(self._retention.warn(fraction))
+            warn = self._retention.warn
+            warning = group.create_task(
+                warn(fraction) if fraction else warn(lambda: 0.0, building_warning)
+            )
             yield
             done.set()
             warning.cancel()
@@ -88,11 +97,11 @@ class KeptChanges:
     async def replay(self, applier: Applier, shards: ShardLedger, ends: asyncio.Event) -> bool:
         """Write what is kept, on the account of the shards; False where that was ended early."""
         if self._spool:
-            free = asyncio.Semaphore(_PARTS_AT_ONCE)
             async with asyncio.TaskGroup() as group:
-                for part in range(PARTS):
-                    replaying = _replay_part(self._spool, part, applier, shards, free, ends)
-                    group.create_task(replaying)
+                done = _share_done(self._spool)
+                warning = group.create_task(self._retention.warn(done, replay_warning))
+                await _replay(self._spool, applier, shards, ends)
+                warning.cancel()
         return not ends.is_set()
 
     async def _keep(self, changes: Sequence[Change]) -> ChangeCounts:
@@ -111,6 +120,19 @@ class KeptChanges:
                 "stream, which keeps them for 24 hours",
                 self._rules.spool_bytes,
             )
+
+
+def _share_done(spool: Spool) -> Callable[[], float]:
+    """What share (0 to 1) has been replayed since now."""
+    first = spool.count
+    return lambda: 1 - spool.count / first if first else 1.0
+
+
+async def _replay(spool: Spool, applier: Applier, shards: ShardLedger, ends: asyncio.Event) -> None:
+    free = asyncio.Semaphore(_PARTS_AT_ONCE)
+    async with asyncio.TaskGroup() as group:
+        for part in range(PARTS):
+            group.create_task(_replay_part(spool, part, applier, shards, free, ends))
 
 
 async def _replay_part(

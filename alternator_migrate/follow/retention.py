@@ -75,6 +75,23 @@ def warning(left: float, used: float) -> str:
     )
 
 
+def building_warning(_: float, used: float) -> str:
+    """The message when a share `used` of the time has passed while indexes are built."""
+    return (
+        "warning: indexes are being built, and changes have waited in the stream for "
+        f"{used:.0%} of the 24 h that it keeps them: raise spool.maxBytes"
+    )
+
+
+def replay_warning(left: float, used: float) -> str:
+    """The message when after `left` more seconds of replay a share `used` will have passed."""
+    return (
+        f"warning: when the kept changes are written, in about {left / 3600:.1f} h, newer "
+        f"ones will have waited in the stream for {used:.0%} of the 24 h that it keeps them: let "
+        "the target take more (target.writeThroughput, its capacity)"
+    )
+
+
 def held_back_warning(_: float, used: float) -> str:
     """The message when a share `used` of the time has passed while the run is held back."""
     return (

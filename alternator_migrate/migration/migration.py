@@ -152,13 +152,17 @@ class Migration:
         return not stop.is_set()
 
     async def _build_indexes(self, stop: asyncio.Event) -> bool:
-        """Build the indexes that come after the data, none of them while the run is held back."""
+        """Build the indexes that come after the data, none of them while the run is held back;
+        where they come with a copy, changes are kept meanwhile."""
+        follower = self._follower
         for index in self._schema.late:
             self._state = f"building index {index.name}"
             await self._let_go_on(stop)
             if stop.is_set():
                 return False
-            await self._schema.build(index)
+            copies = follower is not None and follower.copies
+            async with follower.spooling() if follower and copies else nullcontext():
+                await self._schema.build(index)
         return True
 
     async def _tell_copied(self, _: asyncio.Event) -> bool:
