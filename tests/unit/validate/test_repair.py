@@ -1,11 +1,11 @@
 """Repair: what changes on the source just before something is written, or just after."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from alternator_migrate.core.model import Batch, Difference, Item, Limits, Reject
+from alternator_migrate.core.model import Batch, Difference, DifferenceKind, Item, Limits, Reject
 from alternator_migrate.dynamodb.items import from_json, to_json
 from alternator_migrate.validate.compare import ItemComparer, PairLookup
 from alternator_migrate.validate.equality import Equality
@@ -60,14 +60,20 @@ def pair_lookup(source: Memory, target: Memory) -> PairLookup:
     return PairLookup(Matching(source), target, comparer, unfiltered=source)
 
 
+def repair(both: PairLookup, target: Any, *kinds: DifferenceKind) -> Repair:
+    return Repair(both, target, kinds)
+
+
+ALL: Final[tuple[DifferenceKind, ...]] = ("missing", "different", "extra")
+
+
 @pytest.mark.parametrize("there", [None, OPEN, OTHER, CLOSED])
 async def test_of_an_item_outside_of_the_filter_nothing_is_asked(there: bytes | None) -> None:
     target = Memory(there)
     both = pair_lookup(Memory(CLOSED), target)
     assert await both.at([KEY]) == []
-    for kind in ("missing", "different", "extra"):
-        found = [Difference(kind, KEY)]  # type: ignore[arg-type]
-        assert await Repair(both, target, {"missing", "different", "extra"}).repair(found) == []
+    for kind in ALL:
+        assert await repair(both, target, *ALL).repair([Difference(kind, KEY)]) == []
     assert (target.item, target.writes) == (there, 0)
 
 
@@ -75,7 +81,7 @@ async def test_an_item_that_the_source_lacks_is_extra_with_a_filter_too() -> Non
     target = Memory(OPEN)
     both = pair_lookup(Memory(None), target)
     assert [each.kind for each in await both.at([KEY])] == ["extra"]
-    (found,) = await Repair(both, target, {"extra"}).repair([Difference("extra", KEY)])
+    (found,) = await repair(both, target, "extra").repair([Difference("extra", KEY)])
     assert found.repaired
     assert target.item is None
 
@@ -85,9 +91,9 @@ async def test_what_was_written_as_it_left_the_filter_is_deleted_or_told(deletes
     """The follower has deleted it on the target, just before it was written again."""
     source, target = Memory(OPEN), Memory(None)
     target.meanwhile = lambda: setattr(source, "item", CLOSED)
-    kinds = {"missing", "different", *(["extra"] if deletes else [])}
-    repair = Repair(pair_lookup(source, target), target, kinds)  # type: ignore[arg-type]
-    (found,) = await repair.repair([Difference("missing", KEY)])
+    kinds = ALL if deletes else ALL[:2]
+    mending = repair(pair_lookup(source, target), target, *kinds)
+    (found,) = await mending.repair([Difference("missing", KEY)])
     assert (found.kind, found.repaired) == (("missing", True) if deletes else ("extra", False))
     assert target.item == (None if deletes else OPEN)
 
@@ -95,6 +101,6 @@ async def test_what_was_written_as_it_left_the_filter_is_deleted_or_told(deletes
 async def test_what_is_different_is_made_equal() -> None:
     source, target = Memory(OPEN), Memory(OTHER)
     found = [Difference("different", KEY, ("v",))]
-    (mended,) = await Repair(pair_lookup(source, target), target, {"different"}).repair(found)
+    (mended,) = await repair(pair_lookup(source, target), target, "different").repair(found)
     assert mended.repaired
     assert target.item == to_json(from_json(OPEN))
