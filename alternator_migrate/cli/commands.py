@@ -79,7 +79,7 @@ def run(
     selection = Selection(only, skip, retry_failed, add, fresh)
     tables.check_selection(loaded, selection)
     until = Until(until_caught_up, disable_stream_after)
-    how = MigrateOptions(into_existing, fresh, makes_table, until, transform_changed)
+    how = MigrateOptions(into_existing, fresh, makes_table, until, transform_changed, validate)
     steering, copy = Steering(), tables.Copy(shard, engine_options, how)
     if loaded.settings.target.s3_export and not loaded.settings.tables:
         check_options(
@@ -88,6 +88,9 @@ def run(
             into_existing=into_existing,
             validate=validate,
             schema_only=schema_only,
+            engine=engine_options.engine not in ("auto", "local"),
+            workers=engine_options.workers,
+            scheduler=engine_options.scheduler,
         )
     make = _of_tables if loaded.settings.tables else _of_table
     first = make(loaded, selection, copy, rejects, steering, schema_only=schema_only)
@@ -129,7 +132,7 @@ def _of_table(
     own = config.migration_identity(settings) + (part.suffix if part else "")
     check_alone(place_of(settings), own)
     if settings.target.s3_export:
-        return ExportRun(loaded, fresh=copy.options.fresh, steering=steering)
+        return ExportRun(loaded, copy.options, steering)
     if rejects:
         return ResendRun(loaded, rejects, steering)
     if schema_only:
@@ -250,10 +253,8 @@ def plan(
     tables.check_selection(loaded, selection)
     _check_following(settings, validate=validate, until_caught_up=until_caught_up)
     until = Until(until_caught_up, disable_stream_after)
-    copy = tables.Copy(
-        *(shard, engine_options),
-        MigrateOptions(into_existing, fresh, until=until, transform_changed=transform_changed),
-    )
+    how = MigrateOptions(into_existing, fresh, True, until, transform_changed, validate)
+    copy = tables.Copy(shard, engine_options, how)
     if settings.tables:
         found = on_loop(lambda: tables_plan(loaded, selection, copy))
         print_out(found.text)

@@ -30,7 +30,7 @@ def export_lines(settings: Settings, pair: Pair, known: KnownExport | None) -> I
 
 
 def _place(given: TableExportSettings) -> str:
-    place = "/".join(each for each in (given.bucket, given.prefix) if each)
+    place = "/".join(filter(None, (given.bucket, (given.prefix or "").strip("/"))))
     return f"s3://{place} ({given.format})"
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
 from alternator_migrate.cli.report import print_out
 from alternator_migrate.config import Loaded
@@ -14,6 +15,8 @@ from alternator_migrate.connectors import (
     usual_commands,
 )
 from alternator_migrate.core.errors import UsageError
+
+_NONE: Final = "No rights of AWS are needed: an export in files of this machine takes none."
 
 
 def show(loaded: Loaded, *, commands: Sequence[Command], side: str, cql: bool) -> None:
@@ -38,8 +41,13 @@ def show(loaded: Loaded, *, commands: Sequence[Command], side: str, cql: bool) -
             "Leave --cql out." if cql else "Add --cql: its rights are given by GRANTs.",
         )
     lines = (line for each in wanted for line in grants(each))
-    print_out("".join(f"{line}\n" for line in lines) if cql else _text(policy(wanted, savepoints)))
-
-
-def _text(document: object) -> str:
-    return json.dumps(document, indent=2) + "\n"
+    if cql:
+        print_out("".join(f"{line}\n" for line in lines))
+        return
+    document = policy(wanted, savepoints)
+    if document["Statement"]:
+        print_out(json.dumps(document, indent=2) + "\n")
+        return
+    # IAM refuses a policy without statements
+    others = any(each.is_alternator for each in rights)
+    print_out(_NONE + (" Those on an Alternator are GRANTs: add --cql." if others else "") + "\n")

@@ -12,7 +12,7 @@ from alternator_migrate.config.choice import (
     picked,
     selection,
 )
-from alternator_migrate.config.exports import Location, S3ExportSettings
+from alternator_migrate.config.exports import EXPORT, Location, S3ExportSettings
 from alternator_migrate.config.identity import (
     export_identity,
     fingerprint,
@@ -52,6 +52,7 @@ from alternator_migrate.config.table_export_settings import TableExportSettings
 from alternator_migrate.config.tables_settings import TablesSettings
 
 __all__ = [
+    "EXPORT",
     "AlternatorSettings",
     "BucketFolder",
     "Choice",

@@ -106,11 +106,11 @@ class S3TargetSettings:
     def place(self) -> Location:
         """The bucket and prefix, or the folder; the key is "" or ends with a slash."""
         if self.bucket:
-            return Location(self.bucket, _folder(self.prefix or ""))
+            return Location(self.bucket, _folder((self.prefix or "").strip("/")))
         parts = urlsplit(self.path or "")
         if parts.scheme in ("s3", "s3a") and "://" in str(self.path):
             bucket, _, place = str(self.path).partition("://")[2].partition("/")
-            return Location(bucket, _folder(place))
+            return Location(bucket, _folder(place.strip("/")))
         return Location(None, _folder(unquote(parts.path) if parts.scheme == "file" else self.path))
 
 

@@ -14,13 +14,13 @@ from alternator_migrate.connectors.s3_export import (
     FinalExport,
     FinalPages,
     ItemRules,
+    check_full,
 )
 from alternator_migrate.connectors.scan import DynamoDBSource, Expiry, Selection
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.transform import reshaper_of, shaped, transformed
 from alternator_migrate.connectors.writer import DynamoDBTarget
 from alternator_migrate.core.capacity import page_items
-from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.model import Limits
 from alternator_migrate.core.pace import Pace
 from alternator_migrate.core.ports import Source
@@ -30,6 +30,7 @@ from alternator_migrate.dynamodb.reshaping import Reshaper
 from alternator_migrate.dynamodb.table_schema import TableState
 
 _DYNAMODB_BATCH: Final = 25
+OF_EXPORTS: Final = "source.manifestKeys"
 
 
 def source_of(settings: Settings, pair: Pair, retry: Retry, pace: Pace, *, now: float) -> Source:
@@ -82,11 +83,7 @@ def final_export(
 ) -> FinalExport:
     """The table that exports amount to, as a comparison reads it, under a `retry` policy. Raises
     `UsageError` where the first export is not a full one."""
-    if side.exports[0].summary.incremental:
-        raise UsageError(
-            f"{side.exports[0].name} is incremental: what it was based on is not known",
-            "Name the full export first, and then those that follow, in source.manifestKeys.",
-        )
+    check_full(side.exports, OF_EXPORTS)
     rules, found = _item_rules(settings, pair, side, expiry), pair.inspection
     keys, target_keys = found.source.spec.key_names, found.plan.spec.key_names
     pages = FinalPages(side.exports, side.objects(retry), rules, keys)

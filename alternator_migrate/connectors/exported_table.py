@@ -8,10 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alternator_migrate.config import Settings, TableExportSettings, export_identity
+from alternator_migrate.connectors.build import OF_EXPORTS
 from alternator_migrate.connectors.inspect import Inspection, choose_segments
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.s3_export import (
     Export,
+    ExportSide,
+    check_base,
+    check_full,
+    check_library,
     identity,
     iso,
     open_export,
@@ -22,13 +27,14 @@ from alternator_migrate.core.model import KEPT_SECONDS
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.core.state import ExportState
 from alternator_migrate.dynamodb.client import DynamoDBClient
-from alternator_migrate.dynamodb.table_export import MadeExport, Recovery, recovery_is_off
+from alternator_migrate.dynamodb.table_export import ION, MadeExport, Recovery, recovery_is_off
 from alternator_migrate.dynamodb.table_schema import TableState
 
 _LATER: Final = (
     "Add incremental exports to source.export.manifestKeys up to a moment that the stream goes "
     "back to (24 hours at most), or leave arn and manifestKeys out: a new export is asked for then."
 )
+_OF_TABLE: Final = "source.export.manifestKeys"
 _NO_MOMENT: Final = "Leave source.export.exportTime out: the table is exported as it is now."
 
 
@@ -68,6 +74,8 @@ class TableExport:
         """What is known before a run, of which a savepoint has `kept` some. Raises `UsageError`
         where nothing can come of it, `MigrateError`."""
         asked = export_identity(self.given)
+        if self.given.format == ION and not self.given.is_there:
+            check_library()
         if kept and (kept.arn or kept.token or kept.manifests):
             return KnownExport(kept)
         if self.given.manifest_keys:
@@ -88,6 +96,13 @@ class TableExport:
         made = await self._calls.describe(arn)
         if made.status == "FAILED":
             raise UsageError(failure_text(made), "Leave source.export.arn out, or name another.")
+        if made.incremental:
+            raise UsageError(
+                f"source.export.arn is an incremental export, and holds changes only: {arn}",
+                f"Name a full one; or the full one and those that follow it in {_OF_TABLE}.",
+            )
+        if made.format == ION:
+            check_library()
         manifests = (made.manifest,) if made.manifest else ()
         return KnownExport(ExportState(asked, arn=arn, manifests=manifests), made.moment)
 
@@ -196,6 +211,7 @@ async def reading_export(settings: Settings, pair: Pair, state: ExportState) -> 
     async with open_export(side, reading, pair.concurrency.readers, patience) as opened:
         for export in opened.exports:
             _check_table(export, found.source)
+        check_full(opened.exports, _OF_TABLE)
         if state.digest not in ("", identity(opened.exports)):
             raise UsageError(
                 f"{opened.address}: its manifests list other data files than before",
@@ -216,6 +232,20 @@ async def reading_export(settings: Settings, pair: Pair, state: ExportState) -> 
                 barriers=opened.barriers,
             ),
         )
+
+
+def check_comparable(pair: Pair) -> None:
+    """Raise `UsageError` where a comparison with exports could not be: they are no whole table."""
+    if pair.exported is None and pair.exports:
+        check_full(pair.exports, OF_EXPORTS)
+
+
+def check_changes(pair: Pair, *, into_existing: bool) -> None:
+    """Raise `UsageError` for exports of changes that are not to go over what they are based on."""
+    if isinstance(pair.source, ExportSide) and pair.exports:
+        is_over_it = into_existing and pair.inspection.existing is not None
+        if not is_over_it:
+            check_base(pair.exports, reverted=pair.source.reverted)
 
 
 def copied_before(pair: Pair, segments: int) -> Pair:

@@ -42,8 +42,9 @@ _ALTER: Final = frozenset({"UpdateTable", "UpdateTimeToLive", "TagResource", "Un
 @dataclass(frozen=True, slots=True)
 class Rights:
     """The rights on one side: calls on the table, on its streams and its exports, and on `objects`
-    of S3, each as BUCKET/KEY with asterisks, which a KMS `key` encrypts. `names` are those of many
-    tables, with asterisks, in place of the one of the settings."""
+    of S3, each as BUCKET/KEY with asterisks, which a KMS `key` encrypts; the bucket `listed` is
+    looked into. `names` are those of many tables, with asterisks, in place of the one of the
+    settings."""
 
     role: Role
     settings: SideSettings
@@ -54,6 +55,7 @@ class Rights:
     names: Sequence[str] = ()
     exports: Sequence[str] = ()
     key: str = ""
+    listed: str = ""
 
     @property
     def is_alternator(self) -> bool:
@@ -185,8 +187,10 @@ def _target(settings: Settings, commands: Sequence[Command]) -> Rights:
     target, asked = settings.target, set(commands)
     if export := target.s3_export:
         place = export.place
-        objects = (f"{place.bucket}/{place.key}AWSDynamoDB/*",) if place.bucket else ()
-        return Rights("target", target, objects=objects, on_objects=_WRITING)
+        if not place.bucket:
+            return Rights("target", target)
+        objects = (f"{place.bucket}/{place.key}AWSDynamoDB/*",)
+        return Rights("target", target, objects=objects, on_objects=_WRITING, listed=place.bucket)
     table = [*_INSPECT, *_tags_read(settings)]
     table += ["Scan"] if asked - {"follow"} else []
     table += ["BatchGetItem"] if asked & {"validate", "repair"} else []
@@ -239,6 +243,9 @@ def _statements(rights: Rights) -> Iterator[Mapping[str, Any]]:
     if rights.objects:
         objects = [f"arn:{partition}:s3:::{each}" for each in rights.objects]
         yield _statement(f"{side}Objects", "s3", rights.on_objects, objects)
+    if rights.listed:
+        bucket = f"arn:{partition}:s3:::{rights.listed}"
+        yield _statement(f"{side}Bucket", "s3", (_LISTING,), bucket)
     if key := rights.key:
         region = rights.settings.region or "*"
         arn = key if key.startswith("arn:") else f"arn:{partition}:kms:{region}:*:key/{key}"

@@ -12,6 +12,8 @@ from alternator_migrate.dynamodb.table_requests import TableRequests
 
 ExportStatus: TypeAlias = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
 _STATUSES: Final[tuple[ExportStatus, ...]] = ("IN_PROGRESS", "COMPLETED", "FAILED")
+ION: Final = "ION"
+_INCREMENTAL: Final = "INCREMENTAL_EXPORT"
 _OFF: Final = ("PointInTimeRecoveryUnavailableException", "ContinuousBackupsUnavailableException")
 _ABSENT: Final = "ExportNotFoundException"
 _NOT_KEPT: Final = (
@@ -38,13 +40,16 @@ class Recovery:
 @dataclass(frozen=True, slots=True)
 class MadeExport:
     """An export as AWS describes it: it is of the `moment` (epoch seconds); `manifest` is the URL
-    of its summary once it is complete, `failure` tells why it failed."""
+    of its summary once it is complete, `failure` tells why it failed. An `incremental` one holds
+    changes only; the `format` is in the word of the API, "" where it is not told."""
 
     arn: str
     status: ExportStatus
     moment: float | None = None
     manifest: str = ""
     failure: str = ""
+    incremental: bool = False
+    format: str = ""
 
 
 class TableExports:
@@ -124,6 +129,8 @@ def _read(description: Mapping[str, Any]) -> MadeExport:
         moment=_epoch(description.get("ExportTime")),
         manifest=f"s3://{description['S3Bucket']}/{key}" if key else "",
         failure=": ".join(str(each) for each in words if each),
+        incremental=description.get("ExportType") == _INCREMENTAL,
+        format=description.get("ExportFormat") or "",
     )
 
 

@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,22 +38,36 @@ class Entry:
 
 
 class Journal:
-    """The entries of one export, in the order of each segment. `id` names the export, which began
-    at `began` (epoch seconds)."""
+    """The entries of one export, in the order of each segment: those of the file at `path`, if it
+    is there and none is begun `anew`. `id` names the export, which began at `began` (epoch
+    seconds). Nothing is written before `begin`."""
 
     def __init__(self, path: Path, *, anew: bool) -> None:
-        if anew:
-            path.unlink(missing_ok=True)
         self._file = JsonlFile(path)
-        lines = [json.loads(line) for line in self._file.lines()]
+        lines = [] if anew else [json.loads(line) for line in self._file.lines()]
         self.is_new = not lines
-        if self.is_new:
-            now = time.time()
-            name = f"{int(now * 1000):014}-{secrets.token_hex(4)}"
-            lines = [{"export": name, "began": now}]
-            self._append(lines[0])
-        self.id, self.began = str(lines[0]["export"]), float(lines[0]["began"])
-        self.entries = [_entry(line) for line in lines[1:]]
+        self._head = lines[0] if lines else _new_head()
+        self.id, self.began = str(self._head["export"]), float(self._head["began"])
+        self.entries: list[Entry] = []
+        for line in lines[1:]:
+            if "kept" in line:
+                self._keep(line["segment"], line["kept"])
+            else:
+                self.entries.append(_entry(line))
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._file.path
+
+    def begin(self) -> None:
+        """Note durably that a new export has begun, in place of what is noted of another one.
+        Raises `MigrateError`."""
+        if not self.is_new:
+            return
+        with self._writing():
+            self.path.unlink(missing_ok=True)
+        self._append(self._head)
 
     @property
     def files(self) -> list[WrittenFile]:
@@ -74,23 +89,48 @@ class Journal:
             batches=len(self.files),
         )
 
+    def of(self, segment: int) -> list[Entry]:
+        """The entries of a segment."""
+        return [entry for entry in self.entries if entry.segment == segment]
+
+    def keep(self, segment: int, count: int) -> None:
+        """Note durably that of a segment only the first so many entries hold: what comes after them
+        is to be read anew. Raises `MigrateError`."""
+        self._append({"segment": segment, "kept": count})
+        self._keep(segment, count)
+
     def number(self, segment: int) -> int:
         """The number of a segment's next data file."""
-        return sum(entry.segment == segment for entry in self.entries)
+        return len(self.of(segment))
 
     def add(self, entry: Entry) -> None:
         """Note durably that a data file is in its place. Raises `MigrateError`."""
         self._append(dict(_members(entry)))
         self.entries.append(entry)
 
+    def _keep(self, segment: int, count: int) -> None:
+        kept = self.of(segment)[:count]
+        others = [entry for entry in self.entries if entry.segment != segment]
+        self.entries = [*others, *kept]
+
     def _append(self, value: Mapping[str, Any]) -> None:
-        try:
+        with self._writing():
             self._file.append(json.dumps(value).encode() + b"\n", durable=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise MigrateError(
-                f"{self._file.path} cannot be written: {error.strerror}",
+                f"{self.path} cannot be written: {error.strerror}",
                 "Set savepoints.path to a folder with room that this user may write.",
             ) from error
+
+
+def _new_head() -> dict[str, Any]:
+    now = time.time()
+    return {"export": f"{int(now * 1000):014}-{secrets.token_hex(4)}", "began": now}
 
 
 def _members(entry: Entry) -> Iterator[tuple[str, Any]]:
@@ -98,7 +138,7 @@ def _members(entry: Entry) -> Iterator[tuple[str, Any]]:
     yield "position", None if entry.position is None else json.loads(entry.position)
     yield from (("read", entry.read), ("skipped", entry.skipped), ("size", entry.size))
     if file := entry.file:
-        yield "file", [file.key, file.items, file.md5, file.etag]
+        yield "file", [file.key, file.items, file.md5, file.etag, file.size]
 
 
 def _entry(line: Mapping[str, Any]) -> Entry:

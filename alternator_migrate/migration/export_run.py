@@ -8,14 +8,24 @@ from typing import Final
 
 from alternator_migrate import savepoints
 from alternator_migrate.config import Loaded
-from alternator_migrate.connectors import ExportEnds, open_export_ends
+from alternator_migrate.connectors import (
+    ExportEnds,
+    ExportPlace,
+    begin,
+    open_export_ends,
+    refusing_to_begin,
+)
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
+from alternator_migrate.migration.assemble import hooks as hooks_of
 from alternator_migrate.migration.export_journal import Journal
+from alternator_migrate.migration.export_look import check_complete, forget_lost
 from alternator_migrate.migration.exporting import Exporting
+from alternator_migrate.migration.hooks import TableHooks
+from alternator_migrate.migration.options import MigrateOptions
 from alternator_migrate.migration.resume import resume_of
 from alternator_migrate.migration.table_run import TableRun
 from alternator_migrate.savepoints import Earlier, Keeper, unfit
@@ -28,10 +38,10 @@ class ExportRun(TableRun):
     """Writes an export to S3, or to a folder, of one table."""
 
     def __init__(
-        self, loaded: Loaded, *, fresh: bool = False, steering: Steering | None = None
+        self, loaded: Loaded, options: MigrateOptions, steering: Steering | None = None
     ) -> None:
         super().__init__(loaded, None, steering)
-        self._fresh = fresh
+        self._options = options
         self._done: Progress | None = None
 
     def progress(self) -> Progress | None:
@@ -47,32 +57,61 @@ class ExportRun(TableRun):
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Export until all is done or `stop` is set. Raises `MigrateError`; a `UsageError` before
         anything is written."""
-        resume = resume_of(self._loaded, self._store)
-        earlier = resume.earlier(fresh=self._fresh)
+        changed = self._options.transform_changed
+        resume = resume_of(self._loaded, self._store, transform_changed=changed)
+        earlier = resume.earlier(fresh=self._options.fresh)
         self.goes_on = earlier is not None
         clock, segments = self._steering.gate.clock, earlier and earlier[1].segments
         async with open_export_ends(self._settings, segments, clock) as ends:
             if earlier and _is_over(earlier, ends):
-                path, savepoint = earlier
-                log.info("this export is complete already, says %s; --fresh makes another", path)
-                self._done = replace(savepoints.progress_of(savepoint), is_export=True)
-                return Status.COMPLETED
+                return await self._already_done(ends, earlier)
             for line in resume.beginning(earlier):
                 log.info(line)
             with self._store.lock(self.save_now):
                 resume.check_newest(earlier)
                 first = resume.first(ends.table, len(ends.segments), earlier and earlier[1])
-                name = _JOURNAL.format(self._store.migration)
-                place = self._store.place
-                journal = Journal(place.at_hand(place.told(name)), anew=earlier is None)
-                exporting = self._under_way = Exporting(
-                    ends,
-                    journal,
-                    Keeper(self._store, replace(first, state=journal.state)),
-                    self._steering.gate,
-                    interval=self._settings.savepoints.interval_seconds,
+                journal = self._journal(anew=earlier is None)
+                place = ExportPlace(ends.sink, ends.prefix, journal.id)
+                with refusing_to_begin():
+                    await forget_lost(place, journal)
+                    await begin(place)
+                    journal.begin()
+                first = replace(first, state=journal.state, target_id=place.name)
+                keeper = Keeper(self._store, first)
+                interval = self._settings.savepoints.interval_seconds
+                exporting = Exporting(
+                    *(ends, place, journal, keeper, self._steering.gate), interval=interval
                 )
-                return await exporting.run(stop, show)
+                self._under_way = exporting
+                hooks = TableHooks(
+                    hooks_of(self._settings), exporting.progress, lambda: keeper.path
+                )
+                return await hooks.around(lambda: _exported(exporting, hooks, stop, show))
+
+    async def _already_done(self, ends: ExportEnds, earlier: Earlier) -> Status:
+        """End where a savepoint says that all is done, and all is there. Raises `UsageError`."""
+        path, savepoint = earlier
+        journal = self._journal(anew=False)
+        place = ExportPlace(ends.sink, ends.prefix, journal.id)
+        with refusing_to_begin():
+            await check_complete(place, journal)
+        log.info("this export is complete already, says %s; --fresh makes another", path)
+        done = savepoints.progress_of(savepoint)
+        self._done = replace(done, target=place.name, is_export=True)
+        return Status.COMPLETED
+
+    def _journal(self, *, anew: bool) -> Journal:
+        name, place = _JOURNAL.format(self._store.migration), self._store.place
+        return Journal(place.at_hand(place.told(name)), anew=anew)
+
+
+async def _exported(
+    exporting: Exporting, hooks: TableHooks, stop: asyncio.Event, show: Show
+) -> Status:
+    status = await exporting.run(stop, show)
+    if status == Status.COMPLETED:
+        await hooks.run("onSnapshotDone", Status.RUNNING)
+    return status
 
 
 def _is_over(earlier: Earlier, ends: ExportEnds) -> bool:

@@ -9,7 +9,6 @@ from alternator_migrate.connectors import (
     DataFileWriter,
     ExportEnds,
     ExportPlace,
-    begin,
     write_manifests,
 )
 from alternator_migrate.core.errors import MigrateError
@@ -44,11 +43,13 @@ class _OpenFile:
 
 
 class Exporting:
-    """Exports one table, going on from `journal`; `progress()` is a snapshot of how it stands."""
+    """Exports one table into a `place` where it is begun, going on from `journal`; `progress()` is
+    a snapshot of how it stands."""
 
     def __init__(
         self,
         ends: ExportEnds,
+        place: ExportPlace,
         journal: Journal,
         keeper: SavepointKeeper,
         gate: Gate,
@@ -56,7 +57,7 @@ class Exporting:
         interval: float,
     ) -> None:
         self._ends, self._journal, self._keeper, self._gate = ends, journal, keeper, gate
-        self._place = ExportPlace(ends.sink, ends.prefix, journal.id)
+        self._place = place
         self._retry = ends.retry
         self._pace = Pace(ends.read_cap, valve=gate.reading)
         state, own = journal.state, frozenset(each.index for each in ends.segments)
@@ -118,8 +119,6 @@ class Exporting:
         await self._keeper.save(self._ledger.state, status)
 
     async def _export(self, stop: asyncio.Event) -> bool:
-        if self._journal.is_new:
-            await begin(self._place)
         left = [each for each in self._ends.segments if not self._ledger.is_done(each.index)]
         source = self._ends.items(self._retry, self._pace)
         self._meter.begin(self._ledger.counts.handled)

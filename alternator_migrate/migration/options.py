@@ -20,10 +20,12 @@ FOR_EVER: Final = Until()
 class MigrateOptions:
     """A migration as a person asks for it: `into_existing` accepts a target that holds items,
     `fresh` begins anew, `makes_table` lets changes alone make the target, `until` says when
-    following ends, and the transform may have `transform_changed` since an earlier savepoint."""
+    following ends, the transform may have `transform_changed` since an earlier savepoint, and a
+    comparison comes after it (`validates`)."""
 
     into_existing: bool = False
     fresh: bool = False
     makes_table: bool = True
     until: Until = FOR_EVER
     transform_changed: bool = False
+    validates: bool = False

@@ -12,6 +12,8 @@ from alternator_migrate.connectors import (
     KnownExport,
     Pair,
     by_export,
+    check_changes,
+    check_comparable,
     check_empty,
     check_late,
     check_transform,
@@ -202,6 +204,8 @@ class MigrationRun(TableRun):
         existing, table = pair.inspection.existing, pair.target.table
         if self._export:
             await self._export.check(pair, earlier)
+        if self._options.validates:
+            check_comparable(pair)
         await check_late(pair.inspection, pair.target)
         if self._alone:
             if existing is None and not self._options.makes_table:
@@ -210,6 +214,7 @@ class MigrationRun(TableRun):
             return
         if earlier and earlier[1].target_id:
             return
+        check_changes(pair, into_existing=self._options.into_existing)
         await pair.source.check_readable()
         if self._options.into_existing:
             self.staying = await what_stays(table, existing)

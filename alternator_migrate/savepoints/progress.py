@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from alternator_migrate.config import EXPORT
 from alternator_migrate.core.counts import Counts, ValidationCounts
 from alternator_migrate.core.progress import FollowProgress, Progress
 from alternator_migrate.core.state import FollowState, ValidationState
@@ -19,13 +20,13 @@ def compared_so_far(begun: ValidationState) -> ValidationCounts:
 
 def progress_of(savepoint: Savepoint) -> Progress:
     """The progress of a migration or a validation at a savepoint."""
-    sides = {name: savepoint.configuration.get(name, {}) for name in ("source", "target")}
+    source = _source(savepoint)
     state, comparison = savepoint.state, savepoint.comparison
     if comparison:
         gone_through = comparison.sides.values()
         return Progress(
-            source=str(sides["source"].get("table", "")),
-            target=str(sides["target"].get("table", "")),
+            source=source,
+            target=_target(savepoint),
             state=savepoint.status,
             phase="Validate",
             segments_total=2 * (comparison.sampled or comparison.segments),
@@ -37,8 +38,8 @@ def progress_of(savepoint: Savepoint) -> Progress:
     # an export that is waited for has one segment at least, of which nothing is done
     segments = max(savepoint.segments, 1) if savepoint.export else savepoint.segments
     return Progress(
-        source=str(sides["source"].get("table", "")),
-        target=str(sides["target"].get("table", "")),
+        source=source,
+        target=_target(savepoint),
         state=savepoint.status,
         segments_total=segments - len(savepoint.skipped or ()),
         segments_done=len(state.done),
@@ -47,6 +48,24 @@ def progress_of(savepoint: Savepoint) -> Progress:
         bytes_read=state.bytes_read,
         batches=state.batches,
     )
+
+
+def _source(savepoint: Savepoint) -> str:
+    """The source: a table's name, or where the exports of one are."""
+    source = savepoint.configuration.get("source", {})
+    given = {**source, **(source.get("s3Export") or {})}
+    manifests = given.get("manifestKeys") or (given.get("manifestKey", ""),)
+    return str(given.get("table") or ", ".join(map(str, manifests)))
+
+
+def _target(savepoint: Savepoint) -> str:
+    """The target: a table's name, or where an export is written, as far as that is known."""
+    target = savepoint.configuration.get("target", {})
+    if target.get("type") != EXPORT:
+        return str(target.get("table", ""))
+    given = {**target, **(target.get("s3Export") or {})}
+    folder = "/".join(str(given[key]).strip("/") for key in ("bucket", "prefix") if given.get(key))
+    return savepoint.target_id or str(given.get("path") or f"s3://{folder}")
 
 
 def _following(stream: FollowState) -> FollowProgress:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.client import Item
+from tests.servers.client import Item, create_table
 from tests.standin import StandIn
 from tests.support import exports
 from tests.support.exports import Export, Write, full, incremental, source
@@ -138,6 +138,48 @@ async def test_what_cannot_be_undone_is_refused(
     ending = await migrate(job(given, alternator(standin.url, table_name)))
     assert (ending.failure.exit_code, words in str(ending.failure)) == (2, True)
     assert table_name not in standin.store.tables
+
+
+ALONE = {
+    "changes alone": ({}, (), ()),
+    "with a target that is not there": ({}, ("--into-existing",), ()),
+    "into an empty one": ({}, (), ("pk",)),
+    "undone": ({"revert": True}, (), ()),
+    "undone where there is nothing": ({"revert": True}, ("--into-existing",), ()),
+}
+
+
+@pytest.mark.parametrize("word", ["plan", "run"])
+@pytest.mark.parametrize("case", ALONE)
+async def test_changes_alone_make_no_table(
+    tmp_path: Path, standin: StandIn, table_name: str, command: Command, case: str, word: str
+) -> None:
+    more, options, there = ALONE[case]
+    for name in there:
+        await create_table(standin.url, table_name, {name: "S"})
+    given = {**manifests(tmp_path, chain(both=True)[1:]), **more}
+    ending = await command(job(given, alternator(standin.url, table_name)), *options, word=word)
+    assert ending.code == 2, ending.err
+    assert "is incremental, and holds changes only" in ending.err
+    assert "--into-existing" in ending.err
+    assert ("source.manifestKeys" in ending.err) == (not more)
+    assert bool(there) == (table_name in standin.store.tables)
+    assert not there or not standin.items(table_name)
+    if word == "plan":
+        assert "run     refused, exit code 2" in ending.out
+
+
+@pytest.mark.parametrize("word", ["plan", "run"])
+async def test_what_cannot_be_compared_after_it_is_not_copied(
+    tmp_path: Path, standin: StandIn, table_name: str, command: Command, word: str
+) -> None:
+    first, *rest = chain()
+    target = alternator(standin.url, table_name)
+    assert (await command(job(manifests(tmp_path, [first]), target))).code == 0
+    content = job(manifests(tmp_path, rest), target)
+    ending = await command(content, "--into-existing", "--validate", word=word)
+    assert (ending.code, "what it was based on is not known" in ending.err) == (2, True)
+    assert same_items(standin.items(table_name), ROWS)
 
 
 def other_table() -> list[Export]:

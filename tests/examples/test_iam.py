@@ -176,6 +176,34 @@ def test_between_two_alternators_the_policy_is_for_savepoints_alone(tmp_path: Pa
     ]
 
 
+FROM_ALTERNATOR = (ALTERNATOR % "").replace("target", "source")
+TO_FOLDER = "target: {type: dynamodb-s3-export, path: out}\n"
+TO_BUCKET = "target: {type: dynamodb-s3-export, bucket: b-1, prefix: /daily/, region: eu-west-1}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "others"), [([], True), (["--side", "target"], False)], ids=str
+)
+def test_an_export_into_a_folder_needs_no_rights(
+    tmp_path: Path, options: list[str], others: bool
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(FROM_ALTERNATOR + TO_FOLDER)
+    result = CliRunner().invoke(cli, ["permissions", str(path), *options])
+    assert result.exit_code == 0
+    assert "No rights of AWS are needed" in result.output
+    assert "Statement" not in result.output
+    assert ("--cql" in result.output) == others
+
+
+def test_an_export_into_a_bucket_is_written_and_looked_for(tmp_path: Path) -> None:
+    _, target = settings_rights(tmp_path, FROM_ALTERNATOR + TO_BUCKET, "run")
+    objects, bucket = policy([target])["Statement"]
+    assert objects["Action"] == ["s3:AbortMultipartUpload", "s3:PutObject"]
+    assert objects["Resource"] == ["arn:aws:s3:::b-1/daily/AWSDynamoDB/*"]
+    assert (bucket["Action"], bucket["Resource"]) == (["s3:ListBucket"], "arn:aws:s3:::b-1")
+
+
 def test_savepoints_in_a_folder_have_no_policy(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(SOURCE + ALTERNATOR % "")

@@ -3,6 +3,7 @@ moment: without a scan of the source."""
 
 import asyncio
 import json
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from alternator_migrate.connectors.permissions import rights_of
 from tests.e2e.test_rights import denied
 from tests.following.conftest import UNTIL, WRITERS_STOP, Table, enable, until
 from tests.servers import faults
-from tests.servers.cli import Cli, Result, running
+from tests.servers.cli import REPOSITORY, Cli, Result, running
 from tests.servers.client import call, create_table, fill
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.exporting import Exporting
@@ -417,6 +418,56 @@ async def test_a_full_export_and_incremental_ones_are_followed(exported: Exporte
     assert await table.equal()
     assert aws.requests["Scan"] == 0
     assert exported.summary["items"]["read"] == 102
+
+
+async def test_changes_alone_are_no_table_to_follow(exported: Exported) -> None:
+    table, aws = exported.table, exported.aws
+    await enable(table, "NEW_IMAGE")
+    await asyncio.sleep(1)
+    arn = await aws.made_by_somebody(table.name, exported.bucket)
+    write = exports.Write({"pk": {"S": "i1"}}, {"pk": {"S": "i1"}, "v": {"N": "7"}})
+    now = time.time()
+    window = exports.incremental(
+        [write], _iso(int(now) - 1), _iso(now), prefix="", id="01715097984000-5d1f9a3c"
+    )
+    summary = {"tableArn": arn.partition("/export/")[0], "tableId": None}
+    window = exports.changed(window, summary={**window.summary, **summary})
+    await exports.upload(exported.s3, exported.bucket, window.objects())
+    aws.made[arn] |= {"ExportType": "INCREMENTAL_EXPORT", "ExportStatus": "IN_PROGRESS"}
+    none = {"bucket": None, "prefix": None}
+    for given, words in (
+        ({"manifestKeys": [window.manifest], "prefix": None}, "what it was based on is not known"),
+        ({"arn": arn, **none}, "source.export.arn is an incremental export"),
+    ):
+        exported.configure(export=given)
+        for word in ("plan", "run"):
+            ended = await exported.ended(*(UNTIL if word == "run" else ()), word=word)
+            assert (ended.code, words in ended.err) == (2, True), ended
+            assert "source.export.manifestKeys" in ended.err
+    assert not exported.made_target()
+    assert not aws.asked
+
+
+async def test_an_export_in_ion_that_nobody_here_can_read_is_not_asked_for(
+    exported: Exported,
+) -> None:
+    table, aws = exported.table, exported.aws
+    (table.folder / "without" / "amazon").mkdir(parents=True)
+    (table.folder / "without" / "amazon" / "__init__.py").touch()
+    path = os.pathsep.join(map(str, (table.folder / "without", REPOSITORY)))
+    arn = await aws.made_by_somebody(table.name, exported.bucket)
+    aws.made[arn] |= {"ExportFormat": "ION", "ExportStatus": "IN_PROGRESS"}
+    none = {"bucket": None, "prefix": None}
+    for given in ({"format": "ION"}, {"arn": arn, **none}):
+        exported.configure(export=given, target={"streamChanges": False})
+        for word in ("plan", "run"):
+            env = {"PYTHONPATH": path}
+            async with running(table.folder, word, "config.yaml", env=env) as cli:
+                ended = await cli.wait(60)
+            assert ended.code == 2, ended
+            assert "amazon-ion is not here" in ended.err
+    assert not exported.made_target()
+    assert not aws.asked
 
 
 def _iso(moment: float) -> str:

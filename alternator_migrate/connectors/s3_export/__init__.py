@@ -4,10 +4,11 @@ from alternator_migrate.connectors.s3_export.bucket import Calls
 from alternator_migrate.connectors.s3_export.client import open_client
 from alternator_migrate.connectors.s3_export.description import described, identity, of_exports
 from alternator_migrate.connectors.s3_export.final import FinalExport, FinalPages
+from alternator_migrate.connectors.s3_export.ion import check_library
 from alternator_migrate.connectors.s3_export.side import ExportSide, not_yet, open_export
-from alternator_migrate.connectors.s3_export.sink import BucketSink, Folder, Sink
+from alternator_migrate.connectors.s3_export.sink import BucketSink, Folder, Sink, Stored
 from alternator_migrate.connectors.s3_export.source import Export, ExportSource, ItemRules
-from alternator_migrate.connectors.s3_export.windows import iso
+from alternator_migrate.connectors.s3_export.windows import check_base, check_full, iso
 from alternator_migrate.connectors.s3_export.writing import (
     DataFileWriter,
     ExportPlace,
@@ -29,8 +30,12 @@ __all__ = [
     "Folder",
     "ItemRules",
     "Sink",
+    "Stored",
     "WrittenFile",
     "begin",
+    "check_base",
+    "check_full",
+    "check_library",
     "described",
     "identity",
     "iso",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from aiohttp import ClientError
 
@@ -18,6 +18,7 @@ from alternator_migrate.core.requests import Requests
 from alternator_migrate.core.retry import Retry
 from alternator_migrate.dynamodb.botocore_errors import refusing, repeating
 
+Doing: TypeAlias = Literal["reading", "writing", "listing"]
 _GET: Final = "GetObject"
 _HEAD: Final = "HeadObject"
 _ABSENT: Final = ("NoSuchKey", "404", "NotFound")
@@ -28,6 +29,17 @@ _RIGHTS: Final = (
     "Reading needs s3:GetObject (and kms:Decrypt for a bucket with a key of its own). Without "
     "s3:ListBucket S3 says the same of an object that is not there: check bucket and key too."
 )
+
+_REFUSED: Final = {
+    "writing": (
+        "written",
+        "Writing needs s3:PutObject and s3:AbortMultipartUpload (and kms:GenerateDataKey).",
+    ),
+    "listing": (
+        "listed",
+        "To see what an earlier run wrote takes s3:ListBucket on the bucket.",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +169,7 @@ class BucketReader:
 
 
 @contextmanager
-def asking(name: str, doing: str = "reading") -> Iterator[None]:
+def asking(name: str, doing: Doing = "reading") -> Iterator[None]:
     """Around requests for an object: what goes wrong, in words of ours."""
     try:
         with refusing(f"{doing} {name}"), repeating(f"{doing} {name}"):
@@ -176,11 +188,11 @@ def changed(name: str, why: str) -> MigrateError:
     )
 
 
-def _refused(name: str, doing: str, error: ServerRefused) -> MigrateError:
+def _refused(name: str, doing: Doing, error: ServerRefused) -> MigrateError:
     code = error.code
     if code in _FORBIDDEN and doing != "reading":
-        hint = "Writing needs s3:PutObject and s3:AbortMultipartUpload (and kms:GenerateDataKey)."
-        return MigrateError(f"{name} cannot be written: {code}: {error.words}", hint)
+        what, hint = _REFUSED[doing]
+        return MigrateError(f"{name} cannot be {what}: {code}: {error.words}", hint)
     if code in _ABSENT:
         return ObjectAbsent(f"{name} does not exist")
     if code in _FORBIDDEN:

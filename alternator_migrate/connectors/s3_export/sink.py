@@ -3,16 +3,25 @@
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
-from alternator_migrate.connectors.s3_export.bucket import Calls, asking
+from alternator_migrate.connectors.s3_export.bucket import Calls, Doing, asking
 from alternator_migrate.core.durable import sync_folder
 from alternator_migrate.core.errors import MigrateError
 
 PART: Final = 8 * 1024 * 1024
 """The bytes of a part of an upload; S3 takes none below 5 MB but the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object that is in its place: its bytes, and its ETag without quotes ("" of a file)."""
+
+    size: int
+    etag: str = ""
 
 
 class ObjectWriter(Protocol):
@@ -42,6 +51,11 @@ class Sink(Protocol):
         """A writer of an object; what has its key is replaced."""
         ...
 
+    async def listed(self, folder: str) -> Mapping[str, Stored]:
+        """The objects whose keys begin with `folder`, which ends with a slash, by their keys.
+        Raises `MigrateError`."""
+        ...
+
 
 async def put(sink: Sink, key: str, body: bytes) -> None:
     """Write a small object. Raises `MigrateError`."""
@@ -67,6 +81,19 @@ class Folder:
     def open(self, key: str) -> "FileWriter":
         """A writer of a file, whose folders are made."""
         return FileWriter(self._root / key)
+
+    async def listed(self, folder: str) -> Mapping[str, Stored]:
+        """The files below a folder. Raises `MigrateError`."""
+        try:
+            return await asyncio.to_thread(self._listed, folder)
+        except OSError as error:
+            name = self.name(folder)
+            hint = "Check its permissions."
+            raise MigrateError(f"{name} cannot be read: {error.strerror}", hint) from error
+
+    def _listed(self, folder: str) -> dict[str, Stored]:
+        found = (path for path in (self._root / folder).rglob("*") if path.is_file())
+        return {str(path.relative_to(self._root)): Stored(path.stat().st_size) for path in found}
 
 
 class FileWriter:
@@ -129,14 +156,56 @@ class BucketSink:
     def open(self, key: str) -> "UploadWriter":
         """A writer of an object."""
         where = {"Bucket": self._bucket, "Key": key}
-        return UploadWriter(self._client, where, self.name(key), self._calls)
+        return UploadWriter(_Asking(self._client, where, self.name(key), self._calls))
+
+    async def listed(self, folder: str) -> Mapping[str, Stored]:
+        """The objects below a folder, a thousand a request. Raises `MigrateError`."""
+        where = {"Bucket": self._bucket, "Prefix": folder}
+        asked = _Asking(self._client, where, self.name(folder), self._calls, "listing")
+        found, place = dict[str, Stored](), dict[str, str]()
+        while True:
+            answer = await asked("list_objects_v2", **place)
+            for each in answer.get("Contents", ()):
+                found[each["Key"]] = Stored(each["Size"], _plain(each))
+            if not answer.get("IsTruncated"):
+                return found
+            place = {"ContinuationToken": answer["NextContinuationToken"]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Sends requests about one object, or about those of one folder; what may pass is repeated."""
+
+    client: Any
+    where: Mapping[str, str]
+    name: str
+    calls: Calls
+    doing: Doing = "writing"
+
+    async def __call__(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """The answer to an operation. Raises `MigrateError`."""
+        name = str(self.client.meta.method_to_api_mapping[operation])
+
+        async def attempt(_: str) -> dict[str, Any]:
+            began, call = time.monotonic(), getattr(self.client, operation)
+            with self.calls.counted(name), asking(self.name, self.doing):
+                answer: dict[str, Any] = await call(**self.where, **parameters)
+            self.calls.answered(name, began)
+            return answer
+
+        return await self.calls.retry(attempt)
+
+    async def quietly(self, operation: str, **parameters: Any) -> None:
+        """Do once what need not succeed."""
+        call = getattr(self.client, operation)(**self.where, **parameters)
+        await asyncio.gather(call, return_exceptions=True)
 
 
 class UploadWriter:
     """Uploads an object in parts as they are complete, a small one at once."""
 
-    def __init__(self, client: Any, where: dict[str, str], name: str, calls: Calls) -> None:
-        self._client, self._where, self._name, self._calls = client, where, name, calls
+    def __init__(self, ask: _Asking) -> None:
+        self._ask = ask
         self._kept: list[bytes] = []
         self._size = 0
         self._id = ""
@@ -164,10 +233,7 @@ class UploadWriter:
         """Tell S3 to forget the parts, which would be billed for ever."""
         if self._id:
             upload, self._id = self._id, ""
-            await asyncio.gather(
-                self._client.abort_multipart_upload(**self._where, UploadId=upload),
-                return_exceptions=True,
-            )
+            await self._ask.quietly("abort_multipart_upload", UploadId=upload)
 
     async def _send_part(self) -> None:
         if not self._id:
@@ -177,18 +243,6 @@ class UploadWriter:
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
         self._kept, self._size = [], 0
 
-    async def _ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        name = str(self._client.meta.method_to_api_mapping[operation])
 
-        async def attempt(_: str) -> dict[str, Any]:
-            began, call = time.monotonic(), getattr(self._client, operation)
-            with self._calls.counted(name), asking(self._name, "writing"):
-                answer: dict[str, Any] = await call(**self._where, **parameters)
-            self._calls.answered(name, began)
-            return answer
-
-        return await self._calls.retry(attempt)
-
-
-def _plain(answer: dict[str, Any]) -> str:
+def _plain(answer: Mapping[str, Any]) -> str:
     return str(answer.get("ETag", "")).strip('"')

@@ -13,6 +13,7 @@ _ORDER: Final = (
     "Name a full export and then the incremental ones in manifestKeys, the oldest first, each from "
     "the moment at which the one before ends."
 )
+_FULL_FIRST: Final = "Name the full export first, and then those that follow, in {}."
 _UNDONE: Final = (
     "source.revert is for incremental exports with the view NEW_AND_OLD_IMAGES: name these alone."
 )
@@ -39,6 +40,33 @@ def check_order(exports: Sequence[Export]) -> None:
             raise UsageError(f"changes are missing between two exports: {told}", _ORDER)
         if begun <= ended - _SECOND:
             raise UsageError(f"two exports overlap, or are out of order: {told}", _ORDER)
+
+
+def check_full(exports: Sequence[Export], key: str) -> None:
+    """Raise `UsageError` unless the first of the exports, which `key` of the configuration names,
+    is a full one, and all of them together a whole table."""
+    first = exports[0]
+    if first.summary.incremental:
+        raise UsageError(
+            f"{first.name} is incremental: what it was based on is not known",
+            _FULL_FIRST.format(key),
+        )
+
+
+def check_base(exports: Sequence[Export], *, reverted: bool) -> None:
+    """Raise `UsageError` where exports that go into a new table begin with an incremental one."""
+    first = exports[0]
+    if not first.summary.incremental:
+        return
+    hint = f"{_FULL_FIRST.format('source.manifestKeys')} Or write over the table that the exports "
+    hint += "before it were copied into, with --into-existing."
+    if reverted:
+        hint = "Write over the table that they were copied into, with --into-existing."
+    raise UsageError(
+        f"{first.name} is incremental, and holds changes only: a table made of it would lack all "
+        "that it is based on",
+        hint,
+    )
 
 
 def check_revertible(exports: Sequence[Export]) -> None:

@@ -4,31 +4,39 @@ import asyncio
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import md5
 from typing import Any, Final
 
 from alternator_migrate.connectors.s3_export.manifest import md5_text
-from alternator_migrate.connectors.s3_export.sink import Sink, put
+from alternator_migrate.connectors.s3_export.sink import Sink, Stored, put
 from alternator_migrate.core.model import Item
 from alternator_migrate.dynamodb import items as dynamodb_items
 from alternator_migrate.dynamodb.table_schema import TableState, creation
 
 _HEAD, _BETWEEN, _TAIL = b'{"Item":', b'}\n{"Item":', b"}\n"
+_FILES, _SUMMARY = "manifest-files", "manifest-summary"
 _FAST: Final = 1
 """The level of compression: higher ones save a fifth of the bytes for three times the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A data file that is in its place."""
+    """A data file that is in its place; `size` is its bytes, None where an earlier version did not
+    note it."""
 
     key: str
     items: int
     md5: str
     etag: str
+    size: int | None = None
+
+    def is_as(self, stored: Stored) -> bool:
+        """Whether what is stored is what was written, as far as size and ETag tell."""
+        etags = {self.etag, stored.etag} - {""}
+        return self.size in (None, stored.size) and len(etags) < 2
 
 
 class DataFileWriter:
@@ -53,7 +61,8 @@ class DataFileWriter:
         """Put the file into its place. Raises `MigrateError`."""
         await self._writer.write(self._noted(self._packer.flush()))
         etag = await self._writer.finish()
-        return WrittenFile(self._key, self.items, b64encode(self._digest.digest()).decode(), etag)
+        checksum = b64encode(self._digest.digest()).decode()
+        return WrittenFile(self._key, self.items, checksum, etag, self.size)
 
     async def abandon(self) -> None:
         """Leave nothing of it behind."""
@@ -92,7 +101,16 @@ class ExportPlace:
     @property
     def name(self) -> str:
         """The summary's name in messages."""
-        return self.sink.name(f"{self.folder}manifest-summary.json")
+        return self.sink.name(self.manifests[-1])
+
+    @property
+    def manifests(self) -> Sequence[str]:
+        """The keys of both manifests, in the order in which they are written."""
+        return tuple(f"{self.folder}{name}.json" for name in (_FILES, _SUMMARY))
+
+    async def stored(self) -> Mapping[str, Stored]:
+        """What is there of the export by now, by its keys. Raises `MigrateError`."""
+        return await self.sink.listed(self.folder)
 
     def data_key(self, segment: int, number: int) -> str:
         """The key of a segment's data file of this number."""
@@ -120,9 +138,9 @@ async def write_manifests(
     export is complete. `began` (epoch seconds) is the moment that it is of: that of no item is
     earlier. Raises `MigrateError`."""
     listed = b"".join(_lines(_entry(file) for file in files))
-    await _with_md5(place, "manifest-files", listed)
+    await _with_md5(place, _FILES, listed)
     summary = b"".join(_lines([_summary(place, table, files, began, bucket)]))
-    await _with_md5(place, "manifest-summary", summary)
+    await _with_md5(place, _SUMMARY, summary)
 
 
 async def _with_md5(place: ExportPlace, name: str, body: bytes) -> None:
@@ -160,7 +178,7 @@ def _summary(
         "s3Prefix": place.prefix.rstrip("/") or None,
         "s3SseAlgorithm": None,
         "s3SseKmsKeyId": None,
-        "manifestFilesS3Key": f"{place.folder}manifest-files.json",
+        "manifestFilesS3Key": place.manifests[0],
         "billedSizeBytes": table.size,
         "itemCount": sum(file.items for file in files),
         "outputFormat": "DYNAMODB_JSON",

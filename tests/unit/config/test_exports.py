@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 
 from alternator_migrate.config.descriptions import table_description
-from alternator_migrate.config.exports import Location, S3ExportSettings, manifest, payer
+from alternator_migrate.config.exports import (
+    Location,
+    S3ExportSettings,
+    S3TargetSettings,
+    manifest,
+    payer,
+)
 from alternator_migrate.config.kinds import wrong_parts
 
 SUMMARY = "manifest-summary.json"
@@ -26,6 +32,24 @@ SUMMARY = "manifest-summary.json"
 def test_places(bucket: str | None, written: str, location: Location) -> None:
     found = S3ExportSettings(bucket=bucket, manifest_key=manifest(written))
     assert found.manifests == (location,)
+
+
+@pytest.mark.parametrize(
+    ("given", "location"),
+    [
+        ({"bucket": "b"}, Location("b", "")),
+        ({"bucket": "b", "prefix": "/"}, Location("b", "")),
+        ({"bucket": "b", "prefix": "/p/q/"}, Location("b", "p/q/")),
+        ({"path": "s3://b//p"}, Location("b", "p/")),
+        ({"path": "file:///x/y"}, Location(None, "/x/y/")),
+        ({"path": "/x/y/"}, Location(None, "/x/y/")),
+    ],
+    ids=str,
+)
+def test_no_key_that_is_written_begins_with_a_slash(
+    given: dict[str, Any], location: Location
+) -> None:
+    assert S3TargetSettings(**given).place == location
 
 
 @pytest.mark.parametrize("written", ["gs://b/x", "https://b.s3/x", "s3://", "s3://b", "s3:///x"])
