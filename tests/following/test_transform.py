@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 from tests.conftest import RunCli
 from tests.following.conftest import UNTIL, Table, enable, until
@@ -70,6 +71,34 @@ async def test_deletions_reach_what_was_made(table: Table, run_cli: RunCli) -> N
     assert keys(table) == await expected(table)
     summary = json.loads((table.folder / "summary.json").read_text())
     assert summary["tables"][0]["validation"]["missing"] == 0
+
+
+async def test_the_deletion_of_what_has_expired_reaches_what_was_made(table: Table) -> None:
+    (table.folder / "change.py").write_text(MOVES)
+    ttl = {"Enabled": True, "AttributeName": "ttl"}
+    await call(
+        table.url, "UpdateTimeToLive", {"TableName": table.name, "TimeToLiveSpecification": ttl}
+    )
+    table.configure(transform="./change.py")
+    past, key = {"N": str(round(time.time()) - 60)}, {"TableName": table.name}
+
+    async with running(table.folder, "run", "config.yaml", "--progress", "none") as cli:
+        await cli.wait_for("has caught up", 40)
+        await table.put(200, 1, ttl={"N": "4102444800"})
+        await until(lambda: _has(table, "i200#1"))
+        update = {"UpdateExpression": "SET #t = :t", "ExpressionAttributeNames": {"#t": "ttl"}}
+        values = {"ExpressionAttributeValues": {":t": past}, "Key": {"pk": {"S": "i200"}}}
+        await call(table.url, "UpdateItem", {**key, **update, **values})
+        await table.remove(200)
+        await table.put(201, 1)
+        await until(lambda: _has(table, "i201#1"))
+        assert "i200#1" not in keys(table)
+        cli.send_signal(signal.SIGTERM)
+        assert (await cli.wait(20)).code == 143
+
+
+async def _has(table: Table, key: str) -> bool:
+    return key in keys(table)
 
 
 OTHER_KEY = """

@@ -62,7 +62,8 @@ class ItemRules:
         is deleted."""
         read = len(block.records)
         if self.shaping and self.shaping.transform:
-            maker = ChangeMaker(self.shaping, self._stays, old_images=old_images)
+            judges = self.wanted, self.is_expired
+            maker = ChangeMaker(self.shaping, *judges, old_images=old_images)
             shaped = maker.requests_of(block.records)
             page = Page(shaped.items, block.size, block.position, read, requests=True)
             return shaped.in_page(page)

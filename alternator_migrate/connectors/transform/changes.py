@@ -52,20 +52,22 @@ class RefusedError(Exception):
 class ChangeMaker:
     """Makes of a source's change those of what its item becomes, keys in the source's names.
 
-    An item that is not `wanted` is gone, as one that is dropped: it is deleted on the target.
-    Changes have `old_images`, or not.
+    An item that is not `wanted`, or that `is_expired`, is gone, as one that is dropped: it is
+    deleted on the target. What was not wanted never was there; what has expired by now was, as long
+    as it lived. Changes have `old_images`, or not.
     """
 
     def __init__(
         self,
         shaping: Shaping,
         wanted: Callable[[Item], bool] | None,
+        is_expired: Callable[[Item], bool] | None = None,
         *,
         old_images: bool,
     ) -> None:
         assert shaping.transform  # noqa: S101 # called where there is one
         self._shaping, self._transform = shaping, shaping.transform
-        self._wanted, self._old_images = wanted, old_images
+        self._wanted, self._is_expired, self._old_images = wanted, is_expired, old_images
         self._keys = tuple(self._transform.keys)
         self._target_keys = tuple(self._transform.target_keys)
 
@@ -101,6 +103,8 @@ class ChangeMaker:
         """What the new image becomes, by its keys."""
         image = change.image
         if image is None or not self._is_wanted(image):
+            return {}
+        if self._is_expired and self._is_expired(image):
             return {}
         puts = {}
         for each in self._made(image, "put"):

@@ -59,8 +59,8 @@ def shaper(
         transform=Transform(functions, "Example", {"pk": "S"}, more.get("target_keys", {})),
     )
     rejects = RejectsFile(folder, ("id",), allowed)
-    wanted = more.get("wanted")
-    maker = ChangeMaker(shaping, wanted, old_images=old_images)
+    judges = more.get("wanted"), more.get("is_expired")
+    maker = ChangeMaker(shaping, *judges, old_images=old_images)
     return TransformedChanges(shaping, maker, rejects), rejects
 
 
@@ -157,6 +157,15 @@ async def test_what_does_not_match_the_filter_is_gone(tmp_path: Path) -> None:
     rome, bonn = {"city": "Rome"}, {"city": "Bonn"}
     assert await told(made, change(1, bonn, rome)) == [("p1@Rome", False)]
     assert await told(made, change(1, rome, bonn)) == [("p1@Rome", True)]
+
+
+async def test_what_has_expired_by_now_was_there_before(tmp_path: Path) -> None:
+    made, _ = shaper(tmp_path, old_images=True, is_expired=lambda image: b"Rome" in bytes(image))
+    rome, bonn = {"city": "Rome"}, {"city": "Bonn"}
+    assert await told(made, change(1, None, rome)) == [("p1@Rome", False)]
+    assert await told(made, change(1, bonn, rome)) == [("p1@Rome", False), ("p1@Bonn", True)]
+    assert await told(made, change(1, rome, bonn)) == [("p1@Bonn", False)]
+    assert await told(made, change(1, rome)) == []
 
 
 async def test_refusals_are_kept_until_a_newer_change_is_taken(tmp_path: Path) -> None:
