@@ -12,6 +12,7 @@ from alternator_migrate.connectors.exported_table import (
     check_changes,
     check_comparable,
     copied_before,
+    OTHER_EXPORT,
     failure_text,
     reading_export,
 )
@@ -159,6 +160,7 @@ __all__ = [
     "export_rights",
     "exporting",
     "failure_text",
+    "OTHER_EXPORT",
     "final_export",
     "find_code",
     "find_stream",

@@ -63,7 +63,7 @@ async def open_export_ends(
     """Connect to the source table and to where its export goes; nothing is written. `segments` is
     the total that an earlier run used; requests are repeated by the `clock`. Raises `UsageError`
     for whatever keeps a run from beginning."""
-    calls = Calls(Retry(_patience(settings), clock=clock), side="target")
+    calls = Calls(Retry(_patience(settings), clock=clock), side="target", section="target")
     async with AsyncExitStack() as stack:
         with refusing_to_begin():
             source = await stack.enter_async_context(

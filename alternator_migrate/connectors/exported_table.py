@@ -35,6 +35,7 @@ _LATER: Final = (
     "back to (24 hours at most), or leave arn and manifestKeys out: a new export is asked for then."
 )
 _OF_TABLE: Final = "source.export.manifestKeys"
+OTHER_EXPORT: Final = "Name another one with source.export.arn, or leave that out."
 _NO_MOMENT: Final = "Leave source.export.exportTime out: the table is exported as it is now."
 
 
@@ -95,7 +96,7 @@ class TableExport:
             )
         made = await self._calls.describe(arn)
         if made.status == "FAILED":
-            raise UsageError(failure_text(made), "Leave source.export.arn out, or name another.")
+            raise UsageError(failure_text(made), OTHER_EXPORT)
         if made.incremental:
             raise UsageError(
                 f"source.export.arn is an incremental export, and holds changes only: {arn}",
@@ -208,7 +209,10 @@ async def reading_export(settings: Settings, pair: Pair, state: ExportState) -> 
     assert given and pair.exported  # noqa: S101 # as in `TableExport`
     patience, found = settings.retry_budget_seconds, pair.inspection
     side, reading = settings.source.bucket_side, given.reading(state.manifests)
-    async with open_export(side, reading, pair.concurrency.readers, patience) as opened:
+    opening = open_export(
+        side, reading, pair.concurrency.readers, patience, section="source.export"
+    )
+    async with opening as opened:
         for export in opened.exports:
             _check_table(export, found.source)
         check_full(opened.exports, _OF_TABLE)

@@ -288,7 +288,7 @@ def transport_of(side: SideSettings, ca_bundle: str | None, connections: int) ->
     return transport
 
 
-def check_files(role: str, endpoint: EndpointSettings | None) -> None:
+def check_files(section: str, endpoint: EndpointSettings | None) -> None:
     """Raise `UsageError` for a client's file that cannot be read."""
     certificate = endpoint and endpoint.client_certificate
     key = endpoint and endpoint.client_key
@@ -298,7 +298,7 @@ def check_files(role: str, endpoint: EndpointSettings | None) -> None:
                 Path(path).read_bytes()
         except OSError as error:
             raise UsageError(
-                f"{role}.endpoint.{name}: {path} cannot be read: {error.strerror}",
+                f"{section}.endpoint.{name}: {path} cannot be read: {error.strerror}",
                 "It is to be a PEM file that this user may read.",
             ) from error
 

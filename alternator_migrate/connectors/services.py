@@ -113,7 +113,8 @@ def _open_source(
         return open_export(source, source.s3_export, concurrency.readers, patience, known)
     if source.export and known:
         given = source.export.reading(tuple(export.name for export in known))
-        return open_export(source.bucket_side, given, concurrency.readers, patience, known)
+        reading = source.bucket_side, given, concurrency.readers, patience, known
+        return open_export(*reading, section="source.export")
     return open_service("source", source, concurrency.readers, patience)
 
 

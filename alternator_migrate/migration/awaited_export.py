@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Final
 
-from alternator_migrate.connectors import TableExport, failure_text
+from alternator_migrate.connectors import OTHER_EXPORT, TableExport, failure_text
 from alternator_migrate.core.errors import MigrateError, OutOfTime
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.ports import RejectTally
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 _FIRST_POLL_SECONDS: Final = 1.0
 _LONGEST_POLL_SECONDS: Final = 30.0
 _TELL_SECONDS: Final = 300.0
-_OTHER: Final = "Name another one with source.export.arn, or leave that out."
 _AGAIN: Final = "Run the same command again: it asks for another one."
 
 
@@ -185,7 +184,8 @@ class AwaitedExport:
                 )
         if made.status == "FAILED" or not made.manifest:
             await self._note(ExportState(self.state.asked))
-            raise MigrateError(failure_text(made), _AGAIN)
+            hint = OTHER_EXPORT if self._export.given.arn else _AGAIN
+            raise MigrateError(failure_text(made), hint)
         await self._note(replace(self.state, manifests=(made.manifest,)))
         self._doing = "exported"
         log.info("the export is complete: %s", made.manifest)

@@ -183,6 +183,21 @@ async def test_a_data_file_that_is_missing_in_the_middle_is_named(
     assert f"{full(ROWS).data[2]} does not exist" in str(ending.failure)
 
 
+async def test_a_name_that_no_file_can_have_is_one_of_a_file_that_is_not_there(
+    tmp_path: Path, standin: StandIn, table_name: str, migrate: Migrate
+) -> None:
+    export = full(ROWS[:9], files=1)
+    listed = f"{export.folder}manifest-files.json"
+    objects = export.objects()
+    objects[listed] = objects[listed].replace(b".json.gz", b"x" * 300)
+    for end in (".md5", ".checksum"):
+        objects.pop(listed.removesuffix(".json") + end, None)
+    exports.write(tmp_path, objects)
+    given = source(str(tmp_path / export.manifest))
+    failure = (await migrate(job(given, alternator(standin.url, table_name)))).failure
+    assert (failure.exit_code, "is at none of" in str(failure)) == (2, True), failure
+
+
 async def test_the_keys_come_from_an_existing_target(
     tmp_path: Path, standin: StandIn, table_name: str, command: Command
 ) -> None:

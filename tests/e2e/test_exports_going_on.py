@@ -14,13 +14,13 @@ from tests.e2e.stage import until
 from tests.e2e.test_exports_incremental import AT_THE_END, chain
 from tests.servers import faults
 from tests.servers.cli import running
-from tests.servers.client import Item
+from tests.servers.client import Item, create_table
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support import exports
 from tests.support.exports import bucket_source, full, source
-from tests.support.jobs import Command, Migrate, alternator, job, write_config
+from tests.support.jobs import KEYS, Command, Job, Migrate, alternator, job, write_config
 from tests.support.names import unique_name
 from tests.support.shapes import same_items
 
@@ -136,19 +136,81 @@ async def test_a_bucket_that_may_not_be_read_is_told_with_the_right(
     bucket: tuple[FaultProxy, str], standin: StandIn, table_name: str, migrate: Migrate
 ) -> None:
     proxy, name = bucket
-
-    async def deny(_: Exchange) -> web.StreamResponse:
-        words = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-        return web.Response(status=403, text=words, content_type="application/xml")
-
     given = bucket_source(proxy.url, LARGE.manifest, name)
     content = job(given, alternator(standin.url, table_name))
-    proxy.always(lambda each: each.request.path.endswith(".md5"), Fault("deny", deny))
+    proxy.always(lambda each: each.request.path.endswith(".md5"), Fault("deny", _deny))
     assert (await migrate(content)).done.items.written == len(ROWS), "md5 files may be missing"
-    proxy.always("*", Fault("deny", deny))
+    proxy.always("*", Fault("deny", _deny))
     ending = await migrate(content)
     assert ending.failure.exit_code == 2
     assert "s3:GetObject" in str(ending.failure)
+
+
+async def _deny(exchange: Exchange) -> web.StreamResponse:
+    return refused(exchange, 403, "AccessDenied", "Access Denied")
+
+
+def refused(exchange: Exchange, status: int, code: str, words: str) -> web.StreamResponse:
+    """An answer of S3: no text goes with one to HEAD."""
+    text = f"<Error><Code>{code}</Code><Message>{words}</Message></Error>"
+    body = "" if exchange.request.method == "HEAD" else text
+    headers = {"x-amz-bucket-region": "eu-central-1"}
+    return web.Response(status=status, text=body, headers=headers, content_type="application/xml")
+
+
+@pytest.mark.parametrize("place", ["/data/", "manifest-files.json"])
+async def test_what_the_policy_leaves_out_is_told_with_the_right(
+    bucket: tuple[FaultProxy, str], standin: StandIn, table_name: str, command: Command, place: str
+) -> None:
+    """Also where S3 says so of all that is not there, as it does without s3:ListBucket."""
+    proxy, name = bucket
+    there = {f"/{name}/{key}" for key in LARGE.objects()}
+
+    def is_denied(exchange: Exchange) -> bool:
+        path = exchange.request.path
+        return place in path or path not in there
+
+    proxy.always(is_denied, Fault("deny", _deny))
+    given = bucket_source(proxy.url, LARGE.manifest, name)
+    for word in ("plan", "run"):
+        ending = await command(job(given, alternator(standin.url, table_name)), word=word)
+        assert (ending.code, ending.err.count("Error: ")) == (2, 1), ending.err
+        assert f"Error: s3://{name}/{LARGE.folder}" in ending.err and place in ending.err
+        assert "cannot be read: " in ending.err
+        for words in ("s3:GetObject", "AWSDynamoDB/*/data/*", "s3:ListBucket"):
+            assert words in ending.err
+    assert table_name not in standin.store.tables
+
+
+async def _elsewhere(exchange: Exchange) -> web.StreamResponse:
+    words = "The bucket must be addressed at another endpoint"
+    return refused(exchange, 301, "PermanentRedirect", words)
+
+
+@pytest.mark.parametrize("section", ["source", "target", "savepoints.target"])
+async def test_a_bucket_elsewhere_is_told_with_the_key_of_its_side(
+    bucket: tuple[FaultProxy, str],
+    standin: StandIn,
+    table_name: str,
+    command: Command,
+    section: str,
+) -> None:
+    proxy, name = bucket
+    proxy.always(lambda each: name in each.request.path, Fault("elsewhere", _elsewhere))
+    there = {"endpoint": {"url": proxy.url}, "region": "us-east-1", "credentials": KEYS}
+    ours = alternator(standin.url, table_name)
+    await create_table(standin.url, table_name)
+    given: dict[str, tuple[Job, Job]] = {
+        "source": (bucket_source(proxy.url, LARGE.manifest, name), ours),
+        "target": (ours, {"type": "dynamodb-s3-export", "bucket": name, **there}),
+        "savepoints.target": (ours, {**ours, "table": "Other"}),
+    }
+    more = {"type": "s3", "bucket": name, **there}
+    kept = {"savepoints": {"target": more}} if section.startswith("savepoints") else {}
+    ending = await command(job(*given[section], **kept))
+    assert ending.code == (1 if section == "target" else 2), ending.err
+    assert "the bucket is in another region" in ending.err
+    assert f"Set {section}.region" in ending.err
 
 
 @pytest.mark.parametrize("seed", [1])

@@ -143,7 +143,7 @@ async def test_a_large_object_is_uploaded_in_parts_or_not_at_all(moto_server: st
     await exports.upload(moto_server, bucket, {"other": b"x"})
     session = aioboto3.Session(**exports.KEYS, region_name="us-east-1")
     async with session.client("s3", endpoint_url=moto_server) as client:
-        sink = BucketSink(client, bucket, Calls(Retry(5)))
+        sink = BucketSink(client, bucket, Calls(Retry(5), section="target"))
         whole, given_up = sink.open("whole"), sink.open("given up")
         for _ in range(20):
             await whole.write(body)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
 from alternator_migrate.config.loading import load
 from alternator_migrate.connectors.permissions import rights_of
@@ -314,6 +315,35 @@ async def test_an_export_that_fails_is_told_and_asked_for_anew(exported: Exporte
     assert await exported.table.equal()
 
 
+async def test_an_export_that_was_named_and_fails_is_not_to_be_named_again(
+    exported: Exported,
+) -> None:
+    table, aws = exported.table, exported.aws
+    arn = await aws.made_by_somebody(table.name, exported.bucket)
+    aws.made[arn]["ExportStatus"] = "IN_PROGRESS"
+    named = {"arn": arn, "bucket": None, "prefix": None}
+    exported.configure(target={"streamChanges": False}, export=named)
+
+    async def is_waited_for() -> bool:
+        return aws.requests["DescribeExport"] > 1
+
+    async with exported.run() as cli:
+        await until(is_waited_for)
+        failed = {"FailureCode": "S3NoSuchBucket", "FailureMessage": "no bucket"}
+        aws.made[arn] |= {"ExportStatus": "FAILED", **failed}
+        ended = await cli.wait(60)
+    for code in (1, 2):
+        assert (ended.code, "has failed: S3NoSuchBucket" in ended.err) == (code, True), ended.err
+        assert "Name another one with source.export.arn, or leave that out." in ended.err
+        assert "asks for another" not in ended.err
+        ended = await exported.ended()
+    exported.configure(target={"streamChanges": False})
+    aws.may_end.set()
+    ended = await exported.ended()
+    assert ended.code == 0, ended.err
+    assert await table.equal()
+
+
 async def test_an_export_of_a_moment_before_the_stream_is_not_copied(exported: Exported) -> None:
     exported.configure()
     exported.aws.behind = 60.0
@@ -492,6 +522,23 @@ async def test_each_of_many_tables_is_exported(exported: Exported) -> None:
         assert same_items(target.items(name), rows(30, name))
     assert len(aws.made) == 2
     assert aws.requests["Scan"] == 0
+
+
+async def test_a_bucket_elsewhere_is_told_with_the_key_of_the_export(exported: Exported) -> None:
+    table, aws = exported.table, exported.aws
+    arn = await aws.made_by_somebody(table.name, exported.bucket)
+
+    async def elsewhere(_: Exchange) -> web.StreamResponse:
+        return web.Response(status=301, headers={"x-amz-bucket-region": "eu-central-1"})
+
+    async with FaultProxy(exported.s3) as proxy:
+        proxy.always("*", Fault("elsewhere", elsewhere))
+        exported.s3 = proxy.url
+        given = {"arn": arn, "bucket": None, "prefix": None}
+        exported.configure(target={"streamChanges": False}, export=given)
+        ended = await exported.ended()
+    assert ended.code == 2, ended.err
+    assert "Set source.export.region to that of the bucket." in ended.err
 
 
 async def test_the_export_of_another_table_is_refused(exported: Exported) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from aiohttp import ClientError
 
-from alternator_migrate.connectors.s3_export.objects import PIECE, ObjectAbsent
+from alternator_migrate.connectors.s3_export.objects import PIECE, ObjectAbsent, ObjectForbidden
 from alternator_migrate.core.errors import MigrateError, Retryable, ServerRefused, Unavailable
 from alternator_migrate.core.model import Role
 from alternator_migrate.core.requests import Requests
@@ -26,8 +26,9 @@ _FORBIDDEN: Final = ("AccessDenied", "403", "Forbidden")
 _CHANGED: Final = ("PreconditionFailed", "412", "InvalidRange", "416")
 _ELSEWHERE: Final = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "307")
 _RIGHTS: Final = (
-    "Reading needs s3:GetObject (and kms:Decrypt for a bucket with a key of its own). Without "
-    "s3:ListBucket S3 says the same of an object that is not there: check bucket and key too."
+    "Either it may not be read (that takes s3:GetObject for manifests and AWSDynamoDB/*/data/*, and "
+    "kms:Decrypt for a bucket with a key of its own), or it is not there, of which S3 says the "
+    "same without s3:ListBucket: check the policy, then bucket and key."
 )
 
 _REFUSED: Final = {
@@ -45,11 +46,12 @@ _REFUSED: Final = {
 @dataclass(frozen=True, slots=True)
 class Calls:
     """How S3 is called, as one `side` of a run: what fails and may pass is repeated by `retry`, all
-    is counted in `requests`."""
+    is counted in `requests`. The `section` of the configuration has the S3's region."""
 
     retry: Retry
     requests: Requests = field(default_factory=Requests)
     side: Role = "source"
+    section: str = "source"
 
     @contextmanager
     def counted(self, operation: str) -> Iterator[None]:
@@ -90,9 +92,12 @@ class Bucket:
         return b"".join(parts)
 
     async def exists(self, key: str) -> bool:
-        """Whether an object is there. Raises `MigrateError` where that cannot be asked."""
+        """Whether an object is there. Raises `ObjectForbidden` where it may not be read, and
+        `MigrateError` where that cannot be asked."""
         try:
             await self._calls.retry(self._head, key)
+        except ObjectForbidden:
+            raise
         except ObjectAbsent:
             return False
         return True
@@ -103,7 +108,7 @@ class Bucket:
 
     async def _head(self, _: str, key: str) -> None:
         began = time.monotonic()
-        with self._calls.counted(_HEAD), asking(self.name(key)):
+        with self._calls.counted(_HEAD), asking(self.name(key), self._calls.section):
             await self._client.head_object(Key=key, **self._asked)
         self._calls.answered(_HEAD, began)
 
@@ -142,7 +147,7 @@ class BucketReader:
         return part
 
     async def _part(self) -> bytes:
-        with asking(self._name):
+        with asking(self._name, self._calls.section):
             if self._body is None:
                 await self._open()
             part: bytes = await self._body.read(PIECE)
@@ -169,13 +174,14 @@ class BucketReader:
 
 
 @contextmanager
-def asking(name: str, doing: Doing = "reading") -> Iterator[None]:
-    """Around requests for an object: what goes wrong, in words of ours."""
+def asking(name: str, section: str, doing: Doing = "reading") -> Iterator[None]:
+    """Around requests for an object: what goes wrong, in words of ours. The `section` of the
+    configuration has the region."""
     try:
         with refusing(f"{doing} {name}"), repeating(f"{doing} {name}"):
             yield
     except ServerRefused as error:
-        raise _refused(name, doing, error) from error
+        raise _refused(name, section, doing, error) from error
     except ClientError as error:
         raise Unavailable(f"{doing} {name}: {error or type(error).__name__}") from error
 
@@ -188,7 +194,7 @@ def changed(name: str, why: str) -> MigrateError:
     )
 
 
-def _refused(name: str, doing: Doing, error: ServerRefused) -> MigrateError:
+def _refused(name: str, section: str, doing: Doing, error: ServerRefused) -> MigrateError:
     code = error.code
     if code in _FORBIDDEN and doing != "reading":
         what, hint = _REFUSED[doing]
@@ -196,12 +202,12 @@ def _refused(name: str, doing: Doing, error: ServerRefused) -> MigrateError:
     if code in _ABSENT:
         return ObjectAbsent(f"{name} does not exist")
     if code in _FORBIDDEN:
-        return ObjectAbsent(f"{name} cannot be read: {code}: {error.words}", _RIGHTS)
+        return ObjectForbidden(f"{name} cannot be read: {code}: {error.words}", _RIGHTS)
     if code == "NoSuchBucket":
         return MigrateError(f"{name}: the bucket does not exist", "Check bucket and endpoint.")
     if code in _CHANGED:
         return changed(name, f"S3 answers {code}")
     if code in _ELSEWHERE:
-        hint = "Set source.region (of source.export: its own region) to that of the bucket."
+        hint = f"Set {section}.region to that of the bucket."
         return MigrateError(f"{name}: the bucket is in another region ({error.words})", hint)
     return error

@@ -15,18 +15,18 @@ _AWS: Final = (".amazonaws.com", ".amazonaws.com.cn")
 
 @asynccontextmanager
 async def open_client(
-    role: str,
+    section: str,
     side: SideSettings,
     connections: int,
     *,
     signed: bool = True,
     in_path: bool | None = None,
 ) -> AsyncIterator[Any]:
-    """A client for the source or the target (`role`); whether buckets stand `in_path` depends on
-    the endpoint (None). Raises `UsageError`."""
+    """A client for the S3 that a `section` of the configuration names; whether buckets stand
+    `in_path` depends on the endpoint (None). Raises `UsageError`."""
     url = _secure(side.endpoint.contacts[0]) if side.endpoint else None
     account = await sign_in(login_of(side) if signed else None, side.region, endpoint=url)
-    check_files(role, side.endpoint)
+    check_files(section, side.endpoint)
     transport = transport_of(side, account.ca_bundle, connections + _SPARE_CONNECTIONS)
     path_style = (url is not None and not url.endswith(_AWS)) if in_path is None else in_path
     async with open_s3(account, url=url, transport=transport, path_style=path_style) as client:

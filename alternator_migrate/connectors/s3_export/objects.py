@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from errno import ENAMETOOLONG
 from pathlib import Path
 from typing import IO, Final, Protocol, TypeAlias
 
@@ -13,6 +14,11 @@ PIECE: Final = 256 * 1024
 
 class ObjectAbsent(MigrateError):
     """An object is not there, or may not be seen."""
+
+
+class ObjectForbidden(ObjectAbsent):
+    """An object may not be read; where objects may not be listed, S3 says that of absent ones
+    too."""
 
 
 class ObjectReader(Protocol):
@@ -39,7 +45,8 @@ class Objects(Protocol):
         ...
 
     async def exists(self, key: str) -> bool:
-        """Whether an object is there. Raises `MigrateError` where that cannot be asked."""
+        """Whether an object is there. Raises `ObjectForbidden` where it may not be read, and
+        `MigrateError` where that cannot be asked."""
         ...
 
     def open(self, key: str) -> ObjectReader:
@@ -66,8 +73,11 @@ class Files:
             raise unreadable(key, error) from error
 
     async def exists(self, key: str) -> bool:
-        """Whether a file is there."""
-        return await asyncio.to_thread(Path(key).is_file)
+        """Whether a file is there. Raises `MigrateError` where that cannot be seen."""
+        try:
+            return await asyncio.to_thread(Path(key).is_file)
+        except OSError as error:
+            raise unreadable(key, error) from error
 
     def open(self, key: str) -> "FileReader":
         """A reader of a file."""
@@ -101,6 +111,8 @@ class FileReader:
 
 def unreadable(path: str, error: OSError) -> MigrateError:
     """The error for a file that cannot be read."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
+    if isinstance(error, FileNotFoundError | NotADirectoryError) or error.errno == ENAMETOOLONG:
         return ObjectAbsent(f"{path} does not exist")
+    if isinstance(error, PermissionError):
+        return ObjectForbidden(f"{path} cannot be read: {error.strerror}", "Check its permissions.")
     return MigrateError(f"{path} cannot be read: {error.strerror}", "Check its permissions.")

@@ -1,6 +1,7 @@
 """Reads the manifests of exports, and finds out where their objects are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +12,7 @@ from alternator_migrate.connectors.s3_export.manifest import (
     read_files,
     read_summary,
 )
-from alternator_migrate.connectors.s3_export.objects import ObjectAbsent, Objects
+from alternator_migrate.connectors.s3_export.objects import ObjectAbsent, ObjectForbidden, Objects
 from alternator_migrate.connectors.s3_export.places import Rule, rules
 from alternator_migrate.connectors.s3_export.source import Export
 from alternator_migrate.core.errors import UsageError
@@ -49,19 +50,12 @@ async def _list(
     objects: Objects, key: str, summary: Summary, *, in_bucket: bool
 ) -> tuple[tuple[DataFile, ...], Rule]:
     """The data files of an export, and the rule by which their list was found."""
-    tried = []
-    for rule in rules(key, in_bucket=in_bucket):
-        place = rule(summary.files_key)
-        if place is None or place in tried:
-            continue
-        tried.append(place)
-        try:
+    search = _Search(objects, "the list of the export's data files")
+    for place, rule in search.places(summary.files_key, rules(key, in_bucket=in_bucket)):
+        with search.looking():
             body = await _checked(objects, place)
-        except ObjectAbsent:
-            continue
-        return read_files(body, objects.name(place), summary.items), rule
-    places = ", ".join(map(objects.name, tried))
-    raise UsageError(f"the list of the export's data files is at none of {places}", _COPIED)
+            return read_files(body, objects.name(place), summary.items), rule
+    raise search.failed()
 
 
 async def _placed(
@@ -70,16 +64,46 @@ async def _placed(
     """The data files with the keys that they are at: one rule, found by the first, is for all."""
     if not files:
         return ()
-    tried = []
-    for rule in (likely, *rules(key, in_bucket=in_bucket)):
-        place = rule(files[0].key)
-        if place is None or place in tried:
-            continue
-        tried.append(place)
-        if await objects.exists(place):
-            return tuple(replace(file, key=rule(file.key) or file.key) for file in files)
-    places = ", ".join(map(objects.name, tried))
-    raise UsageError(f"the export's data file {files[0].key} is at none of {places}", _COPIED)
+    search = _Search(objects, f"the export's data file {files[0].key}")
+    for place, rule in search.places(files[0].key, (likely, *rules(key, in_bucket=in_bucket))):
+        with search.looking():
+            if await objects.exists(place):
+                return tuple(replace(file, key=rule(file.key) or file.key) for file in files)
+    raise search.failed()
+
+
+class _Search:
+    """The search for an object at several places; `what` it is, for messages."""
+
+    def __init__(self, objects: Objects, what: str) -> None:
+        self._objects, self._what = objects, what
+        self._tried: list[str] = []
+        self._forbidden: ObjectForbidden | None = None
+
+    def places(self, key: str, found: Iterable[Rule]) -> Iterator[tuple[str, Rule]]:
+        """The places of a key of a manifest, each once, with the first rule that leads there."""
+        for rule in found:
+            place = rule(key)
+            if place is not None and place not in self._tried:
+                self._tried.append(place)
+                yield place, rule
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Around the look at one place: what is absent there may be at the next."""
+        try:
+            yield
+        except ObjectForbidden as error:
+            self._forbidden = self._forbidden or error
+        except ObjectAbsent:
+            pass
+
+    def failed(self) -> UsageError:
+        """The error for what is nowhere, or that may not be read where it was looked for first."""
+        if self._forbidden:
+            return UsageError(self._forbidden.args[0], self._forbidden.hint)
+        places = ", ".join(map(self._objects.name, self._tried))
+        return UsageError(f"{self._what} is at none of {places}", _COPIED)
 
 
 async def _checked(objects: Objects, key: str) -> bytes:

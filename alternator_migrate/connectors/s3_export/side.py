@@ -87,14 +87,15 @@ async def open_export(
     connections: int,
     patience: float,
     known: Sequence[Export] | None = None,
+    section: str = "source",
 ) -> AsyncIterator[ExportSide]:
     """Open the exports of a source, whose manifests are read unless they are `known`. Requests
-    are repeated for `patience` seconds.
+    are repeated for `patience` seconds. The `section` of the configuration says how S3 is reached.
 
     Raises `UsageError` for exports that cannot be read, `MigrateError` where that cannot be told.
     """
     requests = Requests()
-    async with _opened(source, given, connections, requests) as opened:
+    async with _opened(source, given, connections, requests, section) as opened:
         exports, objects = known, opened(Retry(patience))
         if exports is None:
             exports = [
@@ -112,7 +113,11 @@ async def open_export(
 
 @asynccontextmanager
 async def _opened(
-    source: SideSettings, given: S3ExportSettings, connections: int, requests: Requests
+    source: SideSettings,
+    given: S3ExportSettings,
+    connections: int,
+    requests: Requests,
+    section: str,
 ) -> AsyncIterator[Callable[[Retry], ObjectsOf]]:
     """Buckets and files; S3 is asked for nothing where all are files."""
     files = Files()
@@ -121,7 +126,7 @@ async def _opened(
         return
     asked = {"RequestPayer": "requester"} if given.request_payer else {}
     opening = open_client(
-        "source",
+        section,
         source,
         connections,
         signed=not given.unsigned,
@@ -130,7 +135,7 @@ async def _opened(
     async with opening as client:
 
         def opened(retry: Retry) -> ObjectsOf:
-            calls = Calls(retry, requests)
+            calls = Calls(retry, requests, section=section)
 
             def objects(bucket: str | None) -> Objects:
                 return Bucket(client, bucket, calls, asked) if bucket else files

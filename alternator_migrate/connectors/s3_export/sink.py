@@ -188,7 +188,7 @@ class _Asking:
 
         async def attempt(_: str) -> dict[str, Any]:
             began, call = time.monotonic(), getattr(self.client, operation)
-            with self.calls.counted(name), asking(self.name, self.doing):
+            with self.calls.counted(name), asking(self.name, self.calls.section, self.doing):
                 answer: dict[str, Any] = await call(**self.where, **parameters)
             self.calls.answered(name, began)
             return answer
