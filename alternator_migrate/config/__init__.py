@@ -12,6 +12,7 @@ from alternator_migrate.config.choice import (
     picked,
     selection,
 )
+from alternator_migrate.config.described_table import described_table
 from alternator_migrate.config.exports import EXPORT, Location, S3ExportSettings
 from alternator_migrate.config.identity import (
     export_identity,
@@ -78,6 +79,7 @@ __all__ = [
     "candidates",
     "check_targets",
     "choose",
+    "described_table",
     "export_identity",
     "fingerprint",
     "is_arn",

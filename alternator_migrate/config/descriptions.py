@@ -3,22 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from alternator_migrate.config.described_table import described_table
 from alternator_migrate.config.kinds import Wrong, base_url, each_of, table_name, text
 from alternator_migrate.config.variables import meant
 
 FROM_TABLE: Final = "fromTable"
-_LISTS: Final = {
-    "AttributeDefinitions": ("AttributeName", "AttributeType"),
-    "KeySchema": ("AttributeName", "KeyType"),
-    "GlobalSecondaryIndexes": (),
-    "LocalSecondaryIndexes": (),
-    "Tags": (),
-}
-_CHOICES: Final = {
-    "AttributeType": ("S", "N", "B"),
-    "KeyType": ("HASH", "RANGE"),
-    "BillingMode": ("PAY_PER_REQUEST", "PROVISIONED"),
-}
 _SHORT: Final = {"AttributeDefinitions": "AttributeType", "KeySchema": "KeyType"}
 
 
@@ -35,15 +24,7 @@ def table_description(value: Any) -> Mapping[str, Any]:
         raise Wrong([(".Table", "must be a section")])
     beside = {name: each for name, each in value.items() if name != "Table"}
     found: dict[str, Any] = _pascal(given if given is value else {**beside, **given}, "")
-    wrong = [
-        (f".{_camel(name)}", "is missing")
-        for name in ("AttributeDefinitions", "KeySchema")
-        if not found.get(name)
-    ]
-    if wrong:
-        raise Wrong(wrong)
-    _check_keys(found)
-    return found
+    return described_table(found)
 
 
 def _from_table(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -65,11 +46,7 @@ def _pascal(value: Any, within: str) -> Any:
     if isinstance(value, list):
         return [_pascal(each, within) for each in value]
     if not isinstance(value, dict):
-        value = meant(value)
-        wanted = _CHOICES.get(within)
-        if wanted and value not in wanted:
-            raise ValueError(f"{_camel(within)} must be {' or '.join(wanted)}, not {value!r}")
-        return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        return value
     found: dict[str, Any] = {}
     for name, each in value.items():
         api = _api_name(str(name), within)
@@ -83,34 +60,3 @@ def _api_name(name: str, within: str) -> str:
     if name == "name" and within.endswith("SecondaryIndexes"):
         return "IndexName"
     return name[:1].upper() + name[1:]
-
-
-def _camel(name: str) -> str:
-    return name[:1].lower() + name[1:]
-
-
-def _check_keys(found: Mapping[str, Any]) -> None:
-    """Raise `Wrong` unless each list is one, and each key attribute has its type."""
-    wrong = [
-        (f".{_camel(name)}", "must be a list of sections")
-        for name in _LISTS
-        if not _is_list(found.get(name, []))
-    ]
-    if wrong:
-        raise Wrong(wrong)
-    for name in ("AttributeDefinitions", "KeySchema"):
-        for place, each in enumerate(found[name]):
-            lacking = [member for member in _LISTS[name] if not each.get(member)]
-            wrong += [(f".{_camel(name)}[{place}]", f"lacks {lack}") for lack in lacking]
-    if not wrong:
-        defined = {each["AttributeName"] for each in found["AttributeDefinitions"]}
-        keys = [each["AttributeName"] for each in found["KeySchema"]]
-        absent = ", ".join(repr(name) for name in keys if name not in defined)
-        if absent:
-            wrong = [(".attributeDefinitions", f"does not say the type of {absent}")]
-    if wrong:
-        raise Wrong(wrong)
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)

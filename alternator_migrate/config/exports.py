@@ -1,9 +1,10 @@
 """Exports of DynamoDB tables to S3, as a configuration names and describes them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from alternator_migrate.config.access import path_style
 from alternator_migrate.config.descriptions import table_description
@@ -11,6 +12,10 @@ from alternator_migrate.config.kinds import flag, key, list_of, text
 
 EXPORT: Final = "dynamodb-s3-export"
 _SUMMARY: Final = "manifest-summary.json"
+_BUCKET_URL = re.compile(r"s3a?://(?P<bucket>[^/]*)/?(?P<key>.*)", re.DOTALL)
+_FILE_URL = re.compile(r"file:/*(?=/)(?P<path>.*)", re.DOTALL)
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:.+")
+"""A name, old ones among them, or the ARN of an access point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,14 @@ class Location:
         return f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
 
 
+def bucket_or_arn(value: Any) -> str:
+    """The name of a bucket, or the ARN of an access point."""
+    name = text(value)
+    if not _BUCKET.fullmatch(name):
+        raise ValueError(f"must be the name of a bucket, not {name!r}")
+    return name
+
+
 def export_folder(value: Any) -> str:
     """Where an export is written: s3://BUCKET/PREFIX, file:///PATH or a path."""
     written = text(value)
@@ -33,6 +46,7 @@ def export_folder(value: Any) -> str:
             f"must be s3://BUCKET/PREFIX, file:///PATH or a path, not {written!r}; copy the export "
             "from one of these to where it is to be"
         )
+    _check_place(written, "s3://BUCKET/PREFIX")
     return written
 
 
@@ -45,9 +59,20 @@ def manifest(value: Any) -> str:
             f"must be a key, s3://BUCKET/KEY, file:///PATH or a path, not of {scheme}://; copy the "
             "export to one of these"
         )
-    if scheme in ("s3", "s3a") and separator and not all(rest.partition("/")[::2]):
+    _check_place(written, "s3://BUCKET/PREFIX/AWSDynamoDB/ID")
+    if scheme in ("s3", "s3a") and separator and not rest.partition("/")[2]:
         raise ValueError(f"must be like s3://BUCKET/PREFIX/AWSDynamoDB/ID, not {written!r}")
     return written
+
+
+def _check_place(written: str, form: str) -> None:
+    """Raise `ValueError` for an address without a bucket that can be, and for a file that is of
+    another host."""
+    found = _BUCKET_URL.fullmatch(written)
+    if found and not _BUCKET.fullmatch(found["bucket"]):
+        raise ValueError(f"must be like {form}, not {written!r}")
+    if written.startswith("file://") and not written.startswith("file:///"):
+        raise ValueError(f"must be like file:///PATH, with three slashes, not {written!r}")
 
 
 def payer(value: Any) -> bool:
@@ -59,7 +84,7 @@ def payer(value: Any) -> bool:
 class S3ExportSettings:
     """The exports to read, in their order, and what they do not tell of the table."""
 
-    bucket: str | None = key(text, "bucket of an export to S3; none for one in files")
+    bucket: str | None = key(bucket_or_arn, "bucket of an export to S3; none for one in files")
     manifest_key: str | None = key(
         manifest, "export: key of manifest-summary.json or its folder; s3://, file:// or a path"
     )
@@ -84,12 +109,10 @@ class S3ExportSettings:
         return tuple(self._location(each) for each in self.manifest_keys or single)
 
     def _location(self, written: str) -> Location:
-        parts = urlsplit(written)
-        if parts.scheme in ("s3", "s3a") and "://" in written:
-            bucket, _, place = written.partition("://")[2].partition("/")
-            return Location(bucket, _summary(place))
-        if parts.scheme == "file":
-            return Location(None, _summary(unquote(parts.path)))
+        if found := _BUCKET_URL.fullmatch(written):
+            return Location(found["bucket"], _summary(found["key"]))
+        if found := _FILE_URL.fullmatch(written):
+            return Location(None, _summary(unquote(found["path"])))
         return Location(self.bucket, _summary(written))
 
 
@@ -98,7 +121,7 @@ class S3TargetSettings:
     """Where an export is written, in AWS's layout."""
 
     path: str | None = key(export_folder, "export: where to write it; s3://, file:// or a path")
-    bucket: str | None = key(text, "bucket to write an export into, instead of path")
+    bucket: str | None = key(bucket_or_arn, "bucket to write an export into, instead of path")
     prefix: str | None = key(text, "prefix of its keys in that bucket")
     use_path_style_access: bool | None = path_style()
 
@@ -107,14 +130,14 @@ class S3TargetSettings:
         """The bucket and prefix, or the folder; the key is "" or ends with a slash."""
         if self.bucket:
             return Location(self.bucket, _folder((self.prefix or "").strip("/")))
-        parts = urlsplit(self.path or "")
-        if parts.scheme in ("s3", "s3a") and "://" in str(self.path):
-            bucket, _, place = str(self.path).partition("://")[2].partition("/")
-            return Location(bucket, _folder(place.strip("/")))
-        return Location(None, _folder(unquote(parts.path) if parts.scheme == "file" else self.path))
+        written = self.path or ""
+        if found := _BUCKET_URL.fullmatch(written):
+            return Location(found["bucket"], _folder(found["key"].strip("/")))
+        found = _FILE_URL.fullmatch(written)
+        return Location(None, _folder(unquote(found["path"]) if found else written))
 
 
-def _folder(place: str | None) -> str:
+def _folder(place: str) -> str:
     return f"{place.rstrip('/')}/" if place else ""
 
 

@@ -28,6 +28,8 @@ _KINDS: Final = {
 }
 """The types of places, as ScyllaDB Migrator names them."""
 _GOOGLE: Final = ("gcs", "gcp", "google-cloud-storage", "google-gcs")
+LEAST_LEASE_SECONDS: Final = 12
+"""In a third of it a run that has lost its lock has to stop, before another one may begin."""
 _S3_URL = re.compile(r"(?:s3|s3a|s3n)://+(?P<rest>.*)", re.IGNORECASE)
 _GOOGLE_URL = re.compile(r"gc?s://", re.IGNORECASE)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
@@ -118,7 +120,7 @@ class SavepointsSettings:
     )
     interval_seconds: float = key(number(0.1), "time between two savepoints", default=60.0)
     lease_seconds: float = key(
-        number(3, 3600),
+        number(LEAST_LEASE_SECONDS, 3600),
         "on S3: how long the lock of a run that was killed keeps the next one out",
         default=60.0,
     )

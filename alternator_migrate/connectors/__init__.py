@@ -5,6 +5,7 @@ from alternator_migrate.connectors.capacity_watch import capacity_watches
 from alternator_migrate.connectors.clocks import clock_warnings, expiry_time, judges_expiry
 from alternator_migrate.connectors.export_target import ExportEnds, open_export_ends
 from alternator_migrate.connectors.exported_table import (
+    OTHER_EXPORT,
     KnownExport,
     TableExport,
     begun,
@@ -12,7 +13,6 @@ from alternator_migrate.connectors.exported_table import (
     check_changes,
     check_comparable,
     copied_before,
-    OTHER_EXPORT,
     failure_text,
     reading_export,
 )
@@ -109,6 +109,7 @@ __all__ = [
     "ALTERNATOR",
     "NO_STREAMS",
     "NO_WAY_BACK",
+    "OTHER_EXPORT",
     "STREAMS_FEATURE",
     "ChangeMaker",
     "Command",
@@ -160,7 +161,6 @@ __all__ = [
     "export_rights",
     "exporting",
     "failure_text",
-    "OTHER_EXPORT",
     "final_export",
     "find_code",
     "find_stream",

@@ -8,8 +8,9 @@ from alternator_migrate.config import (
     Settings,
     SourceEndpointSettings,
     SourceSettings,
+    described_table,
 )
-from alternator_migrate.connectors.s3_export import ExportSide, described, of_exports
+from alternator_migrate.connectors.s3_export import Export, ExportSide, described, of_exports
 from alternator_migrate.connectors.service import Service, open_service
 from alternator_migrate.connectors.target_table import check_internal, renamed
 from alternator_migrate.core.errors import UsageError
@@ -46,7 +47,7 @@ async def _exported(settings: Settings, source: ExportSide, target: Service) -> 
     exports = source.exports
     if "fromTable" in given:
         return of_exports(exports, await _live(settings, source, given["fromTable"]))
-    if given := given or exports[0].summary.description:
+    if given := given or _told(exports[0]):
         return described(exports, given)
     existing = await target.table.inspect()
     if existing is None:
@@ -54,6 +55,16 @@ async def _exported(settings: Settings, source: ExportSide, target: Service) -> 
     back = {rename.to: rename.from_ for rename in settings.renames}
     spec = replace(renamed(existing.spec, back), tags={})
     return of_exports(exports, replace(existing, spec=spec))
+
+
+def _told(export: Export) -> Mapping[str, Any]:
+    """What an export says of its table; empty where it says nothing. Raises `UsageError`."""
+    given = export.summary.description
+    try:
+        return described_table(given) if given else given
+    except ValueError as error:
+        words = f"{export.name} tells of keys that no table has: {error}"
+        raise UsageError(words, _DESCRIBE) from error
 
 
 async def _live(settings: Settings, source: ExportSide, named: Mapping[str, str]) -> TableState:

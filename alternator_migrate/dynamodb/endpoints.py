@@ -27,7 +27,8 @@ _OLDEST: Final = "dynamodb.amazonaws.com"
 _REGION_OF_OLDEST: Final = "us-east-1"
 
 _NAME = re.compile(
-    r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*\.?"
+    r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"
+    r"|(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?"
 )
 
 

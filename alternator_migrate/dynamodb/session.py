@@ -26,7 +26,7 @@ from alternator_migrate.core.errors import UsageError
 from alternator_migrate.dynamodb.botocore_errors import ODD, configuring, not_refreshed, obtaining
 from alternator_migrate.dynamodb.credentials import check_keys, no_keys
 from alternator_migrate.dynamodb.endpoints import base_url, region_at
-from alternator_migrate.dynamodb.http import Transport
+from alternator_migrate.dynamodb.http import Transport, check_proxy
 from alternator_migrate.dynamodb.http_client import CredentialSource
 from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.signing import Credentials
@@ -168,6 +168,7 @@ async def _client(
                 config=config,
             )
             opened = await stack.enter_async_context(client)
+        check_proxy(str(opened.meta.endpoint_url))
         yield opened
 
 

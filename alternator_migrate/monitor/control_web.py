@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from alternator_migrate.core.durable import open_private
 from alternator_migrate.monitor.control import BadCommand, Reply, words_of
@@ -106,7 +105,7 @@ def _field(name: str, label: str, kind: str) -> Html:
 def _is_ours(asked: Asked) -> bool:
     """Whether a request does not come from a page of another site."""
     origin, site = asked.headers.get("origin"), asked.headers.get("sec-fetch-site")
-    same = origin is None or urlsplit(origin).netloc == asked.headers.get("host", "")
+    same = origin is None or origin.partition("://")[2] == asked.headers.get("host", "")
     return same and site in (None, "same-origin", "none")
 
 

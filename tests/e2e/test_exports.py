@@ -183,6 +183,23 @@ async def test_a_data_file_that_is_missing_in_the_middle_is_named(
     assert f"{full(ROWS).data[2]} does not exist" in str(ending.failure)
 
 
+async def test_keys_that_an_export_tells_and_no_table_has_are_refused(
+    tmp_path: Path, standin: StandIn, table_name: str, migrate: Migrate
+) -> None:
+    told = {
+        "tableKeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "tableAttributeDefinitions": [{"AttributeName": "other", "AttributeType": "S"}],
+    }
+    export = full(ROWS[:9], summary=told)
+    exports.write(tmp_path, export.objects())
+    given = source(str(tmp_path / export.manifest))
+    del given["tableDescription"]
+    failure = (await migrate(job(given, alternator(standin.url, table_name)))).failure
+    assert failure.exit_code == 2
+    assert "does not say the type of 'pk'" in str(failure)
+    assert "source.tableDescription" in str(failure)
+
+
 async def test_a_name_that_no_file_can_have_is_one_of_a_file_that_is_not_there(
     tmp_path: Path, standin: StandIn, table_name: str, migrate: Migrate
 ) -> None:

@@ -1,6 +1,8 @@
 """An export as the target: what is written can be read by this tool, and imported by AWS."""
 
+import base64
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -9,15 +11,18 @@ import aioboto3
 import pytest
 
 from alternator_migrate.connectors.s3_export.bucket import Calls
-from alternator_migrate.connectors.s3_export.sink import BucketSink
+from alternator_migrate.connectors.s3_export.sink import BucketSink, Folder, put
+from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.retry import Retry
 from tests.e2e.stage import until
+from tests.e2e.test_full_disk import small_disk
 from tests.servers.cli import running
 from tests.servers.client import Item, create_table, fill, scan_all
 from tests.standin import StandIn
 from tests.support import exports
 from tests.support.jobs import Command, Job, alternator, dynamodb, job, write_config
 from tests.support.names import unique_name
+from tests.support.savepoints import files_of_at_most
 from tests.support.shapes import same_items
 
 TABLE = "Example"
@@ -193,6 +198,37 @@ async def test_a_killed_run_leaves_nothing_that_looks_complete_and_goes_on(
     lines = (summary.parent / "manifest-files.json").read_text().splitlines()
     assert sum(json.loads(line)["itemCount"] for line in lines) == len(ROWS)
     assert not [each for each in files(out) if each.endswith(".part")]
+
+
+async def test_a_disk_that_fills_up_is_told_and_nothing_half_written_stays(
+    tmp_path: Path, table: StandIn, command: Command
+) -> None:
+    rows = [{"pk": {"S": f"noise {n}"}, "t": {"B": _noise(30_000)}} for n in range(40)]
+    await fill(table.url, TABLE, rows)
+    with small_disk(tmp_path / "disk", 64) as disk:
+        report = await command(content(table, {"path": str(disk)}))
+        assert (report.code, report.err.count("Error: ")) == (1, 1), report.err
+        assert "cannot be written: No space left on device" in report.err
+        assert "Traceback" not in report.err
+        assert not list(disk.rglob(".*.part"))
+        assert not list(disk.rglob("manifest-summary.json"))
+
+
+def _noise(size: int) -> str:
+    return base64.b64encode(os.urandom(size)).decode()
+
+
+@pytest.mark.parametrize("room", [0, 4096])
+async def test_a_file_that_finds_no_room_is_given_up_without_a_word(
+    tmp_path: Path, room: int
+) -> None:
+    writer = Folder(tmp_path).open("a/b")
+    with files_of_at_most(room):
+        with pytest.raises(MigrateError, match="cannot be written: File too large"):
+            await put(Folder(tmp_path), "a/small", b"x" * (room + 1))
+        await writer.write(b"x" * (room + 1))
+        await writer.abandon()
+    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize(

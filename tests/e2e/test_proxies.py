@@ -22,6 +22,7 @@ from tests.servers.filled import filled
 from tests.servers.forwarder import Forwarder
 from tests.servers.tls import self_signed
 from tests.standin import StandIn
+from tests.support import exports
 from tests.support.jobs import Command, Job, Migrate, alternator, dynamodb, job
 from tests.support.tables import numbered
 
@@ -134,7 +135,11 @@ def test_ways_to_write_a_proxy(monkeypatch: pytest.MonkeyPatch, value: str, show
 
 
 @pytest.mark.parametrize(
-    "value", ["socks5://me:secret@proxy:1080", "https://proxy", "http://", "http://proxy:port"]
+    "value",
+    [
+        *("socks5://me:secret@proxy:1080", "https://proxy", "http://", "http://proxy:port"),
+        *("http://[proxy", "proxy:99999", f"http://{'long' * 16}"),
+    ],
 )
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", value)
@@ -142,6 +147,18 @@ def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, value: str
         proxy_for("https://dynamodb.eu-west-1.amazonaws.com")
     assert "NO_PROXY" in told.value.hint
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("value", ["http://[proxy", "proxy:99999", f"http://{'long' * 16}"])
+async def test_s3_is_not_asked_for_behind_a_proxy_without_an_address(
+    command: Command, value: str
+) -> None:
+    source = exports.bucket_source("http://198.51.100.1:8000", "k", "bucket")
+    content = job(source, alternator("http://198.51.100.1:8000", TABLE))
+    ending = await command(content, env={"HTTP_PROXY": value}, word="plan")
+    assert (ending.code, ending.err.count("Error: ")) == (2, 1), ending.err
+    assert "HTTP_PROXY names no HTTP proxy that can be used" in ending.err
+    assert "attempt" not in ending.err
 
 
 async def test_a_proxy_that_wants_a_password(

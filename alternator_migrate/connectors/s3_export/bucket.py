@@ -26,8 +26,8 @@ _FORBIDDEN: Final = ("AccessDenied", "403", "Forbidden")
 _CHANGED: Final = ("PreconditionFailed", "412", "InvalidRange", "416")
 _ELSEWHERE: Final = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "307")
 _RIGHTS: Final = (
-    "Either it may not be read (that takes s3:GetObject for manifests and AWSDynamoDB/*/data/*, and "
-    "kms:Decrypt for a bucket with a key of its own), or it is not there, of which S3 says the "
+    "Either it may not be read (that takes s3:GetObject for manifests, for AWSDynamoDB/*/data/*, "
+    "and kms:Decrypt for a bucket with a key of its own), or it is not there, of which S3 says the "
     "same without s3:ListBucket: check the policy, then bucket and key."
 )
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -102,6 +103,7 @@ class FileWriter:
     def __init__(self, path: Path) -> None:
         self._path, self._part = path, path.with_name(f".{path.name}.part")
         self._file: IO[bytes] | None = None
+        self._doing: asyncio.Future[None] | None = None
 
     async def write(self, data: bytes) -> None:
         """Add bytes. Raises `MigrateError`."""
@@ -114,10 +116,16 @@ class FileWriter:
         return ""
 
     async def abandon(self) -> None:
-        """Delete what there is of it."""
+        """Delete what there is of it. Raises nothing: closing writes what is left, which finds no
+        room where the disk is full. A thread that is at it, for one who waits no more, is waited
+        for: it may make the file yet."""
+        if self._doing:
+            await asyncio.gather(self._doing, return_exceptions=True)
         if self._file:
-            self._file.close()
-            self._part.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._file.close()
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)
 
     def _write(self, data: bytes) -> None:
         if self._file is None:
@@ -134,8 +142,9 @@ class FileWriter:
         sync_folder(self._path.parent)
 
     async def _do(self, work: Any, *args: object) -> None:
+        self._doing = asyncio.ensure_future(asyncio.to_thread(work, *args))
         try:
-            await asyncio.to_thread(work, *args)
+            await asyncio.shield(self._doing)
         except OSError as error:
             raise MigrateError(
                 f"{self._path} cannot be written: {error.strerror}",

@@ -1,6 +1,7 @@
 """HTTP/1.1 over aiohttp's connections."""
 
 from alternator_migrate.dynamodb.http.connect import Node, Transport, connector_to
+from alternator_migrate.dynamodb.http.proxies import check_proxy
 from alternator_migrate.dynamodb.http.receiver import (
     LARGEST,
     SLOWEST,
@@ -17,6 +18,7 @@ __all__ = [
     "Node",
     "Receiver",
     "Transport",
+    "check_proxy",
     "connector_to",
     "too_large",
     "too_slow",

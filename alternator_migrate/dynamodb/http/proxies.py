@@ -5,7 +5,7 @@ The same rules as botocore's, by which S3 and logins go.
 
 from base64 import b64encode
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from alternator_migrate.core.errors import UsageError
@@ -26,24 +26,45 @@ def proxy_for(url: str) -> Proxy | None:
 
     Raises `UsageError` for one that cannot be used.
     """
+    parts = _given(url)
+    if parts is None:
+        return None
+    if parts.scheme != "http":
+        raise _unfit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return Proxy(f"http://{parts.netloc}", f"http://{host}", _header(user))
+
+
+def check_proxy(url: str) -> None:
+    """Raise `UsageError` where the proxy for requests to `url` has no address at all. What botocore
+    sends them by may know more kinds of proxies."""
+    _given(url)
+
+
+def _given(url: str) -> SplitResult | None:
+    """The address of the proxy for requests to `url`, None for a direct connection. Raises
+    `UsageError` for what is none."""
     target = urlsplit(url)
     given = getproxies().get(target.scheme)
     if not given or proxy_bypass(target.netloc):
         return None
-    given = given if "://" in given else f"http://{given.removeprefix('//')}"
     try:
-        parts = urlsplit(given)
-        fits = parts.scheme == "http" and parts.hostname and parts.port != 0
+        parts = urlsplit(given if "://" in given else f"http://{given.removeprefix('//')}")
+        name = (parts.hostname or "").encode("idna")  # refuses labels that no host name may have
+        fits = name and parts.port != 0
     except ValueError:
         fits = False
     if not fits:
-        name = f"{target.scheme.upper()}_PROXY"
-        raise UsageError(
-            f"{name} names no HTTP proxy that can be used for {url}",
-            f"It must be like http://proxy:3128; NO_PROXY={target.hostname} connects directly.",
-        )
-    user, _, host = parts.netloc.rpartition("@")
-    return Proxy(f"http://{parts.netloc}", f"http://{host}", _header(user))
+        raise _unfit(url)
+    return parts
+
+
+def _unfit(url: str) -> UsageError:
+    target = urlsplit(url)
+    return UsageError(
+        f"{target.scheme.upper()}_PROXY names no HTTP proxy that can be used for {url}",
+        f"It must be like http://proxy:3128; NO_PROXY={target.hostname} connects directly.",
+    )
 
 
 def _header(user: str) -> str:

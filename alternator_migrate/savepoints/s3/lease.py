@@ -132,7 +132,7 @@ class Lease:
 
     def _left(self) -> float:
         """Seconds until it has to be taken for lost."""
-        return self._since + self._seconds * 2 / 3 - _clock()
+        return self._since + given_up_after(self._seconds) - _clock()
 
     async def _write(self, etag: str | None, *, free: bool = False) -> None:
         began = _clock()
@@ -176,16 +176,28 @@ class Lease:
     def _not_renewed(self) -> MigrateError:
         return MigrateError(
             f"the lock of this migration was lost: its lease could not be renewed for "
-            f"{self._seconds * 2 / 3:.0f} s ({self._lock.url})",
+            f"{given_up_after(self._seconds):.0f} s ({self._lock.url})",
             "Run it again when S3 can be reached; savepoints.leaseSeconds says how long that may "
             "take.",
         )
 
 
+def given_up_after(seconds: float) -> float:
+    """When a lease of so many seconds that is not renewed has to be taken for lost by its holder,
+    who stops then; in seconds since it asked."""
+    return seconds * 2 / 3
+
+
+def free_after(seconds: float) -> float:
+    """When such a lease may be taken by another one, in seconds since it was written, by the clock
+    of the server, which may tell whole seconds."""
+    return seconds + _SLACK_SECONDS
+
+
 def _holder(found: Found, url: str) -> Holder | None:
     try:
         state: dict[str, Any] = json.loads(found.text)
-        left = float(state["lease"]) + _SLACK_SECONDS - found.age
+        left = free_after(float(state["lease"])) - found.age
         return None if state["free"] or left < 0 else Holder(state["process"], left, found.etag)
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(

@@ -1,5 +1,6 @@
 """Exports as a configuration names and describes them."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from alternator_migrate.config.exports import (
     Location,
     S3ExportSettings,
     S3TargetSettings,
+    bucket_or_arn,
+    export_folder,
     manifest,
     payer,
 )
@@ -26,6 +29,10 @@ SUMMARY = "manifest-summary.json"
         ("a", "s3a://b/p#1?", Location("b", f"p#1?/{SUMMARY}")),
         (None, "file:///a%20b/1", Location(None, f"/a b/1/{SUMMARY}")),
         (None, "/x/1", Location(None, f"/x/1/{SUMMARY}")),
+        (None, "file:///a#b?c/[1]", Location(None, f"/a#b?c/[1]/{SUMMARY}")),
+        (None, "s3://b/[p]/1", Location("b", f"[p]/1/{SUMMARY}")),
+        (None, "[x]/1", Location(None, f"[x]/1/{SUMMARY}")),
+        (None, "//[x", Location(None, f"//[x/{SUMMARY}")),
         (None, f"x/{SUMMARY}", Location(None, f"x/{SUMMARY}")),
     ],
 )
@@ -56,6 +63,34 @@ def test_no_key_that_is_written_begins_with_a_slash(
 def test_other_places_are_refused(written: str) -> None:
     with pytest.raises(ValueError, match=r"copy the export|must be like s3://"):
         manifest(written)
+
+
+@pytest.mark.parametrize("written", ["s3://[bucket]/x", "s3a://[b/x", "s3://a b/x", "file://[x"])
+def test_what_is_no_address_is_told(written: str) -> None:
+    for kind in (manifest, export_folder):
+        with pytest.raises(ValueError, match=r"must be like (s3://BUCKET/PREFIX|file:///PATH)"):
+            kind(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "location"),
+    [
+        ("s3://b/[p]", Location("b", "[p]/")),
+        ("s3a://b", Location("b", "")),
+        ("[x", Location(None, "[x/")),
+        ("file:///a%20b/[x", Location(None, "/a b/[x/")),
+    ],
+)
+def test_where_an_export_is_written(written: str, location: Location) -> None:
+    assert S3TargetSettings(path=export_folder(written)).place == location
+
+
+@pytest.mark.parametrize(("name", "fits"), [("my.Bucket_1", True), ("[b]", False), ("a/b", False)])
+def test_names_of_buckets(name: str, fits: bool) -> None:
+    with nullcontext() if fits else pytest.raises(ValueError, match="must be the name of a bucket"):
+        assert bucket_or_arn(name) == name
+    access_point = "arn:aws:s3:us-west-2:123456789012:accesspoint/a"
+    assert bucket_or_arn(access_point) == access_point
 
 
 def test_who_pays() -> None:
@@ -116,10 +151,10 @@ def test_a_live_table_describes(given: Any, table: dict[str, str]) -> None:
     [
         ([], ""),
         ({}, ".attributeDefinitions"),
-        ({**MIGRATORS, "keySchema": [{"name": "id"}]}, ".keySchema[0]"),
+        ({**MIGRATORS, "keySchema": [{"name": "id"}]}, ".keySchema[0].keyType"),
         ({**MIGRATORS, "keySchema": "id"}, ".keySchema"),
         ({**MIGRATORS, "keySchema": [{"name": "no", "type": "HASH"}]}, ".attributeDefinitions"),
-        ({**MIGRATORS, "billingMode": "FREE"}, ""),
+        ({**MIGRATORS, "billingMode": "FREE"}, ".billingMode"),
         ({"fromTable": "Example", "keySchema": []}, ".fromTable"),
         ({"fromTable": {"tables": "x"}}, ".fromTable.tables"),
         ({"fromTable": False}, ".fromTable"),
@@ -129,3 +164,114 @@ def test_a_description_that_is_none_is_told_at_its_place(given: Any, path: str) 
     with pytest.raises(ValueError, match=r".") as told:
         table_description(given)
     assert wrong_parts(told.value)[0][0] == path
+
+
+ID, AT = MIGRATORS["attributeDefinitions"]
+KEY = [{"name": "id", "type": "HASH"}]
+BY_AT = {"name": "by-at", "keySchema": [{"name": "at", "type": "HASH"}]}
+GLOBAL = "globalSecondaryIndexes"
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "words"),
+    [
+        ({"tags": [{"name": "team", "value": "a"}]}, ".tags[0].key", "is missing"),
+        ({"tags": [{"key": "team"}]}, ".tags[0].value", "is missing"),
+        ({"tags": [{"key": ["team"], "value": "a"}]}, ".tags[0].key", "must be a text"),
+        ({"tags": {"team": "a"}}, ".tags", "must be a list, such as [{key: NAME, value: TEXT}]"),
+        ({"tags": ["team"]}, ".tags[0]", "must be a section"),
+        ({GLOBAL: [{"indexName": "by-at"}]}, f".{GLOBAL}[0].keySchema", "is missing"),
+        ({GLOBAL: [{"keySchema": KEY}]}, f".{GLOBAL}[0].indexName", "is missing"),
+        ({GLOBAL: [{**BY_AT, "keySchema": "at"}]}, f".{GLOBAL}[0].keySchema", "must be a list"),
+        ({GLOBAL: BY_AT}, f".{GLOBAL}", "must be a list"),
+        ({GLOBAL: ["by-at"]}, f".{GLOBAL}[0]", "must be a section"),
+        (
+            {GLOBAL: [{**BY_AT, "projection": "ALL"}]},
+            f".{GLOBAL}[0].projection",
+            "must be a section",
+        ),
+        (
+            {GLOBAL: [{**BY_AT, "projection": {"projectionType": "all"}}]},
+            *(f".{GLOBAL}[0].projection.projectionType", "must be ALL or KEYS_ONLY or INCLUDE"),
+        ),
+        (
+            {
+                GLOBAL: [
+                    {**BY_AT, "projection": {"projectionType": "INCLUDE", "nonKeyAttributes": "x"}}
+                ]
+            },
+            *(f".{GLOBAL}[0].projection.nonKeyAttributes", "must be a list"),
+        ),
+        (
+            {GLOBAL: [{**BY_AT, "provisionedThroughput": 5}]},
+            *(f".{GLOBAL}[0].provisionedThroughput", "must be a section"),
+        ),
+        ({GLOBAL: [BY_AT, BY_AT]}, "", "has 'by-at' twice"),
+        (
+            {GLOBAL: [{**BY_AT, "keySchema": [{"name": "x", "type": "HASH"}]}]},
+            ".attributeDefinitions",
+            "does not say the type of 'x', a key of globalSecondaryIndexes[0]",
+        ),
+        (
+            {
+                "localSecondaryIndexes": [
+                    {"name": "l", "keySchema": [{"name": "at", "type": "RANGE"}]}
+                ]
+            },
+            *(".localSecondaryIndexes[0].keySchema", "must begin with a HASH attribute"),
+        ),
+        ({"keySchema": [*KEY, {"name": "at", "type": "HASH"}]}, ".keySchema", "a RANGE attribute"),
+        ({"keySchema": [{"name": "at", "type": "RANGE"}, *KEY]}, ".keySchema", "must begin with"),
+        ({"keySchema": [{"name": "at", "type": "RANGE"}]}, ".keySchema", "must begin with a HASH"),
+        ({"keySchema": [*KEY, {"name": "id", "type": "RANGE"}]}, ".keySchema", "has 'id' twice"),
+        ({"keySchema": []}, ".keySchema", "is missing"),
+        ({"keySchema": {"name": "id", "type": "HASH"}}, ".keySchema", "must be a list"),
+        ({"keySchema": [{"name": ["id"], "type": "HASH"}]}, ".keySchema[0].attributeName", "text"),
+        ({"keySchema": [{"name": "id", "type": "hash"}]}, ".keySchema[0].keyType", "HASH or RANGE"),
+        ({"attributeDefinitions": {"id": "S"}}, ".attributeDefinitions", "must be a list"),
+        ({"attributeDefinitions": [ID, AT, ID]}, ".attributeDefinitions", "has 'id' twice"),
+        (
+            {"attributeDefinitions": [{"name": "id", "type": {"S": 1}}]},
+            *(".attributeDefinitions[0].attributeType", "must be S or N or B"),
+        ),
+        ({"attributeDefinitions": [ID, None]}, ".attributeDefinitions[1]", "must be a section"),
+        ({"provisionedThroughput": 5}, ".provisionedThroughput", "must be a section"),
+        (
+            {"provisionedThroughput": {"readCapacityUnits": "many", "writeCapacityUnits": 1}},
+            *(".provisionedThroughput.readCapacityUnits", "must be a whole number"),
+        ),
+        ({"billingModeSummary": "PROVISIONED"}, ".billingModeSummary", "must be a section"),
+        ({"billingMode": ["PROVISIONED"]}, ".billingMode", "must be PAY_PER_REQUEST or"),
+        ({"ttlAttribute": ["expires"]}, ".ttlAttribute", "must be a text"),
+        (
+            {"timeToLiveDescription": {"attributeName": {"S": "x"}}},
+            *(".timeToLiveDescription.attributeName", "must be a text"),
+        ),
+        (
+            {"timeToLiveSpecification": {"attributeName": "x", "enabled": "yes"}},
+            *(".timeToLiveSpecification.enabled", "must be true or false"),
+        ),
+    ],
+)
+def test_each_part_of_a_description_that_no_table_has_is_told(
+    given: dict[str, Any], path: str, words: str
+) -> None:
+    for whole in ({**MIGRATORS, **given}, {"Table": {**MIGRATORS, **given}}):
+        with pytest.raises(ValueError, match=r".") as told:
+            table_description(whole)
+        ((found, message), *_) = wrong_parts(told.value)
+        assert (found, words in message) == (path, True), message
+
+
+def test_parts_that_are_null_are_as_if_absent() -> None:
+    none = dict.fromkeys((GLOBAL, "localSecondaryIndexes", "tags", "provisionedThroughput"))
+    expected = {name: each for name, each in APIS.items() if name != "ProvisionedThroughput"}
+    assert table_description({**MIGRATORS, **none}) == expected
+
+
+def test_names_that_yaml_takes_for_numbers_are_texts() -> None:
+    keys = {
+        "attributeDefinitions": [{"name": 7, "type": "S"}],
+        "keySchema": [{"name": 7, "type": "HASH"}],
+    }
+    assert table_description(keys)["KeySchema"][0]["AttributeName"] == "7"

@@ -66,6 +66,7 @@ async def test_who_knows_the_token_may_command(tmp_path: Path) -> None:
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"origin": "http://127.0.0.1:9091"}, 403),
+        ({"origin": "http://[x"}, 403),
         ({"sec_fetch_site": "cross-site"}, 403),
         ({"sec_fetch_site": "same-site"}, 403),
     ],
