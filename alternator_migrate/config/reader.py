@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Final
 
 from alternator_migrate.config.arns import implied
-from alternator_migrate.config.document import Document
+from alternator_migrate.config.document import Document, within
 from alternator_migrate.config.exports import EXPORT, S3ExportSettings, S3TargetSettings
 from alternator_migrate.config.kinds import wrong_parts
 from alternator_migrate.config.rules import contradictions
@@ -282,10 +282,18 @@ class _SettingsReader:
 
     def _is_told(self, path: str) -> bool:
         """Whether the document itself has a mistake there, so that the value says nothing."""
-        return any(mistake.path == path for mistake in self._document.mistakes)
+        written = self._written(path)
+        return any(mistake.path == written for mistake in self._document.mistakes)
+
+    def _written(self, path: str) -> str:
+        """The path at which a key, or what is within it, was written."""
+        for nested, flat in self._written_as.items():
+            if within(path, nested):
+                return flat + path.removeprefix(nested)
+        return path
 
     def _mistake(self, path: str, message: str, about: Iterable[str] = ()) -> None:
-        path = self._written_as.get(path, path)
+        path = self._written(path)
         self.mistakes.append(Mistake(path, self._document.blamed(path, about), message))
 
 

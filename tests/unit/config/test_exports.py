@@ -16,6 +16,7 @@ from alternator_migrate.config.exports import (
     payer,
 )
 from alternator_migrate.config.kinds import wrong_parts
+from tests.support.configs import NAME, refused
 
 SUMMARY = "manifest-summary.json"
 
@@ -275,3 +276,29 @@ def test_names_that_yaml_takes_for_numbers_are_texts() -> None:
         "keySchema": [{"name": 7, "type": "HASH"}],
     }
     assert table_description(keys)["KeySchema"][0]["AttributeName"] == "7"
+
+
+IN_A_FILE = """\
+source:
+  type: dynamodb-s3-export
+  manifestKeys:
+    - ok/1
+    - s3://[b]/x
+  tableDescription:
+    attributeDefinitions: [{name: id, type: S}]
+    keySchema: [{name: id, type: HASH}]
+    globalSecondaryIndexes:
+      - indexName: x
+        projection: ALL
+target: {type: alternator, table: To, endpoint: {url: "http://scylla:8000"}}
+"""
+
+
+def test_mistakes_within_a_key_are_told_where_they_were_written() -> None:
+    found = [(each.path, each.place) for each in refused(IN_A_FILE).mistakes]
+    index = "source.tableDescription.globalSecondaryIndexes[0]"
+    assert found == [
+        ("source.manifestKeys[1]", f"{NAME}, line 5"),
+        (f"{index}.keySchema", f"{NAME}, line 10"),
+        (f"{index}.projection", f"{NAME}, line 11"),
+    ]
