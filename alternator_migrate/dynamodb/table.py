@@ -52,6 +52,14 @@ class Table:
         description = await self._requests.describe()
         return table_schema.billing(description) if description else None
 
+    async def identity(self) -> str | None:
+        """See `table_schema.identity`, now; None where the table is absent or goes. Raises
+        `MigrateError`."""
+        description = await self._requests.describe()
+        if description is None or description.get("TableStatus") == "DELETING":
+            return None
+        return table_schema.identity(description)
+
     @property
     def place(self) -> str:
         """Where the table is looked for: the URL, and the region where requests are signed."""

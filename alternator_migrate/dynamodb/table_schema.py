@@ -131,7 +131,7 @@ def read_state(
     )
     return TableState(
         spec=spec.with_indexes(indexes),
-        id=str(description.get("TableId") or description.get("CreationDateTime", "")),
+        id=identity(description),
         status=description.get("TableStatus", "ACTIVE"),
         items=description.get("ItemCount", 0),
         size=description.get("TableSizeBytes", 0),
@@ -139,6 +139,12 @@ def read_state(
         arn=str(description.get("TableArn", "")),
         denied=denied or {},
     )
+
+
+def identity(description: Mapping[str, Any]) -> str:
+    """What tells a table from others of its name, from DescribeTable's `Table`: its id, or when it
+    was made; "" where the server says neither."""
+    return str(description.get("TableId") or description.get("CreationDateTime", ""))
 
 
 def read_stream(description: Mapping[str, Any]) -> TableStream | None:

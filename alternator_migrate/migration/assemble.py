@@ -43,6 +43,7 @@ from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.options import FOR_EVER, Until
+from alternator_migrate.migration.same_tables import SameTables, source_known
 from alternator_migrate.migration.table_copy import TableCopy
 from alternator_migrate.migration.target_schema import TargetSchema
 from alternator_migrate.migration.worker import readers_of
@@ -137,6 +138,7 @@ def build_migration(
         gate,
         hooks(settings).within if begun else hooks(settings),
         turns,
+        SameTables(pair.target.table, *source_known(pair)),
     )
     return migration, rejects
 
@@ -330,4 +332,5 @@ def build_resend(
         gate,
         Hooks({}, 0),
         turns,
+        SameTables(pair.target.table),
     )

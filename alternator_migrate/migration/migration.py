@@ -11,10 +11,12 @@ from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.ports import SavepointKeeper
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.stopping import together
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.follow import Follower
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.hooks import Hooks, TableHooks
+from alternator_migrate.migration.same_tables import SameTables
 from alternator_migrate.migration.saver import Saver
 from alternator_migrate.migration.table_copy import TableCopy
 from alternator_migrate.migration.target_schema import TargetSchema
@@ -37,12 +39,13 @@ class Migration:
         gate: Gate,
         hooks: Hooks,
         turns: Turns,
+        tables: SameTables,
     ) -> None:
         self._schema, self._copy, self._follower = schema, copy, follower
         self._keeper, self._supervisor, self._gate = keeper, supervisor, gate
         self._saver = Saver(keeper, copy.rejects, follower, lambda: copy.state)
         self._hooks = TableHooks(hooks, self.progress, lambda: keeper.path)
-        self._turns = turns
+        self._turns, self._tables = turns, tables
         self._state, self._stopping = "preparing", asyncio.Event()
         self._step = 0, 0
 
@@ -88,6 +91,13 @@ class Migration:
         return self._copy.limit if self._state == "done" else ""
 
     async def _migrate(self, stop: asyncio.Event) -> bool:
+        async with together() as group:
+            watching = group.create_task(self._tables.watch(self._gate))
+            is_done = await self._all_phases(stop)
+            watching.cancel()
+        return is_done
+
+    async def _all_phases(self, stop: asyncio.Event) -> bool:
         if self._follower:
             await self._follower.begin(self._saver.save)
             await self._saver.save()
@@ -97,6 +107,7 @@ class Migration:
             await self._let_go_on(stop)
             if not await phase(stop):
                 return False
+        await self._tables.check()
         self._state = "done"
         return True
 
@@ -136,6 +147,7 @@ class Migration:
             if is_alone:
                 await self._enable_ttl(stop)
         self._keeper.found_target(target.id)
+        self._tables.found_target(target.id)
         await self._saver.save()
         return True
 
@@ -166,6 +178,8 @@ class Migration:
         return True
 
     async def _tell_copied(self, _: asyncio.Event) -> bool:
+        if self._follower:  # which tells that the target has caught up
+            await self._tables.check()
         await self._hooks.run("onSnapshotDone", Status.RUNNING)
         return True
 

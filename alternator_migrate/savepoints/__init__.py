@@ -6,7 +6,7 @@ from alternator_migrate.savepoints.keeper import Keeper, NoKeeper
 from alternator_migrate.savepoints.place import Located, Place
 from alternator_migrate.savepoints.places import place_of
 from alternator_migrate.savepoints.progress import progress_of
-from alternator_migrate.savepoints.resume import Earlier, Resume, check_tables, unfit
+from alternator_migrate.savepoints.resume import ANEW, Earlier, Resume, check_tables, unfit
 from alternator_migrate.savepoints.run_file import RunFile, RunRecord, TableEntry
 from alternator_migrate.savepoints.store import (
     Store,
@@ -19,6 +19,7 @@ from alternator_migrate.savepoints.store import (
 from alternator_migrate.savepoints.stored_run import StoredRun, UnderWay
 
 __all__ = [
+    "ANEW",
     "Earlier",
     "Keeper",
     "Located",

@@ -19,6 +19,10 @@ _TRANSFORM: Final = (
     "Put it back as it was; pass --transform-changed to go on with it as it is now (what is "
     "written stays as it was made); or pass --fresh to begin anew."
 )
+ANEW: Final = (
+    "Pass --fresh to begin anew, or put back what has changed (`alternator-migrate help resume`)."
+)
+"""The remedy where tables or the configuration are not those of a savepoint."""
 Earlier: TypeAlias = tuple[Located, Savepoint]
 """A savepoint, and its file."""
 
@@ -159,12 +163,7 @@ def _other_transform(before: str, now: str) -> str:
 
 def unfit(path: Located, why: str, hint: str = "") -> UsageError:
     """The refusal of a savepoint that cannot be gone on from."""
-    return UsageError(
-        f"the savepoint {path} does not fit: {why}",
-        hint
-        or "Pass --fresh to begin anew, or put back what has changed "
-        "(`alternator-migrate help resume`).",
-    )
+    return UsageError(f"the savepoint {path} does not fit: {why}", hint or ANEW)
 
 
 def _told_apart(path: Located, savepoint: Savepoint, settings: Settings) -> Savepoint:
