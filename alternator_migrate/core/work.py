@@ -252,3 +252,8 @@ class Engine(Protocol):
     def segments(self) -> WorkerSegments:
         """The segments that workers have now."""
         ...
+
+    async def lateness(self, *, goes_on: bool) -> float:
+        """For how many seconds from now workers that were lost may still write what they had read,
+        and, where this run `goes_on` with another, those of that run. Raises `MigrateError`."""
+        ...

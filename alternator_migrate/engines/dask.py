@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import math
+import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -14,7 +16,7 @@ from alternator_migrate.core.segments import WorkerSegments
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
 from alternator_migrate.engines import dask_worker
 from alternator_migrate.engines.processes import signals_held_back
-from alternator_migrate.engines.slice_runner import OUR_LOGGER
+from alternator_migrate.engines.slice_runner import GRACE_SECONDS, OUR_LOGGER
 
 log = logging.getLogger(__name__)
 LONGEST_SECONDS: Final = 2.0
@@ -22,6 +24,11 @@ LONGEST_SECONDS: Final = 2.0
 _CONNECT_SECONDS: Final = 10.0
 _WAIT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 5.0
+_RENEW_SECONDS: Final = 4.0
+_ANSWER_SECONDS: Final = 30.0
+LATE_SECONDS: Final = dask_worker.LEASE_SECONDS + GRACE_SECONDS + _ANSWER_SECONDS
+"""For how long a worker that nobody hears of may still write: until it gives up what it has under
+way, and the target the requests that it has then sent, whose answers are waited for no longer."""
 AT_ONCE: Final = 2
 """Slices at once in one process: while one writes what it has read, the next one reads."""
 
@@ -39,11 +46,15 @@ async def open_cluster(address: str | None, workers: int, job: Job) -> AsyncIter
         async with (
             open_local_cluster(workers) as cluster,
             _client(distributed, cluster, where) as client,
+            _greeted(client, where, job) as pool,
         ):
-            yield await _greeted(client, where, job)
+            yield pool
     else:
-        async with _client(distributed, address, address) as client:
-            yield await _greeted(client, address, job)
+        async with (
+            _client(distributed, address, address) as client,
+            _greeted(client, address, job) as pool,
+        ):
+            yield pool
 
 
 @asynccontextmanager
@@ -76,6 +87,8 @@ class Cluster:
         self._unfit: dict[str, str] = {}
         self._throttling: set[int] = set()
         self._recalling: asyncio.Future[None] | None = None
+        self._began = self._renewed_at = time.monotonic()
+        self._lost_at = -math.inf
         client.subscribe_topic(dask_worker.topic_of(job), _tell)
 
     async def vacant(self, busy: int) -> int:
@@ -90,6 +103,8 @@ class Cluster:
     async def do(self, piece: Slice[Any]) -> SliceResult[Any]:
         """Have a slice done by any worker that fits. Raises `WorkerLost`, or `MigrateError` where
         the scheduler is gone."""
+        if time.monotonic() - self._renewed_at > dask_worker.LEASE_SECONDS / 2:
+            await self._renew()  # this process has not come to it: it was stopped
         workers = list(self._fit)
         future = self._client.submit(
             dask_worker.slice_done,
@@ -107,6 +122,29 @@ class Cluster:
         self._throttling -= {*piece.places}
         self._throttling |= {*report.throttling}
         return report
+
+    async def keep_wanting(self) -> None:
+        """Tell workers that what they do is wanted, until cancelled: what is not, they give up."""
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        self._renewed_at = time.monotonic()
+        with suppress(OSError, ValueError, AttributeError, TimeoutError):  # found out by `_look`
+            async with asyncio.timeout(_RENEW_SECONDS):
+                await self._client.run(
+                    dask_worker.want, self._job.key, workers=[*self._fit], on_error="ignore"
+                )
+
+    async def lateness(self, *, goes_on: bool) -> float:
+        """See `Engine.lateness`. Where the scheduler is gone, all workers are lost."""
+        found: Collection[str] = ()
+        with suppress(MigrateError):
+            found = await self._threads()
+        self._miss(found)
+        since = max(self._lost_at, self._began if goes_on else -math.inf)
+        return max(since + LATE_SECONDS - time.monotonic(), 0.0)
 
     def live_stats(self) -> LiveStats:
         """The segments that were throttled when their last slice was over: what it has done is
@@ -184,6 +222,7 @@ class Cluster:
     async def _look(self) -> None:
         """Learn which workers there are, and whether the new ones fit."""
         found = await self._threads()
+        self._miss(found)
         self._fit = {address: found[address] for address in self._fit if address in found}
         new = [address for address in found if address not in {*self._fit, *self._unfit}]
         for address, why in (await self._greet(new)).items():
@@ -192,6 +231,12 @@ class Cluster:
                 log.warning("the worker at %s is not used: %s", address, why)
             else:
                 self._fit[address] = found[address]
+
+    def _miss(self, found: Collection[str]) -> None:
+        """Note whether a worker is not among those that were found: another has its slices now,
+        which Dask does not tell, and it may have them still."""
+        if not self._fit.keys() <= set(found):
+            self._lost_at = time.monotonic()
 
     async def _greet(self, workers: list[str]) -> dict[str, str]:
         """Why each of these workers cannot be used, or ""."""
@@ -256,7 +301,8 @@ async def _client(distributed: Any, cluster: Any, where: str) -> AsyncIterator[A
         await client.close()
 
 
-async def _greeted(client: Any, where: str, job: Job) -> Cluster:
+@asynccontextmanager
+async def _greeted(client: Any, where: str, job: Job) -> AsyncIterator[Cluster]:
     """The cluster, once it has workers, all of which fit. Raises `UsageError`."""
     pool = Cluster(client, where, job)
     try:
@@ -269,4 +315,8 @@ async def _greeted(client: Any, where: str, job: Job) -> Cluster:
             "Install the same alternator-migrate and Python there as here, and give the workers "
             "the variables and files that the configuration names.",
         )
-    return pool
+    wanting = asyncio.create_task(pool.keep_wanting())
+    try:
+        yield pool
+    finally:
+        wanting.cancel()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any, Final
 from alternator_migrate import __version__
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.runtime import loop_factory
+from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.work import Job, Slice, SliceResult, WorkerSession, nothing_done
 from alternator_migrate.engines.slice_runner import OUR_LOGGER, work_off
 
@@ -22,6 +24,10 @@ _LEVELS: Final[list[int]] = []
 """The levels from which the sessions of this process want to log."""
 # Longer than the gap between two slices; the connections of a run that is over do not stay.
 _IDLE_SECONDS: Final = 30.0
+LEASE_SECONDS: Final = 20.0
+"""For how long a slice goes on of which nobody says that it is wanted: its run may be gone, and
+another one write what is newer."""
+_LOOK_SECONDS: Final = 1.0
 _Order = tuple[Slice[Any], asyncio.Future[SliceResult[Any]]]
 
 
@@ -40,7 +46,8 @@ def versions() -> tuple[str, str]:
 
 
 def obstacle(job: Job) -> str:
-    """Why the job cannot be done here, or ""."""
+    """Why the job cannot be done here, or ""; it is wanted from now on."""
+    want(job.key)
     try:
         job.check()
     except MigrateError as error:
@@ -55,6 +62,11 @@ def slice_done(job: Job, piece: Slice[Any], level: int) -> SliceResult[Any]:
     sessions.tell_by(get_worker)
     done = sessions.do(job, piece, level)
     return asyncio.run_coroutine_threadsafe(done, sessions.loop).result()
+
+
+def want(key: str) -> None:
+    """The slices of the job with this key are wanted, for so long as a lease lasts."""
+    _Sessions.of_this_process().wanted_until[key] = time.monotonic() + LEASE_SECONDS
 
 
 def recall(key: str) -> None:
@@ -86,6 +98,7 @@ class _Sessions:
         self.loop = loop_factory()()
         self._idle: dict[str, list[_Session]] = {}
         self._busy: dict[str, set[_Session]] = defaultdict(set)
+        self.wanted_until: dict[str, float] = {}
         self._is_told = False
         threading.Thread(target=self.loop.run_forever, name="slices", daemon=True).start()
 
@@ -104,7 +117,22 @@ class _Sessions:
             return cls._only
 
     async def do(self, job: Job, piece: Slice[Any], level: int) -> SliceResult[Any]:
-        """Do a slice in a session that is idle, or in a new one."""
+        """Do a slice in a session that is idle, or in a new one; it is given up, within the grace
+        of one that is to hurry, when it is wanted no more."""
+        if self._wanted_for(job.key) <= 0:
+            await asyncio.sleep(_LOOK_SECONDS)
+            return SliceResult(CopyState(positions=piece.positions))
+        doing = asyncio.ensure_future(self._in_session(job, piece, level))
+        while not doing.done():
+            await asyncio.wait({doing}, timeout=_LOOK_SECONDS)
+            if self._wanted_for(job.key) <= 0:
+                self.hurry(job.key)
+        return doing.result()
+
+    def _wanted_for(self, key: str) -> float:
+        return self.wanted_until.get(key, 0.0) - time.monotonic()
+
+    async def _in_session(self, job: Job, piece: Slice[Any], level: int) -> SliceResult[Any]:
         idle, busy = self._idle.setdefault(job.key, []), self._busy[job.key]
         session = idle.pop() if idle else _Session(job, level)
         busy.add(session)

@@ -62,6 +62,10 @@ class Executor:
         out = {index for piece in self._under_way.values() for index in piece.places}
         return replace(told, running=told.running or tuple(out.difference(told.done)))
 
+    async def lateness(self, *, goes_on: bool) -> float:
+        """See `Engine.lateness`."""
+        return await self._pool.lateness(goes_on=goes_on)
+
     async def run(
         self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
     ) -> None:

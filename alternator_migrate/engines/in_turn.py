@@ -1,6 +1,7 @@
 """An engine of workers that several tables have one after another."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -26,6 +27,7 @@ class InTurn:
         self._opening, self._turn = opening, turn
         self._engine: Engine | None = None
         self._past = LiveStats()
+        self._late_until = {True: 0.0, False: 0.0}
 
     async def run(
         self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
@@ -38,6 +40,9 @@ class InTurn:
                 self._engine = engine
                 try:
                     await engine.run(work, segments, stop)
+                    for goes_on in self._late_until:
+                        late = await engine.lateness(goes_on=goes_on)
+                        self._late_until[goes_on] = time.monotonic() + late
                 finally:
                     self._past += replace(engine.live_stats(), reasons=())
                     self._engine = None
@@ -56,6 +61,10 @@ class InTurn:
     def segments(self) -> WorkerSegments:
         """The segments that workers have now."""
         return self._engine.segments() if self._engine else WorkerSegments()
+
+    async def lateness(self, *, goes_on: bool) -> float:
+        """See `Engine.lateness`."""
+        return max(self._late_until[goes_on] - time.monotonic(), 0.0)
 
     async def _has_turn(self, stop: asyncio.Event) -> bool:
         """Wait for the turn; False, without it, where `stop` came first."""

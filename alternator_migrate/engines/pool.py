@@ -36,6 +36,10 @@ class Pool(Protocol):
         """The workers that are known."""
         ...
 
+    async def lateness(self, *, goes_on: bool) -> float:
+        """See `Engine.lateness`."""
+        ...
+
     def hurry(self) -> None:
         """No slice will ever follow those under way, and these are to end within seconds."""
         ...

@@ -47,7 +47,7 @@ class Migration:
         self._hooks = TableHooks(hooks, self.progress, lambda: keeper.path)
         self._turns, self._tables = turns, tables
         self._state, self._stopping = "preparing", asyncio.Event()
-        self._step = 0, 0
+        self._step, self._goes_on = (0, 0), False
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Prepare the target, copy, build what comes after the data, follow changes, check the
@@ -99,6 +99,7 @@ class Migration:
 
     async def _all_phases(self, stop: asyncio.Event) -> bool:
         if self._follower:
+            self._goes_on = await self._follower.state() is not None
             await self._follower.begin(self._saver.save)
             await self._saver.save()
         phases = self._phases()
@@ -161,6 +162,9 @@ class Migration:
                 return False
             self._state = "copying"
             await self._copy.run(stop)
+            if follower and not stop.is_set():
+                self._state = "waiting"
+                await self._copy.quiet(stop, goes_on=self._goes_on)
         return not stop.is_set()
 
     async def _build_indexes(self, stop: asyncio.Event) -> bool:

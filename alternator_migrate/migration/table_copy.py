@@ -1,6 +1,7 @@
 """The copy of one table's segments: the waves of it, the account, and the figures."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -19,6 +20,7 @@ from alternator_migrate.core.traffic import Traffic
 from alternator_migrate.core.work import Engine
 from alternator_migrate.snapshot import Copying, Ledger
 
+log = logging.getLogger(__name__)
 _CLOCKS_SECONDS: Final = 2.0
 """By how much the clocks of two nodes may differ, and the later write lose."""
 
@@ -67,6 +69,18 @@ class TableCopy:
             self._meter.end()
         if not stop.is_set():
             self._ledger.check()
+
+    async def quiet(self, stop: asyncio.Event, *, goes_on: bool) -> None:
+        """Return when no worker that was lost, of this run or of the one that it `goes_on` with,
+        can write any more, or `stop` is set. Raises `MigrateError`."""
+        seconds = await self._engine.lateness(goes_on=goes_on)
+        if seconds > 0:
+            log.info(
+                "%.0f s are waited before changes are replayed: a worker that was lost may still "
+                "write what is older",
+                seconds,
+            )
+            await stopped_within(stop, seconds)
 
     def progress(self, changes: FollowProgress | None) -> Progress:
         """Its figures, with those of the `changes` that are followed, which share its rejects;

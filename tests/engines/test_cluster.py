@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from alternator_migrate.engines.dask import open_local_cluster
+from alternator_migrate.engines.dask_worker import LEASE_SECONDS
+from alternator_migrate.engines.slice_runner import GRACE_SECONDS
 from tests.conftest import RunCli
 from tests.engines.dask import DaskCluster, children, dask_cluster, gone
 from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
@@ -23,6 +25,8 @@ from tests.support.jobs import alternator, job, read_summary, write_config
 from tests.support.shapes import same_items
 
 SECONDS = 90
+LONGEST_WAIT = 10.0
+"""Seconds between two attempts, at most."""
 
 
 @pytest.fixture
@@ -96,6 +100,43 @@ async def test_a_scheduler_that_is_gone_leaves_a_savepoint(
     again = await run_cli("run", "config.yaml", seconds=SECONDS)
     assert (again.code, "going on from" in again.err) == (0, True), again
     assert same_items(target.items(TABLE), ITEMS)
+
+
+async def test_what_a_killed_run_has_under_way_is_given_up_by_its_workers(
+    own: DaskCluster, source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    """Else a batch that is sent again and again would be written over what is newer."""
+    target.faults.rate("BatchWriteItem", "overload", 1.0)
+    write_config(tmp_path, between(source, target))
+    async with running(tmp_path, *run(own)) as cli:
+        await batches(target, 10)
+        cli.send_signal(signal.SIGKILL)
+        await cli.wait(10)
+    await asyncio.sleep(stretched(LEASE_SECONDS + GRACE_SECONDS + 2))
+    target.faults.clear()
+    sent = target.requests["BatchWriteItem"]
+    await asyncio.sleep(LONGEST_WAIT + 1)
+    assert (target.requests["BatchWriteItem"], target.items(TABLE)) == (sent, [])
+
+
+async def test_changes_are_not_replayed_while_workers_of_a_killed_run_may_write(
+    own: DaskCluster, source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    slow_down(target, 0.3)
+    content = between(source, target)
+    content["target"]["streamChanges"] = True
+    write_config(tmp_path, content)
+    async with running(tmp_path, *run(own)) as cli:
+        await batches(target, 4)
+        cli.send_signal(signal.SIGKILL)
+        await cli.wait(10)
+    target.faults.clear()
+    async with running(tmp_path, *run(own)) as cli:
+        await cli.wait_for("s are waited before changes are replayed", 60)
+        assert same_items(target.items(TABLE), ITEMS)
+        cli.send_signal(signal.SIGTERM)
+        result = await cli.wait(20)
+    assert result.code == 143, result
 
 
 async def test_a_local_cluster_without_a_scheduler(
