@@ -69,6 +69,10 @@ class StreamSource:
         self._read = stream_wire.record_reader(table, self._traits.remedy, keep_old=keep_old)
         self._open = 0
 
+    def now(self) -> float:
+        """The time by the server's clock; see `ChangeSource`."""
+        return self._client.clock.now
+
     async def shards(self) -> Sequence[Shard]:
         """All shards listed now. Raises `TrimmedData` where the stream is gone or disabled."""
         found: dict[str, Shard] = {}

@@ -25,6 +25,7 @@ __all__ = [
     "retry",
     "runtime",
     "segments",
+    "server_clock",
     "shares",
     "spread",
     "state",

@@ -47,6 +47,10 @@ class ChangeSource(Protocol):
     delay: float
     skew: float
 
+    def now(self) -> float:
+        """The time by the source's clock, epoch seconds, as far as its answers have told it."""
+        ...
+
     async def shards(self) -> Sequence[Shard]:
         """The whole tree of shards as listed now, in any order. Raises `MigrateError`."""
         ...

@@ -35,7 +35,7 @@ class DynamoDBClient:
     """
 
     def __init__(self, http: HttpClient, retry: Retry, pace: Pace | None = None) -> None:
-        self.nodes = http.nodes
+        self.nodes, self.clock = http.nodes, http.clock
         self.retry, self.pace = retry, pace or Pace()
         self._http = http
 

@@ -19,6 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from alternator_migrate.core import errors
 from alternator_migrate.core.requests import Requests
+from alternator_migrate.core.server_clock import ServerClock
 from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.failures import failure, is_server_error
 from alternator_migrate.dynamodb.http import (
@@ -75,7 +76,7 @@ class HttpClient:
         self._signer = signer
         self._credentials = credentials
         self.region, self.server = signer.region if signer else "", ""
-        self.requests = Requests()
+        self.requests, self.clock = Requests(), ServerClock()
 
     async def call(self, operation: str, body: bytes, avoid: str = "", at: str = "") -> bytes:
         """The body of a successful answer to `operation`, from the node `at`, else from any node
@@ -123,7 +124,9 @@ class HttpClient:
             headers["Content-Encoding"] = "gzip"
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = f"{node.post}Content-Length: {len(body)}\r\n{lines}\r\n".encode("latin-1")
+        sent = time.time()
         status, answered, answer = await self._exchange(operation, node, head + body)
+        self.clock.heard(answered.get("date"), sent, time.time())
         self.server = answered.get("server", "")
         checksum = answered.get("x-amz-crc32")
         if checksum is not None and checksum != str(zlib.crc32(answer)):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from alternator_migrate.follow.ledger import ShardLedger, caught_up_text
+from alternator_migrate.follow.ledger import ShardLedger, caught_up_text, clock_text
 
 log = logging.getLogger(__name__)
 CaughtUp = Callable[[], Awaitable[bool]]
@@ -14,6 +14,7 @@ CaughtUp = Callable[[], Awaitable[bool]]
 _LOOK_SECONDS: Final = 0.25
 _AFTER_HOOK: Final = 5.0
 """For clocks that differ, and answers that were under way."""
+_FAR_SECONDS: Final = 5.0
 
 
 class Cutover:
@@ -26,7 +27,7 @@ class Cutover:
         self._since: float | None = None
 
     def reached(self, shards: ShardLedger, now: float, *, waits: bool) -> bool:
-        """Take a look at `now` (epoch seconds); True while the rule holds."""
+        """Take a look at `now` (by the clock of the shards); True while the rule holds."""
         lag = shards.lag()
         if waits or lag is None or lag > self._max_lag:
             self._since = None
@@ -47,7 +48,7 @@ class CaughtUpWatch:
         self, waits: Callable[[], bool], others: Callable[[bool], bool], *, ends: bool
     ) -> None:
         self._waits, self._ends, self._others = waits, ends, others
-        self._reached = False
+        self._reached = self._told_of_clock = False
 
     @property
     def caught_up(self) -> bool:
@@ -61,11 +62,13 @@ class CaughtUpWatch:
         told_at: float | None = None
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            self._reached = rule.reached(shards, time.time(), waits=self._waits())
+            self._tell_of_clock(shards.clock() - time.time())
+            self._reached = rule.reached(shards, shards.clock(), waits=self._waits())
             all_have = self._others(self._reached)
             if all_have and told_at is None:
                 log.info(caught_up_text(ends=self._ends))
-                told_at = time.time() + _AFTER_HOOK if await tell() else 0.0
+                after = _AFTER_HOOK if await tell() else 0.0
+                told_at = shards.clock() + after
             elif self._reached and self._is_finished(shards, told_at):
                 over.set()
 
@@ -73,3 +76,8 @@ class CaughtUpWatch:
         """Whether following ends: it was told that the target has caught up, and all is there that
         was made until then, while a hook may have stopped the writers."""
         return told_at is not None and self._ends and shards.current_since(told_at)
+
+    def _tell_of_clock(self, behind: float) -> None:
+        if abs(behind) > _FAR_SECONDS and not self._told_of_clock:
+            self._told_of_clock = True
+            log.warning(clock_text(behind))

@@ -120,7 +120,9 @@ class Follower:
         source, rules = self._stream.open(known.arn), self._rules
         watermark, placed = known.watermark or None, known.placed_at if begins else None
         self._shards = ShardLedger(
-            known.shards, known.ended, known.counts, watermark, source.delay, placed=placed
+            *(known.shards, known.ended, known.counts, watermark, source.delay),
+            clock=source.now,
+            placed=placed,
         )
         needed_from = known.placed_at - source.skew if begins and rules.whole else -math.inf
         self._reader = ChangeReader(

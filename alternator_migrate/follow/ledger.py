@@ -14,6 +14,7 @@ from typing import Final
 from alternator_migrate.core.counts import ChangeCounts
 from alternator_migrate.core.errors import AccountingBroken
 from alternator_migrate.core.model import KEPT_SECONDS, ChangePage, Shard
+from alternator_migrate.core.texts import duration
 
 # Children are listed soon after their parent has ended; those of a disabled stream never have any.
 _CHILDLESS_SECONDS: Final = 30.0
@@ -58,7 +59,8 @@ class OpenShard:
 class ShardLedger:
     """The shards of one stream, going on from `positions` and `ended`, when all changes made up to
     `watermark` (epoch seconds) were handled. The stream shows a change up to `delay` seconds after
-    it is made. `clock` gives epoch seconds. `placed` is when this run has placed it, if it has."""
+    it is made. `clock` gives epoch seconds, as those who date the changes count them. `placed` is
+    when this run has placed it, if it has."""
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class ShardLedger:
         placed: float | None = None,
     ) -> None:
         self.counts = counts or ChangeCounts()
-        self._clock, self._delay, self._placed = clock, delay, placed
+        self.clock, self._delay, self._placed = clock, delay, placed
         self._watermark = watermark
         self._known = {
             name: OpenShard(Shard(name), position, watermark=watermark, placed=placed)
@@ -104,7 +106,7 @@ class ShardLedger:
     def expects_children(self) -> bool:
         """Whether a shard has just ended of which no child is known yet."""
         parents = {each.shard.parent for each in self._known.values()}
-        recent = self._clock() - _CHILDLESS_SECONDS
+        recent = self.clock() - _CHILDLESS_SECONDS
         return any(
             each.ended and each.tip > recent and name not in parents
             for name, each in self._known.items()
@@ -117,7 +119,7 @@ class ShardLedger:
     def listed(self, shards: Sequence[Shard]) -> None:
         """Take the stream's own list into account. Done shards that lists have lacked for a day
         are forgotten; a single list may be cut short, where a shard expired while it was read."""
-        now = self._listed_at = self._clock()
+        now = self._listed_at = self.clock()
         for shard in shards:
             fresh = OpenShard(shard, watermark=self._watermark, placed=self._placed)
             reading = self._known.setdefault(shard.id, fresh)
@@ -155,7 +157,7 @@ class ShardLedger:
     def arrived(self, shard: str, page: ChangePage) -> None:
         """A page was read and is to be handled."""
         reading = self._known[shard]
-        reading.pending, reading.read_at = len(page.changes), self._clock()
+        reading.pending, reading.read_at = len(page.changes), self.clock()
 
     def settled(self, shard: str, page: ChangePage, counts: ChangeCounts) -> None:
         """A page was handled durably, or will be before the positions are saved."""
@@ -200,7 +202,7 @@ class ShardLedger:
     def lag(self) -> float | None:
         """The seconds by which the target may be behind; None while that cannot be told."""
         watermark = self.watermark()
-        return None if watermark is None else max(0.0, self._clock() - watermark)
+        return None if watermark is None else max(0.0, self.clock() - watermark)
 
     def current_since(self, moment: float) -> bool:
         """Whether since then the list of shards was read, and every shard to its tip or to a
@@ -221,8 +223,8 @@ def caught_up_text(*, ends: bool) -> str:
     then, or goes on."""
     if ends:
         what = (
-            "what is written to the source from now on is not followed; switch only if the writers "
-            "were stopped before, and compare with `validate`"
+            "what is written to the source from now on may not be followed; switch only if the "
+            "writers were stopped before, and compare with `validate`"
         )
     else:
         what = (
@@ -230,3 +232,12 @@ def caught_up_text(*, ends: bool) -> str:
             "what is left, and compare with `validate`"
         )
     return f"the target has caught up with the source: {what}"
+
+
+def clock_text(behind: float) -> str:
+    """The warning that this machine's clock is so many seconds behind the source's, or ahead."""
+    return (
+        f"warning: this machine's clock is {duration(abs(behind))} "
+        f"{'behind' if behind > 0 else 'ahead of'} the source's, by which the lag is told and "
+        "whether the target has caught up: keep NTP running"
+    )

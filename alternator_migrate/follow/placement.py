@@ -1,7 +1,6 @@
 """The place in a stream at which following begins."""
 
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -34,8 +33,9 @@ async def place(
     await stream.ready(arn)
     if ours:
         log.info("the source's stream was enabled: %s", arn)
-    shards = await stream.open(arn).shards()
-    placed = rules.since or time.time()
+    source = stream.open(arn)
+    shards = await source.shards()
+    placed = rules.since or source.now()
     return replace(
         known,
         shards={shard.id: None for shard in shards},

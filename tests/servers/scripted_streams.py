@@ -10,6 +10,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, Literal
 
 from aiohttp import web
@@ -60,6 +61,8 @@ class StreamScript:
     lifetime: iterators expire after so many further requests of GetRecords.
     limited: in one second, more than five reads of a shard or ten of the list are refused.
     status: the StreamStatus.
+    ahead: how many seconds the server's clock is ahead of ours.
+    behind: how many seconds old new changes are.
 
     `requests` counts by operation, `reads` has the times of each shard's reads, and the list's.
     """
@@ -73,6 +76,8 @@ class StreamScript:
     lifetime: int | None = None
     limited: bool = False
     status: str = "ENABLED"
+    ahead: float = 0.0
+    behind: float = 0.0
     shards: dict[str, ScriptedShard] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     reads: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -100,6 +105,11 @@ class StreamScript:
         for record in self.shards[shard].records:
             record["dynamodb"]["ApproximateCreationDateTime"] -= seconds
 
+    @property
+    def now(self) -> float:
+        """The time by the server's clock."""
+        return time.time() + self.ahead
+
     def remove(self, shard: str, key: Item, *, by_service: bool = False) -> str:
         """A change that removes an item; its sequence number."""
         author = {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}
@@ -120,7 +130,7 @@ class StreamScript:
         self._sequence += 1
         sequence = f"{self._sequence:021}"
         data = {"Keys": key, "SequenceNumber": sequence, "SizeBytes": 1, **image}
-        data["ApproximateCreationDateTime"] = int(time.time())
+        data["ApproximateCreationDateTime"] = int(self.now - self.behind)
         record = {"eventID": sequence, "eventName": name, "eventVersion": "1.1", "dynamodb": data}
         self.shards[shard].records.append(record | (author or {}))
         return sequence
@@ -222,10 +232,13 @@ async def scripted_streams(script: StreamScript) -> AsyncIterator[str]:
         except Refusal as error:
             status = 500 if error.code == "InternalServerError" else 400
             said = {"__type": PREFIX + error.code, "message": error.words}
-            return web.json_response(said, status=status)
+            return web.json_response(said, status=status, headers=dated())
         if drops and request.transport is not None:
             request.transport.abort()
-        return web.json_response(body)
+        return web.json_response(body, headers=dated())
+
+    def dated() -> dict[str, str]:
+        return {"Date": formatdate(script.now, usegmt=True)}
 
     app = web.Application()
     app.router.add_post("/", answer)

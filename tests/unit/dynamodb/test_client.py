@@ -12,6 +12,7 @@ from alternator_migrate.core.errors import MigrateError, OutOfTime, Throttled, U
 from alternator_migrate.core.pace import Pace, Scope
 from alternator_migrate.core.requests import Requests
 from alternator_migrate.core.retry import Retry, Turn
+from alternator_migrate.core.server_clock import ServerClock
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.http_client import HttpClient
 from alternator_migrate.dynamodb.nodes import Nodes
@@ -27,7 +28,7 @@ class Server:
 
     def __init__(self, *answers: bytes | Exception) -> None:
         self.nodes = Nodes(("http://a", "http://b"))
-        self.requests, self.side = Requests(), "source"
+        self.requests, self.side, self.clock = Requests(), "source", ServerClock()
         self.asked: list[tuple[str, object, str, str]] = []
         self._answers = list(answers)
 
