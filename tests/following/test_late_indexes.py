@@ -4,16 +4,19 @@ from typing import Any
 
 from tests.following.conftest import Table, until
 from tests.servers.cli import running
-from tests.servers.client import call
+from tests.servers.client import call, create_table
 from tests.support.tables import definitions, index
 
 
 async def test_changes_are_kept_while_indexes_are_built(table: Table) -> None:
-    more: dict[str, Any] = {
-        "AttributeDefinitions": definitions(t="S"),
-        "GlobalSecondaryIndexUpdates": [{"Create": index("by-t", "t")}],
+    indexed: dict[str, Any] = {
+        "AttributeDefinitions": definitions(pk="S", t="S"),
+        "GlobalSecondaryIndexes": [index("by-t", "t")],
     }
-    await call(table.url, "UpdateTable", {"TableName": table.name, **more})
+    await call(table.url, "DeleteTable", {"TableName": table.name})
+    await create_table(table.url, table.name, **indexed)
+    for number in range(10):
+        await table.put(number)
     table.target.settings.backfill_polls = 10**6
     table.configure(target={"indexes": "after"})
     async with running(table.folder, "run", "config.yaml", "--until-caught-up") as cli:
