@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Final
 
 from alternator_migrate.core.durable import PRIVATE, private_folder, sync_folder
@@ -18,7 +18,8 @@ class JsonlFile:
 
     Of a file that is there already the first `size` bytes are kept, or all whole lines (None).
     What follows the last line end, as a kill leaves it, is overwritten, unless `is_line` accepts
-    it: a person may have left out the line end. Methods raise `OSError`.
+    it: a person may have left out the line end. Several threads may add lines, one after the
+    other. Methods raise `OSError`.
     """
 
     def __init__(
@@ -31,11 +32,15 @@ class JsonlFile:
         self.size = size
         self._is_line = is_line
         self._is_cut = size is None
-        self._cutting = Lock()
+        self._changing = RLock()
 
     def append(self, lines: bytes, *, durable: bool = False) -> None:
         """Add whole lines; `durable` ones are on disk at the return. Where that fails, the file
         is as long as it was."""
+        with self._changing:
+            self._append(lines, durable=durable)
+
+    def _append(self, lines: bytes, *, durable: bool) -> None:
         private_folder(self.path.parent)
         self._cut()
         is_new = not self.path.exists()
@@ -71,7 +76,7 @@ class JsonlFile:
 
     def _cut(self) -> None:
         """Take away what an earlier run added after its savepoint; the file, if that is all."""
-        with self._cutting:
+        with self._changing:
             if self._is_cut:
                 return
             if not self.size:

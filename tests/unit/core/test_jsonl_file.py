@@ -90,3 +90,14 @@ def test_a_sync_in_another_thread_takes_no_line_away(tmp_path: Path) -> None:
         syncing.result(timeout=30)
     assert file.path.read_bytes() == b"".join(lines)
     assert file.size == file.path.stat().st_size
+
+
+@pytest.mark.parametrize("size", [None, 0])
+def test_threads_add_their_lines_one_after_the_other(tmp_path: Path, size: int | None) -> None:
+    """As the data files of an export do, which end when they like."""
+    file = JsonlFile(tmp_path / "a.jsonl", size)
+    lines = [b"%d\n" % number for number in range(400)]
+    with ThreadPoolExecutor(8) as threads:
+        for added in [threads.submit(file.append, line, durable=True) for line in lines]:
+            added.result(timeout=30)
+    assert sorted(file.path.read_bytes().splitlines(keepends=True)) == sorted(lines)
