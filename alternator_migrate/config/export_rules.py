@@ -35,20 +35,10 @@ def of_export_target(settings: Settings, export: S3TargetSettings) -> Iterator[C
 
 def _that_do_nothing(settings: Settings) -> Iterator[tuple[str, str]]:
     """The keys that say nothing of an export that is written, and why."""
-    target = settings.target
     if settings.skip_segments:
         yield "skipSegments", "leaves out a part of the table, and an export is of all of it"
     if settings.max_rejects:
         yield "maxRejects", "is for tables: an export has no rejects"
-    given = {
-        "writeThroughput": target.write_throughput,
-        "maxLatencyMs": target.max_latency_ms,
-        "billingMode": target.billing_mode,
-        "tags": target.tags,
-        "indexes": target.indexes != "before",
-    }
-    for name in [name for name, value in given.items() if value]:
-        yield f"target.{name}", "is for a target that is a table, not an export"
 
 
 def of_exports(settings: Settings, export: S3ExportSettings) -> Iterator[Contradiction]:

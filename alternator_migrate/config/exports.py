@@ -8,12 +8,11 @@ from urllib.parse import unquote
 
 from alternator_migrate.config.access import path_style
 from alternator_migrate.config.descriptions import table_description
-from alternator_migrate.config.kinds import flag, key, list_of, text
+from alternator_migrate.config.kinds import FILE_URL, check_host, flag, key, list_of, text
 
 EXPORT: Final = "dynamodb-s3-export"
 _SUMMARY: Final = "manifest-summary.json"
 _BUCKET_URL = re.compile(r"s3a?://(?P<bucket>[^/]*)/?(?P<key>.*)", re.DOTALL)
-_FILE_URL = re.compile(r"file:/*(?=/)(?P<path>.*)", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:.+")
 """A name, old ones among them, or the ARN of an access point."""
 
@@ -71,8 +70,7 @@ def _check_place(written: str, form: str) -> None:
     found = _BUCKET_URL.fullmatch(written)
     if found and not _BUCKET.fullmatch(found["bucket"]):
         raise ValueError(f"must be like {form}, not {written!r}")
-    if written.startswith("file://") and not written.startswith("file:///"):
-        raise ValueError(f"must be like file:///PATH, with three slashes, not {written!r}")
+    check_host(written, "file:///PATH")
 
 
 def payer(value: Any) -> bool:
@@ -111,7 +109,7 @@ class S3ExportSettings:
     def _location(self, written: str) -> Location:
         if found := _BUCKET_URL.fullmatch(written):
             return Location(found["bucket"], _summary(found["key"]))
-        if found := _FILE_URL.fullmatch(written):
+        if found := FILE_URL.fullmatch(written):
             return Location(None, _summary(unquote(found["path"])))
         return Location(self.bucket, _summary(written))
 
@@ -133,7 +131,7 @@ class S3TargetSettings:
         written = self.path or ""
         if found := _BUCKET_URL.fullmatch(written):
             return Location(found["bucket"], _folder(found["key"].strip("/")))
-        found = _FILE_URL.fullmatch(written)
+        found = FILE_URL.fullmatch(written)
         return Location(None, _folder(unquote(found["path"]) if found else written))
 
 

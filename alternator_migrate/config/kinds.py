@@ -13,6 +13,9 @@ from alternator_migrate.dynamodb import endpoints
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):/+")
 _FILE: Final = "file"
+FILE_URL = re.compile(r"file:(?://(?P<host>[^/]+)(?=/)|/*(?=/))(?P<path>/.*)", re.DOTALL)
+"""The address of a file, which may name a host."""
+_LOCALHOST: Final = "localhost"
 _STREAMS: Final = ("dynamodb-streams", "dynamodb", "ddb")
 _NO_STREAM: Final = ("disabled", "none", "off")
 _KINESIS: Final = ("kinesis", "kinesis-data-streams")
@@ -98,6 +101,9 @@ def table_name(value: Any) -> str:
 def local_path(value: Any) -> str:
     """A path of this machine, which file:// may stand before."""
     path = text(value)
+    check_host(path, "file:///PATH")
+    if (found := FILE_URL.fullmatch(path)) and found["host"]:
+        return found["path"]
     found = _SCHEME.match(path)
     if found is None:
         return path
@@ -107,6 +113,16 @@ def local_path(value: Any) -> str:
             "where that storage is mounted"
         )
     return f"/{path[found.end() :]}"
+
+
+def check_host(written: str, form: str) -> None:
+    """Raise `ValueError` for a file that is of another host than this one (RFC 8089)."""
+    scheme, separator, rest = written.partition("://")
+    if not separator or scheme.lower() != _FILE:
+        return
+    host, slash, _ = rest.partition("/")
+    if not slash or host.lower() not in ("", _LOCALHOST):
+        raise ValueError(f"must be like {form}, with three slashes, not {written!r}")
 
 
 def flag(value: Any) -> bool:

@@ -68,8 +68,22 @@ _SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 }
 """Keys that each type has beside those of every side, which are kept in a section of its own."""
 _SECTION_OF: Final = {"alternator": "alternator", EXPORT: "s3Export"}
-_UNITS: Final = ("consistentRead", "readThroughput", "throughputReadPercent")
-"""Keys of the source that are about read units, which an export costs none of."""
+_OF_TABLES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "source": (
+        ("consistentRead", "readThroughput", "throughputReadPercent"),
+        "; reading an export costs no read units",
+    ),
+    "target": (
+        ("writeThroughput", "throughputWritePercent", "billingMode"),
+        "; it is for a target that is a table",
+    ),
+}
+"""Keys of ScyllaDB Migrator's, and what goes with them, that say nothing of an export."""
+_OWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "source": (),
+    "target": ("maxLatencyMs", "copyTtl", "copyTags", "tags", "indexes", "alternator"),
+}
+"""Keys of ours that say nothing of an export."""
 
 
 def read_settings(document: Document) -> tuple[Settings, list[str]]:
@@ -188,13 +202,22 @@ class _SettingsReader:
         value = {**value, "type": kind} if kind else value
         value = self._nested(value, path, kind or "alternator")
         if kind == EXPORT:
-            value = {"table": _NO_TABLE, **value}
-            for name in _UNITS:
-                if value.pop(name, None) is not None:
-                    self._ignore(_join(path, name), "; reading an export costs no read units")
+            value = self._of_export({"table": _NO_TABLE, **value}, path)
         if self._many:
             return self._side_of_many(settings, value, path)
         return self._fields(settings, value, path)
+
+    def _of_export(self, value: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """One side that is an export, without the keys that are for tables."""
+        names, why = _OF_TABLES[path]
+        own, given = _OWN[path], {name for name in value if _is_given(value[name])}
+        for name in [name for name in names if name in given]:
+            self._ignore(_join(path, name), why)
+        for name in [name for name in own if name in given]:
+            words = "is for a target that is a table, not an export; leave it out"
+            if not any(mistake.path == f"{path}.type" for mistake in self.mistakes):
+                self._mistake(_join(path, name), words, (f"{path}.type", _join(path, name)))
+        return {name: each for name, each in value.items() if name not in (*names, *own)}
 
     def _side_of_many(self, settings: type, value: dict[str, Any], path: str) -> Any:
         """One side where `tables` names the tables: its own table is ""."""
@@ -223,7 +246,7 @@ class _SettingsReader:
     def _field(self, field: Any, name: str, value: Mapping[str, Any], path: str) -> Any:
         metadata, inner = field.metadata, _join(path, name)
         given = value.get(name)
-        if isinstance(given, Filled) and not given:
+        if not _is_given(given):
             given = None
         if metadata.get("ignored"):
             if name in value:
@@ -299,6 +322,11 @@ class _SettingsReader:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def _is_given(value: Any) -> bool:
+    """Whether a value says anything: a variable that is empty does not."""
+    return value is not None and not (isinstance(value, Filled) and not value)
 
 
 def _default(field: Any) -> Any:

@@ -16,7 +16,7 @@ from alternator_migrate.config.exports import (
     payer,
 )
 from alternator_migrate.config.kinds import wrong_parts
-from tests.support.configs import NAME, refused
+from tests.support.configs import NAME, changed, loaded, mistake, refused
 
 SUMMARY = "manifest-summary.json"
 
@@ -29,6 +29,7 @@ SUMMARY = "manifest-summary.json"
         (None, "s3://b/p/AWSDynamoDB/1", Location("b", f"p/AWSDynamoDB/1/{SUMMARY}")),
         ("a", "s3a://b/p#1?", Location("b", f"p#1?/{SUMMARY}")),
         (None, "file:///a%20b/1", Location(None, f"/a b/1/{SUMMARY}")),
+        (None, "file://LOCALHOST/a%20b/1", Location(None, f"/a b/1/{SUMMARY}")),
         (None, "/x/1", Location(None, f"/x/1/{SUMMARY}")),
         (None, "file:///a#b?c/[1]", Location(None, f"/a#b?c/[1]/{SUMMARY}")),
         (None, "s3://b/[p]/1", Location("b", f"[p]/1/{SUMMARY}")),
@@ -66,7 +67,17 @@ def test_other_places_are_refused(written: str) -> None:
         manifest(written)
 
 
-@pytest.mark.parametrize("written", ["s3://[bucket]/x", "s3a://[b/x", "s3://a b/x", "file://[x"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "s3://[bucket]/x",
+        "s3a://[b/x",
+        "s3://a b/x",
+        "file://[x",
+        "file://host/x",
+        "file://localhost",
+    ],
+)
 def test_what_is_no_address_is_told(written: str) -> None:
     for kind in (manifest, export_folder):
         with pytest.raises(ValueError, match=r"must be like (s3://BUCKET/PREFIX|file:///PATH)"):
@@ -80,10 +91,53 @@ def test_what_is_no_address_is_told(written: str) -> None:
         ("s3a://b", Location("b", "")),
         ("[x", Location(None, "[x/")),
         ("file:///a%20b/[x", Location(None, "/a b/[x/")),
+        ("file://localhost/a%20b", Location(None, "/a b/")),
     ],
 )
 def test_where_an_export_is_written(written: str, location: Location) -> None:
     assert S3TargetSettings(path=export_folder(written)).place == location
+
+
+BESIDE_AN_EXPORT = """\
+source: {type: alternator, table: From, endpoint: {url: "http://scylla:8000"}}
+target: {type: dynamodb-s3-export, path: out}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("copyTtl", True),
+        ("copyTtl", "maybe"),
+        ("copyTags", False),
+        ("tags", {"team": "a"}),
+        ("indexes", "before"),
+        ("maxLatencyMs", 5),
+        ("alternator", {"rack": "r1"}),
+    ],
+)
+def test_keys_of_ours_that_say_nothing_of_an_export_are_refused(name: str, value: object) -> None:
+    found = mistake(changed(f"target.{name}", value, BESIDE_AN_EXPORT))
+    assert found.path == f"target.{name}"
+    assert "not an export; leave it out" in found.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("writeThroughput", 5), ("throughputWritePercent", 0.7), ("billingMode", "PROVISIONED")],
+)
+def test_keys_of_scylla_migrator_that_say_nothing_of_an_export_are_told(
+    name: str, value: object
+) -> None:
+    _, (warning,) = loaded(changed(f"target.{name}", value, BESIDE_AN_EXPORT))
+    assert f"target.{name} (" in warning
+    assert "it is for a target that is a table" in warning
+    assert loaded(changed(f"target.{name}", None, BESIDE_AN_EXPORT))[1] == []
+
+
+def test_a_type_that_is_misspelt_says_nothing_of_other_keys() -> None:
+    text = changed("target.copyTtl", False, BESIDE_AN_EXPORT)
+    assert mistake(changed("target.type", "dynamodb-s3-exports", text)).path == "target.type"
 
 
 @pytest.mark.parametrize(("name", "fits"), [("my.Bucket_1", True), ("[b]", False), ("a/b", False)])

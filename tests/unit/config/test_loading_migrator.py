@@ -313,6 +313,7 @@ def test_a_path_of_another_storage_is_refused(path: str, place: str) -> None:
     [
         ("file:///var/s", "/var/s"),
         ("file:/var/s", "/var/s"),
+        ("file://localhost/var/s", "/var/s"),
         ("/var/a:b", "/var/a:b"),
         ("./s3a", "s3a"),
     ],
@@ -320,6 +321,12 @@ def test_a_path_of_another_storage_is_refused(path: str, place: str) -> None:
 def test_a_path_of_this_machine_is_taken(place: str, meant: str) -> None:
     settings, _ = loaded(changed("savepoints.path", place))
     assert settings.savepoints.path == str(folder() / meant)
+
+
+@pytest.mark.parametrize("place", ["file://host/var/s", "file://var", "file://localhost"])
+def test_a_path_of_another_host_is_refused(place: str) -> None:
+    found = mistake(changed("savepoints.path", place))
+    assert (found.path, "file:///PATH" in found.message) == ("savepoints.path", True)
 
 
 @pytest.mark.parametrize("key", ["caBundle", "insecureSkipVerify"])
