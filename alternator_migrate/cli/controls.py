@@ -71,7 +71,7 @@ class Controls:
     @property
     def _limits(self) -> Sequence[limits.Limit]:
         allowed = self.steering.allowed
-        return limits.of_run(allowed) if allowed else limits.LIMITS
+        return limits.of_run(allowed, self.steering.without) if allowed else limits.LIMITS
 
     def _status(self, _: Sequence[str]) -> Reply:
         return self._told()
@@ -94,7 +94,7 @@ class Controls:
             return Reply(ok=False, text="set what? Such as: set readThroughput=2000")
         before = {each: self._limit(each) for each in self._limits}
         try:
-            asked = limits.changed(steering.asked, steering.allowed, words)
+            asked = limits.changed(steering.asked, steering.allowed, words, steering.without)
         except limits.BadSetting as error:
             return Reply(ok=False, text=f"nothing was changed: {error}")
         steering.ask(asked)

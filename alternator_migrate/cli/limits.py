@@ -1,7 +1,7 @@
 """The limits that a person may change while a run lasts: their names, values and bounds."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -41,11 +41,14 @@ LIMITS: Final = (
 )
 
 
-def of_run(allowed: Caps) -> tuple[Limit, ...]:
+def of_run(allowed: Caps, without: Collection[str] = ()) -> tuple[Limit, ...]:
     """The limits that a run obeys for which so much is `allowed`: it knows of whole numbers what
-    they are, or does not take them."""
+    they are, or does not take them, nor those whose fields are in `without`."""
     return tuple(
-        limit for limit in LIMITS if not limit.is_whole or getattr(allowed, limit.field) is not None
+        limit
+        for limit in LIMITS
+        if limit.field not in without
+        and (not limit.is_whole or getattr(allowed, limit.field) is not None)
     )
 
 
@@ -60,8 +63,10 @@ def limit_named(name: str, limits: Sequence[Limit] = LIMITS) -> Limit:
     raise BadSetting(f"{name} cannot be changed in this run, but {', '.join(names)}{meant}")
 
 
-def changed(asked: Caps, allowed: Caps, words: Sequence[str]) -> Caps:
-    """What is asked for after `set NAME=VALUE ...`, within what is allowed.
+def changed(
+    asked: Caps, allowed: Caps, words: Sequence[str], without: Collection[str] = ()
+) -> Caps:
+    """What is asked for after `set NAME=VALUE ...`, within what is allowed; see `of_run`.
 
     Raises `BadSetting` with all that is wrong, in which case nothing is to be changed.
     """
@@ -70,7 +75,7 @@ def changed(asked: Caps, allowed: Caps, words: Sequence[str]) -> Caps:
     for word in words:
         name, _, text = word.partition("=")
         try:
-            limit = limit_named(name.strip(), of_run(allowed))
+            limit = limit_named(name.strip(), of_run(allowed, without))
             values[limit.field] = _value(limit, text.strip(), getattr(allowed, limit.field))
         except BadSetting as error:
             wrong.append(str(error))

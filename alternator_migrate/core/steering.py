@@ -1,7 +1,7 @@
 """Steering: what a person asks of a run while it lasts, for whatever does the work."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Final
@@ -66,6 +66,8 @@ class Steering:
 
     gate: Gate = field(default_factory=Gate)
     asked: Caps = field(default_factory=Caps)
+    without: Collection[str] = ()
+    """The fields of `Caps` that say nothing of the work under way."""
     _allowed: Callable[[], Caps] | None = None
     _apply: Callable[[Caps], None] = lambda _: None
     _hearing: list[asyncio.Event] = field(default_factory=list)
@@ -75,10 +77,16 @@ class Steering:
         """The limits of the configuration and the tables by now; None before work has begun."""
         return self._allowed() if self._allowed else None
 
-    def begin(self, allowed: Callable[[], Caps], apply: Callable[[Caps], None]) -> None:
+    def begin(
+        self,
+        allowed: Callable[[], Caps],
+        apply: Callable[[Caps], None],
+        without: Collection[str] = (),
+    ) -> None:
         """A piece of work begins, whose limits are `allowed()`: `apply` is called with what is
-        asked for besides, now and after each change, in place of that of the work before."""
-        self._allowed, self._apply = allowed, apply
+        asked for besides, now and after each change, in place of that of the work before. It has
+        no limits of the kinds `without`."""
+        self._allowed, self._apply, self.without = allowed, apply, without
         apply(self.asked)
 
     def ask(self, caps: Caps) -> None:

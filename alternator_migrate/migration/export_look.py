@@ -30,15 +30,22 @@ async def check_complete(place: ExportPlace, journal: Journal) -> None:
     _check_same(place, journal, stored)
 
 
-async def forget_lost(place: ExportPlace, journal: Journal) -> None:
-    """Have the journal forget the data files that are gone, so that their segments are written
-    anew from there. Raises `UsageError` where that cannot be: where one is another than it was, or
-    where one would be left over that comes after one that is gone; `MigrateError` where nothing can
-    be seen."""
-    if not journal.files:
-        return
+async def look(place: ExportPlace, journal: Journal) -> set[str]:
+    """The keys of the data files that are there and that the journal does not have: a run was
+    killed before it noted them. The journal is to forget those that are gone, so that their
+    segments are written anew from there. Raises `UsageError` where that cannot be: where one is
+    another than it was, or where one would be left over that comes after one that is gone;
+    `MigrateError` where nothing can be seen."""
+    if journal.is_new:
+        return set()
     stored = await place.stored()
     _check_same(place, journal, stored)
+    left = place.data_keys(stored) - {file.key for file in journal.files}
+    _forget_lost(place, journal, stored)
+    return left
+
+
+def _forget_lost(place: ExportPlace, journal: Journal, stored: Mapping[str, Stored]) -> None:
     lost = [entry for entry in journal.entries if entry.file and entry.file.key not in stored]
     if not lost:
         return

@@ -22,13 +22,13 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.migration.assemble import hooks as hooks_of
 from alternator_migrate.migration.export_journal import Journal
-from alternator_migrate.migration.export_look import check_complete, forget_lost
+from alternator_migrate.migration.export_look import check_complete, look
 from alternator_migrate.migration.exporting import Exporting
 from alternator_migrate.migration.hooks import TableHooks
 from alternator_migrate.migration.options import MigrateOptions
 from alternator_migrate.migration.resume import resume_of
 from alternator_migrate.migration.table_run import TableRun
-from alternator_migrate.savepoints import Earlier, Keeper, unfit
+from alternator_migrate.savepoints import Earlier, Keeper, Savepoint, unfit
 
 log = logging.getLogger(__name__)
 _JOURNAL: Final = "export_{}.jsonl"
@@ -63,8 +63,8 @@ class ExportRun(TableRun):
         self.goes_on = earlier is not None
         clock, segments = self._steering.gate.clock, earlier and earlier[1].segments
         async with open_export_ends(self._settings, segments, clock) as ends:
-            if earlier and _is_over(earlier, ends):
-                return await self._already_done(ends, earlier)
+            if earlier and _is_over(earlier, ends) and (done := self._journal_of(earlier[1])):
+                return await self._already_done(ends, earlier, done)
             for line in resume.beginning(earlier):
                 log.info(line)
             with self._store.lock(self.save_now):
@@ -73,25 +73,36 @@ class ExportRun(TableRun):
                 journal = self._journal(anew=earlier is None)
                 place = ExportPlace(ends.sink, ends.prefix, journal.id)
                 with refusing_to_begin():
-                    await forget_lost(place, journal)
-                    await begin(place)
-                    journal.begin()
+                    left = await look(place, journal)
                 first = replace(first, state=journal.state, target_id=place.name)
                 keeper = Keeper(self._store, first)
                 interval = self._settings.savepoints.interval_seconds
                 exporting = Exporting(
-                    *(ends, place, journal, keeper, self._steering.gate), interval=interval
+                    *(ends, place, journal, keeper, self._steering), left=left, interval=interval
                 )
                 self._under_way = exporting
                 hooks = TableHooks(
                     hooks_of(self._settings), exporting.progress, lambda: keeper.path
                 )
-                return await hooks.around(lambda: _exported(exporting, hooks, stop, show))
 
-    async def _already_done(self, ends: ExportEnds, earlier: Earlier) -> Status:
+                async def work() -> Status:
+                    with refusing_to_begin():
+                        await begin(place)
+                        journal.begin()
+                    return await _exported(exporting, hooks, stop, show)
+
+                return await hooks.around(work)
+
+    def _journal_of(self, savepoint: Savepoint) -> Journal | None:
+        """The journal of the export that a savepoint says is complete; None where another one was
+        begun since then, which is gone on with."""
+        journal, name = self._journal(anew=False), savepoint.target_id
+        is_other = name and not journal.is_new and f"/{journal.id}/" not in name
+        return None if is_other else journal
+
+    async def _already_done(self, ends: ExportEnds, earlier: Earlier, journal: Journal) -> Status:
         """End where a savepoint says that all is done, and all is there. Raises `UsageError`."""
         path, savepoint = earlier
-        journal = self._journal(anew=False)
         place = ExportPlace(ends.sink, ends.prefix, journal.id)
         with refusing_to_begin():
             await check_complete(place, journal)

@@ -1,8 +1,10 @@
 """One export of a table: data files first, each segment into its own, then the manifests."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from alternator_migrate.connectors import (
@@ -12,19 +14,28 @@ from alternator_migrate.connectors import (
     write_manifests,
 )
 from alternator_migrate.core.errors import MigrateError
-from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
-from alternator_migrate.core.model import Batch, Page, Position, Role, Segment
+from alternator_migrate.core.model import (
+    Batch,
+    Concurrency,
+    Page,
+    Position,
+    Role,
+    Segment,
+)
 from alternator_migrate.core.pace import Pace, reasons, sides_of
 from alternator_migrate.core.ports import SavepointKeeper
 from alternator_migrate.core.progress import Meter, Progress
 from alternator_migrate.core.requests import SideFigures, SideRequests
 from alternator_migrate.core.segments import SegmentBoard
 from alternator_migrate.core.state import Status
+from alternator_migrate.core.steering import Caps, Steering, within
 from alternator_migrate.core.supervisor import Show, Supervisor
 from alternator_migrate.migration.export_journal import Entry, Journal
+from alternator_migrate.migration.same_tables import Known, KnownTables
 from alternator_migrate.snapshot import Ledger, Readers, read_segments
 
+log = logging.getLogger(__name__)
 OBJECT_BYTES: Final = 64 * 1024 * 1024
 """A data file is closed with the page that brings it to so many compressed bytes."""
 
@@ -44,7 +55,8 @@ class _OpenFile:
 
 class Exporting:
     """Exports one table into a `place` where it is begun, going on from `journal`; `progress()` is
-    a snapshot of how it stands."""
+    a snapshot of how it stands. `left` are the keys of data files that are there, and that the
+    journal does not have."""
 
     def __init__(
         self,
@@ -52,18 +64,24 @@ class Exporting:
         place: ExportPlace,
         journal: Journal,
         keeper: SavepointKeeper,
-        gate: Gate,
+        steering: Steering,
         *,
+        left: Collection[str],
         interval: float,
     ) -> None:
-        self._ends, self._journal, self._keeper, self._gate = ends, journal, keeper, gate
+        self._ends, self._journal, self._keeper, self._left = ends, journal, keeper, left
+        gate = self._gate = steering.gate
         self._place = place
         self._retry = ends.retry
         self._pace = Pace(ends.read_cap, valve=gate.reading)
         state, own = journal.state, frozenset(each.index for each in ends.segments)
         self._board = SegmentBoard(len(own), own, state.done, gate.clock)
         self._ledger = Ledger(len(own), state, self._board)
-        self._supervisor = Supervisor(ends.beside, interval, gate)
+        self._table = KnownTables(Known("source", ends.source.table, ends.table.id))
+        watch = partial(self._table.watch, gate)
+        self._supervisor = Supervisor([*ends.beside, watch], interval, gate)
+        self._limiter = Limiter(ends.readers)
+        self._steer(steering)
         self._meter, self._state = Meter(gate.clock), "exporting"
         self._open: dict[int, _OpenFile] = {}
         self._stopping = asyncio.Event()
@@ -123,7 +141,7 @@ class Exporting:
         source = self._ends.items(self._retry, self._pace)
         self._meter.begin(self._ledger.counts.handled)
         try:
-            readers = Readers(Limiter(self._ends.readers))
+            readers = Readers(self._limiter)
             await read_segments(source, self._ledger, left, readers, stop, self._take)
             for segment in [*self._open]:
                 await self._close(segment)
@@ -134,15 +152,39 @@ class Exporting:
         if stop.is_set():
             return False
         self._ledger.check()
+        await self._table.check()
         await self._finish()
         return True
 
     async def _finish(self) -> None:
         self._state = "writing the manifests"
+        await self._empty_left()
         files, bucket = self._journal.files, self._ends.bucket
         began, table = self._journal.began, self._ends.target
         await write_manifests(self._place, table, files, began=began, bucket=bucket)
         self._state = "done"
+
+    async def _empty_left(self) -> None:
+        """What a run wrote that was killed before it noted it, and what none has written over
+        since: data files without an item, as AWS has some, so that nobody reads what was there."""
+        for key in sorted({*self._left} - {file.key for file in self._journal.files}):
+            file = await self._place.written_empty(key)
+            segment = self._place.segment_of(key)
+            await asyncio.to_thread(self._journal.add, Entry(segment, file, None, 0, 0, 0))
+            log.info("a data file of a run that was killed is empty now: %s", key)
+
+    def _steer(self, steering: Steering) -> None:
+        """Keep to what is asked for besides the configuration."""
+        most = Concurrency(readers=self._ends.readers)
+
+        def apply(asked: Caps) -> None:
+            self._pace.ask(asked.read)
+            self._limiter.allow(within(most, asked).readers)
+
+        def allowed() -> Caps:
+            return Caps(self._pace.allowed, readers=most.readers)
+
+        steering.begin(allowed, apply, without=("write",))
 
     async def _take(self, segment: Segment, page: Page) -> None:
         """Add a page to the data file of its segment."""

@@ -44,15 +44,11 @@ class Known:
             raise OtherTable(f"{name} was made anew during this run", ANEW)
 
 
-class SameTables:
-    """The tables of a run: those that are `known`, and the target once it is found."""
+class KnownTables:
+    """The tables of a run that are `known`."""
 
-    def __init__(self, target: Table, *known: Known) -> None:
-        self._target, self._known = target, [*known]
-
-    def found_target(self, identity: str) -> None:
-        """The target is there, and is this one."""
-        self._known.append(Known("target", self._target, identity))
+    def __init__(self, *known: Known) -> None:
+        self._known = [*known]
 
     async def check(self) -> None:
         """Raise `MigrateError` where a table is not the one that the run began with: what was
@@ -72,6 +68,18 @@ class SameTables:
                 raise
             except MigrateError as error:
                 log.debug("the tables cannot be looked at: %s", error)
+
+
+class SameTables(KnownTables):
+    """The tables of a run: those that are `known`, and the target once it is found."""
+
+    def __init__(self, target: Table, *known: Known) -> None:
+        super().__init__(*known)
+        self._target = target
+
+    def found_target(self, identity: str) -> None:
+        """The target is there, and is this one."""
+        self._known.append(Known("target", self._target, identity))
 
 
 def source_known(pair: Pair) -> list[Known]:

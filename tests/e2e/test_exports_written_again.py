@@ -223,13 +223,12 @@ async def test_nothing_is_begun_where_nothing_can_be_written(
     (tmp_path / "file").write_text("is no folder")
     if place == "a bucket":
         target = {**await bucket_target(moto_server), "bucket": "no-such-bucket"}
-    report = await command(content(table, target, hooks={"onStart": "touch begun"}))
+    report = await command(content(table, target))
     assert report.code == 2, report.err
     assert report.err.count("Error: ") == 1
     assert ("file/out" if place == "a path" else "the bucket does not exist") in report.err
     assert not [*(tmp_path / "savepoints").glob("savepoint_*")]
     assert not [*(tmp_path / "savepoints").glob("export_*")]
-    assert not (tmp_path / "begun").exists()
     assert "Scan" not in [name for name, _ in table.log]
 
 
@@ -240,7 +239,8 @@ async def test_nothing_is_begun_where_nothing_can_be_written(
         ({}, ("--workers", "2"), "--workers does not go with an export"),
         ({"skipSegments": [1]}, (), "skipSegments"),
         ({"maxRejects": 5}, (), "maxRejects"),
-        ({"target": {"writeThroughput": 5}}, (), "target.writeThroughput"),
+        ({"target": {"maxLatencyMs": 5}}, (), "target.maxLatencyMs"),
+        ({"target": {"copyTtl": True}}, (), "target.copyTtl"),
         ({"target": {"indexes": "skip"}}, (), "target.indexes"),
     ],
     ids=str,
@@ -259,6 +259,16 @@ async def test_what_does_nothing_is_refused(
     assert (report.code, words in report.err) == (2, True), report.err
     assert "export" in report.err
     assert not (tmp_path / "out").exists()
+
+
+async def test_keys_of_scylla_migrator_that_say_nothing_get_one_warning(
+    tmp_path: Path, table: StandIn, command: Command
+) -> None:
+    keys = {"writeThroughput": 5, "throughputWritePercent": 0.5, "billingMode": "PROVISIONED"}
+    report = await command(content(table, {"path": "out", **keys}))
+    assert report.code == 0, report.err
+    (line,) = (each for each in report.err.splitlines() if "mean nothing here" in each)
+    assert all(f"target.{key} (" in line for key in keys)
 
 
 async def test_hooks_are_run(tmp_path: Path, table: StandIn, command: Command) -> None:

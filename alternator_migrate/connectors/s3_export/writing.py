@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,8 @@ from alternator_migrate.dynamodb import items as dynamodb_items
 from alternator_migrate.dynamodb.table_schema import TableState, creation
 
 _HEAD, _BETWEEN, _TAIL = b'{"Item":', b'}\n{"Item":', b"}\n"
+_DATA: Final = re.compile(r"\.?(?P<name>\d{6,}-\d{6,}\.json\.gz)(\.part)?")
+"""A data file, or one that a killed run was at."""
 _FILES, _SUMMARY = "manifest-files", "manifest-summary"
 _FAST: Final = 1
 """The level of compression: higher ones save a fifth of the bytes for three times the time."""
@@ -115,6 +118,26 @@ class ExportPlace:
     def data_key(self, segment: int, number: int) -> str:
         """The key of a segment's data file of this number."""
         return f"{self.folder}data/{segment:06}-{number:06}.json.gz"
+
+    @staticmethod
+    def segment_of(key: str) -> int:
+        """The segment of a data file by its key."""
+        return int(key.rpartition("/")[2].partition("-")[0])
+
+    def data_keys(self, keys: Iterable[str]) -> set[str]:
+        """The keys of data files that runs of this export have written, or begun to, of all
+        `keys` of what is there."""
+        found = (_DATA.fullmatch(key.removeprefix(f"{self.folder}data/")) for key in keys)
+        return {f"{self.folder}data/{each['name']}" for each in found if each}
+
+    async def written_empty(self, key: str) -> WrittenFile:
+        """Write a data file that has no item, in place of what is there. Raises `MigrateError`."""
+        writer = DataFileWriter(self.sink, key)
+        try:
+            return await writer.finish()
+        except BaseException:
+            await writer.abandon()
+            raise
 
     def data_file(self, segment: int, number: int) -> DataFileWriter:
         """A writer of it."""
