@@ -38,6 +38,7 @@ class KeptChanges:
     def __init__(self, rules: Rules, retention: Retention) -> None:
         self._rules, self._retention = rules, retention
         self._spool: Spool | None = None
+        self._told_full = False
 
     @property
     def count(self) -> int:
@@ -65,7 +66,7 @@ class KeptChanges:
 
     def take_out(self) -> Spool | None:
         """What was kept, which savepoints do not speak of any more."""
-        spool, self._spool = self._spool, None
+        spool, self._spool, self._told_full = self._spool, None, False
         return spool
 
     @asynccontextmanager
@@ -115,6 +116,12 @@ class KeptChanges:
         try:
             await reader.read(self._keep, done)
         except* _NoRoom:
+            self._tell_full()
+
+    def _tell_full(self) -> None:
+        """Warn of it once for each spool, whatever goes on meanwhile."""
+        if not self._told_full:
+            self._told_full = True
             log.warning(
                 "warning: the spool is full (spool.maxBytes is %d): changes now wait in the "
                 "stream, which keeps them for 24 hours",

@@ -24,6 +24,7 @@ class Retention:
     ) -> None:
         self._watermark, self._clock = watermark, clock
         self._reading = False
+        self._warned: dict[Callable[[float, float], str], float] = {}
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -50,9 +51,12 @@ class Retention:
     ) -> None:
         """Warn, until cancelled, when work that is done by `fraction` (0 to 1) will have used up
         much of the time at its speed, and the stream is not being read meanwhile. `words` makes
-        the message, as `warning` does."""
+        the message, as `warning` does; what it has warned of is not said again by the next one
+        that begins where it ends.
+        """
+        words = words or warning
         began, first = self._clock(), fraction()
-        warned = 0.0
+        warned: float | None = None
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if self._reading:
@@ -61,9 +65,10 @@ class Retention:
             left = (1 - done) * (now - began) / (done - first) if done > first else 0.0
             used = (now - self._watermark() + left) / KEPT_SECONDS
             reached = max((level for level in _WARNINGS if used >= level), default=0.0)
+            warned = min(self._warned.get(words, 0.0), reached) if warned is None else warned
             if reached > warned:
-                warned = reached
-                log.warning((words or warning)(left, used))
+                self._warned[words] = warned = reached
+                log.warning(words(left, used))
 
 
 def warning(left: float, used: float) -> str:

@@ -49,3 +49,28 @@ async def test_a_long_replay_is_warned_of(
     (record,) = caplog.records
     assert "waited in the stream for 54% of the 24 h" in record.getMessage()
     assert "writeThroughput" in record.getMessage()
+
+
+class Rushing:
+    """A reader that has more changes than there is room for."""
+
+    async def read(self, handle: Any, _: asyncio.Event) -> None:
+        await handle([Change(b"%01000d" % number, None, "", 1.0) for number in range(1000)])
+
+
+async def test_a_full_spool_is_warned_of_once_however_many_indexes_are_built(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setattr(retention, "_LOOK_SECONDS", 0.01)
+    rules = Rules(True, tmp_path / "spool_m_1", 1000, 5.0, 1.0)
+    kept = KeptChanges(rules, Retention(lambda: 0.0, clock=lambda: 13 * HOUR))
+    kept.open()
+    reader: Any = Rushing()
+    for _ in range(3):
+        async with kept.keeping(reader, None):
+            await until(lambda: len(caplog.records) >= 2, 20)
+            await asyncio.sleep(0.1)
+    full, waiting = sorted(record.getMessage() for record in caplog.records)[::-1]
+    assert "the spool is full" in full
+    assert "indexes are being built" in waiting

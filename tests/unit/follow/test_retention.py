@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from alternator_migrate.core.errors import TrimmedData
-from alternator_migrate.follow.retention import Retention
+from alternator_migrate.follow.retention import Retention, building_warning
 from tests.support.virtual_time import now, run
 
 HOUR = 3600.0
@@ -71,3 +71,25 @@ def test_nothing_is_warned_of_while_the_stream_is_read(caplog: pytest.LogCapture
 
     run(scene)
     assert not caplog.records
+
+
+def test_what_was_warned_of_is_said_again_only_where_changes_were_read_meanwhile(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    read_until = 0.0
+
+    async def scene() -> None:
+        nonlocal read_until
+        retention = Retention(lambda: read_until, clock=now)
+        for hours in (13, 3, 3, 14):
+            task = asyncio.create_task(retention.warn(lambda: 0.0, building_warning))
+            await asyncio.sleep(hours * HOUR)
+            task.cancel()
+            if now() > 18.5 * HOUR:
+                read_until = now()
+
+    run(scene)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3
+    assert all(share in text for share, text in zip(("50%", "75%", "50%"), told, strict=True))
