@@ -96,8 +96,8 @@ class SliceResult(Generic[K]):
     error: MigrateError | None = None
 
 
-def nothing_done(piece: Slice[Any], error: MigrateError) -> SliceResult[Any]:
-    """The report of a slice that could not begin, in a run that has begun."""
+def nothing_done(piece: Slice[Any], error: MigrateError | None = None) -> SliceResult[Any]:
+    """The report of a slice that did not begin, for an `error` or not, in a run that has begun."""
     if isinstance(error, UsageError):
         error = MigrateError(f"a worker cannot begin: {error.args[0]}", error.hint)
     return SliceResult(CopyState(positions=piece.positions), error=error)

@@ -10,6 +10,7 @@ from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.work import Engine, Job
 from alternator_migrate.engines.executor import Executor
+from alternator_migrate.engines.lateness import LATE_SECONDS
 from alternator_migrate.engines.local import Local
 from alternator_migrate.engines.pool import Pool
 from alternator_migrate.engines.processes import open_processes
@@ -28,6 +29,11 @@ class EngineOptions:
     engine: EngineKind = "auto"
     workers: int | None = None
     scheduler: str | None = None
+
+    @property
+    def late_seconds(self) -> float:
+        """For how many seconds after a run on this engine has ended its workers may still write."""
+        return LATE_SECONDS if self.engine == "dask" else 0.0
 
 
 @dataclass(frozen=True, slots=True)

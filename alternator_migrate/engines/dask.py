@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, UsageError, WorkerLost
@@ -15,8 +15,10 @@ from alternator_migrate.core.progress import WorkerProgress
 from alternator_migrate.core.segments import WorkerSegments
 from alternator_migrate.core.work import Job, LiveStats, Slice, SliceResult
 from alternator_migrate.engines import dask_worker
+from alternator_migrate.engines.lateness import LATE_SECONDS
 from alternator_migrate.engines.processes import signals_held_back
-from alternator_migrate.engines.slice_runner import GRACE_SECONDS, OUR_LOGGER
+from alternator_migrate.engines.slice_runner import OUR_LOGGER
+from alternator_migrate.engines.wanting import Wanting
 
 log = logging.getLogger(__name__)
 LONGEST_SECONDS: Final = 2.0
@@ -24,11 +26,6 @@ LONGEST_SECONDS: Final = 2.0
 _CONNECT_SECONDS: Final = 10.0
 _WAIT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 5.0
-_RENEW_SECONDS: Final = 4.0
-_ANSWER_SECONDS: Final = 30.0
-LATE_SECONDS: Final = dask_worker.LEASE_SECONDS + GRACE_SECONDS + _ANSWER_SECONDS
-"""For how long a worker that nobody hears of may still write: until it gives up what it has under
-way, and the target the requests that it has then sent, whose answers are waited for no longer."""
 AT_ONCE: Final = 2
 """Slices at once in one process: while one writes what it has read, the next one reads."""
 
@@ -46,15 +43,11 @@ async def open_cluster(address: str | None, workers: int, job: Job) -> AsyncIter
         async with (
             open_local_cluster(workers) as cluster,
             _client(distributed, cluster, where) as client,
-            _greeted(client, where, job) as pool,
         ):
-            yield pool
+            yield await _greeted(client, where, job)
     else:
-        async with (
-            _client(distributed, address, address) as client,
-            _greeted(client, address, job) as pool,
-        ):
-            yield pool
+        async with _client(distributed, address, address) as client:
+            yield await _greeted(client, address, job)
 
 
 @asynccontextmanager
@@ -86,10 +79,14 @@ class Cluster:
         self._fit: dict[str, int] = {}
         self._unfit: dict[str, str] = {}
         self._throttling: set[int] = set()
-        self._recalling: asyncio.Future[None] | None = None
-        self._began = self._renewed_at = time.monotonic()
+        self._wanting = Wanting(client, job.key, self._reachable)
+        self._began = time.monotonic()
         self._lost_at = -math.inf
         client.subscribe_topic(dask_worker.topic_of(job), _tell)
+
+    def at_work(self) -> AbstractAsyncContextManager[None]:
+        """See `Pool.at_work`."""
+        return self._wanting.at_work()
 
     async def vacant(self, busy: int) -> int:
         """The number of slices that may be sent now; waits a minute for a worker where there is
@@ -103,8 +100,7 @@ class Cluster:
     async def do(self, piece: Slice[Any]) -> SliceResult[Any]:
         """Have a slice done by any worker that fits. Raises `WorkerLost`, or `MigrateError` where
         the scheduler is gone."""
-        if time.monotonic() - self._renewed_at > dask_worker.LEASE_SECONDS / 2:
-            await self._renew()  # this process has not come to it: it was stopped
+        await self._wanting.still()
         workers = list(self._fit)
         future = self._client.submit(
             dask_worker.slice_done,
@@ -123,20 +119,6 @@ class Cluster:
         self._throttling |= {*report.throttling}
         return report
 
-    async def keep_wanting(self) -> None:
-        """Tell workers that what they do is wanted, until cancelled: what is not, they give up."""
-        while True:
-            await asyncio.sleep(_RENEW_SECONDS)
-            await self._renew()
-
-    async def _renew(self) -> None:
-        self._renewed_at = time.monotonic()
-        with suppress(OSError, ValueError, AttributeError, TimeoutError):  # found out by `_look`
-            async with asyncio.timeout(_RENEW_SECONDS):
-                await self._client.run(
-                    dask_worker.want, self._job.key, workers=[*self._fit], on_error="ignore"
-                )
-
     async def lateness(self, *, goes_on: bool) -> float:
         """See `Engine.lateness`. Where the scheduler is gone, all workers are lost."""
         found: Collection[str] = ()
@@ -153,14 +135,7 @@ class Cluster:
 
     def recall(self) -> None:
         """The slices under way are to end, as soon as their workers hear of it."""
-        self._recalling = asyncio.ensure_future(self._recall())
-
-    async def _recall(self) -> None:
-        workers = [*self._fit]
-        with suppress(OSError, ValueError):  # of a worker that goes, whose slice is run again
-            await self._client.run(
-                dask_worker.recall, self._job.key, workers=workers, on_error="ignore"
-            )
+        self._wanting.recall()
 
     def workers(self) -> Sequence[WorkerProgress]:
         """The workers that fit; which of them has a slice is the scheduler's affair."""
@@ -193,6 +168,11 @@ class Cluster:
 
     async def _alive(self, workers: Sequence[str]) -> bool:
         return not set(workers).isdisjoint(await self._threads())
+
+    async def _reachable(self) -> list[str]:
+        """The workers that fit and are there now."""
+        found = await self._threads()
+        return [address for address in self._fit if address in found]
 
     async def _threads(self) -> dict[str, int]:
         """The number of threads of each worker that is there now."""
@@ -301,8 +281,7 @@ async def _client(distributed: Any, cluster: Any, where: str) -> AsyncIterator[A
         await client.close()
 
 
-@asynccontextmanager
-async def _greeted(client: Any, where: str, job: Job) -> AsyncIterator[Cluster]:
+async def _greeted(client: Any, where: str, job: Job) -> Cluster:
     """The cluster, once it has workers, all of which fit. Raises `UsageError`."""
     pool = Cluster(client, where, job)
     try:
@@ -315,8 +294,4 @@ async def _greeted(client: Any, where: str, job: Job) -> AsyncIterator[Cluster]:
             "Install the same alternator-migrate and Python there as here, and give the workers "
             "the variables and files that the configuration names.",
         )
-    wanting = asyncio.create_task(pool.keep_wanting())
-    try:
-        yield pool
-    finally:
-        wanting.cancel()
+    return pool

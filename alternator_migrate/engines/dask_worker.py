@@ -14,8 +14,8 @@ from typing import Any, Final
 from alternator_migrate import __version__
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.runtime import loop_factory
-from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.work import Job, Slice, SliceResult, WorkerSession, nothing_done
+from alternator_migrate.engines.lateness import LEASE_SECONDS, LOOK_SECONDS
 from alternator_migrate.engines.slice_runner import OUR_LOGGER, work_off
 
 _TOLD: ContextVar[tuple[str, int]] = ContextVar("told", default=("", logging.NOTSET))
@@ -24,10 +24,6 @@ _LEVELS: Final[list[int]] = []
 """The levels from which the sessions of this process want to log."""
 # Longer than the gap between two slices; the connections of a run that is over do not stay.
 _IDLE_SECONDS: Final = 30.0
-LEASE_SECONDS: Final = 20.0
-"""For how long a slice goes on of which nobody says that it is wanted: its run may be gone, and
-another one write what is newer."""
-_LOOK_SECONDS: Final = 1.0
 _Order = tuple[Slice[Any], asyncio.Future[SliceResult[Any]]]
 
 
@@ -120,11 +116,11 @@ class _Sessions:
         """Do a slice in a session that is idle, or in a new one; it is given up, within the grace
         of one that is to hurry, when it is wanted no more."""
         if self._wanted_for(job.key) <= 0:
-            await asyncio.sleep(_LOOK_SECONDS)
-            return SliceResult(CopyState(positions=piece.positions))
+            await asyncio.sleep(LOOK_SECONDS)
+            return nothing_done(piece)
         doing = asyncio.ensure_future(self._in_session(job, piece, level))
         while not doing.done():
-            await asyncio.wait({doing}, timeout=_LOOK_SECONDS)
+            await asyncio.wait({doing}, timeout=LOOK_SECONDS)
             if self._wanted_for(job.key) <= 0:
                 self.hurry(job.key)
         return doing.result()
@@ -163,6 +159,7 @@ class _Session:
     async def do(self, piece: Slice[Any]) -> SliceResult[Any] | None:
         """Do one slice; None where the session has just been closed."""
         answer: asyncio.Future[SliceResult[Any]] = asyncio.get_running_loop().create_future()
+        self.hurry.clear()  # now, not when it begins: it may be wanted no more by then
         self._orders.put_nowait((piece, answer))
         either: set[asyncio.Future[Any]] = {answer, self._serving}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -189,7 +186,6 @@ class _Session:
 
 async def _run_slice(order: _Order, session: WorkerSession, hurry: asyncio.Event) -> None:
     piece, answer = order
-    hurry.clear()
     answer.set_result(await work_off(session.begin(piece), piece.seconds, hurry))
 
 

@@ -75,7 +75,7 @@ class Executor:
         places = {segment.index: work.position(segment.index) for segment in segments}
         slicer = Slicer(segments[0].total, places, self._pool.longest)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with self._pool.at_work(), asyncio.TaskGroup() as group:
                 stopping = group.create_task(stop.wait())
                 await self._run_slices(work, slicer, stopping, group)
                 stopping.cancel()

@@ -15,19 +15,22 @@ from alternator_migrate.core.work import Engine, LiveStats, Work
 
 class InTurn:
     """Does the work of one table on the workers that `opening()` makes, once the tables before it
-    have done with theirs, each of which holds the `turn`; `text` is for a person."""
+    have done with theirs, each of which holds the `turn`; `text` is for a person. Until
+    `late_until`, by `time.monotonic()`, workers of an earlier run may still write, whatever this
+    one has left to do."""
 
     def __init__(
         self,
         opening: Callable[[], AbstractAsyncContextManager[Engine]],
         turn: asyncio.Lock,
         text: str,
+        late_until: float = 0.0,
     ) -> None:
         self.text = text
         self._opening, self._turn = opening, turn
         self._engine: Engine | None = None
         self._past = LiveStats()
-        self._late_until = {True: 0.0, False: 0.0}
+        self._late_until, self._lost_until = late_until, 0.0
 
     async def run(
         self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
@@ -40,9 +43,8 @@ class InTurn:
                 self._engine = engine
                 try:
                     await engine.run(work, segments, stop)
-                    for goes_on in self._late_until:
-                        late = await engine.lateness(goes_on=goes_on)
-                        self._late_until[goes_on] = time.monotonic() + late
+                    late = await engine.lateness(goes_on=False)
+                    self._lost_until = max(self._lost_until, time.monotonic() + late)
                 finally:
                     self._past += replace(engine.live_stats(), reasons=())
                     self._engine = None
@@ -64,7 +66,8 @@ class InTurn:
 
     async def lateness(self, *, goes_on: bool) -> float:
         """See `Engine.lateness`."""
-        return max(self._late_until[goes_on] - time.monotonic(), 0.0)
+        until = max(self._lost_until, self._late_until if goes_on else 0.0)
+        return max(until - time.monotonic(), 0.0)
 
     async def _has_turn(self, stop: asyncio.Event) -> bool:
         """Wait for the turn; False, without it, where `stop` came first."""

@@ -1,6 +1,7 @@
 """The engine that does all work in this event loop."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +12,11 @@ from alternator_migrate.core.work import LiveStats, Work
 
 
 class Local:
-    """Does work here; its account is up to date at every moment. `text` is for a person."""
+    """Does work here; its account is up to date at every moment. `text` is for a person. Until
+    `late_until`, by `time.monotonic()`, workers of an earlier run may still write."""
 
-    def __init__(self, text: str = "local") -> None:
-        self.text = text
+    def __init__(self, text: str = "local", late_until: float = 0.0) -> None:
+        self.text, self._late_until = text, late_until
 
     async def run(
         self, work: Work[Any, Any], segments: Sequence[Segment], stop: asyncio.Event
@@ -35,5 +37,5 @@ class Local:
         return WorkerSegments()
 
     async def lateness(self, *, goes_on: bool) -> float:
-        """None: with its process all of it has ended."""
-        return 0.0
+        """See `Engine.lateness`: there are no workers of this run."""
+        return max(self._late_until - time.monotonic(), 0.0) if goes_on else 0.0

@@ -1,6 +1,7 @@
 """The contract of a place where slices run."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from alternator_migrate.core.progress import WorkerProgress
@@ -13,6 +14,11 @@ class Pool(Protocol):
     @property
     def longest(self) -> float:
         """The longest time of a slice, in seconds."""
+        ...
+
+    def at_work(self) -> AbstractAsyncContextManager[None]:
+        """Slices may be sent while the block lasts; at its end none is under way. A failure of
+        what goes on beside them is raised, in an exception group."""
         ...
 
     async def vacant(self, busy: int) -> int:

@@ -7,7 +7,13 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
@@ -53,6 +59,10 @@ class Processes:
         self._count, self._job = count, job
         self._all: list[_Worker] = []
         self._idle: list[_Worker] = []
+
+    def at_work(self) -> AbstractAsyncContextManager[None]:
+        """See `Pool.at_work`: a process learns from its pipe whether it is wanted."""
+        return nullcontext()
 
     async def vacant(self, busy: int) -> int:
         """The number of slices that may be sent now."""

@@ -17,7 +17,14 @@ from alternator_migrate.core.retry import Turn
 from alternator_migrate.core.runtime import usable_cores
 from alternator_migrate.core.steering import NO_CAPS, Caps, Steering, within
 from alternator_migrate.core.work import Engine, Job
-from alternator_migrate.engines import EngineOptions, InTurn, WorkFacts, in_workers, open_engine
+from alternator_migrate.engines import (
+    EngineOptions,
+    InTurn,
+    Local,
+    WorkFacts,
+    in_workers,
+    open_engine,
+)
 from alternator_migrate.savepoints import Keeper, Savepoint, Store
 
 _CREATING: Final = {True: 4, False: 10}
@@ -105,6 +112,7 @@ class Commons:
         self.of_workers = Steering(self.gate)
         self._asked = NO_CAPS
         self._caught_up: dict[str, float] = {}
+        self._began = time.monotonic()
         self._telling, self._told, self._hooked = asyncio.Lock(), False, False
         self.hook: Callable[[], Awaitable[bool]] = _no_hook
 
@@ -140,13 +148,14 @@ class Commons:
     ) -> Engine:
         """The engine of one table: that of all, or workers of its own in its turn."""
         choice = in_workers(options, facts, usable_cores())
-        if choice is None:
-            return self.engine
+        late_until = self._began + options.late_seconds
+        if choice is None:  # which the run before may have chosen otherwise, without these limits
+            return Local(late_until=late_until) if options.late_seconds else self.engine
 
         def opening() -> AbstractAsyncContextManager[Engine]:
             return self.with_workers(open_engine(options, facts, job_of, self.of_workers))
 
-        return InTurn(opening, self.workers, choice.text)
+        return InTurn(opening, self.workers, choice.text, late_until)
 
     def expect(self, table: str) -> None:
         """A table will be copied, after those before it; the run has caught up only when this

@@ -153,15 +153,17 @@ class Migration:
         return True
 
     async def _copy_table(self, stop: asyncio.Event) -> bool:
-        """Copy what is left in its turn, while changes are kept."""
+        """Copy what is left in its turn, while changes are kept; others may have their turn while
+        writes of workers that were lost are waited for."""
         follower = self._follower
         beside = follower.spooling(lambda: self.progress().fraction) if follower else nullcontext()
         self._state = "waiting"
-        async with beside, self._turns.copying(stop) as may:
-            if not may:
-                return False
-            self._state = "copying"
-            await self._copy.run(stop)
+        async with beside:
+            async with self._turns.copying(stop) as may:
+                if not may:
+                    return False
+                self._state = "copying"
+                await self._copy.run(stop)
             if follower and not stop.is_set():
                 self._state = "waiting"
                 await self._copy.quiet(stop, goes_on=self._goes_on)

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from alternator_migrate.engines.dask import open_local_cluster
-from alternator_migrate.engines.dask_worker import LEASE_SECONDS
-from alternator_migrate.engines.slice_runner import GRACE_SECONDS
+from alternator_migrate.engines.lateness import GIVEN_UP_SECONDS
 from tests.conftest import RunCli
 from tests.engines.dask import DaskCluster, children, dask_cluster, gone
 from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
@@ -112,7 +111,7 @@ async def test_what_a_killed_run_has_under_way_is_given_up_by_its_workers(
         await batches(target, 10)
         cli.send_signal(signal.SIGKILL)
         await cli.wait(10)
-    await asyncio.sleep(stretched(LEASE_SECONDS + GRACE_SECONDS + 2))
+    await asyncio.sleep(stretched(GIVEN_UP_SECONDS + 1))
     target.faults.clear()
     sent = target.requests["BatchWriteItem"]
     await asyncio.sleep(LONGEST_WAIT + 1)
