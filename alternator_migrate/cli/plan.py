@@ -319,7 +319,8 @@ async def _warnings(settings: Settings, pair: Pair) -> list[str]:
     if found.foreign_ttl:
         warnings.append(ttl_text(pair))
     judged = judges_expiry(settings, found.source)
-    warnings += clock_warnings(pair.source, pair.target, judged=judged)
+    followed = settings.target.stream_changes
+    warnings += clock_warnings(pair.source, pair.target, judged=judged, followed=followed)
     attribute = found.source.spec.ttl_attribute
     if attribute and isinstance(pair.source, Service):
         warnings += await backlog(settings, pair.source, attribute)

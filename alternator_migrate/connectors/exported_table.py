@@ -1,7 +1,6 @@
 """A live table that is copied from an export: what is known of that before, and how it is read once
 it is there."""
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from alternator_migrate.config import Settings, TableExportSettings, export_identity
 from alternator_migrate.connectors.build import OF_EXPORTS
+from alternator_migrate.connectors.clocks import time_of
 from alternator_migrate.connectors.inspect import Inspection, choose_segments
 from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.s3_export import (
@@ -154,7 +154,7 @@ class TableExport:
     @property
     def now(self) -> float:
         """The time by the clock of the source, epoch seconds."""
-        return time.time() - (self._pair.live.skew or 0.0)
+        return time_of(self._pair.live)
 
     async def stream_began(self) -> float | None:
         """When the table's stream was made, by the clock of the source (epoch seconds); None

@@ -10,6 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from alternator_migrate.connectors.stream_traits import READ_SECONDS, StreamTraits, traits_of
@@ -21,6 +22,7 @@ from alternator_migrate.core.errors import (
     TrimmedData,
 )
 from alternator_migrate.core.model import ChangePage, Shard
+from alternator_migrate.core.server_clock import ServerClock
 from alternator_migrate.dynamodb import stream_wire
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableSpec
@@ -69,9 +71,10 @@ class StreamSource:
         self._read = stream_wire.record_reader(table, self._traits.remedy, keep_old=keep_old)
         self._open = 0
 
-    def now(self) -> float:
-        """The time by the server's clock; see `ChangeSource`."""
-        return self._client.clock.now
+    @property
+    def clock(self) -> ServerClock:
+        """The server's clock; see `ChangeSource`."""
+        return self._client.clock
 
     async def shards(self) -> Sequence[Shard]:
         """All shards listed now. Raises `TrimmedData` where the stream is gone or disabled."""
@@ -110,12 +113,12 @@ class StreamSource:
         self._open += 1
         try:
             while True:
-                began = clock()
+                began, asked = clock(), self.clock.at_least()
                 try:
                     page = await reader.next()
                 except TrimmedData as error:
                     page = await self._beyond(shard, reader, error, watermark)
-                yield page
+                yield replace(page, asked=asked)
                 if page.ended:
                     return
                 await asyncio.sleep(began + self._spacing(page, full=reader.full) - clock())
@@ -172,7 +175,7 @@ class StreamSource:
         change left; a shard that is gone itself has ended. Raises `error` where changes that are
         gone may be needed."""
         kept = self._traits.kept - self._traits.skew - _SLACK_SECONDS
-        if watermark is None or time.time() - watermark > kept:
+        if watermark is None or self.clock.at_most() - watermark > kept:
             raise error
         return reader.begin_anew(ended=error.absent)
 

@@ -1,5 +1,6 @@
 """The words that every package speaks with: segments, items, batches, pages, limits."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
@@ -111,13 +112,15 @@ class ChangePage:
 
     `position` is where to go on (a sequence number to go on AFTER, or the one it began with when
     nothing has been read yet); `at_tip` whether nothing newer was there when it was read; `ended`
-    whether the shard is closed and wholly read.
+    whether the shard is closed and wholly read; `asked` when it was asked for, by the clock of the
+    source (epoch seconds), inf where that is not known.
     """
 
     changes: Sequence[Change]
     position: str | None
     at_tip: bool
     ended: bool
+    asked: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

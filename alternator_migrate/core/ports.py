@@ -18,6 +18,7 @@ from alternator_migrate.core.model import (
     Shard,
 )
 from alternator_migrate.core.retry import Turn
+from alternator_migrate.core.server_clock import ServerClock
 from alternator_migrate.core.state import CopyState, Status, ValidationState
 
 
@@ -47,8 +48,9 @@ class ChangeSource(Protocol):
     delay: float
     skew: float
 
-    def now(self) -> float:
-        """The time by the source's clock, epoch seconds, as far as its answers have told it."""
+    @property
+    def clock(self) -> ServerClock:
+        """The source's clock, by which changes are dated."""
         ...
 
     async def shards(self) -> Sequence[Shard]:

@@ -62,12 +62,13 @@ def _at_most(number: int, limit: int | None, share: float) -> int:
 @dataclass(slots=True)
 class Steering:
     """What holds a run back, and the limits that were asked for below those of its configuration,
-    which are `allowed` once they are known."""
+    which are `allowed` once they are known. `told` notes what is said once of all its work."""
 
     gate: Gate = field(default_factory=Gate)
     asked: Caps = field(default_factory=Caps)
     without: Collection[str] = ()
     """The fields of `Caps` that say nothing of the work under way."""
+    told: set[str] = field(default_factory=set)
     _allowed: Callable[[], Caps] | None = None
     _apply: Callable[[Caps], None] = lambda _: None
     _hearing: list[asyncio.Event] = field(default_factory=list)

@@ -6,7 +6,6 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -19,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from alternator_migrate.core import errors
 from alternator_migrate.core.requests import Requests
-from alternator_migrate.core.server_clock import ServerClock
+from alternator_migrate.core.server_clock import ServerClock, bounds
 from alternator_migrate.dynamodb import wire
 from alternator_migrate.dynamodb.failures import failure, is_server_error
 from alternator_migrate.dynamodb.http import (
@@ -126,7 +125,8 @@ class HttpClient:
         head = f"{node.post}Content-Length: {len(body)}\r\n{lines}\r\n".encode("latin-1")
         sent = time.time()
         status, answered, answer = await self._exchange(operation, node, head + body)
-        self.clock.heard(answered.get("date"), sent, time.time())
+        if status == HTTPStatus.OK:
+            self.clock.heard(node.host, answered.get("date"), sent, time.time())
         self.server = answered.get("server", "")
         checksum = answered.get("x-amz-crc32")
         if checksum is not None and checksum != str(zlib.crc32(answer)):
@@ -138,15 +138,20 @@ class HttpClient:
         return answer
 
     async def get(self, url: str, path: str) -> tuple[int, bytes, float | None]:
-        """Status, body, and how far this clock is ahead of the server's Date (seconds, None
-        without that header), of a plain GET at a node.
+        """Status, body, and the most by which this clock is ahead of the server's (seconds, None
+        where its Date does not tell), of a plain GET at a node.
 
         Raises `Unavailable` where there is no answer.
         """
         node = self._node(url)
         head = f"GET {node.root}{path} HTTP/1.1\r\n{node.common}\r\n".encode()
+        sent = time.time()
         status, headers, body = await self._exchange("GET", node, head)
-        return status, body, _ahead_of(headers.get("date"))
+        date, received = headers.get("date"), time.time()
+        if status == HTTPStatus.OK:
+            self.clock.heard(node.host, date, sent, received)
+        found = bounds(date, sent, received)
+        return status, body, None if found is None else -found[0]
 
     async def ask(self, url: str, path: str) -> bytes:
         """The body of a GET that a node answers with 200. Raises `MigrateError`."""
@@ -258,13 +263,6 @@ async def open_http_client(
             api=api,
             side=side,
         )
-
-
-def _ahead_of(date: str | None) -> float | None:
-    try:
-        return time.time() - parsedate_to_datetime(date).timestamp() if date else None
-    except ValueError:
-        return None
 
 
 def _failure(operation: str, status: int, body: bytes, url: str) -> errors.MigrateError:

@@ -2,19 +2,17 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from alternator_migrate.follow.ledger import ShardLedger, caught_up_text, clock_text
+from alternator_migrate.follow.ledger import ShardLedger, caught_up_text
 
 log = logging.getLogger(__name__)
 CaughtUp = Callable[[], Awaitable[bool]]
 """Tells that the target has caught up; True where something was done meanwhile."""
 _LOOK_SECONDS: Final = 0.25
 _AFTER_HOOK: Final = 5.0
-"""For clocks that differ, and answers that were under way."""
-_FAR_SECONDS: Final = 5.0
+"""For answers that were under way."""
 
 
 class Cutover:
@@ -27,15 +25,16 @@ class Cutover:
         self._since: float | None = None
 
     def reached(self, shards: ShardLedger, now: float, *, waits: bool) -> bool:
-        """Take a look at `now` (by the clock of the shards); True while the rule holds."""
-        lag = shards.lag()
+        """Take a look at `now` (by a clock that is never set); True while the rule holds."""
+        lag = shards.lag(least=True)
         if waits or lag is None or lag > self._max_lag:
             self._since = None
             return False
         if self._since is None:
             self._since = now
-        return now - self._since >= self._seconds and shards.current_since(
-            max(self._since, now - max(self._seconds, self._max_lag, 1.0))
+        lasts = now - self._since
+        return lasts >= self._seconds and shards.current_since(
+            shards.clock() - min(lasts, max(self._seconds, self._max_lag, 1.0))
         )
 
 
@@ -48,7 +47,7 @@ class CaughtUpWatch:
         self, waits: Callable[[], bool], others: Callable[[bool], bool], *, ends: bool
     ) -> None:
         self._waits, self._ends, self._others = waits, ends, others
-        self._reached = self._told_of_clock = False
+        self._reached = False
 
     @property
     def caught_up(self) -> bool:
@@ -60,15 +59,15 @@ class CaughtUpWatch:
     ) -> None:
         """Look until cancelled; sets `over` where following ends."""
         told_at: float | None = None
+        now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            self._tell_of_clock(shards.clock() - time.time())
-            self._reached = rule.reached(shards, shards.clock(), waits=self._waits())
+            self._reached = rule.reached(shards, now(), waits=self._waits())
             all_have = self._others(self._reached)
             if all_have and told_at is None:
                 log.info(caught_up_text(ends=self._ends))
                 after = _AFTER_HOOK if await tell() else 0.0
-                told_at = shards.clock() + after
+                told_at = shards.latest() + after
             elif self._reached and self._is_finished(shards, told_at):
                 over.set()
 
@@ -76,8 +75,3 @@ class CaughtUpWatch:
         """Whether following ends: it was told that the target has caught up, and all is there that
         was made until then, while a hook may have stopped the writers."""
         return told_at is not None and self._ends and shards.current_since(told_at)
-
-    def _tell_of_clock(self, behind: float) -> None:
-        if abs(behind) > _FAR_SECONDS and not self._told_of_clock:
-            self._told_of_clock = True
-            log.warning(clock_text(behind))

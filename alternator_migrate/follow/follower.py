@@ -118,11 +118,14 @@ class Follower:
     def _begin_reading(self, known: FollowState, *, begins: bool) -> None:
         """Go on reading where that is known to be; or, where following `begins`, there."""
         source, rules = self._stream.open(known.arn), self._rules
+        clock = source.clock
+        self._retention.clock = clock.at_most
         watermark, placed = known.watermark or None, known.placed_at if begins else None
         self._shards = ShardLedger(
             *(known.shards, known.ended, known.counts, watermark, source.delay),
-            clock=source.now,
+            clock=clock.at_least,
             placed=placed,
+            latest=clock.at_most,
         )
         needed_from = known.placed_at - source.skew if begins and rules.whole else -math.inf
         self._reader = ChangeReader(

@@ -14,7 +14,6 @@ from typing import Final
 from alternator_migrate.core.counts import ChangeCounts
 from alternator_migrate.core.errors import AccountingBroken
 from alternator_migrate.core.model import KEPT_SECONDS, ChangePage, Shard
-from alternator_migrate.core.texts import duration
 
 # Children are listed soon after their parent has ended; those of a disabled stream never have any.
 _CHILDLESS_SECONDS: Final = 30.0
@@ -59,8 +58,9 @@ class OpenShard:
 class ShardLedger:
     """The shards of one stream, going on from `positions` and `ended`, when all changes made up to
     `watermark` (epoch seconds) were handled. The stream shows a change up to `delay` seconds after
-    it is made. `clock` gives epoch seconds, as those who date the changes count them. `placed` is
-    when this run has placed it, if it has."""
+    it is made. `clock` gives the time that it is at least by the clocks of those who date the
+    changes, `latest` what it is at most (epoch seconds). `placed` is when this run has placed it,
+    if it has."""
 
     def __init__(
         self,
@@ -71,8 +71,9 @@ class ShardLedger:
         delay: float = 0.0,
         clock: Callable[[], float] = time.time,
         placed: float | None = None,
+        latest: Callable[[], float] | None = None,
     ) -> None:
-        self.counts = counts or ChangeCounts()
+        self.counts, self.latest = counts or ChangeCounts(), latest or clock
         self.clock, self._delay, self._placed = clock, delay, placed
         self._watermark = watermark
         self._known = {
@@ -116,10 +117,12 @@ class ShardLedger:
         """How a shard stands, which is to be looked at only."""
         return self._known[name]
 
-    def listed(self, shards: Sequence[Shard]) -> None:
-        """Take the stream's own list into account. Done shards that lists have lacked for a day
-        are forgotten; a single list may be cut short, where a shard expired while it was read."""
-        now = self._listed_at = self.clock()
+    def listed(self, shards: Sequence[Shard], asked: float = math.inf) -> None:
+        """Take the stream's own list into account, `asked` for then by the clock. Done shards that
+        lists have lacked for a day are forgotten; a single list may be cut short, where a shard
+        expired while it was read."""
+        now = self.clock()
+        self._listed_at = min(asked, now)
         for shard in shards:
             fresh = OpenShard(shard, watermark=self._watermark, placed=self._placed)
             reading = self._known.setdefault(shard.id, fresh)
@@ -157,7 +160,10 @@ class ShardLedger:
     def arrived(self, shard: str, page: ChangePage) -> None:
         """A page was read and is to be handled."""
         reading = self._known[shard]
-        reading.pending, reading.read_at = len(page.changes), self.clock()
+        now = self.clock()
+        reading.pending, reading.read_at = len(page.changes), min(page.asked, now)
+        if page.ended:
+            reading.read_at = now
 
     def settled(self, shard: str, page: ChangePage, counts: ChangeCounts) -> None:
         """A page was handled durably, or will be before the positions are saved."""
@@ -183,7 +189,7 @@ class ShardLedger:
         """
         if self._listed_at == -math.inf:
             return self._watermark
-        open_shards = [each for each in self._known.values() if each.begun and not each.ended]
+        open_shards = self._being_read()
         if not open_shards:
             return self._listed_at - self._delay
         known = [each.watermark for each in open_shards if each.watermark is not None]
@@ -199,10 +205,20 @@ class ShardLedger:
                 f"{counts.rejected} rejected is not that many"
             )
 
-    def lag(self) -> float | None:
-        """The seconds by which the target may be behind; None while that cannot be told."""
+    def lag(self, *, least: bool = False) -> float | None:
+        """The seconds by which the target may be behind; None while that cannot be told. Where the
+        clocks of the source's nodes differ, the `least` that it may be, or the most."""
         watermark = self.watermark()
-        return None if watermark is None else max(0.0, self.clock() - watermark)
+        if watermark is None:
+            return None
+        now = self.clock()
+        most = now if least else self.latest()
+        if self._listed_at > -math.inf and (found := self._being_read()):
+            return max(0.0, *(_lag_of(each, watermark, now, most) for each in found))
+        return max(0.0, now - watermark)
+
+    def _being_read(self) -> list[OpenShard]:
+        return [each for each in self._known.values() if each.begun and not each.ended]
 
     def current_since(self, moment: float) -> bool:
         """Whether since then the list of shards was read, and every shard to its tip or to a
@@ -216,6 +232,13 @@ class ShardLedger:
                 if not each.ended
             )
         )
+
+
+def _lag_of(each: OpenShard, watermark: float, least: float, most: float) -> float:
+    """The lag of a shard, when it is `least` to `most`: since it was seen at its tip, which is told
+    by the first, or since its newest change was made, by whatever clock, whichever is less."""
+    known = watermark if each.watermark is None else each.watermark
+    return min(least - (each.tip if known == each.newest else known), most - each.newest)
 
 
 def caught_up_text(*, ends: bool) -> str:
@@ -232,12 +255,3 @@ def caught_up_text(*, ends: bool) -> str:
             "what is left, and compare with `validate`"
         )
     return f"the target has caught up with the source: {what}"
-
-
-def clock_text(behind: float) -> str:
-    """The warning that this machine's clock is so many seconds behind the source's, or ahead."""
-    return (
-        f"warning: this machine's clock is {duration(abs(behind))} "
-        f"{'behind' if behind > 0 else 'ahead of'} the source's, by which the lag is told and "
-        "whether the target has caught up: keep NTP running"
-    )

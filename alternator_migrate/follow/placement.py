@@ -35,7 +35,7 @@ async def place(
         log.info("the source's stream was enabled: %s", arn)
     source = stream.open(arn)
     shards = await source.shards()
-    placed = rules.since or source.now()
+    placed = rules.since or source.clock.at_least()
     return replace(
         known,
         shards={shard.id: None for shard in shards},

@@ -9,7 +9,8 @@ from contextlib import aclosing
 from typing import Final
 
 from alternator_migrate.core.counts import ChangeCounts
-from alternator_migrate.core.model import Change, ChangePage
+from alternator_migrate.core.errors import TrimmedData
+from alternator_migrate.core.model import Change, ChangePage, Shard
 from alternator_migrate.core.ports import ChangeSource
 from alternator_migrate.follow.applier import ChangeShaper, SinceFilter
 from alternator_migrate.follow.ledger import ShardLedger
@@ -22,10 +23,30 @@ _LIST_SECONDS: Final = 5.0
 _LIST_SOON_SECONDS: Final = 1.0
 
 
+def _nothing() -> None:
+    pass
+
+
+async def _listed(source: ChangeSource, check: Callable[[], None]) -> Sequence[Shard]:
+    """The shards, once `check` has passed; before that is raised that they are gone, too."""
+    try:
+        shards = await source.shards()
+    except TrimmedData:
+        check()
+        raise
+    check()
+    return shards
+
+
 async def read_shards(
-    source: ChangeSource, ledger: ShardLedger, handle_page: PageHandler, stop: asyncio.Event
+    source: ChangeSource,
+    ledger: ShardLedger,
+    handle_page: PageHandler,
+    stop: asyncio.Event,
+    check: Callable[[], None] = _nothing,
 ) -> None:
     """Read all shards of a stream, and those to come, and await `handle_page` for each page.
+    `check` is called once the stream has answered, before anything is read.
 
     Returns soon after `stop` is set, when the pages under way are handled; the ledger has
     the positions. On failure or cancellation no task is left; raises an exception group.
@@ -54,7 +75,9 @@ async def read_shards(
     ledger.start()
     async with asyncio.TaskGroup() as readers:
         while not stop.is_set():
-            ledger.listed(await source.shards())
+            asked, shards = ledger.clock(), await _listed(source, check)
+            ledger.listed(shards, asked)
+            check = _nothing
             listed, left = clock(), 1.0
             while left > 0 and not stop.is_set():
                 ended.clear()
@@ -99,7 +122,7 @@ class ChangeReader:
             return counts + await handle(changes)
 
         with self._retention.reading():
-            await read_shards(self._source, self._shards, handle_page, stop)
+            await read_shards(self._source, self._shards, handle_page, stop, self._retention.check)
 
 
 async def _first_of(*events: asyncio.Event, seconds: float) -> None:

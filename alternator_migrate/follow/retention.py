@@ -17,34 +17,37 @@ _LOOK_SECONDS: Final = 10.0
 
 class Retention:
     """The age of changes that are not handled yet: `watermark()` is when the oldest of them may
-    have been made. `clock`, too, gives epoch seconds."""
+    have been made. `clock`, too, gives epoch seconds: what it is at most by the clocks of those who
+    date them; before these are known, by this machine's."""
 
     def __init__(
         self, watermark: Callable[[], float], clock: Callable[[], float] = time.time
     ) -> None:
-        self._watermark, self._clock = watermark, clock
+        self._watermark, self.clock = watermark, clock
         self._reading = False
         self._warned: dict[Callable[[float, float], str], float] = {}
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """The stream is being read while the block lasts.
+        """The stream is being read while the block lasts."""
+        self._reading = True
+        try:
+            yield
+        finally:
+            self._reading = False
 
-        Raises `TrimmedData` where it was left alone for too long: not every stream says that it has
-        dropped changes. Alternator does not, nor does any for a shard read from its beginning.
+    def check(self) -> None:
+        """Raise `TrimmedData` where the stream was left alone for too long: not every stream says
+        that it has dropped changes. Alternator does not, nor does any for a shard read from its
+        beginning. Before it answers its clock is not known.
         """
-        waited = self._clock() - self._watermark()
+        waited = self.clock() - self._watermark()
         if waited >= KEPT_SECONDS:
             raise TrimmedData(
                 f"changes have waited {waited / 3600:.1f} hours in the stream, which keeps them "
                 "for 24",
                 FOLLOW_ANEW,
             )
-        self._reading = True
-        try:
-            yield
-        finally:
-            self._reading = False
 
     async def warn(
         self, fraction: Callable[[], float], words: Callable[[float, float], str] | None = None
@@ -54,16 +57,16 @@ class Retention:
         the message, as `warning` does; what it has warned of is not said again by the next one
         that begins where it ends.
         """
-        words = words or warning
-        began, first = self._clock(), fraction()
+        words, passed = words or warning, asyncio.get_running_loop().time
+        began, first = passed(), fraction()
         warned: float | None = None
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if self._reading:
                 continue
-            now, done = self._clock(), fraction()
-            left = (1 - done) * (now - began) / (done - first) if done > first else 0.0
-            used = (now - self._watermark() + left) / KEPT_SECONDS
+            done = fraction()
+            left = (1 - done) * (passed() - began) / (done - first) if done > first else 0.0
+            used = (self.clock() - self._watermark() + left) / KEPT_SECONDS
             reached = max((level for level in _WARNINGS if used >= level), default=0.0)
             warned = min(self._warned.get(words, 0.0), reached) if warned is None else warned
             if reached > warned:

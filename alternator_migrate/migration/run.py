@@ -127,8 +127,15 @@ class MigrationRun(TableRun):
         """What a person should know of the clocks, which a run of many tables tells once, and of
         the stream."""
         judged = not self._alone and judges_expiry(self._settings, pair.inspection.source)
-        clocks = () if self._services else clock_warnings(pair.source, pair.target, judged=judged)
-        return [*clocks, *await stream_warnings(self._settings, pair)]
+        clocks = clock_warnings(
+            pair.source,
+            pair.target,
+            judged=judged,
+            followed=self._settings.target.stream_changes,
+            told=self._steering.told,
+        )
+        found = [] if self._services else [*clocks]
+        return [*found, *await stream_warnings(self._settings, pair)]
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[tuple[Pair, Earlier | None]]:

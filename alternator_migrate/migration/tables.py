@@ -137,7 +137,9 @@ class TablesRun:
         )
         async with open_services(settings, shared=shared, follows=follows) as services:
             judged = settings.source.expired_items == "skip"
-            for line in clock_warnings(services.live, services.target, judged=judged):
+            told = self._steering.told
+            sides = services.live, services.target
+            for line in clock_warnings(*sides, judged=judged, followed=follows, told=told):
                 log.warning("warning: %s", line)
             before = self._file.read()
             found = await roster(services, self._loaded, self._file, self._selection)

@@ -106,7 +106,8 @@ class ValidationRun(StoredRun[Validation]):
         """What a person should know of the clocks; a run of many tables tells it once."""
         judged = connectors.judges_expiry(self._loaded.settings, pair.inspection.source)
         if self._services is None:
-            yield from connectors.clock_warnings(pair.source, pair.target, judged=judged)
+            sides, told = (pair.source, pair.target), self._steering.told
+            yield from connectors.clock_warnings(*sides, judged=judged, told=told)
 
     def _check_way_back(self, pair: Pair) -> None:
         """Raise `UsageError` where items would be deleted that a transform may have made."""

@@ -10,7 +10,7 @@ import pytest
 from tests.servers.client import Item, create_table, fill
 from tests.standin import StandIn
 from tests.support.jobs import Command, alternator, job
-from tests.support.many import Many
+from tests.support.many import Many, make
 from tests.support.tables import enable_ttl
 
 TABLE, HOUR = "Example", 3600
@@ -98,3 +98,35 @@ async def test_many_tables_are_told_of_the_clock_once(tmp_path: Path, standin: S
             assert result.code == 0, result
             assert result.err.count("this machine's clock is 3h0m ahead of the source's") == 1
         assert {item["pk"]["S"] for item in standin.items(TABLE)} == {"between", "live"}
+
+
+async def test_a_run_that_validates_is_told_of_the_clock_once(
+    standin: StandIn, command: Command
+) -> None:
+    async with source_of(3 * HOUR) as source:
+        content = job(alternator(source.url, TABLE, scanSegments=2), alternator(standin.url, TABLE))
+        report = await command(content, "--validate")
+        assert report.code == 0, report
+        assert report.err.count("this machine's clock") == 1
+        again = await command(content, "--validate")
+        assert again.code == 0, again
+        assert again.err.count("this machine's clock") == 1, "the copy was done already"
+
+
+@pytest.mark.parametrize("ahead", [60, -60])
+async def test_following_many_tables_is_told_of_the_clock_once(
+    tmp_path: Path, standin: StandIn, ahead: float
+) -> None:
+    def clock() -> float:
+        return time.time() - ahead
+
+    async with StandIn(clock=clock, stream_delay=0.3) as source:
+        await make(source.url, {"One": 10, "Two": 10, "Three": 10})
+        many = Many(tmp_path, source, standin)
+        rule = {"maxLagSeconds": 5, "forSeconds": 1}
+        many.write({"include": ["*"]}, target_streamChanges=True, cutover=rule)
+        result = await many.command("run", "--until-caught-up", "--validate", seconds=120)
+        assert result.code == 0, result
+        assert result.err.count("this machine's clock is 1m") == 1, result.err
+        assert "are told by the source's clock" in result.err
+        await many.check(["One", "Two", "Three"])

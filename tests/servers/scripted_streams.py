@@ -62,6 +62,7 @@ class StreamScript:
     limited: in one second, more than five reads of a shard or ten of the list are refused.
     status: the StreamStatus.
     ahead: how many seconds the server's clock is ahead of ours.
+    apart: how many seconds more every other answer's Date is, as of two servers at one address.
     behind: how many seconds old new changes are.
 
     `requests` counts by operation, `reads` has the times of each shard's reads, and the list's.
@@ -77,6 +78,7 @@ class StreamScript:
     limited: bool = False
     status: str = "ENABLED"
     ahead: float = 0.0
+    apart: float = 0.0
     behind: float = 0.0
     shards: dict[str, ScriptedShard] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
@@ -238,7 +240,8 @@ async def scripted_streams(script: StreamScript) -> AsyncIterator[str]:
         return web.json_response(body, headers=dated())
 
     def dated() -> dict[str, str]:
-        return {"Date": formatdate(script.now, usegmt=True)}
+        more = script.apart * (script.requests.total() % 2)
+        return {"Date": formatdate(script.now + more, usegmt=True)}
 
     app = web.Application()
     app.router.add_post("/", answer)

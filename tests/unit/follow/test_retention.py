@@ -16,11 +16,10 @@ def test_a_stream_left_alone_for_a_day_is_an_error() -> None:
     for waited, fails in ((23.9, False), (24.0, True)):
         retention = Retention(lambda: 1000.0, clock=lambda at=waited: 1000.0 + at * HOUR)  # type: ignore[misc] # bound now
         if fails:
-            with pytest.raises(TrimmedData, match="24"), retention.reading():
-                pass
+            with pytest.raises(TrimmedData, match="24"):
+                retention.check()
         else:
-            with retention.reading():
-                pass
+            retention.check()
 
 
 @pytest.mark.parametrize(
