@@ -14,6 +14,7 @@ from alternator_migrate.connectors.pair import Pair, work_facts
 from alternator_migrate.connectors.target_table import TargetPlan
 from alternator_migrate.core.errors import ConfigError
 from alternator_migrate.core.model import Concurrency, Segment
+from alternator_migrate.core.server_clock import ServerClock
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState
 from alternator_migrate.engines.choose import WORTH_BYTES, EngineOptions, choose
@@ -146,6 +147,7 @@ class _Http:
     """As much of an HTTP client as a target asks of it before it writes."""
 
     nodes = Nodes(("http://node",))
+    clock = ServerClock()
 
 
 class _Service:
