@@ -33,9 +33,9 @@ class Cutover:
         if self._since is None:
             self._since = now
         lasts = now - self._since
-        return lasts >= self._seconds and shards.current_since(
-            shards.clock() - min(lasts, max(self._seconds, self._max_lag, 1.0))
-        )
+        window = min(lasts, max(self._seconds, self._max_lag, 1.0))
+        moment = shards.clock() - window
+        return lasts >= self._seconds and shards.current_since(moment, by_arrival=True)
 
 
 class CaughtUpWatch:
@@ -58,20 +58,21 @@ class CaughtUpWatch:
         self, shards: ShardLedger, rule: Cutover, over: asyncio.Event, tell: CaughtUp
     ) -> None:
         """Look until cancelled; sets `over` where following ends."""
-        told_at: float | None = None
+        told: float | None = None
         now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             self._reached = rule.reached(shards, now(), waits=self._waits())
             all_have = self._others(self._reached)
-            if all_have and told_at is None:
+            if all_have and told is None:
                 log.info(caught_up_text(ends=self._ends))
                 after = _AFTER_HOOK if await tell() else 0.0
-                told_at = shards.latest() + after
-            elif self._reached and self._is_finished(shards, told_at):
+                told = now() + after
+            elif self._reached and self._ends and self._is_finished(shards, told, now()):
                 over.set()
 
-    def _is_finished(self, shards: ShardLedger, told_at: float | None) -> bool:
-        """Whether following ends: it was told that the target has caught up, and all is there that
-        was made until then, while a hook may have stopped the writers."""
-        return told_at is not None and self._ends and shards.current_since(told_at)
+    def _is_finished(self, shards: ShardLedger, told: float | None, now: float) -> bool:
+        """Whether it was told that the target has caught up, and all is there that was made until
+        then, while a hook may have stopped the writers. That moment is reckoned anew each time, for
+        clocks are set and nodes leave."""
+        return told is not None and shards.current_since(shards.latest() - (now - told))

@@ -81,7 +81,7 @@ class ShardLedger:
             for name, position in positions.items()
         }
         self._known |= {name: OpenShard(Shard(name), ended=True) for name in ended}
-        self._listed_at = -math.inf
+        self._listed_at = self._list_seen = -math.inf
 
     @property
     def positions(self) -> dict[str, str | None]:
@@ -122,7 +122,7 @@ class ShardLedger:
         lists have lacked for a day are forgotten; a single list may be cut short, where a shard
         expired while it was read."""
         now = self.clock()
-        self._listed_at = min(asked, now)
+        self._listed_at, self._list_seen = min(asked, now), now
         for shard in shards:
             fresh = OpenShard(shard, watermark=self._watermark, placed=self._placed)
             reading = self._known.setdefault(shard.id, fresh)
@@ -153,7 +153,8 @@ class ShardLedger:
 
     def start(self) -> None:
         """Reading begins, perhaps again: every shard that has not ended may be begun."""
-        self._watermark, self._listed_at = self.watermark(), -math.inf
+        self._watermark = self.watermark()
+        self._listed_at = self._list_seen = -math.inf
         for each in self._known.values():
             each.begun, each.pending, each.tip = False, 0, -math.inf
 
@@ -220,11 +221,13 @@ class ShardLedger:
     def _being_read(self) -> list[OpenShard]:
         return [each for each in self._known.values() if each.begun and not each.ended]
 
-    def current_since(self, moment: float) -> bool:
-        """Whether since then the list of shards was read, and every shard to its tip or to a
-        change made since then; not while the children of a shard are to be listed."""
+    def current_since(self, moment: float, *, by_arrival: bool = False) -> bool:
+        """Whether the list of shards was asked for since then (`by_arrival`: was there, however
+        long it had taken), and every shard was read to its tip or to a change made since then; not
+        while the children of a shard are to be listed."""
+        listed = self._list_seen if by_arrival else self._listed_at
         return (
-            self._listed_at >= moment
+            listed >= moment
             and not self.expects_children
             and all(
                 each.begun and max(each.tip, each.newest) >= moment

@@ -57,3 +57,61 @@ def test_all_that_was_made_before_it_is_told_is_there_at_the_end(
         assert now() - at <= most + every + 1.0
 
     run(scene)
+
+
+def test_a_clock_that_is_set_does_not_make_following_last_by_as_much() -> None:
+    """For a minute after it was set the old difference counts, too: some hour more than it is."""
+
+    async def scene() -> None:
+        def latest() -> float:
+            return now() + (3600 if now() < began + 60 else 0)
+
+        began = now()
+        ledger = ShardLedger({"a": None}, clock=now, latest=latest)
+        ledger.start()
+        assert 60 < await ending(ledger, Cutover(5, 2)) - began < 70
+
+    run(scene)
+
+
+def test_a_list_of_shards_that_takes_long_does_not_keep_from_catching_up() -> None:
+    """Longer than the target has to have caught up for."""
+
+    async def scene() -> None:
+        ledger, began = ShardLedger({"a": None}, clock=now), now()
+        ledger.start()
+        assert await ending(ledger, Cutover(5, 2), listing=8.0) - began < 30
+
+    run(scene)
+
+
+async def ending(ledger: ShardLedger, rule: Cutover, listing: float = 0.0) -> float:
+    """When following an idle stream ends, whose list takes so long."""
+    over = asyncio.Event()
+
+    async def lists() -> None:
+        while True:
+            asked = now()
+            await asyncio.sleep(listing)
+            ledger.listed([Shard("a")], asked)
+            ledger.begin()
+            await asyncio.sleep(1)
+
+    async def reads() -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            if ledger.open:
+                ledger.arrived("a", AT_TIP)
+                ledger.settled("a", AT_TIP, ChangeCounts())
+
+    async def tell() -> bool:
+        return False
+
+    watch = CaughtUpWatch(lambda: False, bool, ends=True)
+    tasks = [lists(), reads(), watch.run(ledger, rule, over, tell)]
+    running = [asyncio.create_task(each) for each in tasks]
+    async with asyncio.timeout(7200):
+        await over.wait()
+    for task in running:
+        task.cancel()
+    return now()
