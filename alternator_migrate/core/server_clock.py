@@ -1,5 +1,6 @@
 """The clocks of servers, as their answers tell them."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ _DATED_SECONDS: Final = 2.0
 (ScyllaDB) make anew but once a second."""
 _FORGET_SECONDS: Final = 600.0
 _REPLACED_SECONDS: Final = 60.0
+_SPAN_SECONDS: Final = 1.0
 _MOST_NODES: Final = 256
 _MOST_CLOCKS: Final = 4
 _NO_DATE: Final = (ValueError, OverflowError, TypeError, IndexError, OSError)
@@ -41,14 +43,15 @@ class ServerClock:
     def __init__(self) -> None:
         self._nodes: dict[str, list[_Clock]] = {}
         self._heard = 0.0
+        self._span, self._span_at = (0.0, 0.0), -math.inf
 
     def at_least(self) -> float:
         """The time that it is now by the clock of every node."""
-        return time.time() + min((each.low for each in self._clocks()), default=0.0)
+        return time.time() + self._bounds()[0]
 
     def at_most(self) -> float:
         """The time that it is not yet, or only just, by the clock of any node."""
-        return time.time() + max((each.high for each in self._clocks()), default=0.0)
+        return time.time() + self._bounds()[1]
 
     def heard(self, node: str, date: str | None, sent: float, received: float) -> None:
         """Take an answer of a node with this Date into account, which was asked for at `sent` and
@@ -63,16 +66,30 @@ class ServerClock:
             clocks = self._new(node)
         for each in reversed(clocks):
             if low <= each.high and high >= each.low:
-                each.low, each.high = max(low, each.low), min(high, each.high)
+                if low > each.low or high < each.high:
+                    each.low, each.high = max(low, each.low), min(high, each.high)
+                    self._span_at = -math.inf
                 each.heard = now
                 return
         clocks.append(_Clock(low, high, now))
         del clocks[:-_MOST_CLOCKS]
+        self._span_at = -math.inf
 
     def _new(self, node: str) -> list[_Clock]:
         if len(self._nodes) >= _MOST_NODES:
             del self._nodes[min(self._nodes, key=lambda name: _last(self._nodes[name]))]
         return self._nodes.setdefault(node, [])
+
+    def _bounds(self) -> tuple[float, float]:
+        """The least and the most by which any clock is ahead, looked at again when one is known
+        better, and once a second, for some are forgotten."""
+        now = time.monotonic()
+        if not 0 <= now - self._span_at < _SPAN_SECONDS:
+            clocks = [*self._clocks()]
+            low = min((each.low for each in clocks), default=0.0)
+            self._span = low, max((each.high for each in clocks), default=0.0)
+            self._span_at = now
+        return self._span
 
     def _clocks(self) -> Iterator[_Clock]:
         oldest = self._heard - _FORGET_SECONDS
