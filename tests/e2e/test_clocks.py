@@ -127,6 +127,6 @@ async def test_following_many_tables_is_told_of_the_clock_once(
         many.write({"include": ["*"]}, target_streamChanges=True, cutover=rule)
         result = await many.command("run", "--until-caught-up", "--validate", seconds=120)
         assert result.code == 0, result
-        assert result.err.count("this machine's clock is 1m") == 1, result.err
+        assert result.err.count("this machine's clock is") == 1, result.err
         assert "are told by the source's clock" in result.err
         await many.check(["One", "Two", "Three"])
