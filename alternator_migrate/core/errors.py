@@ -19,7 +19,8 @@ MigrateError                 exit 1; `hint` says what a person can do about it
 └── AccountingBroken         the counts of a finished run do not add up
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -100,6 +101,17 @@ def first_of(failure: BaseException) -> MigrateError:
     if ours is None or others is not None:
         raise failure
     return first_of(ours.exceptions[0])
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """Around what may fail with a group of errors of this package: the first of them is raised
+    itself, for nobody would tell a group to the user."""
+    try:
+        yield
+    except BaseExceptionGroup as failures:
+        error = first_of(failures)
+        raise error from error.__cause__
 
 
 class UsageError(MigrateError):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from alternator_migrate.core.errors import first_of
+from alternator_migrate.core.errors import ungrouped
 
 T = TypeVar("T")
 
@@ -20,12 +20,8 @@ def on_loop(work: Callable[[], Awaitable[T]]) -> T:
     async def main() -> T:
         return await work()
 
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(main())
-    except BaseExceptionGroup as failures:
-        error = first_of(failures)
-        raise error from error.__cause__
+    with ungrouped(), asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(main())
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
-from alternator_migrate.core.errors import MigrateError, first_of
+from alternator_migrate.core.errors import MigrateError, first_of, ungrouped
 
 T = TypeVar("T")
 
@@ -50,14 +50,10 @@ async def either(*events: asyncio.Event) -> AsyncIterator[asyncio.Event]:
 
 @asynccontextmanager
 async def together() -> AsyncIterator[asyncio.TaskGroup]:
-    """A group of tasks of which the first `MigrateError` is raised itself, in place of a group of
-    such, which nobody would tell to the user."""
-    try:
+    """A group of tasks of which the first `MigrateError` is raised itself."""
+    with ungrouped():
         async with asyncio.TaskGroup() as group:
             yield group
-    except BaseExceptionGroup as failures:
-        error = first_of(failures)
-        raise error from error.__cause__
 
 
 async def pass_on(first: asyncio.Event, second: asyncio.Event) -> None:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from alternator_migrate.core.errors import UsageError, first_of
+from alternator_migrate.core.errors import UsageError, ungrouped
 from alternator_migrate.core.listen import Listen
 from alternator_migrate.core.progress import RunProgress
 from alternator_migrate.core.summary import live_summary
@@ -84,11 +84,9 @@ class Watch:
     async def watching(self) -> AsyncIterator[None]:
         """Watch while the block lasts. Raises `UsageError` where the page cannot be served, and
         what the block raises."""
-        try:
+        with ungrouped():
             async with self._watching():
                 yield
-        except BaseExceptionGroup as failure:
-            raise first_of(failure) from failure
 
     @asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
