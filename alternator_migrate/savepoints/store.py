@@ -112,7 +112,7 @@ class Store:
         self.place.locks.check(self.migration)
 
     def lock(self, lost: Callable[[], None]) -> AbstractContextManager[None]:
-        """Hold the lock of the migration, as `Place.lock` does."""
+        """Hold the lock of the migration, as `Locks.hold` does."""
         return self.place.locks.hold(self.migration, lost)
 
     def _next_name(self) -> str:
@@ -143,7 +143,7 @@ class Store:
 def lock(
     folder: Path | Place, migration: str, lost: Callable[[], None] = lambda: None
 ) -> AbstractContextManager[None]:
-    """Hold the lock of a migration, as `Place.lock` does."""
+    """Hold the lock of a migration, as `Locks.hold` does."""
     return place_at(folder).locks.hold(migration, lost)
 
 

@@ -113,6 +113,5 @@ def unreadable(path: str, error: OSError) -> MigrateError:
     """The error for a file that cannot be read."""
     if isinstance(error, FileNotFoundError | NotADirectoryError) or error.errno == ENAMETOOLONG:
         return ObjectAbsent(f"{path} does not exist")
-    if isinstance(error, PermissionError):
-        return ObjectForbidden(f"{path} cannot be read: {error.strerror}", "Check its permissions.")
-    return MigrateError(f"{path} cannot be read: {error.strerror}", "Check its permissions.")
+    kind = ObjectForbidden if isinstance(error, PermissionError) else MigrateError
+    return kind(f"{path} cannot be read: {error.strerror}", "Check its permissions.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
 from alternator_migrate.connectors.s3_export.bucket import Calls, Doing, asking
+from alternator_migrate.connectors.s3_export.objects import unreadable
 from alternator_migrate.core.durable import sync_folder
 from alternator_migrate.core.errors import MigrateError
 
@@ -88,9 +89,7 @@ class Folder:
         try:
             return await asyncio.to_thread(self._listed, folder)
         except OSError as error:
-            name = self.name(folder)
-            hint = "Check its permissions."
-            raise MigrateError(f"{name} cannot be read: {error.strerror}", hint) from error
+            raise unreadable(self.name(folder), error) from error
 
     def _listed(self, folder: str) -> dict[str, Stored]:
         found = (path for path in (self._root / folder).rglob("*") if path.is_file())

@@ -58,14 +58,13 @@ def check_base(exports: Sequence[Export], *, reverted: bool) -> None:
     first = exports[0]
     if not first.summary.incremental:
         return
-    hint = f"{_FULL_FIRST.format('source.manifestKeys')} Or write over the table that the exports "
-    hint += "before it were copied into, with --into-existing."
-    if reverted:
-        hint = "Write over the table that they were copied into, with --into-existing."
     raise UsageError(
         f"{first.name} is incremental, and holds changes only: a table made of it would lack all "
         "that it is based on",
-        hint,
+        "Write over the table that they were copied into, with --into-existing."
+        if reverted
+        else f"{_FULL_FIRST.format('source.manifestKeys')} Or write over the table that the "
+        "exports before it were copied into, with --into-existing.",
     )
 
 
