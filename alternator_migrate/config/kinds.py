@@ -13,7 +13,7 @@ from alternator_migrate.dynamodb import endpoints
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):/+")
 _FILE: Final = "file"
-FILE_URL = re.compile(r"file:(?://(?P<host>[^/]+)(?=/)|/*(?=/))(?P<path>/.*)", re.DOTALL)
+FILE_URL = re.compile(r"(?is)file:(?://[^/]+(?=/)|/*(?=/))(?P<path>/.*)")
 """The address of a file, which may name a host."""
 _LOCALHOST: Final = "localhost"
 _STREAMS: Final = ("dynamodb-streams", "dynamodb", "ddb")
@@ -102,17 +102,14 @@ def local_path(value: Any) -> str:
     """A path of this machine, which file:// may stand before."""
     path = text(value)
     check_host(path, "file:///PATH")
-    if (found := FILE_URL.fullmatch(path)) and found["host"]:
+    if found := FILE_URL.fullmatch(path):
         return found["path"]
-    found = _SCHEME.match(path)
-    if found is None:
-        return path
-    if found["scheme"].lower() != _FILE:
+    if found := _SCHEME.match(path):
         raise ValueError(
             f"must be a path of this machine, not of {found['scheme']}://: name a local one, or "
             "where that storage is mounted"
         )
-    return f"/{path[found.end() :]}"
+    return path
 
 
 def check_host(written: str, form: str) -> None:

@@ -314,6 +314,7 @@ def test_a_path_of_another_storage_is_refused(path: str, place: str) -> None:
         ("file:///var/s", "/var/s"),
         ("file:/var/s", "/var/s"),
         ("file://localhost/var/s", "/var/s"),
+        ("FILE://Localhost/var/s", "/var/s"),
         ("/var/a:b", "/var/a:b"),
         ("./s3a", "s3a"),
     ],
