@@ -3,13 +3,10 @@
 import argparse
 import gzip
 import json
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from random import Random
 
-from tests.bench.orders import make_order
-from tests.bench.source import UUID_ITEM_BYTES, make_item
+from tests.bench.source import maker
 from tests.support import exports, ion_text
 
 DISTINCT = 50_000
@@ -18,8 +15,7 @@ DISTINCT = 50_000
 def main(folder: Path, items: int, files: int, *, ion: bool, orders: bool) -> Path:
     """Equal files of items of `UUID_ITEM_BYTES`, or of orders, with the same content in each."""
     drawn, each = Random(1), items // files
-    make: Callable[[Random], bytes]
-    make = make_order if orders else partial(make_item, item_bytes=UUID_ITEM_BYTES)
+    make = maker(orders=orders)
     lines = [_line(make(drawn), ion) for _ in range(min(each, DISTINCT))]
     lines = (lines * (each // len(lines) + 1))[:each]
     known: dict[int, bytes] = {}

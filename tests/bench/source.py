@@ -53,9 +53,7 @@ class Source:
         self._crc = crc
         self._page_items = max(1, PAGE_BYTES // self._item_bytes)
         self._cut = cache(self._cut_page)
-        make: Callable[[random.Random], bytes]
-        make = make_order if orders else partial(make_item, item_bytes=item_bytes)
-        drawn = random.Random(1)
+        make, drawn = maker(item_bytes, orders=orders), random.Random(1)
         self._page = [make(drawn) for _ in range(self._page_items)]
         self._operations: dict[bytes, Operation] = {
             b"DescribeTable": self._describe_table,
@@ -104,6 +102,13 @@ class Source:
         items = b",".join(self._page[:count])
         opened = b'{"Count":%d,"ScannedCount":%d,"Items":[%s]' % (count, count, items)
         return opened, zlib.crc32(opened)
+
+
+def maker(
+    item_bytes: int = UUID_ITEM_BYTES, *, orders: bool = False
+) -> Callable[[random.Random], bytes]:
+    """What draws an item of `item_bytes`, or an order, as DynamoDB JSON."""
+    return make_order if orders else partial(make_item, item_bytes=item_bytes)
 
 
 def make_item(drawn: random.Random, item_bytes: int) -> bytes:

@@ -13,6 +13,7 @@ from tests.servers.client import create_table, fill
 from tests.servers.patience import stretched
 from tests.servers.process import free_port
 from tests.servers.tls import self_signed
+from tests.servers.web import serving
 from tests.standin import StandIn
 from tests.support.cli import (
     TABLE,
@@ -35,15 +36,8 @@ async def web_server(status: int) -> AsyncIterator[str]:
         text = "<html><body><h1>Welcome</h1></body></html>"
         return web.Response(text=text, status=status, content_type="text/html")
 
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", page)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with serving(page) as url:
+        yield url
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from tests.servers.web import serving
+
 Item = dict[str, Any]
 Listing = Literal["made", "reversed", "zigzag"]
 
@@ -243,12 +245,5 @@ async def scripted_streams(script: StreamScript) -> AsyncIterator[str]:
         more = script.apart * (script.requests.total() % 2)
         return {"Date": formatdate(script.now + more, usegmt=True)}
 
-    app = web.Application()
-    app.router.add_post("/", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with serving(answer, "POST", "/") as url:
+        yield url

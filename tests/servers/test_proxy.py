@@ -18,6 +18,7 @@ from tests.servers.client import Item, RefusedError, call, exchange, scan_all
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.process import free_port
 from tests.servers.proxy import ANY, FaultProxy
+from tests.servers.web import serving
 from tests.support.shapes import same_items
 
 SCAN = {"TableName": "t"}
@@ -55,14 +56,8 @@ class Upstream:
 @pytest.fixture
 async def upstream() -> AsyncIterator[Upstream]:
     server = Upstream(count=5)
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield server
-    await runner.cleanup()
+    async with serving(server.handle) as server.url:
+        yield server
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.dynamodb.http import Transport
 from alternator_migrate.dynamodb.http_client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
+from tests.servers.web import serving
 
 Answer = tuple[int, str]
 """A status and a Date."""
@@ -25,17 +26,11 @@ async def client_of(answer: Callable[[], Answer]) -> AsyncIterator[tuple[HttpCli
         status, date = answer()
         return web.Response(status=status, text="{}", headers={"Date": date})
 
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", respond)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with open_http_client(Nodes((url,)), Transport(), region="r") as http:
-            yield http, url
-    finally:
-        await runner.cleanup()
+    async with (
+        serving(respond) as url,
+        open_http_client(Nodes((url,)), Transport(), region="r") as http,
+    ):
+        yield http, url
 
 
 def date_of(ahead: float) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +14,7 @@ import pytest
 import alternator_migrate
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.retry import Retry
-from alternator_migrate.core.state import CopyState
-from alternator_migrate.core.work import LiveStats, Slice, SliceResult, SliceRun
+from alternator_migrate.core.work import Slice, SliceResult, SliceRun
 from alternator_migrate.engines import dask, dask_worker, wanting
 from alternator_migrate.engines.executor import Executor
 from alternator_migrate.engines.lateness import (
@@ -27,13 +26,14 @@ from alternator_migrate.engines.lateness import (
 from alternator_migrate.engines.lateness import LEASE_SECONDS as LEASE
 from alternator_migrate.engines.slice_runner import GRACE_SECONDS
 from tests.support.cli import until
+from tests.support.slices import Unaccounted
 
 SCALING = Path(alternator_migrate.__file__).parent / "docs" / "scaling.md"
 KEY = "the job"
 PIECE: Slice[None] = Slice(1, {0: None}, 2.0, None)
 
 
-class Stubborn:
+class Stubborn(Unaccounted):
     """A job whose work does not heed that it is to stop, as with a batch that is sent again and
     again; `at_work` while it lasts."""
 
@@ -64,18 +64,6 @@ class Stubborn:
             await asyncio.Event().wait()
         finally:
             self.at_work -= 1
-
-    def state(self) -> CopyState:
-        return CopyState()
-
-    def kept(self) -> None:
-        return None
-
-    def live_stats(self) -> LiveStats:
-        return LiveStats()
-
-    def times(self) -> Mapping[int, float]:
-        return {}
 
 
 def done(job: Stubborn) -> SliceResult[Any]:
@@ -158,13 +146,20 @@ async def test_writes_of_workers_that_were_lost_are_expected_for_so_long_as_they
     assert await cluster.lateness(goes_on=False) > LATE_SECONDS - 5
 
 
-async def test_workers_that_are_there_are_told_what_is_wanted_while_there_is_work_only(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+async def told_often(monkeypatch: pytest.MonkeyPatch) -> tuple[Scheduler, dask.Cluster]:
+    """A cluster whose workers, which are known, are told every moment that they are wanted."""
     monkeypatch.setattr(wanting, "_RENEW_SECONDS", 0.05)
     client = Scheduler()
     cluster = dask.Cluster(client, "here", Stubborn())
     await cluster.vacant(0)
+    return client, cluster
+
+
+async def test_workers_that_are_there_are_told_what_is_wanted_while_there_is_work_only(
+    told_often: tuple[Scheduler, dask.Cluster],
+) -> None:
+    client, cluster = told_often
     async with cluster.at_work():
         assert client.wanted == [["a", "b"]], "before any slice is sent"
         await until(lambda: len(client.wanted) > 2, 10)
@@ -184,13 +179,10 @@ async def test_workers_that_are_there_are_told_what_is_wanted_while_there_is_wor
 
 
 async def test_a_run_whose_workers_cannot_be_told_that_they_are_wanted_fails(
-    monkeypatch: pytest.MonkeyPatch,
+    told_often: tuple[Scheduler, dask.Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else they would give up what they do, and nobody know why."""
-    monkeypatch.setattr(wanting, "_RENEW_SECONDS", 0.05)
-    client = Scheduler()
-    cluster = dask.Cluster(client, "here", Stubborn())
-    await cluster.vacant(0)
+    client, cluster = told_often
     executor = Executor(cluster, most=None, shared=False)
     held = asyncio.Event()
 

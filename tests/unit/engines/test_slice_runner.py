@@ -1,36 +1,24 @@
 """The time of a slice: as long as it was given, and longer where its beginning has cost much."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from alternator_migrate.core.model import Segment
 from alternator_migrate.core.retry import Retry
-from alternator_migrate.core.state import CopyState
 from alternator_migrate.core.steering import NO_CAPS
-from alternator_migrate.core.work import LiveStats, Slice, SliceRun
+from alternator_migrate.core.work import Slice, SliceRun
 from alternator_migrate.engines.slice_runner import work_off
 from tests.support import virtual_time
+from tests.support.slices import Unaccounted
 
 
-class Endless:
+class Endless(Unaccounted):
     """Work that has no end."""
 
     async def here(self, segments: Sequence[Segment], stop: asyncio.Event) -> None:
         await stop.wait()
-
-    def state(self) -> CopyState:
-        return CopyState()
-
-    def kept(self) -> None:
-        return None
-
-    def live_stats(self) -> LiveStats:
-        return LiveStats()
-
-    def times(self) -> Mapping[int, float]:
-        return {}
 
 
 def lasted(sought: Callable[[], float], hurry_at: float | None = None) -> float:
