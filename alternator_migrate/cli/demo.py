@@ -87,7 +87,7 @@ def _stopped_half_way(
 ) -> int | None:
     """The copy, stopped as Ctrl-C does when `count` items are written: what has been read is
     written for four more seconds. An exit code where it was a person who stopped it, or None."""
-    log.info("the copy takes some 20 s; half-way it is stopped, as by Ctrl-C, and run again")
+    log.info("the copy takes 20 to 40 s; half-way it is stopped, as by Ctrl-C, and run again")
     with as_before():
         code = _session(loaded, console, progress).to_the_end([_HalfWay(loaded, count)], summary)
     if code not in (0, _STOPPED_HERE):
