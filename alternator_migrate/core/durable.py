@@ -60,8 +60,11 @@ def link(file: Path, name: Path) -> None:
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder for the owner alone; one that is there is left as it is. Raises `OSError`."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a folder, and those above it, for the owner alone; one that is there is left as it is.
+    Raises `OSError`."""
+    if not folder.parent.exists():
+        private_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def open_private(path: Path) -> BinaryIO:

@@ -11,7 +11,7 @@ from typing import IO, Any, Final, Protocol
 
 from alternator_migrate.connectors.s3_export.bucket import Calls, Doing, asking
 from alternator_migrate.connectors.s3_export.objects import unreadable
-from alternator_migrate.core.durable import sync_folder
+from alternator_migrate.core.durable import open_private, private_folder, sync_folder
 from alternator_migrate.core.errors import MigrateError
 
 PART: Final = 8 * 1024 * 1024
@@ -97,7 +97,7 @@ class Folder:
 
 
 class FileWriter:
-    """Writes a file under another name first."""
+    """Writes a file for its owner alone, under another name first."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._part = path, path.with_name(f".{path.name}.part")
@@ -128,8 +128,8 @@ class FileWriter:
 
     def _write(self, data: bytes) -> None:
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("wb")  # `finish` closes it
+            private_folder(self._path.parent)
+            self._file = open_private(self._part)  # `finish` closes it
         self._file.write(data)
 
     def _finish(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from alternator_migrate.connectors.rejects_file import RejectsFile
+from alternator_migrate.connectors.s3_export.sink import Folder, put
 from alternator_migrate.core.model import Change, Difference, Reject
 from alternator_migrate.follow.spool import Spool
 from alternator_migrate.savepoints.format import Savepoint
@@ -32,11 +33,15 @@ def all_may_read() -> Iterator[None]:
 def modes_when_renamed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The modes of files at the moment they are put into their place."""
     seen: list[int] = []
-    rename, hardlink_to = Path.rename, Path.hardlink_to
+    rename, replace, hardlink_to = Path.rename, Path.replace, Path.hardlink_to
 
     def note(path: Path, target: Path) -> Path:
         seen.append(stat.S_IMODE(path.stat().st_mode))
         return rename(path, target)
+
+    def note_replacing(path: Path, target: Path) -> Path:
+        seen.append(stat.S_IMODE(path.stat().st_mode))
+        return replace(path, target)
 
     def note_link(path: Path, target: Path) -> None:
         seen.append(stat.S_IMODE(target.stat().st_mode))
@@ -44,6 +49,7 @@ def modes_when_renamed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", note)
+        patch.setattr(Path, "replace", note_replacing)
         patch.setattr(Path, "hardlink_to", note_link)
         yield seen
 
@@ -121,6 +127,18 @@ def test_findings(tmp_path: Path) -> None:
     FindingsFile(tmp_path / "savepoints" / "findings_1.jsonl").keep([Difference("missing", ITEM)])
     assert modes(tmp_path / "savepoints") == {0o600}
     assert mode(tmp_path / "savepoints") == 0o700
+
+
+def test_a_local_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "exports").mkdir(mode=0o755)
+    folder = tmp_path / "exports" / "daily"
+    with modes_when_renamed(monkeypatch) as renamed:
+        asyncio.run(put(Folder(folder), "AWSDynamoDB/1/data/a.json.gz", ITEM))
+    assert renamed == [0o600]
+    assert modes(folder) == {0o600}
+    made = [folder, *(each for each in folder.rglob("*") if each.is_dir())]
+    assert [mode(each) for each in made] == [0o700] * 4
+    assert mode(tmp_path / "exports") == 0o755, "it is the user's"
 
 
 def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
