@@ -1,10 +1,11 @@
 """All tables behind one control-plane client: their names and sizes, and what their server can."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from alternator_migrate.core.errors import WRONG_SERVER, BadAnswer, ServerRefused
+from alternator_migrate.core.errors import WRONG_SERVER, BadAnswer, MigrateError, ServerRefused
 from alternator_migrate.core.stopping import together
 from alternator_migrate.dynamodb import rights
 from alternator_migrate.dynamodb.control_plane import ControlPlane
@@ -13,10 +14,8 @@ from alternator_migrate.dynamodb.paging import LoopGuard
 ABSENT: Final = ("ResourceNotFoundException", "ResourceNotFound", "TableNotFoundException")
 UNSUPPORTED: Final = "UnknownOperationException"
 _AT_ONCE: Final = 10
-_FEATURES: Final = {
-    "TableName": ".scylla.alternator.system.scylla_local",
-    "Key": {"key": {"S": "enabled_features"}},
-}
+_INTERNAL: Final = ".scylla.alternator."
+_SECONDS: Final = 10.0
 
 
 class Account:
@@ -33,12 +32,25 @@ class Account:
     async def features(self) -> frozenset[str]:
         """The features that an Alternator's cluster has enabled, by its own table, which is only
         read; none where it may not be read, or does not say."""
+        found = await self._internal("system.scylla_local", "key", "enabled_features")
+        return frozenset(filter(None, found.split(",")))
+
+    async def _internal(self, table: str, column: str, key: str) -> str:
+        """The value of a key in a table of ScyllaDB's own, which Query reads and GetItem does not;
+        "" where it may not be read, or does not say in some seconds: nothing waits for it."""
+        request = {
+            "TableName": _INTERNAL + table,
+            "KeyConditionExpression": "#key = :key",
+            "ExpressionAttributeNames": {"#key": column},
+            "ExpressionAttributeValues": {":key": {"S": key}},
+        }
         try:
-            with asking(self._where, f"GetItem {_FEATURES['TableName']}"):
-                answer = await self._control.ask("GetItem", **_FEATURES)
-                return frozenset(filter(None, answer["Item"]["value"]["S"].split(",")))
-        except (ServerRefused, BadAnswer):
-            return frozenset()
+            with asking(self._where, f"Query {table}"):
+                async with asyncio.timeout(_SECONDS):
+                    answer = await self._control.ask("Query", **request)
+                return "".join(item["value"]["S"] for item in answer["Items"])
+        except (MigrateError, TimeoutError):
+            return ""
 
     async def names(self, pages: int = 100_000) -> list[str]:
         """The names of tables there, on so many pages of a hundred at most."""

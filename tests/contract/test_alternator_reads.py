@@ -90,3 +90,26 @@ async def test_query_of_an_unknown_partition(alternator: Client) -> None:
     assert await alternator.pages("Query", table, **body) == [
         {"Items": [], "Count": 0, "ScannedCount": 0}
     ]
+
+
+OWN = ".scylla.alternator.system."
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "key", "said"),
+    [
+        (f"{OWN}scylla_local", "key", "enabled_features", "LWT"),
+        (f"{OWN}config", "name", "alternator_write_isolation", '"'),
+    ],
+)
+async def test_tables_of_the_server_are_read_by_query_and_scan_alone(
+    alternator: Client, table: str, column: str, key: str, said: str
+) -> None:
+    body = {**query("#key = :p"), "ExpressionAttributeNames": {"#key": column}}
+    body["ExpressionAttributeValues"] = {":p": {"S": key}}
+    [found] = (await alternator.pages("Query", table, **body))[0]["Items"]
+    assert found[column] == {"S": key}
+    assert said in found["value"]["S"]
+    assert key in {item[column]["S"] for item in await alternator.scan(table)}
+    answer = await alternator.call("GetItem", {"TableName": table, "Key": {column: {"S": key}}})
+    assert answer.error[:2] == (400, "ResourceNotFoundException")

@@ -152,12 +152,12 @@ async def test_plan_says_nothing_of_what_it_may_not_read(
 ) -> None:
     async with StandIn(streams=False) as server, FaultProxy(server.url) as proxy:
         await create_table(server.url, TABLE, {"pk": "S", "sk": "N"})
-        proxy.script("GetItem", faults.validation("no rights"))
+        proxy.script("Query", faults.validation("no rights"))
         ends = alternator(proxy.url, TABLE), alternator(standin.url, TABLE, streamChanges=True)
         write_config(tmp_path, job(*ends, cutover=RULE))
         code, out, _ = await run_cli("plan", "config.yaml")
         assert (code, "ALTERNATOR_STREAMS" in out) == (0, False)
-        assert proxy.requests["GetItem"] == 1
+        assert proxy.requests["Query"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """PutItem, GetItem, DeleteItem and UpdateItem."""
 
-from tests.standin import capacity, expressions, streams, updates, writes
+from tests.standin import capacity, expressions, updates, writes
 from tests.standin.errors import RMW_FORBIDDEN, ApiError, unsupported, validation
 from tests.standin.projection import projected
 from tests.standin.reads import fail
@@ -104,8 +104,6 @@ def _attributes(returned: str, before: Item, after: Item, touched: set[str]) -> 
 
 def get_item(call: Call) -> Item:
     """GetItem: no Item member when there is none."""
-    if call.body.get("TableName") == streams.OWN_TABLE:
-        return streams.enabled_features(call)
     table = call.table()
     place = writes.delete(call, table, _member(call, "Key"))
     fail(call, table)

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from typing import Any
 
-from tests.standin import capacity, expressions, pages, projection, writes
+from tests.standin import capacity, expressions, internal, pages, projection, writes
 from tests.standin.batches import DUPLICATES
 from tests.standin.errors import read_timeout, validation
 from tests.standin.pages import Page, Span
@@ -14,7 +14,7 @@ from tests.standin.values import Column, Item, Sortable, identity, key_text, sor
 
 def scan(call: Call) -> Item:
     """Scan of a table or an index: by segments, in hash order, never with ConsumedCapacity."""
-    table = call.table()
+    table = internal.table(call)
     index = pages.index_of(call, table)
     pages.limit(call)
     span = pages.scan_span(call, table, index)
@@ -26,7 +26,7 @@ def scan(call: Call) -> Item:
 
 def query(call: Call) -> Item:
     """Query of one partition by KeyConditionExpression, forwards or backwards."""
-    table = call.table()
+    table = internal.table(call)
     index = pages.index_of(call, table)
     if "KeyConditionExpression" not in call.body:
         raise validation("Query must have one of KeyConditions or KeyConditionExpression")

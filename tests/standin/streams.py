@@ -15,7 +15,6 @@ from tests.standin.values import Item
 
 INITIAL_TABLETS = "system:initial_tablets"
 FEATURE_OFF = "StreamSpecification: alternator streams feature not enabled in cluster."
-OWN_TABLE = ".scylla.alternator.system.scylla_local"
 MISSING = "ResourceNotFoundException"
 TRIMMED = "TrimmedDataAccessException"
 SHARD = re.compile(r"H ?[0-9a-f]+:[0-9a-f]{32}")
@@ -41,12 +40,6 @@ def new_stream(call: Call, table: Table) -> Stream:
         arn = f"S{log}"
     view = call.body["StreamSpecification"].get("StreamViewType", "KEYS_ONLY")
     return Stream(arn, label, view, log, now, enabling=settings.enabling_polls)
-
-
-def enabled_features(call: Call) -> Item:
-    """The item of the server's own table that says what the cluster has enabled."""
-    features = ["CDC", "LWT", *["ALTERNATOR_STREAMS"] * call.store.settings.streams]
-    return {"Item": {"key": {"S": "enabled_features"}, "value": {"S": ",".join(features)}}}
 
 
 def list_streams(call: Call) -> Item:
