@@ -162,7 +162,7 @@ async def _streams_url(
         raise UsageError(
             f"where the streams are cannot be known from the VPC endpoint {url}",
             "Set source.endpoint.streamsUrl: the VPC endpoint of DynamoDB Streams, or "
-            f"https://streams.dynamodb.{host.region}.amazonaws.com where that can be reached.",
+            f"{await service_url(account, 'dynamodbstreams')} where that can be reached.",
         )
     return host.streams if host else None
 

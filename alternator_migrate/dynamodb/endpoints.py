@@ -15,6 +15,9 @@ _DUAL_STACK: Final = (
     *("api.aws", "api.amazonwebservices.com.cn", "api.amazonwebservices.eu", "api.aws.ic.gov"),
     *("api.aws.scloud", "api.cloud-aws.adc-e.uk", "api.aws.hci.ic.gov"),
 )
+_HYPHENATED: Final = ("api.aws", "api.amazonwebservices.com.cn")
+"""Where the host of streams begins with streams-dynamodb: by dual stack in the partitions aws,
+aws-us-gov and aws-cn, and nowhere else."""
 _SUFFIX: Final = "|".join(map(re.escape, (*_PUBLIC, *_DUAL_STACK)))
 _REGION: Final = r"[a-z]+(?:-[a-z]+)+-\d+"
 _HOST = re.compile(
@@ -57,8 +60,9 @@ def aws_host(url: str) -> AwsHost | None:
     region, suffix, fips = found["region"], found["suffix"], found["fips"] or ""
     if region.startswith("us-gov-") and suffix in _PUBLIC:
         fips = ""  # the only host of streams there, which is FIPS
+    name = f"streams{'-' if suffix in _HYPHENATED else '.'}dynamodb{fips}"
     port = f":{parts.port}" if parts.port else ""
-    return AwsHost(region, f"{parts.scheme}://streams.dynamodb{fips}.{region}.{suffix}{port}")
+    return AwsHost(region, f"{parts.scheme}://{name}.{region}.{suffix}{port}")
 
 
 def region_at(url: str | None, given: str | None) -> str | None:

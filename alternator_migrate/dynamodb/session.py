@@ -19,6 +19,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import get_session
 from botocore import UNSIGNED
 from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.endpoint_provider import EndpointProvider
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
@@ -121,8 +122,20 @@ async def open_s3(
 
 
 async def service_url(account: Account, service: Literal["dynamodb", "dynamodbstreams"]) -> str:
-    """The URL at which AWS has a service for an account's region. Raises `UsageError`."""
-    async with _client(account, service, {}) as client:
+    """The URL at which AWS has a service for an account's region, by AWS's own rules, FIPS and
+    dual-stack as AWS's settings say. Raises `UsageError`."""
+    core = account.session._session
+    files = core.get_component("data_loader")
+    with configuring():
+        rules = files.load_service_model(service, "endpoint-rule-set-1")
+        found = EndpointProvider(rules, files.load_data("partitions")).resolve_endpoint(
+            Region=account.region,
+            UseFIPS=bool(core.get_config_variable("use_fips_endpoint")),
+            UseDualStack=bool(core.get_config_variable("use_dualstack_endpoint")),
+        )
+    # a client checks the other settings; its older table of hosts lacks some variants
+    plain = {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
+    async with _client(account, service, plain, url=found.url) as client:
         return str(client.meta.endpoint_url)
 
 

@@ -25,7 +25,7 @@ UNTIL = ("--until-caught-up", "--summary-json", "summary.json")
 HOSTS = {
     f"dynamodb.{REGION}.amazonaws.com": f"streams.dynamodb.{REGION}.amazonaws.com",
     f"dynamodb-fips.{REGION}.amazonaws.com": f"streams.dynamodb-fips.{REGION}.amazonaws.com",
-    f"dynamodb.{REGION}.api.aws": f"streams.dynamodb.{REGION}.api.aws",
+    f"dynamodb.{REGION}.api.aws": f"streams-dynamodb.{REGION}.api.aws",
     f"123456789012.ddb.{REGION}.amazonaws.com": f"streams.dynamodb.{REGION}.amazonaws.com",
 }
 
@@ -121,6 +121,7 @@ async def test_streams_of_a_vpc_endpoint_are_asked_for_by_name(
             result = await run_cli(command[0], "config.yaml", *command[1:], env=by(proxy))
             assert result.code == 2, result
             assert "source.endpoint.streamsUrl" in result.err
+            assert f"https://streams.dynamodb.{REGION}.amazonaws.com where" in result.err
     assert not standin.store.tables
     described = await call(provisioned, "DescribeTable", {"TableName": table_name})
     assert "StreamSpecification" not in described["Table"]

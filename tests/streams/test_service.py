@@ -1,5 +1,8 @@
 """Where the streams API is, for each kind of side."""
 
+from pathlib import Path
+from typing import Literal
+
 import pytest
 
 from alternator_migrate.config.access import CredentialsSettings, EndpointSettings
@@ -11,9 +14,17 @@ from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.endpoints import aws_host
 from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.session import service_url, sign_in
+from tests.e2e.signing import with_files
 from tests.standin import StandIn
 from tests.streams.conftest import SPEC, stream_of_new_table
+from tests.support.endpoint_rules import by_rules
 
+SERVICES: tuple[Literal["dynamodb"], Literal["dynamodbstreams"]] = ("dynamodb", "dynamodbstreams")
+ONE_OF_EACH = (
+    *("eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1"),
+    *("us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"),
+)
+"""A region of each partition."""
 KEYS = CredentialsSettings(access_key="reader", secret_key="secret")
 
 
@@ -22,6 +33,7 @@ KEYS = CredentialsSettings(access_key="reader", secret_key="secret")
     [
         ("eu-west-1", "https://streams.dynamodb.eu-west-1.amazonaws.com"),
         ("cn-north-1", "https://streams.dynamodb.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "https://streams.dynamodb.us-gov-west-1.amazonaws.com"),
     ],
 )
 async def test_aws_serves_streams_at_another_address(region: str, url: str) -> None:
@@ -32,25 +44,28 @@ async def test_aws_serves_streams_at_another_address(region: str, url: str) -> N
     assert host.streams == url
 
 
-@pytest.mark.parametrize(
-    ("variables", "host"),
-    [
-        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "dynamodb-fips.eu-west-1.amazonaws.com"),
-        ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "dynamodb.eu-west-1.api.aws"),
-        (
-            {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
-            "dynamodb-fips.eu-west-1.api.aws",
-        ),
-    ],
-)
+@pytest.mark.parametrize("way", ["environment", "profile"])
+@pytest.mark.parametrize("dual_stack", [False, True], ids=["", "dual-stack"])
+@pytest.mark.parametrize("fips", [False, True], ids=["", "fips"])
+@pytest.mark.parametrize("region", ONE_OF_EACH)
 async def test_variants_that_the_settings_of_aws_choose(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], host: str
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    region: str,
+    fips: bool,
+    dual_stack: bool,
+    way: str,
 ) -> None:
-    for name, value in variables.items():
+    settings = {"use_fips_endpoint": str(fips), "use_dualstack_endpoint": str(dual_stack)}
+    environment = {f"aws_{name}".upper(): value for name, value in settings.items()}
+    if way == "profile":
+        environment = {**with_files(tmp_path, mine=settings), "AWS_PROFILE": "mine"}
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    account = await sign_in(Login(access_key="a", secret_key="b"), "eu-west-1")
-    assert await service_url(account, "dynamodb") == f"https://{host}"
-    assert await service_url(account, "dynamodbstreams") == f"https://streams.{host}"
+    account = await sign_in(Login(access_key="a", secret_key="b"), region)
+    for service in SERVICES:
+        asked = await service_url(account, service)
+        assert asked == by_rules(service, region, fips=fips, dual_stack=dual_stack)
 
 
 async def test_dynamodb_local(dynamodb_local: str, table_name: str) -> None:

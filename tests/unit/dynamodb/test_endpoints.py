@@ -1,33 +1,20 @@
 """Which hosts are AWS's own, in which region, and where their streams are."""
 
-import botocore.session
 import pytest
-from botocore.config import Config
-from botocore.exceptions import EndpointVariantError
 
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.dynamodb.endpoints import AwsHost, aws_host, region_at
-
-REGIONS = (
-    *("eu-west-1", "us-east-1", "ap-southeast-5", "us-gov-west-1", "cn-north-1"),
-    *("us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1", "eusc-de-east-1"),
-)
+from tests.support.endpoint_rules import REGIONS, by_rules
 
 
 @pytest.mark.parametrize("dual_stack", [False, True], ids=["", "dual-stack"])
 @pytest.mark.parametrize("fips", [False, True], ids=["", "fips"])
 @pytest.mark.parametrize("region", REGIONS)
 def test_hosts_and_streams_are_those_of_the_sdk(region: str, fips: bool, dual_stack: bool) -> None:
-    session = botocore.session.get_session()
-    session.set_credentials("a", "b")
-    config = Config(use_fips_endpoint=fips, use_dualstack_endpoint=dual_stack)
-    try:
-        url, streams = (
-            session.create_client(service, region_name=region, config=config).meta.endpoint_url
-            for service in ("dynamodb", "dynamodbstreams")
-        )
-    except EndpointVariantError:
-        pytest.skip("this SDK knows no such host")
+    url, streams = (
+        by_rules(service, region, fips=fips, dual_stack=dual_stack)
+        for service in ("dynamodb", "dynamodbstreams")
+    )
     assert aws_host(url) == AwsHost(region, streams)
 
 
@@ -39,7 +26,15 @@ def test_hosts_and_streams_are_those_of_the_sdk(region: str, fips: bool, dual_st
             "123456789012.ddb.eu-west-1.amazonaws.com",
             "streams.dynamodb.eu-west-1.amazonaws.com",
         ),
-        ("123456789012.ddb.us-west-2.api.aws", "streams.dynamodb.us-west-2.api.aws"),
+        ("123456789012.ddb.us-west-2.api.aws", "streams-dynamodb.us-west-2.api.aws"),
+        (
+            "123456789012.ddb.cn-north-1.api.amazonwebservices.com.cn",
+            "streams-dynamodb.cn-north-1.api.amazonwebservices.com.cn",
+        ),
+        (
+            "dynamodb-fips.us-gov-west-1.amazonaws.com",
+            "streams.dynamodb.us-gov-west-1.amazonaws.com",
+        ),
         ("dynamodb.eu-west-1.amazonaws.com.", "streams.dynamodb.eu-west-1.amazonaws.com"),
         ("dynamodb.eu-west-1.amazonaws.com:443", "streams.dynamodb.eu-west-1.amazonaws.com:443"),
         ("DynamoDB.EU-West-1.amazonaws.com", "streams.dynamodb.eu-west-1.amazonaws.com"),
