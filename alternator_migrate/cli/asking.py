@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from alternator_migrate.cli import json_log, logs
 from alternator_migrate.validate import Ask
 
 log = logging.getLogger(__name__)
@@ -19,8 +20,7 @@ def deletion_of(table: str) -> Ask:
             log.info("  %s", key)
         if count > len(keys):
             log.info("  ... and %s more", f"{count - len(keys):,}")
-        sys.stderr.write(f"Delete what is extra ({count:,}) from the target? [y/N]: ")
-        sys.stderr.flush()
+        _tell(f"Delete what is extra ({count:,}) from the target? [y/N]")
         agreed = (await _line()).strip().lower() in ("y", "yes")
         if not agreed:
             log.info("nothing was deleted")
@@ -37,6 +37,15 @@ def one_at_a_time(ask: Ask, asking: asyncio.Lock) -> Ask:
             return await ask(count, keys)
 
     return alone
+
+
+def _tell(question: str) -> None:
+    """Write a question to standard error, whatever the level of the log."""
+    if logs.tells_json():
+        json_log.tell("info", question)
+    else:
+        sys.stderr.write(f"{question}: ")
+        sys.stderr.flush()
 
 
 async def _line() -> str:

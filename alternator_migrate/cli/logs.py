@@ -22,7 +22,10 @@ _TOLD_BY_US: Final = tuple(
 """Loggers that print a traceback for what ends in an error of this tool anyway."""
 _KEPT: Final = 50
 _NOTED: Final = 200
-_OF_ITEMS: Final = "alternator_migrate.cli.closing"
+_OF_ITEMS: Final = (
+    "alternator_migrate.cli.closing",
+    "alternator_migrate.connectors.transform.printed",
+)
 
 
 def configure(console: Console, style: Format, level: str) -> None:
@@ -30,6 +33,7 @@ def configure(console: Console, style: Format, level: str) -> None:
 
     What cannot be written, because the terminal is gone, is lost in silence.
     """
+    console.file = console.file  # the one of now: while a user's code runs there is another
     handler: logging.Handler
     if style == "json":
         handler = _Above(console) if console.is_terminal else logging.StreamHandler(console.file)
@@ -63,8 +67,8 @@ def tell_savepoint(console: Console, path: str) -> None:
 
 
 def recent() -> tuple[Message, ...]:
-    """The last lines that were logged, the oldest first; status lines, and what a run says of
-    single items at its end, are not among them."""
+    """The last lines that were logged, the oldest first; status lines, and what is said of single
+    items, by a transform or at the end of a run, are not among them."""
     return tuple(_RECENT.kept)
 
 
@@ -88,7 +92,7 @@ class _Recent(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line, unless it says what is shown otherwise."""
-        if not hasattr(record, "progress") and record.name != _OF_ITEMS:
+        if not hasattr(record, "progress") and record.name not in _OF_ITEMS:
             level, words = record.levelname.lower(), record.getMessage()
             self.kept.append(Message(record.created, level, words))
             if record.levelno >= logging.WARNING or words.startswith("note: "):

@@ -16,6 +16,7 @@ import pytest
 from tests.cli.terminal import on_terminal
 from tests.conftest import RunCli
 from tests.servers.cli import Cli, Result, environment, running
+from tests.servers.client import create_table, fill
 from tests.servers.process import bound
 from tests.support.cli import ONE_AT_A_TIME, TABLE, Ends, signed, until
 
@@ -169,6 +170,49 @@ async def test_warnings_and_tracebacks_are_json(tmp_path: Path) -> None:
     assert thread["message"] == "ZeroDivisionError: division by zero"
     assert bug["message"] == "KeyError: 'a bug'"
     assert "Traceback" in bug["error"] and "broken" in bug["error"]
+
+
+CHATTY = """
+import sys, warnings
+print("read")
+def transform(item):
+    print("one", item["pk"])
+    print("two", item["pk"], file=sys.stderr)
+    warnings.warn("mind the gap")
+    print("three", item["pk"], end="")
+    return item
+"""
+
+
+@pytest.mark.parametrize("engine", ["local", "processes", "dask"])
+async def test_what_a_transform_prints_is_json(
+    ends: Ends, tmp_path: Path, run_cli: RunCli, engine: str
+) -> None:
+    (tmp_path / "change.py").write_text(CHATTY)
+    workers = () if engine == "local" else ("--workers", "1")
+    more = ("--set=transform=./change.py", "--engine", engine, *workers, *JSON)
+    result = await run_cli("run", *ends.flags(*more), env=signed())
+    assert (result.code, result.out) == (0, ""), result.err
+    told = [line["message"] for line in lines(result.err)]
+    keys = {item["pk"]["S"] for item in ends.source.items(TABLE)}
+    assert len(keys) == 40
+    assert {"read", *(f"{word} {key}" for word in ("one", "two", "three") for key in keys)} <= {
+        *told
+    }
+    assert any("UserWarning: mind the gap" in each for each in told)
+
+
+async def test_the_question_is_json(ends: Ends, tmp_path: Path) -> None:
+    await create_table(ends.target.url, TABLE)
+    await fill(ends.target.url, TABLE, [*ends.source.items(TABLE), {"pk": {"S": "extra"}}])
+    options = ends.flags("--set=validation.recheckSeconds=[0.01]", "--delete-extra", *JSON)
+    async with on_terminal(tmp_path, "validate", *options, env=signed()) as terminal:
+        await terminal.wait_for(r"\[y/N\]", 60)
+        terminal.press(b"n\n")
+        assert await terminal.wait(60) == 3
+    (question,) = [line for line in terminal.text.splitlines() if "[y/N]" in line]
+    told = json.loads(question[question.index("{") :])
+    assert told["message"] == "Delete what is extra (1) from the target? [y/N]"
 
 
 HARMLESS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGPIPE, signal.SIGCONT)

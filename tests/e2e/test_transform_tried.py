@@ -66,6 +66,17 @@ async def test_items_are_shown_before_and_after(few: Stage, run_cli: RunCli) -> 
     assert not few.savepoints.exists()
 
 
+async def test_what_it_prints_is_told_of_each_trial_and_not_of_the_timing(
+    few: Stage, run_cli: RunCli
+) -> None:
+    text = "def transform(item):\n    print('given', item['pk'])\n    return item\n"
+    (few.folder / "change.py").write_text(text)
+    few.write(transform="./change.py", source__scanSegments=1)
+    code, out, err = await run_cli("transform", "config.yaml")
+    assert (code, "given" in out) == (0, False), err
+    assert all(err.count(f"given item {n}\n") == 2 for n in range(8)), err
+
+
 async def test_what_gives_the_key_of_another_is_refused_there_too(
     few: Stage, run_cli: RunCli
 ) -> None:

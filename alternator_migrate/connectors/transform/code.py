@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from alternator_migrate.config import TransformReference, transform_reference
-from alternator_migrate.connectors.transform.function import UserFunctions, printing_aside
+from alternator_migrate.connectors.transform.function import UserFunctions
+from alternator_migrate.connectors.transform.printed import printing_logged
 from alternator_migrate.core.errors import UsageError
 
 _IMPORTING: Final = (Exception, SystemExit)
@@ -80,7 +81,8 @@ def _source(reference: TransformReference) -> bytes:
             text = Path(reference.file).read_bytes()
             text.decode()
             return text
-        found = importlib.util.find_spec(str(reference.module))
+        with printing_logged():  # a module's packages are imported
+            found = importlib.util.find_spec(str(reference.module))
         if found and found.origin and found.origin.endswith(".py"):
             return Path(found.origin).read_bytes()
     except (OSError, UnicodeDecodeError) as error:
@@ -108,7 +110,7 @@ def _check_same(code: TransformCode) -> None:
 
 def _imported(reference: TransformReference) -> ModuleType:
     try:
-        with printing_aside():
+        with printing_logged():
             return importlib.import_module(str(reference.module))
     except _IMPORTING as error:
         raise _broken(reference, error) from error
@@ -119,7 +121,7 @@ def _executed(reference: TransformReference, text: str, name: str) -> ModuleType
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = reference.file
     try:
-        with printing_aside():
+        with printing_logged():
             exec(compile(text, str(reference.file), "exec"), vars(module))  # noqa: S102 # the user's
     except _IMPORTING as error:
         raise _broken(reference, error) from error

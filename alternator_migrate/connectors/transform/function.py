@@ -4,12 +4,12 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Context, localcontext
 from time import perf_counter
 from typing import Any, Final, Literal
 
+from alternator_migrate.connectors.transform.printed import LINES, PRINTED, printing_logged
 from alternator_migrate.core.calls import CallFigures
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Item, Reject
@@ -140,7 +140,8 @@ class Transform:
         return self._mapped("source_key", function, key, self.meta("copy", "put"), *keys)
 
     def _of(self, item: Item, meta: Meta) -> Made:
-        out, sys.stdout = sys.stdout, sys.stderr  # `printing_aside`, but quicker
+        before = sys.stdout, sys.stderr  # `printing_logged`, but quicker
+        sys.stdout = sys.stderr = PRINTED
         try:
             opened = Opened(item, self._form, self.target_keys, self.keys)
             with localcontext(_CONTEXT):
@@ -151,7 +152,8 @@ class Transform:
         except _REFUSALS as error:
             return Made(reject=self._reject(item, error))
         finally:
-            sys.stdout = out
+            sys.stdout, sys.stderr = before
+            LINES.end_line()
         return Made(items)
 
     def _mapped(
@@ -167,7 +169,7 @@ class Transform:
             return None
         try:
             opened = Opened(key, self._form, keys, own)
-            with localcontext(_CONTEXT), printing_aside():
+            with localcontext(_CONTEXT), printing_logged():
                 results = self._called(function, opened.given, meta)
                 made = [opened.rebuilt(each).item for each in _each(results)]
         except _REFUSALS as error:
@@ -262,16 +264,6 @@ def _words(name: str, function: Callable[..., Any], error: BaseException) -> str
     place = f"{name}, line {lines[-1]}" if lines else name
     kind = type(error).__name__
     return f"{place}: {kind}: {text}" if text else f"{place}: {kind}"
-
-
-@contextmanager
-def printing_aside() -> Iterator[None]:
-    """What the user's code prints goes to standard error: the other has what was asked for."""
-    out, sys.stdout = sys.stdout, sys.stderr
-    try:
-        yield
-    finally:
-        sys.stdout = out
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:

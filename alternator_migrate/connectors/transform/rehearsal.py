@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stderr
 from dataclasses import dataclass
-from io import StringIO
 from typing import Final
 
+from alternator_migrate.connectors.transform.printed import printing_dropped
 from alternator_migrate.connectors.transform.shaping import COLLISION, Shaping
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.model import Item
@@ -102,7 +101,7 @@ def _seconds(shaping: Shaping, items: Sequence[Item]) -> float:
     began, found = time.perf_counter(), list[float]()
     while len(found) < _PASSES and time.perf_counter() - began < _PATIENCE:
         spent, start = _spent(shaping), time.perf_counter()
-        with redirect_stderr(StringIO()):  # what it prints was told when it was tried
+        with printing_dropped():  # what it prints was told when it was tried
             for item in items:
                 _tried(shaping, item)
         whole, called = time.perf_counter() - start, _spent(shaping) - spent

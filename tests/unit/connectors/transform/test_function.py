@@ -1,6 +1,7 @@
 """What a user's function may look like, and what becomes of what it returns."""
 
 import json
+import logging
 import re
 import sys
 import time
@@ -117,15 +118,69 @@ def test_a_file_may_define_what_python_has(tmp_path: Path) -> None:
     assert code.identity != other.identity
 
 
-def test_what_it_prints_goes_to_standard_error(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_what_it_prints_is_logged_line_by_line(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    caplog.set_level(logging.INFO, "alternator_migrate")
     file = tmp_path / "change.py"
-    file.write_text("print('read')\ndef transform(item):\n    yield print('called')\n")
+    file.write_text(
+        "import sys\n"
+        "print('read')\n"
+        "def transform(item):\n"
+        "    print('one', 2)\n"
+        "    print('three\\nfour \\ud800', end='', file=sys.stderr)\n"
+        "    sys.stdout.buffer.write(b' five\\n')\n"
+        "    print('not ended', end='')\n"
+    )
     code = find_code(str(file))
     assert code
-    assert "a result is None" in words(code.functions().transform)
-    assert capsys.readouterr() == ("", "read\ncalled\ncalled\n")
+    assert made(code.functions().transform).reject is None
+    first, *called = caplog.messages
+    again = called[len(called) // 2 :]
+    assert first == "read"
+    assert called == [*again, *again], "the first hundred items are given to it twice"
+    assert again == ["one 2", "three", "four \\ud800 five", "not ended"]
+    assert {(each.levelname, each.name) for each in caplog.records} == {
+        ("INFO", "alternator_migrate.connectors.transform.printed")
+    }
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_log_handler_of_theirs_is_not_told_of_its_own_lines(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "alternator_migrate")
+
+    def speaking(item: Any) -> Any:
+        handler = logging.StreamHandler()
+        logging.getLogger().addHandler(handler)
+        try:
+            print("here")
+        finally:
+            logging.getLogger().removeHandler(handler)
+        return item
+
+    assert made(speaking).reject is None
+    assert caplog.messages == ["here", "here"], "once for each call"
+
+
+def test_what_the_packages_of_a_module_print_is_logged(
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO, "alternator_migrate")
+    package = tmp_path / "printing_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("print('the package')\n")
+    (package / "change.py").write_text("print('the module')\ndef transform(item): return item\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    code = find_code("printing_package.change:transform")
+    assert code
+    code.functions()
+    assert caplog.messages == ["the package", "the module"]
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_slowest_call_is_known_by_its_key() -> None:
