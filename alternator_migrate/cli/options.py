@@ -239,7 +239,8 @@ def many(command: F) -> F:
     command = click.option(
         "--add",
         is_flag=True,
-        help="of many tables, take in those that are chosen now and were not at the first start",
+        help="of many tables, take in those that are chosen now and were not at the first start, "
+        "and leave out those that are not any more and not begun",
     )(command)
     command = click.option(
         "--retry-failed", is_flag=True, help="of many tables, do those only that failed"

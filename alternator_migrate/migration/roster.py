@@ -1,7 +1,7 @@
 """The tables of a run of many: chosen at its first start, and fixed from then on."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,7 +13,13 @@ from alternator_migrate.core.state import Status
 from alternator_migrate.core.stopping import together
 from alternator_migrate.dynamodb import rights
 from alternator_migrate.dynamodb.dialect import DYNAMODB
-from alternator_migrate.savepoints import RunFile, RunRecord, TableEntry, place_of
+from alternator_migrate.savepoints import (
+    RunFile,
+    RunRecord,
+    TableEntry,
+    newest_of_parts,
+    place_of,
+)
 
 log = logging.getLogger(__name__)
 _TAGS_AT_ONCE: Final = 8
@@ -23,8 +29,8 @@ _MOST_NAMED: Final = 10
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The part of a run's tables that is asked for: patterns of names that are done alone, or left
-    out; those that failed; `add` takes tables in that were not there at the first start, `fresh`
-    begins anew."""
+    out; those that failed; `add` takes tables in that were not there at the first start, and leaves
+    out those that are not chosen any more and not begun; `fresh` begins anew."""
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -76,7 +82,8 @@ class Roster:
 
 async def roster(services: Services, loaded: Loaded, file: RunFile, selection: Selection) -> Roster:
     """The tables of the run: as its first start chose them, or chosen now. Raises `UsageError`
-    where the configuration chooses others now, unless these are to be added."""
+    where the configuration chooses others now, unless these are to be added, and where it leaves
+    out one that is begun and not done."""
     settings = loaded.settings
     digest, known = config.selection(tables_of(settings)), file.read()
     if known is None or (selection.fresh and not _is_partial(selection)):
@@ -84,12 +91,13 @@ async def roster(services: Services, loaded: Loaded, file: RunFile, selection: S
         entries = tuple(TableEntry(each.source, each.target) for each in choice.tables)
         return Roster(RunRecord(file.run, digest, entries), choice.left_out)
     if selection.add:
-        return Roster(await _with_more(services, settings, replace(known, selection=digest)))
+        return Roster(await _with_more(services, loaded, replace(known, selection=digest)))
     if known.selection != digest:
         raise UsageError(
             f"tables chooses otherwise than when this run began, says {file.path}",
-            "Its list is fixed: --add takes in the tables that it lacks, --fresh begins anew, and "
-            "another savepoints.path is for another run.",
+            "Its list is fixed: --add takes in the tables that it lacks and leaves out those that "
+            "are not chosen any more and not begun, --fresh begins anew, and another "
+            "savepoints.path is for another run.",
         )
     await _tell_new(services, settings, known)
     return Roster(known)
@@ -154,9 +162,10 @@ async def _tags(
     return found
 
 
-async def _with_more(services: Services, settings: Settings, known: RunRecord) -> RunRecord:
-    """The record with the tables that are chosen now and were not before."""
-    there = {entry.source: entry for entry in known.tables}
+async def _with_more(services: Services, loaded: Loaded, known: RunRecord) -> RunRecord:
+    """The record with the tables that are chosen now and were not before, without those that are
+    not chosen any more and not begun."""
+    settings, there = loaded.settings, {entry.source: entry for entry in known.tables}
     chosen = (await choose(services, settings)).tables
     moved = [
         f"{each.source} goes to {there[each.source].target}, and would go to {each.target}"
@@ -169,11 +178,46 @@ async def _with_more(services: Services, settings: Settings, known: RunRecord) -
             f"tables.rename has changed for tables of this run:{lines}",
             "Put it back, or begin anew with --fresh.",
         )
+    gone = _not_begun(loaded, known, there.keys() - {each.source for each in chosen})
     new = tuple(TableEntry(c.source, c.target) for c in chosen if c.source not in there)
     log.info("%s added to this run: %s", len(new), named([entry.source for entry in new]))
-    tables = (*known.tables, *new)
+    tables = (*(entry for entry in known.tables if entry.source not in gone), *new)
     check_targets(services, settings, tuple(Chosen(e.source, e.target) for e in tables))
     return replace(known, tables=tables)
+
+
+def _not_begun(loaded: Loaded, known: RunRecord, unchosen: Collection[str]) -> Collection[str]:
+    """Those of the tables that are not chosen any more of which nothing was done: they are no
+    tables of the run from now on. Raises `UsageError` where one is begun and not done."""
+    part = known.run.removeprefix(config.run_identity(loaded.settings))
+    stand = {
+        entry.source: _saved(loaded, entry, part)
+        for entry in known.tables
+        if entry.source in unchosen
+    }
+    begun = [name for name, saved in stand.items() if saved and not saved.is_final]
+    if begun:
+        raise UsageError(
+            f"tables does not choose any more what is begun and not done: {named(begun)}",
+            "Choose it still, or do it first: with tables as it was, and --only. To leave it as it "
+            f"is, remove its folder of savepoints in {place_of(loaded.settings)}.",
+        )
+    gone = [name for name, saved in stand.items() if saved is None]
+    if gone:
+        words = "%s left out of this run, not chosen any more and not begun: %s"
+        log.info(words, len(gone), named(gone))
+    if done := [name for name in stand if name not in gone]:
+        log.info("note: not chosen any more, and done: %s; --skip leaves them alone", named(done))
+    return gone
+
+
+def _saved(loaded: Loaded, entry: TableEntry, part: str) -> Status | None:
+    """How a table stands by the savepoints of this part of the run; None where no part is begun."""
+    settings = config.of_table(loaded, Chosen(entry.source, entry.target)).settings
+    identity = config.migration_identity(settings)
+    newest = newest_of_parts(place_of(settings), identity)
+    own = newest.get(identity + part)
+    return own.status if own else Status.WAITING if newest else None
 
 
 async def _tell_new(services: Services, settings: Settings, known: RunRecord) -> None:

@@ -14,6 +14,7 @@ from alternator_migrate.savepoints.store import (
     found,
     holder,
     lock,
+    newest_of_parts,
     written_at,
 )
 from alternator_migrate.savepoints.stored_run import StoredRun, UnderWay
@@ -38,6 +39,7 @@ __all__ = [
     "found",
     "holder",
     "lock",
+    "newest_of_parts",
     "place_of",
     "progress_of",
     "unfit",

@@ -47,6 +47,18 @@ def _read(place: Place) -> Iterator[tuple[str, Savepoint | Exception]]:
             yield name, error
 
 
+def newest_of_parts(folder: Path | Place, migration: str) -> dict[str, Savepoint]:
+    """The newest savepoints of a migration and of its parts, by their identities. Raises as
+    `Store.newest` does."""
+    newest: dict[str, Savepoint] = {}
+    for _, point in found(folder):
+        if point.migration.partition("-")[0] == migration:
+            newest.setdefault(point.migration, point)
+    if not newest:
+        Store(folder, migration).newest()
+    return newest
+
+
 class Store:
     """The savepoints of one migration in `folder`, a place or the path of one, beside those of
     others. `passed_over` says of the newer ones, which cannot be read, why."""

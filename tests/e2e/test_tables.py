@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.conftest import RunCli
 from tests.servers.client import call, create_table, scan_all
 from tests.standin import StandIn
 from tests.support.cli import one_error, only_read, until
-from tests.support.many import Many, make, rows
+from tests.support.many import Many, make, refusing, rows
 from tests.support.names import unique_name
 from tests.support.shapes import same_items
 
@@ -150,6 +151,49 @@ async def test_the_list_is_fixed_and_grows_on_demand_only(
     fresh = await many.run(fresh=True, into_existing=True)
     assert fresh.states == added.states
     assert {each["target"] for each in many.run_file["tables"]} == {"live-a", "prod-b", "other"}
+
+
+async def test_tables_that_are_not_chosen_any_more_leave_the_list_if_they_are_not_begun(
+    many: Many, caplog: pytest.LogCaptureFixture
+) -> None:
+    await make(many.source.url, {"t-1": 5, "t-2": 5, "t-3": 5})
+    many.write({"include": ["t-1", "t-2"]})
+    assert (await many.run(only=("t-1",))).states == {"t-1": "completed"}
+    many.write({"include": ["t-3"]})
+    assert "leaves out those that are not chosen any more" in (await many.run()).failure
+    with caplog.at_level("INFO"):
+        added = await many.run(add=True)
+    assert added.states == {"t-1": "completed", "t-3": "completed"}
+    assert "1 left out of this run, not chosen any more and not begun: t-2\n" in caplog.text
+    assert "note: not chosen any more, and done: t-1; --skip leaves them alone\n" in caplog.text
+    assert {*many.target.store.tables} == {"t-1", "t-3"}
+    assert (await many.run()).states == added.states
+    assert [each["source"] for each in many.run_file["tables"]] == ["t-1", "t-3"]
+
+
+async def test_a_table_that_is_begun_and_not_chosen_any_more_is_left_to_a_person(
+    many: Many,
+) -> None:
+    before = {"include": ["t-1", "t-2", "t-3"]}
+    async with refusing(many, before, {"t-1": 0, "t-2": 1, "t-3": 1}) as refused:
+        assert (await many.run()).states == {"t-1": "completed", "t-2": "failed", "t-3": "failed"}
+        known, config = many.run_file, many.folder / "config.yaml"
+        all_chosen = config.read_text()
+        one_chosen = json.dumps({**json.loads(all_chosen), "tables": {"include": ["t-1"]}})
+        config.write_text(one_chosen)
+        assert "begun and not done: t-2, t-3\n" in (await many.run(add=True)).failure
+        shutil.rmtree(many.folder / "savepoints" / "t-3")
+        told = await many.run(add=True)
+        assert told.error is not None
+        assert (told.error.exit_code, many.run_file) == (2, known)
+        assert "begun and not done: t-2\n" in told.failure
+
+        refused.clear()
+        config.write_text(all_chosen)
+        assert (await many.run(only=("t-2",))).status == "completed"
+        config.write_text(one_chosen)
+        assert (await many.run(add=True)).states == dict.fromkeys(["t-1", "t-2"], "completed")
+    await many.check(["t-1", "t-2"])
 
 
 async def test_nothing_is_done_by_accident(many: Many, run_cli: RunCli) -> None:

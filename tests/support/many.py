@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.migration import MigrateOptions, Selection, Until
+from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import Item, create_table, fill, scan_all
+from tests.servers.exchange import Exchange
+from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.shapes import same_items
 
@@ -136,6 +140,26 @@ class Many:
         for name in names:
             there = await scan_all(self.target.url, (to or {}).get(name, name))
             assert same_items(there, await scan_all(self.source.url, name)), name
+
+
+@asynccontextmanager
+async def refusing(
+    many: Many, section: Mapping[str, Any], bad: Mapping[str, int], **more: Any
+) -> AsyncIterator[set[str]]:
+    """Tables of 5 items and of so many bad ones, which the target refuses while the set has
+    `"bad"`; and `config.yaml` for them."""
+    refused = {"bad"}
+    await make(many.source.url, dict.fromkeys(bad, 5))
+    for name, count in bad.items():
+        await fill(many.source.url, name, rows(count, "bad"))
+
+    def is_refused(exchange: Exchange) -> bool:
+        return any(f'"{name}'.encode() in exchange.body for name in refused)
+
+    async with FaultProxy(many.target.url) as proxy:
+        proxy.always(is_refused, faults.validation())
+        many.write(section, target_endpoint={"url": proxy.url}, **more)
+        yield refused
 
 
 async def show_nothing(_: Callable[[], Progress]) -> None:
