@@ -10,6 +10,7 @@ _ALONE: Final[Mapping[str, tuple[str, Collection[str], str]]] = {
         (
             *("validate", "shard", "fresh", "into_existing"),
             *("until_caught_up", "disable_stream_after", "transform_changed", *_ENGINES),
+            *("retry_failed", "add"),
         ),
         "it sends the items of one file into the table that is there, and does nothing else",
     ),

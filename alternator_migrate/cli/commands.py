@@ -134,7 +134,7 @@ def _of_table(
     if settings.target.s3_export:
         return ExportRun(loaded, copy.options, steering)
     if rejects:
-        return ResendRun(loaded, rejects, steering)
+        return ResendRun(loaded, [rejects], steering)
     if schema_only:
         return SchemaRun(loaded)
     if part and part.index is None:

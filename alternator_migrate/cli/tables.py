@@ -1,7 +1,7 @@
 """Many tables in one run: what is done with each of them, and which of them are asked for."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,9 +24,10 @@ from alternator_migrate.migration import (
     TablesRun,
     Turns,
     lock_name,
+    named,
     run_file,
 )
-from alternator_migrate.savepoints import Store, place_of
+from alternator_migrate.savepoints import newest_of_parts, place_of
 from alternator_migrate.validate import ValidateOptions, ValidationRun
 
 
@@ -125,12 +126,21 @@ def resending(
     loaded: Loaded, selection: Selection, rejects: Path, steering: Steering | None = None
 ) -> TablesRun:
     """Rejected items of tables sent again: those of the table whose file `rejects` is, or has the
-    name, or of all whose folders are in it. Raises `UsageError` where there are none."""
-    files = _files_of_rejects(loaded, rejects)
-    if not files:
+    name, or of all whose folders are in it, as far as they are of the `selection`. Raises
+    `UsageError` where there are none."""
+    tables = [Chosen(each.source, each.target) for each in run_file(loaded.settings).tables()]
+    found = _files_of_rejects(loaded, tables, rejects)
+    if not found:
         raise UsageError(
             f"no rejects file of a table of this run is {rejects}, or in it",
             "Name the file beside a table's savepoints, or the folder of the tables' folders.",
+        )
+    asked_for = config.picked([each.source for each in tables], selection.only, selection.skip)
+    files = {name: found[name] for name in asked_for if name in found}
+    if not files:
+        raise UsageError(
+            f"--only and --skip leave out all tables whose rejects these are: {named([*found])}",
+            "Leave them out, or name one of these tables with --only.",
         )
 
     def make(own: Loaded, turns: Turns) -> OneRun:
@@ -140,27 +150,24 @@ def resending(
     return TablesRun(loaded, kind, replace(selection, only=(*files,)), steering)
 
 
-def _files_of_rejects(loaded: Loaded, rejects: Path) -> Mapping[str, Path]:
-    """The rejects files of tables, by the tables' names."""
-    folder = Path(loaded.settings.savepoints.path).absolute()
-    if rejects.absolute() == folder:
-        return {table: Path(file) for table, file in _each(loaded, _rejects_of) if file}
-    if rejects.absolute().parent.parent != folder:
-        kept = _each(loaded, _rejects_of)
-        return {table: rejects for table, told in kept if told and Path(told).name == rejects.name}
-    names = [table for table, _ in _each(loaded, lambda _: None)]
-    return {name: rejects for name in names if name == rejects.absolute().parent.name}
+def _files_of_rejects(
+    loaded: Loaded, tables: Sequence[Chosen], rejects: Path
+) -> dict[str, Sequence[Path]]:
+    """The rejects files of tables that have some, by the tables' names."""
+    folder, file = Path(loaded.settings.savepoints.path).absolute(), rejects.absolute()
+    if file.parent.parent == folder:
+        return {each.source: [rejects] for each in tables if each.source == file.parent.name}
+    kept = {each.source: _rejects_of(config.of_table(loaded, each).settings) for each in tables}
+    if file == folder:
+        return {table: [*map(Path, told)] for table, told in kept.items() if told}
+    return {
+        table: [rejects]
+        for table, told in kept.items()
+        if any(Path(each).name == rejects.name for each in told)
+    }
 
 
-def _rejects_of(settings: Settings) -> str | None:
-    """The rejects file of a table, by its newest savepoint."""
-    store = Store(place_of(settings), config.migration_identity(settings))
-    newest = store.newest()
-    return newest[1].rejects if newest else None
-
-
-def _each(loaded: Loaded, look: Callable[[Settings], str | None]) -> list[tuple[str, str | None]]:
-    """What a look at the settings of each table of the run finds."""
-    record = run_file(loaded.settings).read()
-    tables = [Chosen(each.source, each.target) for each in record.tables] if record else []
-    return [(each.source, look(config.of_table(loaded, each).settings)) for each in tables]
+def _rejects_of(settings: Settings) -> Sequence[str]:
+    """The rejects files of a table, by the newest savepoints of its migration and of the parts."""
+    newest = newest_of_parts(place_of(settings), config.migration_identity(settings))
+    return [*dict.fromkeys(point.rejects for point in newest.values() if point.rejects)]

@@ -29,16 +29,20 @@ class _Standing:
 
     entry: TableEntry
     progress: Progress | None
+    saved: Status | None
     is_running: bool
     began: float = 0.0
     seconds: float = 0.0
 
     @property
     def status(self) -> Status:
-        """How it stands: what the run file says of one that was running when its run was killed is
-        older than that."""
+        """How it stands. Of one that is done its savepoint tells: its rejects may have been sent
+        since, or the run was killed before its turn came. What the run file says of one that was
+        running when its run was killed is older than that."""
         if self.is_running:
             return Status.RUNNING
+        if self.saved and self.saved.is_final and self.entry.status != Status.FAILED:
+            return self.saved
         return Status.STOPPED if self.entry.status == Status.RUNNING else self.entry.status
 
     @property
@@ -112,10 +116,10 @@ def _standing(loaded: Loaded, entry: TableEntry, part: str) -> _Standing:
     newest = next(Store(place, identity).readable(), None)
     is_running = holder(place, identity) is not None
     if newest is None:
-        return _Standing(entry, None, is_running)
+        return _Standing(entry, None, None, is_running)
     point = newest[1]
     began = point.written - point.seconds
-    return _Standing(entry, progress_of(point), is_running, began, point.seconds)
+    return _Standing(entry, progress_of(point), point.status, is_running, began, point.seconds)
 
 
 def _lines(standings: Sequence[_Standing], path: Located) -> Iterator[str]:

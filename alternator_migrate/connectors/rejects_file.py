@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from alternator_migrate.connectors.transform import Shaping
 from alternator_migrate.core.durable import replace_file
@@ -234,22 +234,25 @@ def _is_reject(line: bytes) -> bool:
 _PAGE_ITEMS: Final = 1000
 
 
-class RejectsSource:
-    """The items of a rejects file, in one segment; what a transform refused is given to it again.
-    Raises `UsageError` for a line that is none."""
+class _Line(NamedTuple):
+    """Where a line is."""
 
-    def __init__(self, path: Path) -> None:
-        try:
-            lines = path.read_bytes().splitlines()
-        except OSError as error:
-            raise UsageError(
-                f"cannot read {path}: {error.strerror}", "Name a rejects file."
-            ) from error
-        self._path = path
-        self._lines = {number: line for number, line in enumerate(lines, 1) if line.strip()}
-        rejects = {number: _reject(path, number, line) for number, line in self._lines.items()}
-        self._found = [(number, each.item) for number, each in rejects.items()]
-        self._sources = {number for number, each in rejects.items() if each.source}
+    path: Path
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.path}, line {self.number}"
+
+
+class RejectsSource:
+    """The items of rejects files of one table, in one segment; what a transform refused is given to
+    it again. Raises `UsageError` for a line that is none."""
+
+    def __init__(self, *paths: Path) -> None:
+        self._lines = {place: line for path in paths for place, line in _lines_in(path)}
+        rejects = {place: _reject(place, line) for place, line in self._lines.items()}
+        self._found = [(place, each.item) for place, each in rejects.items()]
+        self._sources = {place for place, each in rejects.items() if each.source}
         self._items = [item for _, item in self._found]
 
     @property
@@ -260,19 +263,19 @@ class RejectsSource:
     def shape(self, shaping: Shaping | None) -> None:
         """Let source items become what the target is to have. Raises `UsageError` where the
         transform still refuses one."""
-        found: list[tuple[int, Item]] = []
-        for number, item in self._found:
+        found: list[tuple[_Line, Item]] = []
+        for place, item in self._found:
             made: Sequence[Item] = [item]
-            if shaping and number in self._sources:
+            if shaping and place in self._sources:
                 try:
                     made = shaping.results(item)
                 except MigrateError as error:
                     raise UsageError(
-                        f"{self._path}, line {number}: {error.args[0]}",
+                        f"{place}: {error.args[0]}",
                         "Nothing was sent: mend the transform, the item or, where it is not to "
                         "arrive, delete the line.",
                     ) from error
-            found += [(number, each) for each in made]
+            found += [(place, each) for each in made]
         self._found, self._items = found, [item for _, item in found]
 
     def once_each(self, names: Sequence[str]) -> dict[bytes, set[bytes]]:
@@ -283,33 +286,32 @@ class RejectsSource:
         Raises `UsageError` for an item without one of its table's key attributes, and for two
         items of one key.
         """
-        firsts: dict[bytes, tuple[int, Item]] = {}
+        firsts: dict[bytes, tuple[_Line, Item]] = {}
         refused_with: dict[bytes, set[bytes]] = {}
-        gone = self._lines.keys() - {number for number, _ in self._found}
+        gone = self._lines.keys() - {place for place, _ in self._found}
         if gone:
-            refused_with[b""] = {key_of_line(self._lines[number], names) for number in gone}
-        for number, item in self._found:
+            refused_with[b""] = {key_of_line(self._lines[place], names) for place in gone}
+        for place, item in self._found:
             if missing := lacks(item, names):
                 raise UsageError(
-                    f"{self._path}, line {number}: the item lacks the key attribute {missing[0]}",
+                    f"{place}: the item lacks the key attribute {missing[0]}",
                     "Every item needs all attributes of the target table's key.",
                 )
             key = canonical_key(item, names)
-            first, other = firsts.setdefault(key, (number, item))
+            first, other = firsts.setdefault(key, (place, item))
             if canonical(other) != canonical(item):
                 raise UsageError(
-                    f"{self._path}, lines {first} and {number}: two items of one key",
+                    f"{first} and {place}: two items of one key",
                     "Only one of them can be on the target: delete the other line.",
                 )
-            refused_with.setdefault(key, set()).add(key_of_line(self._lines[number], names))
+            refused_with.setdefault(key, set()).add(key_of_line(self._lines[place], names))
         self._items = [item for _, item in firsts.values()]
         return refused_with
 
     async def pages(
         self, segment: Segment, position: Position | None, turn: Turn | None = None
     ) -> AsyncGenerator[Page, None]:
-        """All items; `segment` and `position` have but one value each, and a file never
-        throttles."""
+        """All items; `segment` and `position` have but one value each, and files never throttle."""
         for start in range(0, max(len(self._items), 1), _PAGE_ITEMS):
             items: Sequence[Item] = self._items[start : start + _PAGE_ITEMS]
             is_last = start + _PAGE_ITEMS >= len(self._items)
@@ -317,16 +319,24 @@ class RejectsSource:
             yield Page(items, size, None if is_last else b"{}", len(items))
 
 
-def _reject(path: Path, number: int, line: bytes) -> items.FoundReject:
+def _lines_in(path: Path) -> Iterator[tuple[_Line, bytes]]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", "Name a rejects file.") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _Line(path, number), line
+
+
+def _reject(place: _Line, line: bytes) -> items.FoundReject:
     try:
         found = items.read_reject(line)
     except ValueError as error:
-        raise UsageError(
-            f"{path}, line {number}: {error}", 'Each line must be like {"item": {...}}.'
-        ) from error
+        raise UsageError(f"{place}: {error}", 'Each line must be like {"item": {...}}.') from error
     if found.change:
         raise UsageError(
-            f"{path}, line {number}: this is a change ({found.change}), and what its key holds "
+            f"{place}: this is a change ({found.change}), and what its key holds "
             "may have changed since",
             "Mend the transform where that refuses it, else the item on the source, or delete it "
             "there; `validate --repair --delete-extra` then brings the target in step (so does "

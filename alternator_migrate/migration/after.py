@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from alternator_migrate import savepoints
@@ -69,21 +70,21 @@ class FinishRun(TableRun):
 
 
 class ResendRun(TableRun):
-    """Sends the mended items of a rejects file again."""
+    """Sends the mended items of rejects files of one table again."""
 
     def __init__(
         self,
         loaded: Loaded,
-        file: Path,
+        files: Sequence[Path],
         steering: Steering | None = None,
         turns: Turns | None = None,
     ) -> None:
         super().__init__(loaded, steering=steering, turns=turns)
-        self._file = file
+        self._files = files
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Send them, and settle what was stored. Raises `MigrateError`."""
-        settings, items = self._settings, RejectsSource(self._file)
+        settings, items = self._settings, RejectsSource(*self._files)
         async with open_pair(settings, services=self._services) as pair:
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
             if pair.code:

@@ -13,7 +13,14 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.dynamodb.values import canonical_key
 from alternator_migrate.migration.assemble import build_resend
 from alternator_migrate.migration.migration import Migration
-from alternator_migrate.savepoints import Located, Savepoint, Store, found, lock, place_of
+from alternator_migrate.savepoints import (
+    Located,
+    Savepoint,
+    Store,
+    lock,
+    newest_of_parts,
+    place_of,
+)
 
 
 @dataclass(slots=True)
@@ -59,7 +66,7 @@ class Resend:
     def alone(self) -> Iterator[None]:
         """While no part of the migration runs. Raises `UsageError` where one does."""
         with ExitStack() as locks:
-            for name in self._newest():
+            for name in newest_of_parts(self._place, self._whole):
                 if name != self._whole:
                     locks.enter_context(lock(self._place, name, self.migration.save_now))
             yield
@@ -72,7 +79,7 @@ class Resend:
         """
         stored, again = self._outcome()
         written = None
-        for point in self._newest().values():
+        for point in newest_of_parts(self._place, self._whole).values():
             if point.rejects is None:
                 continue
             file = self._file_of(point.rejects, max(point.state.rejected - len(stored), 0))
@@ -104,14 +111,6 @@ class Resend:
             keys = known[canonical_key(reject.item, self._key_names)]
             again |= dict.fromkeys(keys, reject)
         return set().union(*known.values()) - again.keys(), again
-
-    def _newest(self) -> dict[str, Savepoint]:
-        """The newest savepoints of the migration and of its parts."""
-        newest: dict[str, Savepoint] = {}
-        for _, point in found(self._place):
-            if point.comparison is None and point.migration.partition("-")[0] == self._whole:
-                newest.setdefault(point.migration, point)
-        return newest
 
     def _note(self, file: RejectsFile) -> None:
         self.left += file.count

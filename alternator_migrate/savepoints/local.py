@@ -35,10 +35,10 @@ class LocalFolder:
         """The folder, whatever the working directory."""
         return str(self.work.absolute())
 
-    def names(self) -> list[str]:
-        """The names of all files; none where the folder cannot be read."""
+    def names(self, prefix: str = "savepoint_") -> list[str]:
+        """The names of files; none where the folder cannot be read."""
         try:
-            return [path.name for path in self.work.iterdir()]
+            return [path.name for path in self.work.iterdir() if path.name.startswith(prefix)]
         except OSError:
             return []
 

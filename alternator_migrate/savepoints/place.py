@@ -74,9 +74,9 @@ class Place(Protocol):
         """The locks of the migrations whose savepoints are there."""
         ...
 
-    def names(self) -> Iterable[str]:
-        """The names of all files that may be savepoints, in any order; none where there is no such
-        place yet. Raises `MigrateError` where that cannot be told."""
+    def names(self, prefix: str = "savepoint_") -> Iterable[str]:
+        """The names of all files that begin with `prefix`, in any order; none where there is no
+        such place yet. Raises `MigrateError` where that cannot be told."""
         ...
 
     def where(self, name: str) -> Located:

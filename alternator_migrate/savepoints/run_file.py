@@ -4,6 +4,7 @@ It lies beside the folders of the tables' savepoints, which alone say where each
 """
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,6 +73,14 @@ class RunFile:
                 f"the run file {self.path} cannot be read: {error}",
                 "Put it right, or begin the run anew with --fresh.",
             ) from error
+
+    def tables(self) -> list[TableEntry]:
+        """The tables of the run and of its parts, each once. Raises as `read` does."""
+        named = re.compile(rf"tables_({self.run}(?:-.+)?)\.json")
+        there = map(named.fullmatch, sorted(self.place.names(f"tables_{self.run}")))
+        records = [RunFile(self.place, name[1]).read() for name in there if name]
+        entries = [entry for record in records if record for entry in record.tables]
+        return [*{entry.source: entry for entry in entries}.values()]
 
     def write(self, record: RunRecord) -> None:
         """Write it whole and durably. Raises `MigrateError` where the disk does not take it."""

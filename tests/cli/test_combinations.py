@@ -27,6 +27,8 @@ REJECTS = ("run", "--rejects", "rejects_1.jsonl")
         ((*REJECTS, "--until-caught-up"), "--until-caught-up", "one file"),
         ((*REJECTS, "--workers", "2"), "--workers", "one file"),
         ((*REJECTS, "--engine", "processes"), "--engine", "one file"),
+        ((*REJECTS, "--retry-failed"), "--retry-failed", "one file"),
+        ((*REJECTS, "--add"), "--add", "one file"),
         (("run", "--schema-only", "--validate"), "--schema-only", "copies nothing"),
         (("run", "--schema-only", "--workers", "2"), "--schema-only", "copies nothing"),
         (("run", "--shard", "0/2", "--validate"), "--validate", "when all shards are done"),

@@ -3,20 +3,24 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from alternator_migrate.cli.tables import resending
-from alternator_migrate.config import load
-from alternator_migrate.migration import Selection
+from alternator_migrate.cli.tables import Copy, copying, resending
+from alternator_migrate.cli.tables_status import tables_lines, tables_standing
+from alternator_migrate.config import Loaded, load
+from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.state import Status
+from alternator_migrate.migration import Part, Selection, run_file
 from tests.servers.client import call, create_table, fill
 from tests.standin import StandIn
 from tests.support.cli import one_error, until
 from tests.support.exports import full, source, write
-from tests.support.many import Many, make, rows, show_nothing
+from tests.support.many import Many, make, refusing, rows, show_nothing
 from tests.support.names import unique_name
 from tests.support.shapes import same_items
 
@@ -59,6 +63,20 @@ def told(many: Many) -> list[str]:
     """What the hooks were told, in order."""
     path = many.folder / "hooks"
     return path.read_text().splitlines() if path.exists() else []
+
+
+def stands(loaded: Loaded, part: str = "") -> tuple[str, str]:
+    """How `status` says that all tables stand, to a person and as JSON."""
+    standing = tables_standing(loaded, part, (), ())
+    assert standing
+    return tables_lines(loaded, part, (), ())[0], str(standing.status)
+
+
+async def sent_again(loaded: Loaded, rejects: Path, *only: str) -> list[str]:
+    """The tables whose rejects are stored when they are sent again."""
+    run = resending(loaded, Selection(only=only), rejects)
+    assert await run.run(asyncio.Event(), show_nothing) == "completed"
+    return [each.source for each in run.tables()]
 
 
 async def test_the_run_has_caught_up_when_every_table_has(followed: Many) -> None:
@@ -124,6 +142,64 @@ async def test_rejects_of_all_tables_or_of_one_are_sent_again(many: Many) -> Non
     assert "1 table: t-2" in left.err
     await many.check(["t-1", "t-2", "t-3"])
     assert (await many.run()).states == dict.fromkeys(["t-1", "t-2", "t-3"], "completed")
+
+
+async def test_rejects_of_those_tables_are_sent_that_are_asked_for_and_status_tells_it(
+    many: Many,
+) -> None:
+    section = {"include": ["t-*"]}
+    async with refusing(many, section, {"t-1": 1, "t-2": 1, "t-3": 0}, maxRejects=1) as refused:
+        assert (await many.run()).status == "rejects"
+        loaded, folder = load(many.folder / "config.yaml", {}), many.folder / "savepoints"
+        (of_second,) = (folder / "t-2").glob("rejects_*.jsonl")
+        for selection, rejects in (
+            (Selection(only=("t-1",)), of_second),
+            (Selection(only=("t-3",)), folder),
+            (Selection(skip=("t-2",)), of_second),
+        ):
+            with pytest.raises(UsageError, match="leave out all tables whose rejects these are"):
+                resending(loaded, selection, rejects)
+        assert stands(loaded) == ("3 tables: 1 completed, 2 rejects", "rejects")
+        refused.clear()
+        for only, left in ((("t-1", "t-3"), "2 completed, 1 rejects"), (("t-?",), "3 completed")):
+            assert len(await sent_again(loaded, folder, *only)) == 1
+            assert stands(loaded)[0] == f"3 tables: {left}"
+    assert stands(loaded)[1] == "completed"
+    await many.check(["t-1", "t-2", "t-3"])
+
+
+async def test_a_table_that_is_done_stands_so_when_the_next_run_is_killed_at_once(
+    many: Many,
+) -> None:
+    await make(many.source.url, {"t-1": 5, "t-2": 5})
+    many.write({"include": ["t-*"]})
+    assert (await many.run(only=("t-1",))).status == "completed"
+    loaded = load(many.folder / "config.yaml", {})
+    record = run_file(loaded.settings).read()
+    assert record
+    waiting = (replace(each, status=Status.WAITING) for each in record.tables)
+    run_file(loaded.settings).write(record.having(waiting))
+    assert stands(loaded) == ("2 tables: 1 waiting, 1 completed", "waiting")
+
+
+async def test_rejects_of_parts_are_sent_again(many: Many) -> None:
+    section, parts = {"include": ["t-*"]}, (Part(0, 2), Part(1, 2))
+    counts, given = {"t-1": 8, "t-2": 1}, {"maxRejects": 8, "source_scanSegments": 4}
+    async with refusing(many, section, counts, **given) as refused:
+        loaded, folder = load(many.folder / "config.yaml", {}), many.folder / "savepoints"
+        for part in parts:
+            run = copying(loaded, Selection(), Copy(part))
+            assert await run.run(asyncio.Event(), show_nothing) == "rejects"
+        assert len([*folder.glob("t-1/rejects_*.jsonl")]) == 2
+        (of_second,) = folder.glob("t-2/rejects_*.jsonl")
+        refused.clear()
+        assert await sent_again(loaded, of_second) == ["t-2"]
+        assert await sent_again(loaded, folder) == ["t-1"]
+        all_done = "2 tables: 2 completed", "completed"
+        assert [stands(loaded, part.suffix) for part in parts] == [all_done, all_done]
+        finish = copying(loaded, Selection(), Copy(Part(None, 2)))
+        assert await finish.run(asyncio.Event(), show_nothing) == "completed"
+    await many.check(["t-1", "t-2"])
 
 
 async def test_parts_of_all_tables_in_runs_of_their_own(many: Many) -> None:

@@ -227,5 +227,5 @@ async def test_mended_rejects_go_through_the_function_again(small: Stage) -> Non
 
 async def resend(stage: Stage, file: Path) -> None:
     """`run --rejects FILE` in this process. Raises `MigrateError`."""
-    made = ResendRun(load(stage.folder / "config.yaml", {}), file)
+    made = ResendRun(load(stage.folder / "config.yaml", {}), [file])
     assert await made.run(asyncio.Event(), _show_nothing) == Status.COMPLETED

@@ -9,6 +9,7 @@ import pytest
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.savepoints.local import LocalFolder
 from alternator_migrate.savepoints.place import Place
+from alternator_migrate.savepoints.run_file import RunFile, RunRecord, TableEntry
 from alternator_migrate.savepoints.store import Store, check_alone, found, holder, lock
 from tests.support.buckets import made
 from tests.support.names import unique_name
@@ -56,6 +57,16 @@ async def test_no_name_is_given_twice(place: Place) -> None:
         await asyncio.to_thread(thread.join)
     assert len({*taken}) == 3
     assert {place.read(name) for name in taken} == {b"m0", b"m1", b"m2"}
+
+
+async def test_tables_of_a_run_and_of_its_parts_are_found(place: Place) -> None:
+    tables = {"m": "a", "m-0-of-2": "ab", "m-finish-of-2": "c", "m2": "d", "n": "e"}
+    assert RunFile(place, "m").tables() == []
+    for run, names in tables.items():
+        entries = tuple(TableEntry(name, name) for name in names)
+        RunFile(place, run).write(RunRecord(run, "", entries))
+    assert {each.source for each in RunFile(place, "m").tables()} == {*"abc"}
+    assert [each.source for each in RunFile(place, "n").tables()] == ["e"]
 
 
 async def test_a_file_that_is_gone_is_told_by_its_kind(place: Place) -> None:

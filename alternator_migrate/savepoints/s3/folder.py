@@ -79,9 +79,9 @@ class S3Folder:
         """A folder of this process's own, which goes with it."""
         return Path(self._temporary.name)
 
-    def names(self) -> list[str]:
-        """The names of savepoints. Raises `MigrateError`."""
-        keys = self._do(self._bucket.names(self._key(_SAVEPOINTS)))
+    def names(self, prefix: str = _SAVEPOINTS) -> list[str]:
+        """The names of objects. Raises `MigrateError`."""
+        keys = self._do(self._bucket.names(self._key(prefix)))
         return [ObjectName(key).name for key in keys]
 
     def where(self, name: str) -> ObjectName:

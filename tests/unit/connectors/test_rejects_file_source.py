@@ -74,8 +74,22 @@ def test_an_item_that_stands_there_twice_is_sent_once(tmp_path: Path) -> None:
 
 def test_two_items_of_one_key_are_named(tmp_path: Path) -> None:
     other = '{"item": {"pk": {"S": "a"}, "mended": {"BOOL": true}}}'
-    with pytest.raises(UsageError, match=r"mended\.jsonl, lines 1 and 3: two items of one key"):
+    with pytest.raises(
+        UsageError, match=r"line 1 and .*mended\.jsonl, line 3: two items of one key"
+    ):
         source(tmp_path, GOOD, '{"item": {"pk": {"S": "b"}}}', other).once_each(["pk"])
+
+
+def test_files_are_read_as_one(tmp_path: Path) -> None:
+    lines = {"a": [GOOD, '{"item": {"pk": {"S": "b"}}}'], "b": ['{"item": {"pk": {"S": "c"}}}']}
+    paths = [tmp_path / name for name in lines]
+    for path in paths:
+        path.write_text("\n".join(lines[path.name]))
+    read = RejectsSource(*paths)
+    assert (read.count, len(read.once_each(["pk"]))) == (3, 3)
+    paths[1].write_text('{"item": {"pk": {"S": "a"}, "mended": {"BOOL": true}}}')
+    with pytest.raises(UsageError, match=r"a, line 1 and .*b, line 1: two items of one key"):
+        RejectsSource(*paths).once_each(["pk"])
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", "."])
