@@ -200,7 +200,9 @@ def _settings(url: str, folder: str) -> Loaded:
 
 
 async def _fill(url: str, count: int) -> None:
-    account = await sign_in(Login(**_KEYS), _REGIONS["source"], endpoint=url)
+    account = await sign_in(
+        Login(**_KEYS), _REGIONS["source"], patience=_PATIENCE_SECONDS, endpoint=url
+    )
     async with open_control(
         Nodes((url,)),
         Transport(),

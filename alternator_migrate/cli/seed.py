@@ -86,7 +86,10 @@ async def seed(options: SeedOptions) -> None:
 async def _connected(options: SeedOptions) -> AsyncIterator[tuple[HttpClient, Table]]:
     """A client of the endpoint and the table there. Raises `UsageError` if nothing answers."""
     account = await sign_in(
-        Login(options.access_key, options.secret_key), options.region, endpoint=options.endpoint
+        Login(options.access_key, options.secret_key),
+        options.region,
+        patience=_RETRY_SECONDS,
+        endpoint=options.endpoint,
     )
     nodes, transport = Nodes((options.endpoint,)), Transport(connections=options.workers)
     region, keys = account.region, account.credentials

@@ -124,7 +124,11 @@ async def _sink(
     if not place.bucket:
         return Folder(Path(place.key or ".")), None, ""
     opening = open_client(
-        "target", settings.target, _readers(settings), in_path=given.use_path_style_access
+        "target",
+        settings.target,
+        _readers(settings),
+        _patience(settings),
+        in_path=given.use_path_style_access,
     )
     client = await stack.enter_async_context(opening)
     return BucketSink(client, place.bucket, calls), place.bucket, place.key

@@ -95,7 +95,10 @@ async def open_service(
     fails."""
     endpoint = side.endpoint
     account = await sign_in(
-        login_of(side), side.region, endpoint=endpoint.contacts[0] if endpoint else None
+        login_of(side),
+        side.region,
+        patience=patience,
+        endpoint=endpoint.contacts[0] if endpoint else None,
     )
     check_files(role, endpoint)
     transport = transport_of(side, account.ca_bundle, connections + _SPARE_CONNECTIONS)

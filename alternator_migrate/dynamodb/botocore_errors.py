@@ -107,10 +107,11 @@ class obtaining(refusing):  # noqa: N801 # reads as a statement
 
 
 class repeating:  # noqa: N801 # reads as a statement: `with repeating("CreateTable"):`
-    """A context that tells what may succeed when repeated as `Retryable`, and nothing else."""
+    """A context that tells what may succeed when repeated as `Retryable`, and nothing else; with
+    `reached` only once a service was there. `side` is who failed, as "target"."""
 
-    def __init__(self, operation: str) -> None:
-        self._operation = operation
+    def __init__(self, operation: str, *, side: str = "", reached: bool = False) -> None:
+        self._operation, self._side, self._reached = operation, side, reached
 
     def __enter__(self) -> None:
         return None
@@ -119,10 +120,15 @@ class repeating:  # noqa: N801 # reads as a statement: `with repeating("CreateTa
         told: MigrateError | None = None
         if isinstance(error, boto.ClientError):
             told = failure(self._operation, _status(error), error_code(error), _words(error))
-        elif isinstance(error, _TRANSIENT) and not isinstance(error, boto.SSLError):
+        elif (
+            isinstance(error, _TRANSIENT)
+            and not isinstance(error, boto.SSLError)
+            and not (self._reached and _was_not_reached(error))
+        ):
             hint = _remedy(error) or _UNREACHED
             told = Unavailable(f"{self._operation}: {_text(error)}", hint=hint)
         if isinstance(told, Retryable):
+            told.side = self._side
             raise told from error
 
 
@@ -154,6 +160,13 @@ def error_code(error: boto.ClientError) -> str:
     """The API's error type of a botocore error; the HTTP status where there is none."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
     return str(error.response.get("Error", {}).get("Code", "") or status)
+
+
+def _was_not_reached(error: boto.BotoCoreError) -> bool:
+    """Whether no connection was made; one that was reset is told by the same class."""
+    return isinstance(error, boto.ConnectTimeoutError | boto.ProxyConnectionError) or hasattr(
+        error.kwargs.get("error"), "os_error"
+    )
 
 
 def _status(error: boto.ClientError) -> int:

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, Literal
 
 import aioboto3
@@ -24,7 +24,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
 from alternator_migrate.core.errors import UsageError
-from alternator_migrate.dynamodb.botocore_errors import ODD, configuring, not_refreshed, obtaining
+from alternator_migrate.core.retry import Retry
+from alternator_migrate.dynamodb.botocore_errors import (
+    ODD,
+    configuring,
+    not_refreshed,
+    obtaining,
+    repeating,
+)
 from alternator_migrate.dynamodb.credentials import check_keys, no_keys
 from alternator_migrate.dynamodb.endpoints import base_url, region_at
 from alternator_migrate.dynamodb.http import Transport, check_proxy
@@ -34,7 +41,9 @@ from alternator_migrate.dynamodb.signing import Credentials
 
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 70
-_ATTEMPTS: Final = 4
+_ONCE: Final = {"total_max_attempts": 1}
+"""For requests that `Retry` repeats."""
+_WITH_WAITS: Final = {"mode": "standard", "max_attempts": 4}
 _REGION_OF_OTHERS: Final = "us-east-1"
 _AWS: Final = (".amazonaws.com", ".amazonaws.com.cn")
 
@@ -56,26 +65,35 @@ class Account:
 
 
 async def sign_in(
-    login: Login | None, region: str | None, *, endpoint: str | None = None
+    login: Login | None, region: str | None, *, patience: float, endpoint: str | None = None
 ) -> Account:
     """The account that `login` names; without a login, one that signs nothing. `endpoint` is what
-    the configuration has: of AWS's settings only that of the streams counts then.
+    the configuration has: of AWS's settings only that of the streams counts then. What throttles
+    or fails where credentials come from is asked again for `patience` seconds.
 
     Raises `UsageError` where AWS's settings are wrong, where there are no credentials, no such
-    profile, no region (which AWS alone needs), one that contradicts the endpoint, or where the
-    role cannot be assumed.
+    profile, no region (which AWS alone needs), one that can be none or contradicts the endpoint,
+    `ServerRefused` where the role cannot be assumed, and `OutOfTime`.
     """
     with configuring():
         account = _account(login or Login(), region, endpoint)
     if login is None:
         return account
+    way = _way(login, account)
     remedy = "Check credentials.assumeRole: arn:aws:iam::123456789012:role/NAME is an arn."
-    with obtaining(_way(login, account), remedy if login.role_arn else ""):
-        if login.role_arn:
-            account = replace(account, session=await _with_role(account, login))
-        found = await account.session.get_credentials()
-        # some kinds are looked for only when used
-        keys = await found.get_frozen_credentials() if found else None
+
+    async def attempt(_: str) -> tuple[Any, Any, Any]:
+        """A session, the source of its credentials, and those of now; None where it has none."""
+        with (
+            obtaining(way, remedy if login.role_arn else ""),
+            repeating(way, side="AWS", reached=True),
+        ):
+            session = await _with_role(account, login) if login.role_arn else account.session
+            found = await session.get_credentials()
+            # some kinds are looked for only when used
+            return session, found, await found.get_frozen_credentials() if found else None
+
+    session, found, keys = await Retry(patience)(attempt)
     if keys is None:
         raise no_keys(_profile(login, account), local=bool(endpoint or account.url))
     check_keys(keys, _origin(login, account, found.method))
@@ -83,11 +101,12 @@ async def sign_in(
     async def fresh() -> Credentials:
         try:
             frozen = await found.get_frozen_credentials()
-        except (BotoCoreError, ClientError, OSError, *ODD) as error:
+            check_keys(frozen, found.method)
+        except (BotoCoreError, ClientError, OSError, UsageError, *ODD) as error:
             raise not_refreshed(error) from error
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
-    return replace(account, credentials=fresh)
+    return replace(account, session=session, credentials=fresh)
 
 
 @asynccontextmanager
@@ -107,8 +126,6 @@ async def open_s3(
         "response_checksum_validation": "when_required",
         "request_checksum_calculation": "when_required",
     }
-    # what is to be repeated is decided elsewhere, see `failures`
-    options["retries"] = {"total_max_attempts": 1}
     if not account.credentials:
         options["signature_version"] = UNSIGNED
     if transport.certificate:
@@ -187,7 +204,7 @@ async def _client(
 
 _USUAL: Final[Mapping[str, Any]] = {
     "http_session_cls": _Verifying,
-    "retries": {"mode": "standard", "max_attempts": _ATTEMPTS},
+    "retries": _ONCE,
 }
 
 
@@ -276,8 +293,8 @@ def _loader(data_path: str | None) -> Loader:
 async def _with_role(account: Account, login: Login) -> Any:
     """A session whose credentials are the role's, assumed again before each expiry."""
 
-    async def assume() -> Mapping[str, str]:
-        async with _client(account, "sts", {}) as sts:
+    async def assume(retries: Mapping[str, Any]) -> Mapping[str, str]:
+        async with _client(account, "sts", {"retries": retries}) as sts:
             answer = await sts.assume_role(
                 RoleArn=login.role_arn, RoleSessionName=login.role_session or "alternator-migrate"
             )
@@ -291,6 +308,9 @@ async def _with_role(account: Account, login: Login) -> Any:
 
     session = _session(Login(profile=login.profile), account.region)
     session._session._credentials = AioRefreshableCredentials.create_from_metadata(
-        metadata=await assume(), refresh_using=assume, method="sts-assume-role"
+        metadata=await assume(_ONCE),
+        # some minutes before they expire each request tries: not in vain as fast as they come
+        refresh_using=partial(assume, _WITH_WAITS),
+        method="sts-assume-role",
     )
     return session

@@ -233,7 +233,7 @@ async def test_an_endpoint_of_the_configuration_comes_first(
 async def test_endpoints_of_the_settings_can_be_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
-    account = await sign_in(Login("a", "b"), "eu-west-1")
+    account = await sign_in(Login("a", "b"), "eu-west-1", patience=1.0)
     assert account.url is None
     url = await service_url(account, "dynamodb")
     assert url == "https://dynamodb.eu-west-1.amazonaws.com"

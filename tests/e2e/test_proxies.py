@@ -199,7 +199,9 @@ async def test_a_proxy_does_not_hide_a_certificate_of_nobody_known(
     server, bundle = secure
     async with Forwarder() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        account = await sign_in(Login("role", "secret"), "eu-west-1", endpoint=server.url)
+        account = await sign_in(
+            Login("role", "secret"), "eu-west-1", patience=1.0, endpoint=server.url
+        )
         async with open_http_client(Nodes((server.url,)), Transport(), region="") as http:
             with pytest.raises(MigrateError, match="does not prove who it is"):
                 await http.call("Scan", b"{}")

@@ -1,5 +1,6 @@
 """Roles: assumed before anything is read, and again before their keys expire."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from alternator_migrate.core.errors import MigrateError, OutOfTime
+from alternator_migrate.dynamodb.login import Login
+from alternator_migrate.dynamodb.session import sign_in
 from tests.e2e.signing import signers, with_files
+from tests.servers import faults
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault, Reply
 from tests.servers.proxy import FaultProxy
@@ -28,6 +33,28 @@ async def source(dynamodb_local: str, table_name: str) -> str:
     return dynamodb_local
 
 
+def refusal(status: int, code: str, words: str) -> Reply:
+    """What STS says instead of an answer."""
+    error = f"<Type>Sender</Type><Code>{code}</Code><Message>{words}</Message>"
+    body = f"<ErrorResponse><Error>{error}</Error></ErrorResponse>"
+    return Reply(status, body.encode(), {"Content-Type": "text/xml"})
+
+
+def refusing(status: int, code: str) -> Fault:
+    """A fault by which STS says that."""
+
+    async def refuse(_: Exchange) -> web.StreamResponse:
+        return refusal(status, code, f"the words of {code}").response()
+
+    return Fault(code, refuse)
+
+
+ANSWERS = (refusing(400, "Throttling"), refusing(503, "ServiceUnavailable"))
+PASSING = (*ANSWERS, faults.reset_before())
+LONG = 5
+"""More attempts than any SDK makes by itself."""
+
+
 class Sts:
     """Roles, whose keys soon expire; each assumption gives another access key."""
 
@@ -40,9 +67,7 @@ class Sts:
         """An answer to AssumeRole, in XML."""
         self.assumed += 1
         if self.assumed > self.broken_after:
-            code = "<Code>AccessDenied</Code><Message>no longer yours</Message>"
-            body = f"<ErrorResponse><Error><Type>Sender</Type>{code}</Error></ErrorResponse>"
-            return Reply(403, body.encode(), {"Content-Type": "text/xml"}).response()
+            return refusal(403, "AccessDenied", "no longer yours").response()
         end = (datetime.now(UTC) + self._lifetime).isoformat(timespec="seconds")
         keys = {
             "AccessKeyId": f"ASSUMED{self.assumed}",
@@ -146,3 +171,63 @@ async def test_a_role_that_may_not_be_assumed(
     assert failure.exit_code == 2
     assert ROLE in str(failure)
     assert "no longer yours" in str(failure)
+
+
+def role_by(way: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Login:
+    """A login in the role, which the configuration names, or a profile."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # botocore repeats what is asked for by a profile
+    if way == "configuration":
+        return Login("base", "secret", role_arn=ROLE)
+    base = {"aws_access_key_id": "base", "aws_secret_access_key": "secret"}
+    role = {"role_arn": ROLE, "source_profile": "base"}
+    for name, value in with_files(folder, base=base, role=role).items():
+        monkeypatch.setenv(name, value)
+    return Login(profile="role")
+
+
+@pytest.mark.parametrize("way", ["configuration", "profile"])
+@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: fault.name)
+async def test_a_long_trouble_of_sts_is_waited_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: Fault,
+    way: str,
+) -> None:
+    login = role_by(way, tmp_path, monkeypatch)
+    async with FaultProxy(NOWHERE) as sts:
+        sts.script(ASSUMING, *[fault] * LONG)
+        sts.always(ASSUMING, Fault("role", Sts(timedelta(hours=1)).answer))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        with caplog.at_level(logging.WARNING, "alternator_migrate"):
+            account = await sign_in(login, "eu-west-1", patience=60.0)
+        assert sts.faults[fault.name] == LONG
+    assert account.credentials
+    assert (await account.credentials()).access_key == "ASSUMED1"
+    told = [each.getMessage() for each in caplog.records if "giving up in" in each.getMessage()]
+    assert len(told) == 1
+    assert told[0].startswith("AWS ")
+    assert (ROLE if way == "configuration" else "profile 'role'") in told[0]
+
+
+@pytest.mark.parametrize("way", ["configuration", "profile"])
+@pytest.mark.parametrize("fault", ANSWERS, ids=lambda fault: fault.name)
+async def test_sts_is_given_up_within_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, way: str
+) -> None:
+    login = role_by(way, tmp_path, monkeypatch)
+    async with FaultProxy(NOWHERE) as sts:
+        sts.always(ASSUMING, fault)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        with pytest.raises(OutOfTime, match=r"gave up after \d+ attempts") as told:
+            await sign_in(login, "eu-west-1", patience=0.5)
+    assert f"{fault.name}: the words of {fault.name}" in str(told.value)
+    assert "retryBudgetSeconds" in told.value.hint
+    assert "credentials.assumeRole" not in str(told.value)
+
+
+async def test_an_sts_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", NOWHERE)
+    with pytest.raises(MigrateError, match=NOWHERE) as told:
+        await sign_in(Login("base", "secret", role_arn=ROLE), "eu-west-1", patience=600.0)
+    assert "network" in told.value.hint

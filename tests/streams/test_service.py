@@ -37,7 +37,7 @@ KEYS = CredentialsSettings(access_key="reader", secret_key="secret")
     ],
 )
 async def test_aws_serves_streams_at_another_address(region: str, url: str) -> None:
-    account = await sign_in(Login(access_key="a", secret_key="b"), region)
+    account = await sign_in(Login(access_key="a", secret_key="b"), region, patience=1.0)
     assert await service_url(account, "dynamodbstreams") == url
     host = aws_host(await service_url(account, "dynamodb"))
     assert host
@@ -62,7 +62,7 @@ async def test_variants_that_the_settings_of_aws_choose(
         environment = {**with_files(tmp_path, mine=settings), "AWS_PROFILE": "mine"}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    account = await sign_in(Login(access_key="a", secret_key="b"), region)
+    account = await sign_in(Login(access_key="a", secret_key="b"), region, patience=1.0)
     for service in SERVICES:
         asked = await service_url(account, service)
         assert asked == by_rules(service, region, fips=fips, dual_stack=dual_stack)

@@ -18,14 +18,17 @@ async def open_client(
     section: str,
     side: SideSettings,
     connections: int,
+    patience: float,
     *,
     signed: bool = True,
     in_path: bool | None = None,
 ) -> AsyncIterator[Any]:
     """A client for the S3 that a `section` of the configuration names; whether buckets stand
-    `in_path` depends on the endpoint (None). Raises `UsageError`."""
+    `in_path` depends on the endpoint (None). Signing in is given up after `patience` seconds.
+    Raises `MigrateError`."""
     url = _secure(side.endpoint.contacts[0]) if side.endpoint else None
-    account = await sign_in(login_of(side) if signed else None, side.region, endpoint=url)
+    login = login_of(side) if signed else None
+    account = await sign_in(login, side.region, patience=patience, endpoint=url)
     check_files(section, side.endpoint)
     transport = transport_of(side, account.ca_bundle, connections + _SPARE_CONNECTIONS)
     path_style = (url is not None and not url.endswith(_AWS)) if in_path is None else in_path

@@ -95,7 +95,7 @@ async def open_export(
     Raises `UsageError` for exports that cannot be read, `MigrateError` where that cannot be told.
     """
     requests = Requests()
-    async with _opened(source, given, connections, requests, section) as opened:
+    async with _opened(source, given, connections, patience, requests, section) as opened:
         exports, objects = known, opened(Retry(patience))
         if exports is None:
             exports = [
@@ -116,6 +116,7 @@ async def _opened(
     source: SideSettings,
     given: S3ExportSettings,
     connections: int,
+    patience: float,
     requests: Requests,
     section: str,
 ) -> AsyncIterator[Callable[[Retry], ObjectsOf]]:
@@ -129,6 +130,7 @@ async def _opened(
         section,
         source,
         connections,
+        patience,
         signed=not given.unsigned,
         in_path=given.use_path_style_access,
     )

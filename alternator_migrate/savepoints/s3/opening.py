@@ -22,7 +22,7 @@ def open_folder(settings: SavepointsSettings, patience: float) -> S3Folder:
     not for longer than a lease lasts. Raises `UsageError` where nobody can sign in."""
     folder, target = settings.bucket, settings.target
     assert folder  # noqa: S101 # asked for places in S3 only
-    background, client = _connected(target and replace(target, bucket=None, prefix=None))
+    background, client = _connected(target and replace(target, bucket=None, prefix=None), patience)
     seconds = settings.lease_seconds
     bucket = Bucket(client, folder.bucket, min(patience, seconds))
     locks = S3Locks(background, folder, Bucket(client, folder.bucket, seconds), seconds)
@@ -30,18 +30,19 @@ def open_folder(settings: SavepointsSettings, patience: float) -> S3Folder:
 
 
 @cache
-def _connected(target: SavepointTargetSettings | None) -> tuple[Background, Any]:
+def _connected(target: SavepointTargetSettings | None, patience: float) -> tuple[Background, Any]:
     """A client for all places that are reached in one way."""
     background = Background()
-    return background, background.open(_opened(target))
+    return background, background.open(_opened(target, patience))
 
 
 @asynccontextmanager
-async def _opened(target: SavepointTargetSettings | None) -> AsyncIterator[Any]:
+async def _opened(target: SavepointTargetSettings | None, patience: float) -> AsyncIterator[Any]:
     endpoint = target.endpoint if target else None
     url = endpoint.contacts[0] if endpoint else None
     login = target.credentials.login if target and target.credentials else Login()
-    account = await sign_in(login, target.region if target else None, endpoint=url)
+    region = target.region if target else None
+    account = await sign_in(login, region, patience=patience, endpoint=url)
     transport = Transport(
         ca_bundle=(endpoint and endpoint.ca_bundle) or account.ca_bundle,
         insecure=bool(endpoint and endpoint.insecure_skip_verify),
