@@ -24,6 +24,7 @@ from alternator_migrate.connectors import (
     rehearse,
     shown_late,
     skipped_text,
+    slow_writes,
     stream_warnings,
     ttl_text,
     way_back,
@@ -68,6 +69,7 @@ async def remarks(settings: Settings, pair: Pair, items: Sequence[Item] | None =
         items = await first_items(settings, pair)
     return [
         *[f"note: {text}" for text in way_back(pair)],
+        *[f"note: {text}" async for text in slow_writes(settings, pair)],
         *[f"note: {text}" for text in of_attributes(settings, pair, items)],
         *[f"warning: {text}" for text in await stream_warnings(settings, pair)],
         *[f"warning: {text}" for text in await _refusals(settings, pair)],

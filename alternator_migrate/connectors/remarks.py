@@ -1,6 +1,6 @@
 """Remarks before a run: settings that a server does not read, and what it needs."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final
 
 from alternator_migrate import __version__
@@ -9,10 +9,17 @@ from alternator_migrate.connectors.pair import Pair
 from alternator_migrate.connectors.s3_export import ExportSide
 from alternator_migrate.connectors.service import Service
 from alternator_migrate.connectors.source_stream import find_stream
-from alternator_migrate.connectors.stream_traits import WRITE_ISOLATION, squash_warning
+from alternator_migrate.connectors.stream_traits import (
+    ALWAYS,
+    WRITE_ISOLATION,
+    has_every_change,
+    squash_warning,
+)
 from alternator_migrate.connectors.transform import TransformCode
 from alternator_migrate.core import capacity
 from alternator_migrate.core.texts import size_text
+from alternator_migrate.dynamodb import rights
+from alternator_migrate.dynamodb.table_schema import TableState
 
 _TABLETS: Final = "system:initial_tablets"
 
@@ -33,6 +40,33 @@ def way_back(pair: Pair) -> Iterator[str]:
             f"table on tablets never can before ScyllaDB 2026.2: set target.tags {{{_TABLETS!r}: "
             "none} if the way back may be wanted there"
         )
+
+
+async def slow_writes(settings: Settings, pair: Pair) -> AsyncIterator[str]:
+    """A remark on a target that is slow to copy into, as each write is a round of Paxos there."""
+    if settings.target.skip_initial_snapshot_transfer or not pair.target.options:
+        return
+    existing, tags = pair.inspection.existing, pair.inspection.plan.spec.tags
+    if existing:
+        tags = {**existing.spec.tags, **tags}
+    isolation = await _isolation(pair.target, tags, existing)
+    if isolation in ALWAYS:
+        yield (
+            f"the target's write isolation is `{isolation}`: each write is a round of Paxos, and a "
+            "copy takes about ten times as long. Set target.tags "
+            f"{{{WRITE_ISOLATION!r}: only_rmw_uses_lwt}}, which a run gives a table that exists, "
+            "too; let nothing else write there meanwhile, and change the tag back after the copy"
+        )
+
+
+async def _isolation(service: Service, tags: Mapping[str, str], table: TableState | None) -> str:
+    """The write isolation of an Alternator's `table` with these tags: that of the tags, else that
+    of the server; "" where it is not known."""
+    if found := tags.get(WRITE_ISOLATION):
+        return found
+    if table and rights.TAGS in table.denied:
+        return ""
+    return await service.table.account.write_isolation()
 
 
 def beginning(pair: Pair, engine: str, savepoints: str) -> Iterator[str]:
@@ -69,13 +103,15 @@ def _place(side: Service | ExportSide) -> str:
     return f"{side.address} ({side.dialect.name})"
 
 
-def notes(pair: Pair) -> Iterator[str]:
+async def notes(settings: Settings, pair: Pair) -> AsyncIterator[str]:
     """Remarks before a run: what is dropped or widened, the transform, and the pace."""
     if pair.code:
         yield transform_text(pair.code)
     for note in (*pair.inspection.plan.notes, *pair.inspection.unknown):
         yield f"note: {note}"
     for text in of_servers(pair):
+        yield f"note: {text}"
+    async for text in slow_writes(settings, pair):
         yield f"note: {text}"
     if pair.inspection.foreign_ttl:
         yield f"warning: {ttl_text(pair)}"
@@ -125,7 +161,8 @@ async def stream_warnings(settings: Settings, pair: Pair) -> list[str]:
     for a stream that does not serve."""
     if not settings.target.stream_changes or not pair.source.options:
         return []
-    stream = await find_stream(pair.live.table)
-    isolation = pair.inspection.source.spec.tags.get(WRITE_ISOLATION)
-    warning = squash_warning(isolation, stream.arn if stream else "")
+    stream, source = await find_stream(pair.live.table), pair.inspection.source
+    if stream and has_every_change(stream.arn):
+        return []
+    warning = squash_warning(await _isolation(pair.live, source.spec.tags, source))
     return [warning] if warning else []

@@ -14,7 +14,8 @@ from alternator_migrate.dynamodb import stream_wire
 READ_SECONDS: Final = 0.2
 _FEWEST: Final = 1000
 WRITE_ISOLATION: Final = "system:write_isolation"
-_ALWAYS: Final = ("a", "always", "always_use_lwt")
+ALWAYS: Final = ("a", "always", "always_use_lwt")
+"""The isolation of a table of which every write is a round of Paxos (LWT)."""
 _SQUASHED: Final = (
     "Before ScyllaDB 2026.2 a stream lacks changes that batches make while write isolation is "
     "`always`, and it keeps such records for 24 hours. Set the source table's tag "
@@ -59,10 +60,16 @@ def shown_late(arn: str) -> float:
     return traits_of(arn).delay
 
 
-def squash_warning(isolation: str | None, arn: str) -> str | None:
-    """The warning before an Alternator's table is followed whose tag has this `isolation`; None
-    where its stream (`arn`, "" without one) has every change, as since ScyllaDB 2026.2."""
-    if arn.startswith("arn:") or (isolation is not None and isolation not in _ALWAYS):
+def has_every_change(arn: str) -> bool:
+    """Whether the ARN of an Alternator's stream is that of ScyllaDB 2026.2 or later, whose streams
+    lack nothing."""
+    return arn.startswith("arn:")
+
+
+def squash_warning(isolation: str) -> str | None:
+    """The warning before an older Alternator's table of this write `isolation` is followed, ""
+    where that is not known; None where its stream has every change."""
+    if isolation and isolation not in ALWAYS:
         return None
     said = f"is `{isolation}`:" if isolation else "is not known: if it is `always`,"
     return (

@@ -35,6 +35,12 @@ class Account:
         found = await self._internal("system.scylla_local", "key", "enabled_features")
         return frozenset(filter(None, found.split(",")))
 
+    async def write_isolation(self) -> str:
+        """The write isolation of an Alternator's tables whose tags name none, by the option of a
+        node; "" where that may not be read, or does not say."""
+        found = await self._internal("system.config", "name", "alternator_write_isolation")
+        return found.strip('"')
+
     async def _internal(self, table: str, column: str, key: str) -> str:
         """The value of a key in a table of ScyllaDB's own, which Query reads and GetItem does not;
         "" where it may not be read, or does not say in some seconds: nothing waits for it."""

@@ -112,7 +112,7 @@ class MigrationRun(TableRun):
                 await check_transform(self._settings, pair)
             with self._store.lock(self.save_now):
                 self._resume.check_newest(earlier)
-                for line in connectors.notes(pair):
+                async for line in connectors.notes(self._settings, pair):
                     log.info(line)
                 for line in spool_text(self._settings) if not self._alone else ():
                     log.info("note: %s", line)

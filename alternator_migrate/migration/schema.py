@@ -24,7 +24,7 @@ class SchemaRun(TableRun):
             found, plan = pair.inspection, pair.inspection.plan
             check_ttl(found, copied=self._settings.target.copy_ttl)
             await check_late(found, pair.target)
-            for line in connectors.notes(pair):
+            async for line in connectors.notes(self._settings, pair):
                 log.info(line)
             await prepare_target(pair.target.table, plan, found.existing)
             made = "exists and fits" if found.existing else "was created"

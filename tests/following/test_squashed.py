@@ -152,35 +152,46 @@ async def test_plan_says_nothing_of_what_it_may_not_read(
 ) -> None:
     async with StandIn(streams=False) as server, FaultProxy(server.url) as proxy:
         await create_table(server.url, TABLE, {"pk": "S", "sk": "N"})
-        proxy.script("Query", faults.validation("no rights"))
+        proxy.always("Query", faults.validation("no rights"))
         ends = alternator(proxy.url, TABLE), alternator(standin.url, TABLE, streamChanges=True)
         write_config(tmp_path, job(*ends, cutover=RULE))
         code, out, _ = await run_cli("plan", "config.yaml")
         assert (code, "ALTERNATOR_STREAMS" in out) == (0, False)
-        assert proxy.requests["Query"] == 1
+        assert "isolation is not known" in out
+        assert proxy.requests["Query"] == 2, "for its features, and for its write isolation"
 
 
 @pytest.mark.parametrize(
-    ("old", "tag", "warned"),
+    ("old", "tag", "of_all", "warned"),
     [
-        (True, "always", "is `always`:"),
-        (True, "a", "is `a`:"),
-        (True, None, "is not known: if it is"),
-        (True, "only_rmw_uses_lwt", ""),
-        (False, "always", ""),
+        (True, "always", "forbid_rmw", "is `always`:"),
+        (True, "a", "forbid_rmw", "is `a`:"),
+        (True, None, "always", "is `always`:"),
+        (True, None, "forbid_rmw", ""),
+        (True, None, "", "is not known: if it is"),
+        (True, "only_rmw_uses_lwt", "always", ""),
+        (False, "always", "always", ""),
     ],
 )
 async def test_plan_warns_of_a_stream_that_lacks_changes(
-    standin: StandIn, tmp_path: Path, run_cli: RunCli, old: bool, tag: str | None, warned: str
+    standin: StandIn,
+    tmp_path: Path,
+    run_cli: RunCli,
+    old: bool,
+    tag: str | None,
+    of_all: str,
+    warned: str,
 ) -> None:
     """The stream's ARN tells the version. Both `plan` and `run` say how late streams may be."""
     stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
-    async with StandIn(old=old, stream_delay=0.2, stream_shards=2) as server:
+    async with StandIn(
+        old=old, stream_delay=0.2, stream_shards=2, write_isolation=of_all
+    ) as server:
         tags = {"Tags": [{"Key": ISOLATION, "Value": tag}]} if tag else {}
         more: dict[str, Any] = {**tags, **stream}
         await create_table(server.url, TABLE, {"pk": "S", "sk": "N"}, **more)
         configure(tmp_path, server, standin)
         out = (await run_cli("plan", "config.yaml")).out
         assert ("warning: the source's write isolation " + warned in out) is bool(warned)
-        assert ("write isolation" in out) is bool(warned)
+        assert ("the source's write isolation" in out) is bool(warned)
         assert "lag of at most 15 s for 1 s" in out
