@@ -10,7 +10,7 @@ from botocore.loaders import JSONFileLoader
 
 from tests.conftest import RunCli
 from tests.e2e.stage import Stage, staged
-from tests.servers.guarded import Guarded
+from tests.servers.guarded import kind_of
 from tests.standin import StandIn
 from tests.support import jobs
 from tests.support.jobs import Command, Ending, Job, Migrate, Report, read_summary, write_config
@@ -35,8 +35,7 @@ def _service_models_are_read_once() -> Iterator[None]:
 @pytest.fixture
 async def standin(request: pytest.FixtureRequest) -> AsyncIterator[StandIn]:
     """An Alternator that keeps every request in its log; see `EITHER`."""
-    kind = getattr(request, "param", "open")
-    async with Guarded(record=True) if kind == "guarded" else StandIn(record=True) as server:
+    async with kind_of(request)(record=True) as server:
         yield server
 
 
@@ -74,7 +73,7 @@ def command(tmp_path: Path, run_cli: RunCli) -> Command:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    """A migration between two stand-ins."""
-    async with staged(tmp_path) as opened:
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A migration between two stand-ins; see `either`."""
+    async with staged(tmp_path, kind=kind_of(request)) as opened:
         yield opened

@@ -15,7 +15,7 @@ from tests.servers.client import Item, call, create_table, fill
 from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
-from tests.support.jobs import Job, alternator, job, write_config
+from tests.support.jobs import Job, job, standin_side, write_config
 from tests.support.shapes import same_items
 
 TABLE = "Example"
@@ -65,8 +65,8 @@ class Stage:
         like `target__maxConnections` are set within a section."""
         options = {"maxItemsPerBatch": 10, "maxConnections": 4}
         sides = (
-            alternator(self.source.url, TABLE, scanSegments=SEGMENTS),
-            alternator(self.target.url, TABLE, **options),
+            standin_side(self.source, TABLE, scanSegments=SEGMENTS),
+            standin_side(self.target, TABLE, **options),
         )
         self.job = job(*sides)
         for name, value in more.items():
@@ -200,11 +200,11 @@ async def refusing(stage: Stage, *names: str) -> AsyncIterator[set[str]]:
 
 @asynccontextmanager
 async def staged(
-    folder: Path, items: list[Item] | None = None, nodes: int = 1
+    folder: Path, items: list[Item] | None = None, kind: type[StandIn] = StandIn
 ) -> AsyncIterator[Stage]:
-    """A stage between two stand-ins, whose source has pages of some thirty items."""
+    """A stage between two stand-ins of a kind, whose source has pages of some thirty items."""
     items = rows() if items is None else items
-    async with StandIn(page_bytes=3000) as source, StandIn(nodes, record=True) as target:
+    async with kind(page_bytes=3000) as source, kind(record=True) as target:
         await create_table(source.url, TABLE)
         await fill(source.url, TABLE, items)
         stage = Stage(folder, source, target, items)

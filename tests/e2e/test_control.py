@@ -17,6 +17,7 @@ from alternator_migrate.monitor import ask, socket_of
 from tests.e2e.stage import TABLE, Stage, until
 from tests.servers.cli import Cli
 from tests.servers.client import call
+from tests.servers.guarded import either
 from tests.standin.state import Index
 from tests.support.reread import Reread
 from tests.support.tables import definitions, index
@@ -198,6 +199,7 @@ async def test_commands_are_found_by_the_configuration_and_answer_mistakes(stage
         assert lines(cli, "control: stop (control socket, process ")
 
 
+@either("stage")
 async def test_bare_words_are_answered_in_words(stage: Stage) -> None:
     stage.read_slowly()
     async with stage.run() as cli:
@@ -211,6 +213,7 @@ async def test_bare_words_are_answered_in_words(stage: Stage) -> None:
         assert await bare(socket, b"resume\n") == "going on"
         stage.hurry()
         assert (await cli.wait(60)).code == 0
+    stage.is_equal()
 
 
 async def bare(socket: str, line: bytes) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.servers.client import Item, create_table
+from tests.servers.guarded import EITHER
 from tests.standin import StandIn
 from tests.support import exports
 from tests.support.exports import Export, bucket_source, full, source
-from tests.support.jobs import Command, Migrate, alternator, job
+from tests.support.jobs import Command, Migrate, alternator, job, standin_side
 from tests.support.names import unique_name
 from tests.support.shapes import same_items
 from tests.support.tables import definitions, enable_ttl, index
@@ -27,7 +28,7 @@ async def from_files(
 ) -> Any:
     exports.write(folder / "s3", export.objects())
     given = source(folder / "s3" / export.manifest, **more)
-    return await migrate(job(given, alternator(standin.url, table)))
+    return await migrate(job(given, standin_side(standin, table)))
 
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -44,6 +45,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
+@EITHER
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_every_shape_of_a_whole_export_arrives(
     tmp_path: Path, standin: StandIn, table_name: str, migrate: Migrate, shape: str

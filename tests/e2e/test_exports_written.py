@@ -18,9 +18,10 @@ from tests.e2e.stage import until
 from tests.e2e.test_full_disk import small_disk
 from tests.servers.cli import running
 from tests.servers.client import Item, create_table, fill, scan_all
+from tests.servers.guarded import EITHER
 from tests.standin import StandIn
 from tests.support import exports
-from tests.support.jobs import Command, Job, alternator, dynamodb, job, write_config
+from tests.support.jobs import Command, Job, alternator, dynamodb, job, standin_side, write_config
 from tests.support.names import unique_name
 from tests.support.savepoints import files_of_at_most
 from tests.support.shapes import same_items
@@ -42,7 +43,7 @@ async def table(standin: StandIn) -> StandIn:
 
 def content(source: StandIn, target: Job, **more: Any) -> Job:
     return job(
-        alternator(source.url, TABLE, scanSegments=4),
+        standin_side(source, TABLE, scanSegments=4),
         {"type": "dynamodb-s3-export", **target},
         **more,
     )
@@ -52,6 +53,7 @@ def files(folder: Path) -> list[str]:
     return sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
 
 
+@EITHER
 async def test_an_export_of_a_folder_is_read_again(
     tmp_path: Path, table: StandIn, command: Command
 ) -> None:
@@ -75,7 +77,7 @@ async def test_an_export_of_a_folder_is_read_again(
     again = await command(content(table, {"path": "out"}))
     assert "this export is complete already" in again.err
     back = job(
-        {"type": "dynamodb-s3-export", "manifestKey": str(summary)}, alternator(table.url, "Back")
+        {"type": "dynamodb-s3-export", "manifestKey": str(summary)}, standin_side(table, "Back")
     )
     assert (await command(back)).code == 0
     assert same_items(table.items("Back"), ROWS)

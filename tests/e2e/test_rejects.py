@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.servers.client import Item, create_table, fill
+from tests.servers.guarded import EITHER
 from tests.standin import StandIn
-from tests.support.jobs import Command, Migrate, alternator, by_key, dynamodb, job
+from tests.support.jobs import Command, Migrate, alternator, by_key, dynamodb, job, standin_side
 from tests.support.shapes import nested, same_item, same_items
 from tests.support.tables import definitions, index
 
@@ -64,12 +65,13 @@ async def test_the_first_one_ends_the_run(
     assert by_key([bad], "pk").keys().isdisjoint(by_key(standin.items(table_name), "pk"))
 
 
+@EITHER
 async def test_as_many_as_allowed_are_left_to_a_person(
     dynamodb_local: str, standin: StandIn, table_name: str, command: Command
 ) -> None:
     await fill_both(dynamodb_local, standin, table_name, [*GOOD, *BAD.values()])
     source = dynamodb(dynamodb_local, table_name, scanSegments=2)
-    report = await command(job(source, alternator(standin.url, table_name), maxRejects=5))
+    report = await command(job(source, standin_side(standin, table_name), maxRejects=5))
     assert report.code == 3
     assert "Traceback" not in report.err
     assert report.summary["status"] == "rejects"

@@ -9,9 +9,10 @@ import pytest
 
 from tests.servers.client import call, create_table, fill
 from tests.servers.exchange import Fault, Reply
+from tests.servers.guarded import EITHER
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
-from tests.support.jobs import Command, Job, Report, alternator, dynamodb, job
+from tests.support.jobs import KEYS, Command, Job, Report, alternator, dynamodb, job
 from tests.support.tables import enable_ttl, numbered
 
 KIND = "com.amazon.coral.service#AccessDeniedException"
@@ -44,9 +45,10 @@ class Ends:
 
     def job(self, **more: Job) -> Job:
         """The configuration, with more keys in each section."""
+        keys = {"credentials": KEYS} if self.there.auth else {}
         return job(
             dynamodb(self.source.url, self.table, **more.get("source", {})),
-            alternator(self.target.url, self.table, **more.get("target", {})),
+            alternator(self.target.url, self.table, **keys, **more.get("target", {})),
         )
 
 
@@ -72,6 +74,7 @@ def refused(report: Report, right: str, *words: str) -> None:
         assert each in error, error
 
 
+@EITHER
 async def test_tags_that_may_not_be_read_are_named(ends: Ends, command: Command) -> None:
     ends.source.always("ListTagsOfResource", denied("ListTagsOfResource"))
     report = await command(ends.job())

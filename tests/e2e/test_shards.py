@@ -9,8 +9,9 @@ import pytest
 from tests.conftest import RunCli
 from tests.servers.cli import Result
 from tests.servers.client import call, create_table, fill
+from tests.servers.guarded import EITHER
 from tests.standin import StandIn
-from tests.support.jobs import Job, alternator, job, read_summary, write_config
+from tests.support.jobs import Job, alternator, job, read_summary, standin_side, write_config
 from tests.support.shapes import same_items
 from tests.support.tables import definitions, enable_ttl, index
 
@@ -28,7 +29,7 @@ TAG = "alternator-migrate:shards"
 
 @pytest.fixture
 async def source(standin: StandIn) -> Any:
-    async with StandIn(page_bytes=2000) as server:
+    async with type(standin)(page_bytes=2000) as server:
         await create_table(server.url, TABLE, **BY_CITY)
         await enable_ttl(server.url, TABLE, "expires")
         await fill(server.url, TABLE, ITEMS)
@@ -37,8 +38,8 @@ async def source(standin: StandIn) -> Any:
 
 def content(source: StandIn, target: StandIn, **more: Any) -> Job:
     ends = (
-        alternator(source.url, TABLE, scanSegments=10),
-        alternator(target.url, TABLE, indexes="after"),
+        standin_side(source, TABLE, scanSegments=10),
+        standin_side(target, TABLE, indexes="after"),
     )
     return job(*ends, **more)
 
@@ -61,6 +62,7 @@ async def indexes(target: StandIn) -> list[str]:
     return [each["IndexName"] for each in found]
 
 
+@EITHER
 async def test_shards_together_copy_all_and_a_last_run_finishes(
     source: StandIn, standin: StandIn, tmp_path: Path, run_cli: RunCli
 ) -> None:

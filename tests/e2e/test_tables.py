@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import RunCli
 from tests.servers.client import call, create_table, scan_all
-from tests.standin import StandIn
+from tests.servers.guarded import either, kind_of
 from tests.support.cli import one_error, only_read, until
 from tests.support.many import Many, make, refusing, rows
 from tests.support.names import unique_name
@@ -21,11 +21,13 @@ SLOWLY = {"target_maxItemsPerBatch": 10, "target_maxConnections": 1}
 
 
 @pytest.fixture
-async def many(tmp_path: Path) -> AsyncIterator[Many]:
-    async with StandIn(record=True) as source, StandIn(record=True) as target:
+async def many(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Many]:
+    kind = kind_of(request)
+    async with kind(record=True) as source, kind(record=True) as target:
         yield Many(tmp_path, source, target)
 
 
+@either("many")
 async def test_tables_are_chosen_renamed_copied_compared_and_told(many: Many) -> None:
     counts = {"prod-a": 30, "prod-b": 7, "prod-c": 0, "prod-tmp": 5, "Users": 3}
     await make(many.source.url, counts)

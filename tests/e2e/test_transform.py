@@ -18,6 +18,7 @@ from alternator_migrate.validate.mode import ValidateOptions
 from tests.e2e.stage import TABLE, Stage, staged
 from tests.e2e.validations import validate
 from tests.servers.client import Item, call, fill
+from tests.servers.guarded import either, kind_of
 from tests.support.jobs import migrate, write_config
 from tests.support.shapes import same_items
 
@@ -48,8 +49,8 @@ def rows() -> list[Item]:
 
 
 @pytest.fixture
-async def small(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with staged(tmp_path, rows()) as stage:
+async def small(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with staged(tmp_path, rows(), kind_of(request)) as stage:
         yield stage
 
 
@@ -99,6 +100,7 @@ async def test_an_exception_is_never_a_silent_copy(small: Stage) -> None:
     assert "Mend the function and run again with --transform-changed" in failure.hint
 
 
+@either("small")
 @pytest.mark.parametrize("mode", ["digest", "lookup"])
 async def test_one_item_becomes_two(small: Stage, mode: Any) -> None:
     content = told(small, SPLIT, renames=[{"from": "n", "to": "number"}])

@@ -27,10 +27,10 @@ EXTRA = {"pk": {"S": "extra"}, "note": {"S": SECRET}}
 Ends = tuple[Place, Place]
 
 
-@pytest.fixture(params=["dynamodb_local", "standin"])
+@pytest.fixture(params=["dynamodb_local", "standin", "guarded"])
 async def ends(request: pytest.FixtureRequest, table_name: str) -> AsyncIterator[Ends]:
     """Two tables, with one difference of each kind."""
-    pair = (request.param, "standin")
+    pair = (request.param, "guarded" if request.param == "guarded" else "standin")
     async with two_tables(request, pair, table_name, numbered(30), scanSegments=3) as both:
         await both[1].put(CHANGED, EXTRA)
         await both[1].delete({"pk": {"S": "item 9"}})

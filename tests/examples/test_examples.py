@@ -24,7 +24,8 @@ from alternator_migrate.config.loading import load
 from alternator_migrate.config.settings import Settings
 from alternator_migrate.core.errors import UsageError
 from tests.servers.cli import REPOSITORY, Result, environment
-from tests.servers.client import Item, scan_all
+from tests.servers.client import ROLE, SECRET, Item, scan_all
+from tests.servers.guarded import Guarded
 from tests.servers.process import free_port
 from tests.standin import StandIn
 
@@ -191,6 +192,13 @@ async def test_seeded_table_holds_items_of_all_types(dynamodb_local: str, table_
     assert {kind for item in items for value in item.values() for kind in value} >= ALL_TYPES
     with pytest.raises(UsageError, match="other keys"):
         await seed(SeedOptions(dynamodb_local, table_name, items=1))
+
+
+@pytest.mark.parametrize("kind", [StandIn, Guarded])
+async def test_an_alternator_is_seeded(kind: type[StandIn]) -> None:
+    async with kind() as server:
+        await seed(SeedOptions(server.url, items=ITEMS, access_key=ROLE, secret_key=SECRET))
+        assert len(server.items("Example")) == ITEMS
 
 
 async def test_seeder_tells_a_wrong_endpoint(tmp_path: Path) -> None:

@@ -26,10 +26,13 @@ from tests.conftest import RunCli
 from tests.examples.iam import ALTERNATOR, EXPORTED, FOLDER, SOURCE, made
 from tests.servers.client import call, fill
 from tests.servers.exchange import Exchange
+from tests.servers.guarded import Guarded
 from tests.servers.proxy import FaultProxy
+from tests.standin import StandIn
 from tests.support.buckets import Prefix
 from tests.support.buckets import made as made_prefix
 from tests.support.cli import TABLE, Ends, rows, signed, two_ends
+from tests.support.jobs import job, standin_side, write_config
 from tests.support.names import unique_name
 
 EVERYTHING: tuple[Command, ...] = ("plan", "run", "shards", "follow", "validate", "repair")
@@ -90,8 +93,11 @@ def test_every_call_in_the_code_has_its_right(tmp_path: Path) -> None:
     assert made_calls - NICE_TO_HAVE == allowed, "add the call to connectors/permissions.py"
 
 
-async def test_each_command_calls_what_it_has_the_right_to(tmp_path: Path, run_cli: RunCli) -> None:
-    async with two_ends(30) as ends:
+@pytest.mark.parametrize("kind", [StandIn, Guarded])
+async def test_each_command_calls_what_it_has_the_right_to(
+    tmp_path: Path, run_cli: RunCli, kind: type[StandIn]
+) -> None:
+    async with two_ends(30, kind) as ends:
         _write(tmp_path, ends)
         await _called(tmp_path, run_cli, ends, "plan", ["plan", "config.yaml"])
         for shard in ("0/2", "1/2", "finish/2"):
@@ -213,11 +219,12 @@ def test_savepoints_in_a_folder_have_no_policy(tmp_path: Path) -> None:
 
 
 def _write(folder: Path, ends: Ends) -> None:
-    sides = "".join(
-        f"{side}: {{type: dynamodb, table: {TABLE}, region: x, endpoint: {{url: '{url}'}}}}\n"
-        for side, url in (("source", ends.source.url), ("target", ends.target.url))
+    kind = "alternator" if ends.source.auth else "dynamodb"
+    sides = (
+        {**standin_side(end, TABLE), "type": kind, "region": "x"}
+        for end in (ends.source, ends.target)
     )
-    (folder / "config.yaml").write_text(f"{sides}validation: {{recheckSeconds: [0.01]}}\n")
+    write_config(folder, job(*sides, validation={"recheckSeconds": [0.01]}))
 
 
 async def _called(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.servers.client import call, create_table, fill, scan_all
-from tests.servers.guarded import Guarded
+from tests.servers.guarded import kind_of
 from tests.standin import StandIn
 from tests.support.jobs import Job, dynamodb, job, standin_side, write_config
 from tests.support.shapes import same_items
@@ -96,5 +96,5 @@ async def table(
 @pytest.fixture
 async def standin(request: pytest.FixtureRequest) -> AsyncIterator[StandIn]:
     """An Alternator of one node; see `EITHER`."""
-    async with Guarded() if getattr(request, "param", "open") == "guarded" else StandIn() as server:
+    async with kind_of(request)() as server:
         yield server

@@ -6,8 +6,20 @@ from tests.servers.client import ROLE, SECRET
 from tests.standin import StandIn
 
 NODES = 3
-EITHER = pytest.mark.parametrize("standin", ["open", "guarded"], indirect=True)
-"""A row for each kind of Alternator that the fixture `standin` has."""
+
+
+def either(fixture: str) -> pytest.MarkDecorator:
+    """A row for each kind of Alternator that a fixture has, see `kind_of`."""
+    return pytest.mark.parametrize(fixture, ["open", "guarded"], indirect=True)
+
+
+EITHER = either("standin")
+
+
+def kind_of(request: pytest.FixtureRequest) -> type[StandIn]:
+    """The kind of Alternator that a fixture is asked for: one that is open to all, unless a test
+    has rows of `either`."""
+    return Guarded if getattr(request, "param", "open") == "guarded" else StandIn
 
 
 class Guarded(StandIn):

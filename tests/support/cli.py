@@ -65,9 +65,9 @@ def rows(count: int) -> list[Item]:
 
 
 @asynccontextmanager
-async def two_ends(items: int = 40) -> AsyncIterator[Ends]:
-    """A stand-in whose table `Example` holds so many items, and an empty stand-in."""
-    async with StandIn(record=True) as source, StandIn(record=True) as target:
+async def two_ends(items: int = 40, kind: type[StandIn] = StandIn) -> AsyncIterator[Ends]:
+    """A stand-in whose table `Example` holds so many items, and an empty stand-in, of a kind."""
+    async with kind(record=True) as source, kind(record=True) as target:
         await create_table(source.url, TABLE)
         await fill(source.url, TABLE, rows(items))
         source.log.clear()

@@ -20,6 +20,7 @@ from tests.servers.client import Item, create_table, fill, scan_all
 from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.jobs import KEYS
 from tests.support.shapes import same_items
 
 FAST = {"scanSegments": 2}
@@ -75,8 +76,8 @@ class Many:
     def write(self, section: Mapping[str, Any], **more: Any) -> None:
         """Write `config.yaml`; `more` are keys of the sides, such as `source_readThroughput`."""
         sides: dict[str, dict[str, Any]] = {
-            "source": {"type": "alternator", "endpoint": {"url": self.source.url}, **FAST},
-            "target": {"type": "alternator", "endpoint": {"url": self.target.url}},
+            "source": {**_side(self.source), **FAST},
+            "target": _side(self.target),
         }
         top: dict[str, Any] = {"savepoints": {"path": str(self.folder / "savepoints")}}
         for name, value in more.items():
@@ -165,6 +166,12 @@ async def refusing(
 async def show_nothing(_: Callable[[], Progress]) -> None:
     """A display that shows nothing."""
     await asyncio.Event().wait()
+
+
+def _side(server: Any) -> dict[str, Any]:
+    """A side at a stand-in, or another server; a table is not named."""
+    keys = {"credentials": KEYS} if getattr(server, "auth", None) else {}
+    return {"type": "alternator", "endpoint": {"url": server.url}, **keys}
 
 
 async def _waited(cli: Cli, seconds: float) -> Result:
