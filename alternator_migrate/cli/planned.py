@@ -28,7 +28,7 @@ async def planned(
             refusal = error
         beginning = [*export_lines(settings, pair, run.export)]
         beginning += _beginning(earlier, refusal, done=done)
-        beginning += [f"        warning: {text}" for text in run.staying]
+        beginning += [f"        warning: {text}" for text in run.doubts]
         return await plan_text(settings, pair, engine_options, beginning), refusal
 
 

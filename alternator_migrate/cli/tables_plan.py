@@ -117,7 +117,7 @@ async def _look(settings: Settings, run: MigrationRun, table: Chosen) -> _Look:
             state = _state(pair, earlier, done=done)
             if run.export and not pair.exports:
                 state += ", copied from an export that is asked for"
-            return await _found(settings, pair, table, state, run.staying)
+            return await _found(settings, pair, table, state, run.doubts)
     except MigrateError as error:
         return _Look(table, refused=str(error))
 
@@ -133,7 +133,7 @@ def _state(pair: Pair, earlier: Earlier | None, *, done: bool) -> str:
 
 
 async def _found(
-    settings: Settings, pair: Pair, table: Chosen, state: str, staying: Sequence[str]
+    settings: Settings, pair: Pair, table: Chosen, state: str, doubts: Sequence[str]
 ) -> _Look:
     read_units, write_units = plan.units_of(settings, pair)
     times = [
@@ -143,7 +143,7 @@ async def _found(
     ]
     found, items = pair.inspection, await first_items(settings, pair)
     tried = [f"note: {line.strip()}" for line in plan.transform_lines(pair, items)]
-    warnings = [f"warning: {each}" for each in staying]
+    warnings = [f"warning: {each}" for each in doubts]
     return _Look(
         table,
         items=found.source.items,

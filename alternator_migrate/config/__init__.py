@@ -16,12 +16,12 @@ from alternator_migrate.config.described_table import described_table
 from alternator_migrate.config.exports import EXPORT, Location, S3ExportSettings
 from alternator_migrate.config.identity import (
     export_identity,
-    fingerprint,
     migration_identity,
     migration_shape,
     run_identity,
     skipped_segments,
     validation_identity,
+    validation_shape,
 )
 from alternator_migrate.config.item_settings import TransformReference, transform_reference
 from alternator_migrate.config.key_paths import key_paths
@@ -81,7 +81,6 @@ __all__ = [
     "choose",
     "described_table",
     "export_identity",
-    "fingerprint",
     "is_arn",
     "is_pattern",
     "key_paths",
@@ -100,4 +99,5 @@ __all__ = [
     "table_arn",
     "transform_reference",
     "validation_identity",
+    "validation_shape",
 ]

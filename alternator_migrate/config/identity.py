@@ -46,6 +46,13 @@ def migration_shape(settings: Settings) -> str:
     return fingerprint(shape)
 
 
+def validation_shape(settings: Settings, sample: float | None = None) -> str:
+    """A digest of all that decides what is compared, and how; of all items, or of a `sample` of so
+    large a share."""
+    tolerance = settings.validation.floating_point_tolerance
+    return fingerprint([migration_shape(settings), tolerance, sample])
+
+
 def export_identity(export: TableExportSettings) -> str:
     """A digest of all settings that decide which export of a table is copied."""
     place = [export.bucket, export.prefix, export.bucket_owner, export.kms_key_id]

@@ -56,6 +56,7 @@ from alternator_migrate.connectors.remarks import (
     transform_text,
     ttl_text,
     way_back,
+    what_is_not_followed,
 )
 from alternator_migrate.connectors.s3_export import (
     DataFileWriter,
@@ -89,6 +90,7 @@ from alternator_migrate.connectors.target_table import (
     check_empty,
     lacking,
     prepare_target,
+    what_stayed,
     what_stays,
 )
 from alternator_migrate.connectors.transform import (
@@ -202,6 +204,8 @@ __all__ = [
     "usual_commands",
     "wanted",
     "way_back",
+    "what_is_not_followed",
+    "what_stayed",
     "what_stays",
     "work_facts",
     "write_manifests",

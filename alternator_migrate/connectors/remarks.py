@@ -22,6 +22,9 @@ from alternator_migrate.dynamodb import rights
 from alternator_migrate.dynamodb.table_schema import TableState
 
 _TABLETS: Final = "system:initial_tablets"
+_UNFOLLOWED: Final = (
+    "is not followed: when this has caught up, `validate --repair --delete-extra` brings it"
+)
 
 
 def of_servers(pair: Pair) -> Iterator[str]:
@@ -166,3 +169,12 @@ async def stream_warnings(settings: Settings, pair: Pair) -> list[str]:
         return []
     warning = squash_warning(await _isolation(pair.live, source.spec.tags, source))
     return [warning] if warning else []
+
+
+async def what_is_not_followed(pair: Pair, *, begins: bool) -> str:
+    """The warning that following without a copy of its own lacks changes, when it `begins` and when
+    it goes on. Raises `UsageError` for a stream that does not serve."""
+    where = "before the oldest change that the stream held when following began"
+    if begins and await find_stream(pair.live.table) is None:
+        where = "until now, when its stream is enabled, which holds nothing older"
+    return f"what the source has changed since the target was copied, and {where}, {_UNFOLLOWED}"

@@ -312,6 +312,11 @@ async def what_stays(table: Table, existing: TableState | None) -> list[str]:
     return [f"the target {held} {_STAYS}"] if holds_items else []
 
 
+def what_stayed() -> str:
+    """The note on the items that a copy begun earlier leaves in a target table that held some."""
+    return f"the target held, or may have held, {_STAYS}"
+
+
 def check_existing(plan: TargetPlan, existing: TableState) -> None:
     """Raise `UsageError` with every difference that keeps an existing table from serving."""
     if different := table_schema.differences(plan.spec, existing.spec, plan.late):

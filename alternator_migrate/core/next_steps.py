@@ -13,6 +13,10 @@ _MOVED: Final = (
 )
 
 
+_DOUBTED: Final = (
+    "Run validate --repair --delete-extra before you switch: until it finds both tables equal, the "
+    "target may differ, as the warnings say."
+)
 _EXPORTED: Final = (
     "Copy it into a table by a run with --source-export, or import its data folder by AWS's "
     "ImportTable (`alternator-migrate help s3-exports`)."
@@ -39,7 +43,9 @@ def next_steps(run: RunProgress) -> Iterator[str]:
     if any(table.is_export for table in run.tables):
         yield _EXPORTED
         return
-    if run.work == "Migration" and not any(table.validated for table in run.tables):
+    if run.is_doubted:
+        yield _DOUBTED
+    elif run.work == "Migration" and not any(table.validated for table in run.tables):
         yield f"Run validate: it compares both tables, both ways{_MOVED if calls.moved else ''}."
     if run.can_switch:
         yield "Switch the clients to the target; the writers to the source stay stopped."

@@ -123,7 +123,9 @@ class Progress:
     sides; `validated` is None where nothing was validated. `requests` are those that both services
     got of this run. `before` is what was done when this run began.
     Of the total of many tables, `standing` says how many of them stand how. `is_export` says that
-    the target is no table, but an export.
+    the target is no table, but an export. Where it `is_doubted`, the target may have items that no
+    copy and no change of the migration deletes, or lack changes that none brings: only a validation
+    tells.
     """
 
     source: str
@@ -158,6 +160,7 @@ class Progress:
     error: str = ""
     standing: str = ""
     is_export: bool = False
+    is_doubted: bool = False
 
     @property
     def is_at_work(self) -> bool:
@@ -322,12 +325,18 @@ class RunProgress:
     @property
     def can_switch(self) -> bool:
         """Whether clients may be switched to the target now: changes were followed until it had
-        caught up, following is over, and nothing was refused or differs."""
+        caught up, following is over, nothing was refused or differs, and nothing is in doubt."""
         return (
             self.status == Status.COMPLETED
             and bool(self.tables)
             and all(table.changes and table.changes.caught_up for table in self.tables)
+            and not self.is_doubted
         )
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether a table is in doubt that was not compared."""
+        return any(table.is_doubted and not table.validated for table in self.tables)
 
 
 def joined(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

@@ -19,7 +19,9 @@ from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.migration.assemble import build_migration
 from alternator_migrate.migration.commons import Turns
+from alternator_migrate.migration.doubts import doubts_of
 from alternator_migrate.migration.resend import Resend
+from alternator_migrate.migration.resume import resume_of
 from alternator_migrate.migration.shards import (
     TAG,
     Part,
@@ -59,6 +61,9 @@ class FinishRun(TableRun):
             await check_target(table, self._part, whole, self._whole)
             await check_late(found, whole.target)
             check_ttl(found, copied=settings.target.copy_ttl)
+            points = (savepoint for _, savepoint in known)
+            over_items = max(points, key=lambda each: each.over_items_at, default=None)
+            self.doubts = await doubts_of(resume_of(self._loaded, store), whole, over_items)
             with store.lock(self.save_now):
                 pair = part_of(whole, self._part, self._whole)
                 keeper, steering = NoKeeper(store.check), self._steering

@@ -25,6 +25,7 @@ from alternator_migrate.connectors import (
     skipped_text,
     stream_warnings,
     travelling,
+    what_is_not_followed,
     what_stays,
     work_facts,
 )
@@ -43,6 +44,7 @@ from alternator_migrate.migration.assemble import (
 )
 from alternator_migrate.migration.assemble import hooks as hooks_of
 from alternator_migrate.migration.commons import Turns
+from alternator_migrate.migration.doubts import doubts_of
 from alternator_migrate.migration.exported_copy import ExportedCopy, copying
 from alternator_migrate.migration.hooks import TableHooks
 from alternator_migrate.migration.options import MigrateOptions
@@ -72,7 +74,7 @@ log = logging.getLogger(__name__)
 
 class MigrationRun(TableRun):
     """Copies a table and follows its changes as `options` say, from an earlier savepoint or from
-    the start; `staying` warns of what stays on a target that held items, once it was checked."""
+    the start."""
 
     def __init__(
         self,
@@ -93,7 +95,7 @@ class MigrationRun(TableRun):
         self._in_hooks = False
         self._resume = resume_of(loaded, self._store, transform_changed=options.transform_changed)
         self._total = 0
-        self.staying: list[str] = []
+        self._over_items_at = 0.0
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Migrate until all is done or `stop` is set. Raises `MigrateError`; a `UsageError`
@@ -116,10 +118,11 @@ class MigrationRun(TableRun):
                     log.info(line)
                 for line in spool_text(self._settings) if not self._alone else ():
                     log.info("note: %s", line)
-                for line in [*await self._warnings(pair), *self.staying]:
+                for line in [*await self._warnings(pair), *self.doubts]:
                     log.warning("warning: %s", line)
                 source, total = pair.inspection.source, self._total
                 first = first_savepoint(self._resume, source, total, earlier and earlier[1])
+                first = replace(first, over_items_at=self._over_items_at)
                 remove_old_spools(self._settings.spool_home, self._store.migration, first.state)
                 return await self._begun(pair, first, stop, show)
 
@@ -158,6 +161,8 @@ class MigrationRun(TableRun):
             found = whole.inspection.segments
             self._total = found[0].total if found else 0
             pair = part_of(whole, self._part, self._whole) if self._part else whole
+            self._over_items_at = earlier[1].over_items_at if earlier else 0.0
+            self.doubts = await doubts_of(self._resume, pair, earlier and earlier[1])
             yield pair, earlier
 
     @property
@@ -176,11 +181,11 @@ class MigrationRun(TableRun):
 
     def progress(self) -> Progress | None:
         """A snapshot of the migration, or of one completed before; None while it is prepared."""
-        return self._done or super().progress()
+        return self._told(self._done) if self._done else super().progress()
 
     def remarks(self) -> Iterator[str]:
-        """Warnings of what stays on a target that held items, and where an export is left."""
-        yield from (f"warning: {remark}" for remark in self.staying)
+        """Warnings of what is left to a validation, and where an export is left."""
+        yield from super().remarks()
         now = self.progress()
         if now and now.state == "done" and self.export and self.export.state.token:
             places = ", ".join(self.export.state.manifests)
@@ -218,13 +223,18 @@ class MigrationRun(TableRun):
             if existing is None and not self._options.makes_table:
                 remedy = "`follow` makes none: copy the table first, with `run`."
                 raise await absent(table, "target", remedy)
+            if earlier is None or earlier[1].state.stream is None:
+                self.doubts.append(await what_is_not_followed(pair, begins=True))
             return
         if earlier and earlier[1].target_id:
             return
         check_changes(pair, into_existing=self._options.into_existing)
         await pair.source.check_readable()
+        self.doubts, self._over_items_at = [], 0.0
         if self._options.into_existing:
-            self.staying = await what_stays(table, existing)
+            self.doubts = await what_stays(table, existing)
+            moment = connectors.expiry_time(pair.source, pair.target)
+            self._over_items_at = moment if self.doubts else 0.0
         elif self._part:
             await check_target(table, self._part, pair, self._whole, self._none_used())
         else:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from alternator_migrate import config
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import RejectsFile
+from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
@@ -20,7 +22,8 @@ class TableRun(StoredRun[UnderWay]):
     """One run of the migration of a table, or of a `part` of it.
 
     `rejects` is the file of refused items, None while there are none; `goes_on` says whether it
-    belongs to what an earlier run did. Raises `UsageError` for
+    belongs to what an earlier run did. `doubts` warn, once the tables were checked, of what the
+    target may lack, or have too much of, unless a validation mends it. Raises `UsageError` for
     settings that do not go with parts.
     """
 
@@ -45,14 +48,24 @@ class TableRun(StoredRun[UnderWay]):
         super().__init__(Store(place_of(self._settings), identity))
         self.rejects: str | None = None
         self.goes_on = True
+        self.doubts: list[str] = []
+
+    def progress(self) -> Progress | None:
+        """A snapshot of the work; None while it is prepared."""
+        now = super().progress()
+        return now and self._told(now)
 
     def remarks(self) -> Iterator[str]:
-        """Lines that a person should read when the run is over."""
-        yield from ()
+        """Lines that a person should read when the run is over: warnings of what is in doubt."""
+        yield from (f"warning: {doubt}" for doubt in self.doubts)
 
     def verdict(self) -> Iterator[str]:
         """What is to be said of the outcome: what its counts say, and nothing else."""
         yield from ()
+
+    def _told(self, now: Progress) -> Progress:
+        """A snapshot that tells whether something is in doubt."""
+        return replace(now, is_doubted=bool(self.doubts))
 
     async def _migrate(
         self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show

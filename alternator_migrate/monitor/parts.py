@@ -142,6 +142,8 @@ def switch_text(run: RunProgress) -> str:
     """Whether clients may be switched to the target, and if not, what is to be done before."""
     if run.can_switch:
         return "yes: following ended caught up"
+    if run.is_doubted and run.status == Status.COMPLETED:
+        return "no: run `validate --repair --delete-extra` first"
     follows = any(table.changes for table in run.tables)
     if follows and run.status == Status.RUNNING:
         return "no: stop the writers, then let it end with --until-caught-up"

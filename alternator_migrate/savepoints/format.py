@@ -24,7 +24,8 @@ class Savepoint:
     done. `seconds` is the time all its runs took; `written` is epoch seconds. That of a validation
     has a `comparison`, and its `state` says nothing. `transform` is the SHA-256 of the code of the
     transform, "" without one. That of a table which is copied from an `export` has 0 segments until
-    its data files are known.
+    its data files are known. `over_items_at` is when (epoch seconds) a copy into a target that held
+    items began, 0 where it held none.
     """
 
     configuration: Mapping[str, Any]
@@ -43,6 +44,7 @@ class Savepoint:
     skipped: frozenset[int] | None = frozenset()
     transform: str = ""
     export: ExportState | None = None
+    over_items_at: float = 0.0
 
 
 def encode(savepoint: Savepoint) -> bytes:
@@ -75,6 +77,8 @@ def encode(savepoint: Savepoint) -> bytes:
         progress |= {"segments": savepoint.segments, "done": sorted(state.done)}
     if savepoint.transform:
         progress["transform"] = savepoint.transform
+    if savepoint.over_items_at:
+        progress["overItemsAt"] = round(savepoint.over_items_at, 3)
     if lacks := foreign.what_it_lacks(savepoint.configuration):
         progress = {"scyllaMigrator": lacks, **progress}
     if savepoint.comparison:
@@ -115,6 +119,7 @@ def decode(text: bytes | str) -> Savepoint:
             skipped=skipped,
             transform=progress.get("transform", ""),
             export=state_json.export(exported) if exported else None,
+            over_items_at=progress.get("overItemsAt", 0.0),
         )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not a savepoint ({error!r})") from error

@@ -47,6 +47,7 @@ def progress_of(savepoint: Savepoint) -> Progress:
         changes=_following(state.stream) if state.stream else None,
         bytes_read=state.bytes_read,
         batches=state.batches,
+        is_doubted=bool(savepoint.over_items_at or (state.stream and not state.stream.snapshot)),
     )
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from alternator_migrate import config
-from alternator_migrate.config import Loaded, Settings
+from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import Pair, expiry_time, find_code
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.dynamodb.table_schema import TableState
@@ -29,7 +29,7 @@ def resume_of(loaded: Loaded, options: ValidateOptions) -> Resume:
         loaded,
         Store(place_of(settings), config.validation_identity(settings)),
         "validation",
-        _shape(settings, options),
+        config.validation_shape(settings, options.sample),
         other_place="source or target are others now",
         other_shape="what is compared, or how, has changed",
         check_own=check,
@@ -67,11 +67,3 @@ def first_savepoint(
     )
     first = resume.first(found.source, segments, None)
     return replace(first, target_id=target.id, comparison=comparison)
-
-
-def _shape(settings: Settings, options: ValidateOptions) -> str:
-    """The fingerprint of all that decides what is compared, and how."""
-    rules = settings.validation
-    return config.fingerprint(
-        [config.migration_shape(settings), rules.floating_point_tolerance, options.sample]
-    )

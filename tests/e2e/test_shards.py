@@ -140,6 +140,10 @@ async def test_a_table_with_items_of_somebody_else_is_refused(
     assert (await shard(run_cli, "0/2", "--into-existing")).code == 0
     assert (await shard(run_cli, "1/2")).code == 0
     assert same_items(standin.items(TABLE), [*ITEMS, {"pk": {"S": "mine"}}])
+    for later in ("0/2", "finish/2"):
+        told = await shard(run_cli, later)
+        assert (told.code, "those that the source does not have" in told.err) == (0, True), told
+        assert "next: Run validate --repair --delete-extra before you switch" in told.err
 
 
 async def test_the_end_waits_for_shards_that_are_known_not_to_be_done(

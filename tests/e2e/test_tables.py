@@ -104,6 +104,8 @@ async def test_one_that_fails_leaves_the_others_alone_and_is_done_later(many: Ma
     last = await many.run(only=("bad-?",), skip=("bad-1",), into_existing=True)
     assert (last.status, last.states) == ("completed", {"bad-2": "completed"})
     assert {each["state"] for each in many.run_file["tables"]} == {"completed"}
+    done = await many.command("run", "--only", "bad-2")
+    assert (done.code, "bad-2: warning: the target held" in done.err) == (0, True), done
     assert "no table of this run has failed" in (await many.run(retry_failed=True)).failure
 
 

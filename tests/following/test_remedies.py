@@ -21,6 +21,10 @@ UNTIL = "--until-caught-up"
 MEND = ("validate", "config.yaml", "--repair", "--delete-extra", "--yes")
 ANEW = "Follow anew with `follow --fresh`"
 EMPTIED = "empty the target and copy anew with `run --fresh`"
+SWITCH = "Switch the clients"
+STAYS = "those that the source does not have"
+UNFOLLOWED = "what the source has changed since the target was copied"
+FIRST_MEND = "next: Run validate --repair --delete-extra"
 SLOW: dict[str, Any] = {"maxItemsPerBatch": 5, "maxConnections": 1}
 
 
@@ -42,7 +46,8 @@ async def remake_stream(table: Table) -> None:
 async def follow_anew(table: Table, run_cli: RunCli) -> None:
     """`follow --fresh`, then `validate --repair --delete-extra`."""
     code, _, err = await run_cli("follow", "config.yaml", "--fresh", UNTIL)
-    assert code == 0, err
+    assert (code, err.count(UNFOLLOWED)) == (0, 2), err
+    assert FIRST_MEND in err and SWITCH not in err
     code, _, err = await run_cli(*MEND)
     assert code == 0, err
     assert await table.equal()
@@ -90,6 +95,32 @@ async def test_a_copy_over_items_tells_what_stays(table: Table, run_cli: RunCli)
     assert await table.equal()
 
 
+async def test_what_stays_is_told_until_a_validation_settles_it(
+    table: Table, run_cli: RunCli
+) -> None:
+    """Whoever goes on need not repeat --into-existing, and is told all the same."""
+    table.configure(target=SLOW)
+    stray = {"pk": {"S": "stray"}}
+    await create_table(table.target.url, table.name)
+    await call(table.target.url, "PutItem", {"TableName": table.name, "Item": stray})
+    table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.3)
+    async with running(table.folder, "run", "config.yaml", "--into-existing", UNTIL) as cli:
+        await until(lambda: began(table), 60)
+        cli.send_signal(signal.SIGTERM)
+        stopped = await cli.wait(60)
+    table.target.faults.clear()
+    assert (stopped.code, STAYS in stopped.err) == (143, True)
+    code, _, err = await run_cli("run", "config.yaml", UNTIL)
+    assert (code, err.count(STAYS)) == (0, 2), err
+    assert FIRST_MEND in err and SWITCH not in err
+    assert not await table.equal()
+    code, _, err = await run_cli(*MEND)
+    assert code == 0, err
+    assert await table.equal()
+    code, _, err = await run_cli("run", "config.yaml", UNTIL)
+    assert (code, STAYS in err, SWITCH in err) == (0, False, True), err
+
+
 async def test_a_validation_finds_what_stays(table: Table, run_cli: RunCli) -> None:
     table.configure()
     stray = {"pk": {"S": "stray"}}
@@ -128,9 +159,15 @@ async def test_a_copy_without_its_place_in_the_stream(table: Table, run_cli: Run
     code, _, err = await run_cli("run", "config.yaml", UNTIL)
     assert (code, "Then `follow`, and when that has caught up" in err) == (2, True)
     assert (await run_cli("run", "config.yaml", *copying)).code == 0
-    assert (await run_cli("follow", "config.yaml", UNTIL)).code == 0
+    code, _, err = await run_cli("follow", "config.yaml", UNTIL)
+    assert (code, err.count(UNFOLLOWED)) == (0, 2), err
+    assert "until now, when its stream is enabled" in err
+    assert FIRST_MEND in err and SWITCH not in err
+    assert not await table.equal()
     assert (await run_cli(*MEND)).code == 0
     assert await table.equal()
+    code, _, err = await run_cli("follow", "config.yaml", UNTIL)
+    assert (code, UNFOLLOWED in err, SWITCH in err) == (0, False, True), err
 
 
 @pytest.mark.parametrize("remedy", [follow_anew, copy_anew])

@@ -134,6 +134,7 @@ SAVEPOINTS: st.SearchStrategy[Savepoint] = st.builds(
     rejects=st.none() | TEXT,
     skipped=st.just(frozenset({SEGMENTS})),
     export=st.none() | EXPORTS,
+    over_items_at=SECONDS,
 )
 OF_VALIDATIONS = st.builds(
     lambda point, found: replace(point, comparison=found, state=CopyState(), export=None),

@@ -1,10 +1,11 @@
 """The snapshot of a whole run, and its JSON."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from alternator_migrate.core.counts import ChangeCounts, Counts
+from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
 from alternator_migrate.core.durations import Stopwatch
 from alternator_migrate.core.progress import FollowProgress, Message, Progress, Reason, RunProgress
 from alternator_migrate.core.requests import (
@@ -79,6 +80,16 @@ def test_clients_may_be_switched_only_when_following_ended_caught_up(
     changes = FollowProgress(ChangeCounts(), caught_up=caught_up)
     assert a_run(Progress("A", "A", changes=changes), status=status).can_switch is can
     assert not a_run(Progress("A", "A"), status=Status.COMPLETED).can_switch
+
+
+def test_clients_may_be_switched_once_a_validation_has_settled_all_doubts() -> None:
+    caught_up = FollowProgress(ChangeCounts(), caught_up=True)
+    sure, doubted = (
+        Progress("A", "A", changes=caught_up, is_doubted=each) for each in (False, True)
+    )
+    assert not a_run(sure, doubted, status=Status.COMPLETED).can_switch
+    validated = replace(doubted, validated=ValidationCounts(1))
+    assert a_run(sure, validated, status=Status.COMPLETED).can_switch
 
 
 def test_no_item_and_no_key_is_in_the_json() -> None:
