@@ -34,10 +34,7 @@ def next_steps(run: RunProgress) -> Iterator[str]:
             yield f"What was changed while it ran is the configuration's then: {names}."
         return
     if run.status == Status.REJECTS:
-        what = "the transform or " if calls.slowest else ""
-        yield (
-            f"Mend {what}the items of the rejects file and send them again with run --rejects FILE."
-        )
+        yield from _of_rejects(run, "the transform or " if calls.slowest else "")
     if run.status == Status.DIFFERENCES:
         yield "Look at the findings file; validate --repair writes what is missing or different."
     if any(table.is_export for table in run.tables):
@@ -53,4 +50,20 @@ def next_steps(run: RunProgress) -> Iterator[str]:
         yield (
             "If clients wrote to the source meanwhile, their writes are not on the target: stop "
             "them, then validate --repair --delete-extra; or migrate with target.streamChanges."
+        )
+
+
+def _of_rejects(run: RunProgress, others: str) -> Iterator[str]:
+    """What is to be done with what was refused: items are sent again, once they, or `others`, are
+    mended; followed changes are not, for their keys may have changed since."""
+    changes = [table.changes.counts for table in run.tables if table.changes]
+    if any(each.rejected for each in changes):
+        yield (
+            f"Mend {others}the items of refused changes on the source, or delete them there; then "
+            "validate --repair --delete-extra, and delete their lines of the rejects file."
+        )
+    if any(table.items.rejected for table in run.tables):
+        yield (
+            f"Mend {others}the items of the rejects file and send them again with run --rejects "
+            "FILE."
         )

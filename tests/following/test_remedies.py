@@ -307,6 +307,8 @@ async def test_a_change_that_the_target_refuses(table: Table, run_cli: RunCli) -
     table.configure(maxRejects=5)
     code, _, err = await run_cli("follow", "config.yaml", UNTIL)
     assert code == 3, err
+    assert "next: Mend the items of refused changes on the source, or delete them there" in err
+    assert "run --rejects FILE" not in err
     (rejects,) = (table.folder / "savepoints").glob("rejects_*.jsonl")
     code, _, err = await run_cli("run", "config.yaml", "--rejects", str(rejects))
     assert (code, "`validate --repair --delete-extra`" in err) == (2, True)
@@ -315,6 +317,9 @@ async def test_a_change_that_the_target_refuses(table: Table, run_cli: RunCli) -
     code, _, err = await run_cli(*MEND)
     assert code == 0, err
     assert await table.equal()
+    rejects.write_text("")
+    code, _, err = await run_cli("run", "config.yaml", "--rejects", str(rejects))
+    assert code == 0, err
 
 
 async def test_renames_that_collide(table: Table, run_cli: RunCli) -> None:
