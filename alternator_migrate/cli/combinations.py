@@ -18,7 +18,7 @@ _ALONE: Final[Mapping[str, tuple[str, Collection[str], str]]] = {
         "--schema-only",
         (
             *("validate", "shard", "rejects", "fresh", "into_existing"),
-            *("until_caught_up", "disable_stream_after", *_ENGINES),
+            *("until_caught_up", "disable_stream_after", "transform_changed", *_ENGINES),
         ),
         "it makes the target table, and copies nothing",
     ),
@@ -31,6 +31,11 @@ _ALONE: Final[Mapping[str, tuple[str, Collection[str], str]]] = {
         "--shard finish/N",
         ("fresh", "into_existing", *_ENGINES),
         "it does what comes after the data of all shards, and copies nothing",
+    ),
+    "add": (
+        "--add",
+        ("fresh",),
+        "--fresh chooses all tables anew; to copy anew some of a run that is to grow, --add first",
     ),
     "sample": ("--sample", ("digest",), "a sample is looked up"),
     "scheduler": ("--scheduler", ("workers",), "a cluster that runs has workers of its own"),

@@ -138,7 +138,8 @@ def _of_table(
     if schema_only:
         return SchemaRun(loaded)
     if part and part.index is None:
-        return FinishRun(loaded, part, steering)
+        changed = copy.options.transform_changed
+        return FinishRun(loaded, part, steering, transform_changed=changed)
     return copy.run(loaded, steering=steering)
 
 

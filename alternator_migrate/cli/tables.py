@@ -73,7 +73,8 @@ def copying(
 
     def make(own: Loaded, turns: Turns) -> OneRun:
         if part and part.index is None:
-            return FinishRun(own, part, turns=turns)
+            changed = copy.options.transform_changed
+            return FinishRun(own, part, turns=turns, transform_changed=changed)
         return copy.run(own, turns)
 
     suffix, parts = (part.suffix, part.count) if part else ("", 1)

@@ -17,6 +17,7 @@ from alternator_migrate.connectors import (
 from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
+from alternator_migrate.dynamodb.absence import absent
 from alternator_migrate.migration.assemble import build_migration
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.doubts import doubts_of
@@ -36,7 +37,8 @@ log = logging.getLogger(__name__)
 
 
 class FinishRun(TableRun):
-    """Does what comes after the data of all parts."""
+    """Does what comes after the data of all parts, whose transform may have changed since where
+    that is said."""
 
     def __init__(
         self,
@@ -44,15 +46,20 @@ class FinishRun(TableRun):
         part: Part,
         steering: Steering | None = None,
         turns: Turns | None = None,
+        *,
+        transform_changed: bool = False,
     ) -> None:
         super().__init__(loaded, part, steering, turns)
-        self._part = part
+        self._part, self._transform_changed = part, transform_changed
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Build indexes, enable TTL, take the parts' tag away. Raises `UsageError` where a part
         is not done."""
         settings, store = self._settings, self._store
-        known = check_others(self._part, self._loaded, store.place, self._whole)
+        known = check_others(
+            *(self._part, self._loaded, store.place, self._whole),
+            transform_changed=self._transform_changed,
+        )
         segments, services = settings.source.scan_segments, self._services
         async with open_pair(settings, segments, services=services) as whole:
             found, table = whole.inspection, whole.target.table
@@ -88,9 +95,13 @@ class ResendRun(TableRun):
         self._files = files
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
-        """Send them, and settle what was stored. Raises `MigrateError`."""
+        """Send them, and settle what was stored. Raises `MigrateError`; a `UsageError` where there
+        is no target table."""
         settings, items = self._settings, RejectsSource(*self._files)
         async with open_pair(settings, services=self._services) as pair:
+            if pair.inspection.existing is None:
+                remedy = "Run the migration first: `alternator-migrate run`."
+                raise await absent(pair.target.table, "target", remedy)
             check_ttl(pair.inspection, copied=settings.target.copy_ttl)
             if pair.code:
                 log.info(transform_text(pair.code))

@@ -22,7 +22,6 @@ from alternator_migrate.connectors import (
     source_of,
     target_of,
 )
-from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.gate import Gate
 from alternator_migrate.core.limiter import Limiter
 from alternator_migrate.core.model import Segment
@@ -293,15 +292,8 @@ def build_resend(
     steering: Steering,
 ) -> Migration:
     """A migration of the items of a rejects file into the target table that is there, steered from
-    outside.
-
-    Raises `UsageError` where there is no target table.
-    """
+    outside."""
     found = pair.inspection
-    if found.existing is None:
-        raise UsageError(
-            f"the target table {found.plan.spec.name} does not exist", "Run the migration first."
-        )
     plan = replace(found.plan, spec=replace(found.plan.spec, tags={}, ttl_attribute=None), late=())
     state = replace(found.source, items=items.count)
     resent = replace(found, source=state, plan=plan, segments=(Segment(0, 1),))

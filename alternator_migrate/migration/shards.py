@@ -55,7 +55,9 @@ class Part:
         return segment % self.count == self.index
 
 
-def check_others(part: Part, loaded: Loaded, place: Place, migration: str) -> Sequence[Earlier]:
+def check_others(
+    part: Part, loaded: Loaded, place: Place, migration: str, *, transform_changed: bool
+) -> Sequence[Earlier]:
     """The newest savepoints of all parts; that there is none of a part in `place` is told. Raises
     `UsageError` for one that does not fit the configuration, or is not done."""
     known = []
@@ -66,7 +68,8 @@ def check_others(part: Part, loaded: Loaded, place: Place, migration: str) -> Se
             log.info("there is no savepoint of shard %s here: it is taken to be done", each)
             continue
         path, savepoint = newest
-        resume_of(loaded, store).check(path, savepoint)
+        resume = resume_of(loaded, store, transform_changed=transform_changed)
+        resume.check(path, savepoint)
         missing = any(each.takes(n) for n in left(loaded.settings, savepoint))
         if not savepoint.status.is_final or missing:
             raise UsageError(

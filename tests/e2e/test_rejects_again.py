@@ -224,6 +224,11 @@ async def test_a_line_without_a_key_is_named_before_anything_is_sent(stage: Stag
     path = mended(stage, [good, "", '{"item": {"a": {"S": "b"}}}', good])
     again = ("run", "config.yaml", "--rejects", str(path))
     assert "does not exist" in one_error(await stage.ended(*again))
+    await create_table(stage.target.url, f"{TABLE}s")
+    told = one_error(await stage.ended(*again))
+    assert f"the target table {TABLE} does not exist at {stage.target.url}" in told
+    assert f"Did you mean {TABLE}s?" in told
+    assert "Run the migration first" in told
     await create_table(stage.target.url, TABLE)
     assert f"{path}, line 3: the item lacks the key attribute pk" in one_error(
         await stage.ended(*again)

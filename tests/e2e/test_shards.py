@@ -163,6 +163,20 @@ async def test_the_end_waits_for_shards_that_are_known_not_to_be_done(
     assert same_items(standin.items(TABLE), ITEMS)
 
 
+async def test_the_end_takes_a_transform_that_has_changed_where_that_is_said(
+    source: StandIn, standin: StandIn, tmp_path: Path, run_cli: RunCli
+) -> None:
+    code = tmp_path / "change.py"
+    code.write_text("def transform(item):\n    return item\n")
+    write_config(tmp_path, content(source, standin, transform=str(code)))
+    assert (await shard(run_cli, "0/1")).code == 0
+    code.write_text("def transform(item):\n    return {**item}\n")
+    refused = await shard(run_cli, "finish/1")
+    assert (refused.code, "pass --transform-changed" in refused.err) == (2, True), refused
+    ended = await shard(run_cli, "finish/1", "--transform-changed")
+    assert ended.code == 0, ended
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
