@@ -29,6 +29,9 @@ _PRIVATE = re.compile(
 _OLDEST: Final = "dynamodb.amazonaws.com"
 _REGION_OF_OLDEST: Final = "us-east-1"
 
+_VISIBLE = re.compile(r"[!-~]+")
+"""urlsplit drops line breaks, and makes k of the Kelvin sign."""
+_SIGNED = re.compile(r"[A-Za-z0-9._-]+")
 _NAME = re.compile(
     r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"
     r"|(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?"
@@ -77,6 +80,16 @@ def region_at(url: str | None, given: str | None) -> str | None:
     return given or (host.region if host else None)
 
 
+def check_region(region: str, origin: str) -> None:
+    """Raise `UsageError` where no request can be signed for a region; `origin` is where it was
+    found. AWS's own are stricter: letters, digits and hyphens."""
+    if not _SIGNED.fullmatch(region):
+        raise UsageError(
+            f"the region {region!r} from {origin} cannot be one",
+            f"Check {origin}: letters, digits and hyphens, such as eu-west-1.",
+        )
+
+
 def base_url(value: str) -> str:
     """A URL as it is used: http or https and a host, without a path. Raises `ValueError` with what
     is wrong."""
@@ -92,6 +105,7 @@ def base_url(value: str) -> str:
             f"has _ in its host name, which no host name may have: {value!r}; use another name of "
             "the host, or its IP address"
         )
+    fits = fits and _VISIBLE.fullmatch(address) is not None
     if not fits or any(rest) or not _NAME.fullmatch(str(parts.hostname)):
         raise ValueError(f"must be like http://host:8000, not {value!r}")
     return address

@@ -33,7 +33,7 @@ from alternator_migrate.dynamodb.botocore_errors import (
     repeating,
 )
 from alternator_migrate.dynamodb.credentials import check_keys, no_keys
-from alternator_migrate.dynamodb.endpoints import base_url, region_at
+from alternator_migrate.dynamodb.endpoints import base_url, check_region, region_at
 from alternator_migrate.dynamodb.http import Transport, check_proxy
 from alternator_migrate.dynamodb.http_client import CredentialSource
 from alternator_migrate.dynamodb.login import Login
@@ -45,6 +45,10 @@ _ONCE: Final = {"total_max_attempts": 1}
 """For requests that `Retry` repeats."""
 _WITH_WAITS: Final = {"mode": "standard", "max_attempts": 4}
 _REGION_OF_OTHERS: Final = "us-east-1"
+_ROLE: Final = (
+    "Check credentials.assumeRole: arn:aws:iam::123456789012:role/NAME is an arn, and a "
+    "sessionName is of letters, digits and _=,.@-"
+)
 _AWS: Final = (".amazonaws.com", ".amazonaws.com.cn")
 
 
@@ -80,12 +84,11 @@ async def sign_in(
     if login is None:
         return account
     way = _way(login, account)
-    remedy = "Check credentials.assumeRole: arn:aws:iam::123456789012:role/NAME is an arn."
 
     async def attempt(_: str) -> tuple[Any, Any, Any]:
         """A session, the source of its credentials, and those of now; None where it has none."""
         with (
-            obtaining(way, remedy if login.role_arn else ""),
+            obtaining(way, _ROLE if login.role_arn else ""),
             repeating(way, side="AWS", reached=True),
         ):
             session = await _with_role(account, login) if login.role_arn else account.session
@@ -219,9 +222,18 @@ def _account(login: Login, region: str | None, endpoint: str | None) -> Account:
         raise UsageError(
             "no AWS region is known", "Set `region`, or AWS_REGION, or a region in the profile."
         )
+    check_region(where, _origin_of_region(region))
     bundle = session._session.get_config_variable("ca_bundle")
     bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE") or None
     return Account(session, where, url=url, streams=streams, ca_bundle=bundle)
+
+
+def _origin_of_region(given: str | None) -> str:
+    """The place where the region is looked for first, for messages."""
+    if given:
+        return "`region`"
+    found = (name for name in ("AWS_REGION", "AWS_DEFAULT_REGION") if os.environ.get(name))
+    return next(found, "`region` of the AWS profile")
 
 
 def _profile(login: Login, account: Account) -> str | None:
@@ -279,7 +291,7 @@ def _session(login: Login, region: str | None) -> Any:
         aws_access_key_id=login.access_key,
         aws_secret_access_key=login.secret_key,
         aws_session_token=login.token,
-        region_name=region,
+        region_name=region or os.environ.get("AWS_REGION") or None,  # which botocore does not read
         profile_name=login.profile,
     )
 

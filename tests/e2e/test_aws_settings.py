@@ -1,5 +1,6 @@
 """What AWS's own settings say: followed where it makes sense, told in one sentence where not."""
 
+import itertools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 from alternator_migrate.config.access import CredentialsSettings
 from alternator_migrate.config.settings import SideSettings
 from alternator_migrate.connectors.service import open_service
-from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.dynamodb.botocore_errors import refusing
 from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.session import service_url, sign_in
@@ -50,6 +51,54 @@ async def test_a_region_that_can_be_none(migrate: Migrate, region: str) -> None:
     assert failure.exit_code == 2
     assert region in str(failure.args[0])
     assert "`region`" in failure.hint
+
+
+ODD_REGIONS = ("регион", "eu-west-1\n", "eu\r\nX-A: 1", "a b", "eu/west", "a,b", "\u212a")
+
+
+@pytest.mark.parametrize(
+    ("way", "region"),
+    [
+        *itertools.product(("`region`", "AWS_REGION", "AWS_DEFAULT_REGION"), ODD_REGIONS),
+        *(("profile", region) for region in ODD_REGIONS if "\n" not in region),
+    ],
+)
+@pytest.mark.parametrize("endpoint", [None, NOWHERE], ids=["AWS", "custom endpoint"])
+async def test_a_region_that_no_request_can_be_signed_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    region: str,
+    endpoint: str | None,
+) -> None:
+    if way == "profile":
+        set_all(
+            monkeypatch, {**with_files(tmp_path, mine={"region": region}), "AWS_PROFILE": "mine"}
+        )
+    elif way != "`region`":
+        monkeypatch.setenv(way, region)
+    given = region if way == "`region`" else None
+    with pytest.raises(UsageError) as told:
+        await sign_in(Login("a", "b"), given, patience=1.0, endpoint=endpoint)
+    assert repr(region) in str(told.value.args[0])
+    assert way in str(told.value.args[0])
+    assert way in told.value.hint
+
+
+async def test_a_region_that_only_others_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "any_word")
+    account = await sign_in(Login("a", "b"), None, patience=1.0, endpoint=NOWHERE)
+    assert account.region == "any_word"
+
+
+async def test_the_region_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    assert (await sign_in(Login("a", "b"), None, patience=1.0)).region == "eu-west-2"
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    account = await sign_in(Login("a", "b"), None, patience=1.0)
+    assert account.region == "eu-west-3"
+    assert await service_url(account, "dynamodb") == "https://dynamodb.eu-west-3.amazonaws.com"
+    assert (await sign_in(Login("a", "b"), "eu-west-1", patience=1.0)).region == "eu-west-1"
 
 
 @pytest.mark.parametrize(

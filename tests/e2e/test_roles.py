@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from alternator_migrate.core.errors import MigrateError, OutOfTime
+from alternator_migrate.core.errors import MigrateError, OutOfTime, Unavailable
 from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.session import sign_in
 from tests.e2e.signing import signers, with_files
@@ -60,6 +60,7 @@ class Sts:
 
     def __init__(self, lifetime: timedelta) -> None:
         self.assumed = 0
+        self.name = "ASSUMED"
         self.broken_after = 1000
         self._lifetime = lifetime
 
@@ -70,7 +71,7 @@ class Sts:
             return refusal(403, "AccessDenied", "no longer yours").response()
         end = (datetime.now(UTC) + self._lifetime).isoformat(timespec="seconds")
         keys = {
-            "AccessKeyId": f"ASSUMED{self.assumed}",
+            "AccessKeyId": f"{self.name}{self.assumed}",
             "SecretAccessKey": "secret",
             "SessionToken": f"token{self.assumed}",
             "Expiration": end,
@@ -224,6 +225,22 @@ async def test_sts_is_given_up_within_the_budget(
     assert f"{fault.name}: the words of {fault.name}" in str(told.value)
     assert "retryBudgetSeconds" in told.value.hint
     assert "credentials.assumeRole" not in str(told.value)
+
+
+async def test_refreshed_keys_that_can_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    roles = Sts(timedelta(minutes=2))
+    async with FaultProxy(NOWHERE) as sts:
+        sts.always(ASSUMING, Fault("role", roles.answer))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        login = Login("base", "secret", role_arn=ROLE)
+        account = await sign_in(login, "eu-west-1", patience=1.0)
+        assert account.credentials
+        roles.name = "schlüssel"
+        with pytest.raises(Unavailable, match="refreshing the credentials: the access key") as told:
+            await account.credentials()
+        assert roles.name not in str(told.value)
+        roles.name = "AGAIN"
+        assert (await account.credentials()).access_key.startswith("AGAIN")
 
 
 async def test_an_sts_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

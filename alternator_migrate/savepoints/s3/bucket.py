@@ -242,7 +242,7 @@ def _refused(what: str, error: ServerRefused) -> MigrateError:
     if code == "NoSuchBucket":
         return UsageError(f"{what}: the bucket does not exist", "Make it, or check its name.")
     if code in _ELSEWHERE:
-        hint = "Set savepoints.target.region, or AWS_DEFAULT_REGION, to the bucket's region."
+        hint = "Set savepoints.target.region, or AWS_REGION, to the bucket's region."
         return UsageError(f"{what}: the bucket is in another region ({error.words})", hint)
     if code in _NOT_KNOWN:
         return UsageError(f"{what}: the server does not know conditional writes", NO_CONDITIONS)

@@ -116,3 +116,20 @@ def test_an_underscore_in_a_host_name_is_named(path: str) -> None:
     found = mistake(changed(path, "http://dynamodb_local:8000"))
     assert found.path == path
     assert "_ in its host name" in found.message
+
+
+@pytest.mark.parametrize("path", ["source.endpoint.host", "target.endpoint.url"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "data\nbase:8000",
+        "database:8000\n",
+        "database:80\t00",
+        "database:8000\r\nX-A: 1",
+        "\u212a:80",
+    ],
+)
+def test_what_no_request_can_hold_is_no_host_name(path: str, host: str) -> None:
+    found = mistake(changed(path, f"http://{host}"))
+    assert found.path == path
+    assert "must be like http://host:8000" in found.message
