@@ -7,6 +7,7 @@ answer was cut by a limit since. DynamoDB Local sends all it has, up to the Limi
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -27,6 +28,7 @@ from alternator_migrate.dynamodb import stream_wire
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableSpec
 
+log = logging.getLogger(__name__)
 _SHARDS_A_PAGE: Final = 100
 _RECORDS: Final = 1000
 _PAGE_BYTES: Final = 8_000_000
@@ -51,7 +53,7 @@ class StreamSource:
     A shard is read five times a second, the most that DynamoDB allows, and an idle one twice, to
     leave something for other readers; where many are idle, less often, so that these reads stay
     near a hundred a second, but every `idle_seconds` at least. Servers without that limit are
-    asked again at once after a full answer. A shard that is listed and not there is looked for
+    asked again at once after a full answer. A stream or a shard that is not there is looked for
     again for `absent_seconds`. Changes `keep_old` images where the stream has them.
     """
 
@@ -94,18 +96,27 @@ class StreamSource:
                 await asyncio.sleep(_LIST_SECONDS)
 
     async def _described(self, start: str | None) -> stream_wire.StreamPage:
-        """One page of the list of shards, after the shard `start`."""
-        try:
-            return await self._client.describe_stream(self._arn, start=start, limit=_SHARDS_A_PAGE)
-        except ServerRefused as error:
-            if error.code not in _GONE:
-                raise
-            raise TrimmedData(
-                f"the stream {self._arn} is no longer there: {error.words}", FOLLOW_ANEW
-            ) from error
+        """One page of the list of shards, after the shard `start`. Raises `TrimmedData` where the
+        stream is gone for good: some answers come from a server that does not know of it yet."""
+        search = _Search(self._absent_seconds)
+        while True:
+            try:
+                return await self._client.describe_stream(
+                    self._arn, start=start, limit=_SHARDS_A_PAGE
+                )
+            except ServerRefused as error:
+                if error.code not in _GONE:
+                    raise
+                gone = f"the stream {self._arn} is no longer there: {error.words}"
+                if not await search.goes_on(gone):
+                    raise TrimmedData(gone, FOLLOW_ANEW) from error
 
     async def changes(
-        self, shard: str, after: str | None, watermark: Callable[[], float | None]
+        self,
+        shard: str,
+        after: str | None,
+        watermark: Callable[[], float | None],
+        may_be_dropped: Callable[[], bool],
     ) -> AsyncGenerator[ChangePage, None]:
         """The changes of `shard` after the sequence number `after`; see `ChangeSource`."""
         clock = asyncio.get_running_loop().time
@@ -117,7 +128,7 @@ class StreamSource:
                 try:
                     page = await reader.next()
                 except TrimmedData as error:
-                    page = await self._beyond(shard, reader, error, watermark)
+                    page = await self._beyond(shard, reader, error, watermark, may_be_dropped)
                 yield replace(page, asked=asked)
                 if page.ended:
                     return
@@ -140,32 +151,28 @@ class StreamSource:
         reader: "_Reader",
         error: TrimmedData,
         watermark: Callable[[], float | None],
+        may_be_dropped: Callable[[], bool],
     ) -> ChangePage:
-        """The next page where changes are gone. A shard that is listed and not there is looked for
-        again for a while: a server may list it too early, or for too long."""
-        give_up = time.monotonic() + self._absent_seconds
-        while error.absent and await self._may_come(shard, error, give_up):
-            await asyncio.sleep(min(_ABSENT_POLL_SECONDS, self._absent_seconds))
+        """The next page where changes are gone. A shard that is not there is looked for again for a
+        while, whether it is listed or not: some answers come from a server that does not know of it
+        yet. Raises `MigrateError` for one that cannot have been dropped: nothing of it need be
+        lost."""
+        search = _Search(self._absent_seconds)
+        while error.absent and await search.goes_on(str(error.args[0])):
             try:
                 return await reader.next()
             except TrimmedData as again:
                 error = again
+        if error.absent:
+            await self.shards()  # which tells where the stream itself is gone
+            if not may_be_dropped():
+                raise MigrateError(
+                    f"shard {shard} cannot be read, and is too new for the stream to have dropped "
+                    f"it: {error.args[0]}",
+                    "Run again: following goes on from where it stopped, within the 24 hours of a "
+                    "stream.",
+                ) from error
         return self._nothing_needed(reader, error, watermark())
-
-    async def _may_come(self, shard: str, error: TrimmedData, give_up: float) -> bool:
-        """Whether a shard that is not there is worth another look. Raises `MigrateError` for one
-        that seems to be open at the end of that time: nothing of it need be lost."""
-        listed = await self.shards()
-        if all(each.id != shard for each in listed):
-            return False
-        if time.monotonic() < give_up:
-            return True
-        if any(each.parent == shard for each in listed):
-            return False
-        raise MigrateError(
-            f"shard {shard} is in the stream's list of shards, and cannot be read",
-            "Run again: following goes on from where it stopped, within the 24 hours of a stream.",
-        ) from error
 
     def _nothing_needed(
         self, reader: "_Reader", error: TrimmedData, watermark: float | None
@@ -178,6 +185,24 @@ class StreamSource:
         if watermark is None or self.clock.at_most() - watermark > kept:
             raise error
         return reader.begin_anew(ended=error.absent)
+
+
+class _Search:
+    """Looks again for what is not there for so many seconds, and says so once."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._give_up = seconds, time.monotonic() + seconds
+        self._told = False
+
+    async def goes_on(self, why: str) -> bool:
+        """Whether it is worth another look, for which it is time when this returns."""
+        if time.monotonic() >= self._give_up:
+            return False
+        if not self._told:
+            log.info("%s; it is looked for again, for %.0f s at most", why, self._seconds)
+            self._told = True
+        await asyncio.sleep(min(_ABSENT_POLL_SECONDS, self._seconds))
+        return True
 
 
 class _Reader:

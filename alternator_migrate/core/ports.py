@@ -58,14 +58,19 @@ class ChangeSource(Protocol):
         ...
 
     def changes(
-        self, shard: str, after: str | None, watermark: Callable[[], float | None]
+        self,
+        shard: str,
+        after: str | None,
+        watermark: Callable[[], float | None],
+        may_be_dropped: Callable[[], bool],
     ) -> AsyncGenerator[ChangePage, None]:
         """The changes of a shard after a sequence number (None: from the oldest kept), until
         the shard has ended; of one that is open, for ever.
 
         At the tip, empty pages come at the source's own pace. Raises `TrimmedData` when what
-        comes after `after` is gone and may hold a change made after `fresh()` (epoch seconds),
-        `MigrateError` when reading fails for good.
+        comes after `after` is gone and may hold a change made after `watermark()` (epoch seconds),
+        `MigrateError` when reading fails for good, or the shard is not there, and not one that
+        `may_be_dropped()`, with all it held, because of its age.
         """
         ...
 

@@ -126,6 +126,7 @@ class Follower:
             clock=clock.at_least,
             placed=placed,
             latest=clock.at_most,
+            began=known.placed_at,
         )
         needed_from = known.placed_at - source.skew if begins and rules.whole else -math.inf
         self._reader = ChangeReader(

@@ -25,7 +25,9 @@ class OpenShard:
     its changes all made up to `watermark` (epoch seconds, None while that is unknown) are handled,
     as seen at its tip up to `tip`; the newest one is of `newest`. `pending` changes, read at
     `read_at`, are not handled. Lists have lacked it since `gone_at`. Where this run has `placed`
-    the stream (epoch seconds), following begins with the oldest changes that are left."""
+    the stream (epoch seconds), following begins with the oldest changes that are left. One that an
+    earlier list had, of this run's beginning or of a run before, may have been there before
+    following `began` (epoch seconds). It was `listed` since, and is `closed` where a child was."""
 
     shard: Shard
     position: str | None = None
@@ -38,6 +40,9 @@ class OpenShard:
     pending: int = 0
     gone_at: float | None = None
     placed: float | None = None
+    began: float | None = None
+    listed: bool = False
+    closed: bool = False
 
     @property
     def parent(self) -> str | None:
@@ -54,13 +59,23 @@ class OpenShard:
         untouched = self.watermark is None and self.position is None
         return self.placed if untouched else self.watermark
 
+    @property
+    def may_be_dropped(self) -> bool:
+        """Whether the stream may have dropped it, as it does a day after it was closed. Not one
+        that came later than following began, nor one of which newer changes are handled: if either
+        were closed for a day, following would be a day behind. One that was listed only just is
+        dropped with its child still listed."""
+        if self.began is None or (self.watermark is not None and self.watermark > self.began):
+            return False
+        return self.closed or not self.listed
+
 
 class ShardLedger:
     """The shards of one stream, going on from `positions` and `ended`, when all changes made up to
     `watermark` (epoch seconds) were handled. The stream shows a change up to `delay` seconds after
     it is made. `clock` gives the time that it is at least by the clocks of those who date the
     changes, `latest` what it is at most (epoch seconds). `placed` is when this run has placed it,
-    if it has."""
+    if it has; following `began` then, or in a run before."""
 
     def __init__(
         self,
@@ -72,12 +87,13 @@ class ShardLedger:
         clock: Callable[[], float] = time.time,
         placed: float | None = None,
         latest: Callable[[], float] | None = None,
+        began: float | None = None,
     ) -> None:
         self.counts, self.latest = counts or ChangeCounts(), latest or clock
         self.clock, self._delay, self._placed = clock, delay, placed
         self._watermark = watermark
         self._known = {
-            name: OpenShard(Shard(name), position, watermark=watermark, placed=placed)
+            name: OpenShard(Shard(name), position, watermark=watermark, placed=placed, began=began)
             for name, position in positions.items()
         }
         self._known |= {name: OpenShard(Shard(name), ended=True) for name in ended}
@@ -126,7 +142,10 @@ class ShardLedger:
         for shard in shards:
             fresh = OpenShard(shard, watermark=self._watermark, placed=self._placed)
             reading = self._known.setdefault(shard.id, fresh)
-            reading.shard, reading.gone_at = shard, None
+            reading.shard, reading.gone_at, reading.listed = shard, None, True
+        for shard in shards:
+            if parent := self._known.get(shard.parent or ""):
+                parent.closed = True
         names = {shard.id for shard in shards}
         for name in [n for n, each in self._known.items() if each.ended and n not in names]:
             gone_at = self._known[name].gone_at

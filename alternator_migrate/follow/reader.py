@@ -59,7 +59,9 @@ async def read_shards(
         assert task is not None  # noqa: S101 # a coroutine runs in a task
         idle.add(task)
         known = ledger.shard(shard)
-        pages = source.changes(shard, known.position, lambda: known.unneeded)
+        pages = source.changes(
+            shard, known.position, lambda: known.unneeded, lambda: known.may_be_dropped
+        )
         async with aclosing(pages):
             async for page in pages:
                 idle.discard(task)

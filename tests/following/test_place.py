@@ -6,13 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from alternator_migrate.connectors.stream import StreamSource
 from alternator_migrate.core.model import Change
 from alternator_migrate.core.state import FollowPhase, FollowState
 from alternator_migrate.follow.applier import SinceFilter
 from alternator_migrate.follow.follower import Follower
 from tests.following.pursuit import TABLE, pursuit
 from tests.servers.client import create_table
-from tests.servers.scripted_streams import ALTERNATOR_ARN, ARN, StreamScript, scripted_streams
+from tests.servers.scripted_streams import (
+    ALTERNATOR_ARN,
+    ARN,
+    MISSING,
+    Item,
+    Refusal,
+    StreamScript,
+    scripted_streams,
+)
 from tests.standin import StandIn
 from tests.support.cli import until
 
@@ -101,3 +110,52 @@ async def test_a_spool_that_was_replayed_is_not_asked_for(tmp_path: Path) -> Non
         async with pursuit(url, ARN, target, tmp_path, state=again) as follower:
             await follower.begin(_nothing)
             assert (await follower.state()).spool is None  # type: ignore[union-attr] # it has begun
+
+
+async def read(follower: Follower, count: int) -> None:
+    """Return when so many changes were read."""
+    async with follower.spooling(lambda: 0.5):
+        await until(lambda: follower.progress.counts.read + follower.progress.waiting == count)
+
+
+async def test_changes_of_a_new_shard_that_is_not_there_at_first(tmp_path: Path) -> None:
+    """A server that does not know of it yet says that it is not there, and lists lack it."""
+    script = StreamScript(arn=ARN)
+    script.add("parent")
+    asked = script._iterator
+
+    def comes(body: Item) -> Item:
+        if body["ShardId"] == "child" and not script.hidden:
+            script.hidden.add("child")
+            raise Refusal(MISSING)
+        return asked(body)
+
+    script._iterator = comes  # type: ignore[method-assign] # as the script says
+    async with (
+        StandIn() as target,
+        scripted_streams(script) as url,
+        pursuit(url, ARN, target, tmp_path, snapshot=True) as follower,
+    ):
+        await follower.begin(_nothing)
+        script.split("parent", "child")
+        script.put("child", key(1))
+        await read(follower, 1)
+
+
+async def test_a_shard_that_is_dropped_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was closed for a day: following goes on with its child."""
+    monkeypatch.setattr(StreamSource.__init__, "__defaults__", (1.0, 0.3))
+    script = StreamScript(arn=ARN)
+    script.add("old")
+    script.split("old", "child")
+    script.put("child", key(1))
+    async with (
+        StandIn() as target,
+        scripted_streams(script) as url,
+        pursuit(url, ARN, target, tmp_path, snapshot=True) as follower,
+    ):
+        await follower.begin(_nothing)
+        del script.shards["old"]
+        await read(follower, 1)

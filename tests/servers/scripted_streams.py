@@ -67,6 +67,8 @@ class StreamScript:
     apart: how many seconds more every other answer's Date is, as of two servers at one address.
     behind: how many seconds old new changes are.
 
+    hidden: shards that lists lack.
+
     `requests` counts by operation, `reads` has the times of each shard's reads, and the list's.
     """
 
@@ -83,6 +85,7 @@ class StreamScript:
     apart: float = 0.0
     behind: float = 0.0
     shards: dict[str, ScriptedShard] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
     requests: Counter[str] = field(default_factory=Counter)
     reads: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _failures: dict[str, deque[str]] = field(default_factory=lambda: defaultdict(deque))
@@ -166,7 +169,7 @@ class StreamScript:
         return {"StreamDescription": found}
 
     def _listed(self) -> Iterator[str]:
-        names = list(self.shards)
+        names = [name for name in self.shards if name not in self.hidden]
         if self.listing == "made":
             yield from names
         elif self.listing == "reversed":

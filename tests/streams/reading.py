@@ -49,15 +49,29 @@ def all_needed() -> float | None:
     return None
 
 
+def never() -> bool:
+    """A shard that came after following began: it cannot have been dropped."""
+    return False
+
+
+def perhaps() -> bool:
+    """A shard that may have been closed a day ago."""
+    return True
+
+
 async def to_tip(
     source: StreamSource,
     shard: str,
     after: str | None = None,
     unneeded: Callable[[], float | None] = all_needed,
+    dropped: Callable[[], bool] = never,
 ) -> list[ChangePage]:
     """The pages of a shard up to the first that is at the tip, or has ended."""
     pages = []
-    async with asyncio.timeout(SECONDS), aclosing(source.changes(shard, after, unneeded)) as found:
+    async with (
+        asyncio.timeout(SECONDS),
+        aclosing(source.changes(shard, after, unneeded, dropped)) as found,
+    ):
         async for page in found:
             pages.append(page)
             if page.at_tip:
@@ -69,7 +83,7 @@ async def to_end(source: StreamSource, shard: str, after: str | None = None) -> 
     """All pages of a closed shard."""
     async with (
         asyncio.timeout(SECONDS),
-        aclosing(source.changes(shard, after, all_needed)) as found,
+        aclosing(source.changes(shard, after, all_needed, never)) as found,
     ):
         return [page async for page in found]
 

@@ -9,7 +9,16 @@ import pytest
 from alternator_migrate.core.model import Change
 from tests.servers.client import Item
 from tests.streams.conftest import SPEC, Served
-from tests.streams.reading import all_needed, changes, everything, image, reading, to_end, to_tip
+from tests.streams.reading import (
+    all_needed,
+    changes,
+    everything,
+    image,
+    never,
+    reading,
+    to_end,
+    to_tip,
+)
 
 BIG = {"text": {"S": "x" * 300_000}}
 DEEP: Item = {
@@ -106,7 +115,10 @@ async def test_an_open_shard_shows_what_is_written_later(served: Served) -> None
         [shard] = [
             shard.id for shard in await source.shards() if changes(await to_tip(source, shard.id))
         ]
-        async with asyncio.timeout(20), aclosing(source.changes(shard, None, all_needed)) as pages:
+        async with (
+            asyncio.timeout(20),
+            aclosing(source.changes(shard, None, all_needed, never)) as pages,
+        ):
             async for page in pages:
                 if page.at_tip:
                     break

@@ -16,10 +16,20 @@ from tests.servers.scripted_streams import (
     ARN,
     LOCAL_ARN,
     MISSING,
+    Refusal,
     StreamScript,
     scripted_streams,
 )
-from tests.streams.reading import all_needed, changes, reading, sequences, to_end, to_tip
+from tests.streams.reading import (
+    all_needed,
+    changes,
+    never,
+    perhaps,
+    reading,
+    sequences,
+    to_end,
+    to_tip,
+)
 
 KEY = {"id": {"S": "a"}}
 
@@ -74,7 +84,7 @@ async def test_a_closed_shard_ends_after_its_last_change(script: StreamScript, u
 async def test_an_open_shard_goes_on_after_its_tip(script: StreamScript, url: str) -> None:
     async with (
         reading(url, script.arn) as source,
-        aclosing(source.changes("shard-1", None, all_needed)) as on,
+        aclosing(source.changes("shard-1", None, all_needed, never)) as on,
     ):
         assert (await anext(on)).position is None
         made = script.put("shard-1", KEY)
@@ -137,7 +147,7 @@ async def test_expired_iterators_are_replaced(
     made = [script.put("shard-1", KEY) for _ in range(3000)]
     async with (
         reading(url, script.arn) as source,
-        aclosing(source.changes("shard-1", None, all_needed)) as on,
+        aclosing(source.changes("shard-1", None, all_needed, never)) as on,
     ):
         found = sequences([await anext(on)])
         script.expire_iterators()
@@ -165,7 +175,7 @@ async def test_a_chain_that_ends_with_its_iterator_is_no_end(
     made = [script.put("shard-1", KEY)]
     async with (
         reading(url, script.arn) as source,
-        aclosing(source.changes("shard-1", None, all_needed)) as on,
+        aclosing(source.changes("shard-1", None, all_needed, never)) as on,
     ):
         await anext(on)
         script.shards["shard-1"].closed = True
@@ -216,7 +226,7 @@ async def test_trimmed_changes_are_an_error_with_a_remedy(
     shard = script.shards["shard-1"]
     async with (
         reading(url, script.arn) as source,
-        aclosing(source.changes(shard.id, made[0], all_needed)) as on,
+        aclosing(source.changes(shard.id, made[0], all_needed, never)) as on,
     ):
         if when == "while reading":
             assert sequences([await anext(on)]) == made[1:]
@@ -285,36 +295,67 @@ async def test_a_shard_that_is_trimmed_as_it_is_read(script: StreamScript, of_aw
 async def test_a_shard_that_expired_before_it_was_read(script: StreamScript, of_aws: str) -> None:
     """It was closed long ago. A stream that is gone is another matter."""
     async with reading(of_aws, script.arn) as source:
-        (page,) = await to_tip(source, "gone", None, hours_ago(1))
+        (page,) = await to_tip(source, "gone", None, hours_ago(1), perhaps)
         assert (page.ended, page.changes) == (True, [])
+        with pytest.raises(TrimmedData, match="shard gone from its beginning are no longer there"):
+            await to_tip(source, "gone", None, all_needed, perhaps)
         script.arn = f"{ARN}-of-another-table"
-        with pytest.raises(TrimmedData, match="is no longer there"):
-            await to_tip(source, "gone", None, hours_ago(1))
+        with pytest.raises(TrimmedData, match=r"the stream .* is no longer there"):
+            await to_tip(source, "gone", None, hours_ago(1), perhaps)
 
 
-async def test_a_shard_that_is_listed_and_gone(script: StreamScript, of_aws: str) -> None:
-    """It is looked for again; one that is closed, and that nothing needs, has ended."""
+@pytest.mark.parametrize("hidden", [False, True], ids=["listed", "not-listed"])
+@pytest.mark.parametrize("dropped", [never, perhaps])
+async def test_a_shard_that_is_not_there_once(
+    script: StreamScript, of_aws: str, hidden: bool, dropped: Callable[[], bool]
+) -> None:
+    """A server that does not know of it yet says so, and lists may lack it meanwhile."""
+    made = script.put("shard-1", KEY)
+    asked = script._iterator
+
+    def comes(body: Item) -> Item:
+        if script.requests["GetShardIterator"] > 1:
+            script.hidden.clear()
+            return asked(body)
+        script.hidden |= {"shard-1"} if hidden else set()
+        raise Refusal(MISSING)
+
+    script._iterator = comes  # type: ignore[method-assign] # as the script says
+    async with reading(of_aws, script.arn) as source:
+        assert sequences(await to_tip(source, "shard-1", None, hours_ago(1), dropped)) == [made]
+
+
+async def test_a_shard_that_cannot_have_been_dropped(
+    script: StreamScript, of_aws: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is looked for again, which is told once; nothing of it is lost yet, listed or not."""
+    caplog.set_level("INFO")
     made = script.put("shard-1", KEY)
     async with reading(of_aws, script.arn) as source:
-        script.fail("GetShardIterator", MISSING)
+        for hidden in (set(), {"shard-1"}):
+            script.hidden = hidden
+            script.fail("GetShardIterator", *[MISSING] * 2)
+            caplog.clear()
+            with pytest.raises(MigrateError, match="shard-1 cannot be read") as failure:
+                await to_tip(source, "shard-1", None, hours_ago(1))
+            assert not isinstance(failure.value, TrimmedData)
+            assert "Run again" in failure.value.hint
+            assert caplog.text.count("it is looked for again") == 1
         assert sequences(await to_tip(source, "shard-1", None, hours_ago(1))) == [made]
-        script.fail("GetShardIterator", *[MISSING] * 9)
-        with pytest.raises(MigrateError, match="shard-1 is in the stream's list") as failure:
-            await to_tip(source, "shard-1", None, hours_ago(1))
-        assert not isinstance(failure.value, TrimmedData), "it is open: nothing may be lost yet"
-        assert "Run again" in failure.value.hint
-        script.split("shard-1", "left", "right")
-        (page,) = await to_tip(source, "shard-1", None, hours_ago(1))
-        assert (page.ended, page.changes) == (True, [])
-        with pytest.raises(TrimmedData, match="no longer there"):
-            await to_tip(source, "shard-1", None, all_needed)
+
+
+async def test_a_stream_that_is_not_there_once(script: StreamScript, url: str) -> None:
+    """As just after it became ready: a server that does not know of it yet says so."""
+    script.fail("DescribeStream", MISSING)
+    async with reading(url, script.arn) as source:
+        assert [shard.id for shard in await source.shards()] == ["shard-1"]
 
 
 async def test_idle_shards_leave_reads_to_others(script: StreamScript, of_aws: str) -> None:
     """All readers of a shard share five reads a second."""
     async with (
         reading(of_aws, script.arn) as source,
-        aclosing(source.changes("shard-1", None, all_needed)) as on,
+        aclosing(source.changes("shard-1", None, all_needed, never)) as on,
     ):
         for _ in range(14):
             await anext(on)
@@ -332,7 +373,7 @@ async def test_from_the_trim_horizon_nothing_is_missing(script: StreamScript, ur
 async def test_a_stream_or_shard_that_is_gone(script: StreamScript, url: str) -> None:
     async with reading(url, script.arn) as source:
         with pytest.raises(TrimmedData, match="shard gone from its beginning are no longer there"):
-            await to_tip(source, "gone")
+            await to_tip(source, "gone", dropped=perhaps)
         script.arn = f"{LOCAL_ARN}-of-another-table"
         with pytest.raises(TrimmedData, match=r"2026-01-02T03:04:05\.678 is no longer there"):
             await source.shards()
@@ -381,7 +422,7 @@ async def test_dynamodb_is_read_five_times_a_second(script: StreamScript) -> Non
     async with (
         scripted_streams(script) as url,
         reading(url, script.arn, retry=retry) as source,
-        aclosing(source.changes("shard-1", None, all_needed)) as on,
+        aclosing(source.changes("shard-1", None, all_needed, never)) as on,
     ):
         found = [await anext(on) for _ in range(8)]
     assert len(changes(found)) == 7000
@@ -405,7 +446,7 @@ async def test_servers_without_that_limit_are_read_at_once(script: StreamScript,
         script.put("shard-1", KEY)
     async with (
         reading(url, script.arn) as source,
-        aclosing(source.changes("shard-1", None, all_needed)) as on,
+        aclosing(source.changes("shard-1", None, all_needed, never)) as on,
     ):
         found = [await anext(on) for _ in range(20)]
     assert len(changes(found)) == 20_000

@@ -332,6 +332,27 @@ def test_what_is_gone_before_following_begins_is_not_needed() -> None:
     assert ShardLedger({"a": None}).shard("a").unneeded is None, "an earlier run may have seen it"
 
 
+def test_only_what_was_there_before_following_began_may_be_dropped() -> None:
+    """A shard is dropped a day after it was closed; its child is listed then, for a while."""
+    ledger = ShardLedger({"a": None, "b": None}, watermark=500.0, began=500.0)
+    ledger.listed([Shard("a"), Shard("c", "a")])
+    ledger.begin()
+
+    def dropped() -> str:
+        return "".join(name for name in "abc" if ledger.shard(name).may_be_dropped)
+
+    assert dropped() == "ab"
+    ledger.listed([Shard("b"), Shard("c", "a")])
+    assert dropped() == "a", "b was there just now, and no child of it"
+    ledger.listed([Shard("c", "a"), Shard("d", "b")])
+    assert dropped() == "ab"
+    deal(ledger, "b", page("7", 501.0))
+    assert dropped() == "a", "b was read beyond the beginning, so that it was open then"
+    again = ShardLedger({"a": None}, watermark=501.0, began=500.0)
+    assert not again.shard("a").may_be_dropped, "an earlier run read all that was before"
+    assert not ShardLedger({"a": None}).shard("a").may_be_dropped
+
+
 def test_changes_without_a_time_make_nothing_fresh() -> None:
     ledger = ShardLedger({"a": None})
     ledger.listed([Shard("a")])
