@@ -3,23 +3,36 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 from alternator_migrate.connectors.stream import StreamSource
-from alternator_migrate.core.errors import MigrateError, ServerRefused, UsageError
+from alternator_migrate.core.errors import (
+    BadAnswer,
+    MigrateError,
+    OutOfTime,
+    ServerRefused,
+    UsageError,
+)
 from alternator_migrate.core.ports import ChangeSource
+from alternator_migrate.dynamodb import rights, stream_wire
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableStream
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 VIEW: Final = "NEW_IMAGE"
 BOTH_IMAGES: Final = "NEW_AND_OLD_IMAGES"
 _WITH_NEW_IMAGES: Final = (VIEW, BOTH_IMAGES)
 _BUSY: Final = "ResourceInUseException"
 _NOT_YET: Final = "ResourceNotFoundException"
 _ALREADY: Final = "already has an enabled stream"
+_SHARDS_A_PAGE: Final = 100
+_NO_STREAM: Final = "/stream/1970-01-01T00:00:00.000"
+_NO_SHARD: Final = "shardId-00000000000000000000-00000000"
 _POLL_SECONDS: Final = 0.5
 _ENABLE_SECONDS: Final = 300.0
 _NEWER: Final = "or upgrade it to ScyllaDB 2026.2"
@@ -137,6 +150,34 @@ class _Patience:
         await asyncio.sleep(_POLL_SECONDS)
 
 
+@contextmanager
+def _needing(table: str, *, enabled_here: bool) -> Iterator[None]:
+    """Around requests to a stream of `table`: a right that is lacking is a `UsageError`."""
+    try:
+        yield
+    except ServerRefused as error:
+        if not rights.is_denied(error):
+            raise
+        lacking = rights.right(error.operation, table, error.words)
+        there = f" The stream of table {table} was enabled, and stays so." if enabled_here else ""
+        hint = f"The credentials lack the right {lacking}.{there}"
+        raise UsageError(str(error.args[0]), hint) from error
+
+
+async def _unless_refused(asked: Awaitable[T]) -> T | None:
+    """An answer; None where there is another reason than a lacking right that there is none."""
+    try:
+        return await asked
+    except ServerRefused as error:
+        if rights.is_denied(error):
+            raise
+        return None
+
+
+def _unread(_: bytes) -> stream_wire.Records:
+    return stream_wire.Records([], None)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceStream:
     """The stream of the source table, as a follower needs it, through a `client` of its API; with
@@ -160,12 +201,29 @@ class SourceStream:
         return found.arn if found else None
 
     async def enable(self) -> tuple[str, bool]:
-        """Enable one; its ARN, and False where somebody else was faster."""
+        """Enable one; its ARN, and False where somebody else was faster. Raises `UsageError` before
+        that where a right to read it is lacking, as far as a server says so of a stream that is not
+        there."""
+        foreseen = replace(self, client=self.client.within(0))
+        with suppress(OutOfTime, BadAnswer):
+            await foreseen.check(f"{self.control.arn}{_NO_STREAM}", enabled_here=False)
         return await enable_stream(self.control, BOTH_IMAGES if self.old_images else VIEW)
 
-    async def ready(self, arn: str) -> None:
+    async def ready(self, arn: str, *, enabled_here: bool) -> None:
         """Return when the stream can be read."""
-        await ready_stream(self.control, self.client, arn)
+        with _needing(self.control.name, enabled_here=enabled_here):
+            await ready_stream(self.control, self.client, arn)
+        await self.check(arn, enabled_here=enabled_here)
+
+    async def check(self, arn: str, *, enabled_here: bool) -> None:
+        """Raise `UsageError` where a right to read the stream is lacking: a record is read."""
+        client = self.client
+        with _needing(self.control.name, enabled_here=enabled_here):
+            found = await _unless_refused(client.describe_stream(arn, limit=_SHARDS_A_PAGE))
+            shard = found.shards[-1].id if found and found.shards else _NO_SHARD
+            iterator = await _unless_refused(client.get_shard_iterator(arn, shard, None))
+            if iterator:
+                await _unless_refused(client.get_records(iterator, 1, _unread))
 
     def open(self, arn: str) -> ChangeSource:
         """A reader of the stream."""

@@ -87,8 +87,13 @@ class Stream(Protocol):
         """Enable one; its ARN, and False where somebody else was faster."""
         ...
 
-    async def ready(self, arn: str) -> None:
-        """Return when the stream can be read."""
+    async def ready(self, arn: str, *, enabled_here: bool) -> None:
+        """Return when the stream can be read. Raises `UsageError` as `check` does."""
+        ...
+
+    async def check(self, arn: str, *, enabled_here: bool) -> None:
+        """Raise `UsageError` where a right to read the stream is lacking, which says whether this
+        migration has enabled it."""
         ...
 
     def open(self, arn: str) -> ChangeSource:

@@ -66,6 +66,11 @@ class Table:
         return self._requests.control.place
 
     @property
+    def arn(self) -> str:
+        """Its ARN; "" until it was described."""
+        return self._requests.arn
+
+    @property
     def account(self) -> Account:
         """All tables that are there, as far as these credentials see them."""
         return Account(self._requests.control, self._requests.where)

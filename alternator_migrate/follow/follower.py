@@ -102,6 +102,8 @@ class Follower:
             if self.copies and not self._rules.snapshot:
                 self._to(FollowPhase.LIVE)
             known = await place(self._stream, self._rules, known, self._phase, self._note)
+        else:
+            await self._stream.check(known.arn, enabled_here=known.enabled_here)
         if is_ending:
             self._to(FollowPhase.LIVE)
         self._begin_reading(known, begins=begins)

@@ -30,7 +30,7 @@ async def place(
     ours = ours or (earlier.enabled_here and earlier.arn in ("", arn))
     known = replace(unknown, arn=arn, enabled_here=ours)
     await note(known)
-    await stream.ready(arn)
+    await stream.ready(arn, enabled_here=ours)
     if ours:
         log.info("the source's stream was enabled: %s", arn)
     source = stream.open(arn)

@@ -170,7 +170,7 @@ async def test_changes_are_judged_as_the_copy_is(
     write_config(tmp_path, job(side, target, cutover=rule))
     async with running(tmp_path, "run", "config.yaml", "--until-caught-up") as cli:
         async with asyncio.timeout(30):
-            while not source.requests["GetRecords"]:  # noqa: ASYNC110 # nothing to wait for
+            while source.requests["GetRecords"] < 2:  # noqa: ASYNC110 # nothing to wait for
                 await asyncio.sleep(0.05)
         entering = {"pk": {"S": "entering"}, "n": {"N": "0.2e1"}}
         leaving = {"pk": {"S": "fourth"}, "n": {"N": "2.1"}}

@@ -193,6 +193,46 @@ async def test_a_stream_that_may_not_be_enabled(ends: Ends, command: Command) ->
     assert "CreateTable" not in ends.there.requests
 
 
+FOLLOWED: dict[str, Job] = {"target": {"streamChanges": True}}
+READING = ["DescribeStream", "GetShardIterator", "GetRecords"]
+
+
+@pytest.mark.parametrize("operation", READING)
+@pytest.mark.parametrize("there", [True, False], ids=["there", "to-be-enabled"])
+async def test_a_stream_that_may_not_be_read(
+    ends: Ends, command: Command, operation: str, there: bool
+) -> None:
+    """It is found out before the stream is enabled, where a server says so, and always before a
+    table is made."""
+    view = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    if there:
+        change = {"TableName": ends.table, "StreamSpecification": view}
+        await call(ends.source.url, "UpdateTable", change)
+    ends.source.requests.clear()
+    ends.source.always(operation, denied(operation))
+    right = f"lack the right dynamodb:{operation} on table {ends.table}"
+    report = await command(ends.job(**FOLLOWED))
+    refused(report, right)
+    enabled = not there and operation == "GetRecords"
+    assert ends.source.requests["UpdateTable"] == enabled
+    assert (f"The stream of table {ends.table} was enabled" in report.err) is enabled
+    assert "CreateTable" not in ends.there.requests
+
+
+async def test_a_run_that_goes_on_looks_for_the_rights_on_the_stream_too(
+    ends: Ends, command: Command
+) -> None:
+    content = ends.job(**FOLLOWED)
+    ends.source.always("GetRecords", denied("GetRecords"))
+    ends.target.always("CreateTable", denied("CreateTable"))
+    right = f"lack the right dynamodb:GetRecords on table {ends.table}"
+    refused(await command(content), right)
+    ends.source.clear()
+    refused(await command(content), "lack the right dynamodb:CreateTable")
+    ends.source.always("GetRecords", denied("GetRecords"))
+    refused(await command(content), right, "was enabled")
+
+
 async def test_a_ttl_that_may_not_be_enabled_is_named_after_the_copy(
     ends: Ends, command: Command
 ) -> None:

@@ -47,7 +47,10 @@ class Served:
     async def enable(self) -> tuple[str, bool]:
         return self.arn, self.ours
 
-    async def ready(self, arn: str) -> None:
+    async def ready(self, arn: str, *, enabled_here: bool) -> None:
+        pass
+
+    async def check(self, arn: str, *, enabled_here: bool) -> None:
         pass
 
     def open(self, arn: str) -> StreamSource:

@@ -75,7 +75,7 @@ async def test_a_stream_that_was_being_enabled_at_a_stop_is_disabled_at_the_end(
         await made(source)
         configure(tmp_path, source, target)
         async with running(tmp_path, "run", "config.yaml") as cli:
-            await until(lambda: source.requests["DescribeStream"] > 1)
+            await until(lambda: source.requests["DescribeStream"] > 2)
             cli.send_signal(signal.SIGINT)
             assert (await cli.wait(20)).code == 130
         code, _, err = await run_cli("run", "config.yaml", UNTIL, DISABLE, seconds=90)
