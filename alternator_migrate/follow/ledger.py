@@ -156,18 +156,26 @@ class ShardLedger:
 
     def begin(self) -> list[str]:
         """The shards that may be read from now on, each told once."""
+        found = []
+        for each in self._next():
+            each.begun = True
+            found.append(each.shard.id)
+        return found
+
+    def _next(self) -> list[OpenShard]:
+        """The shards that are to be begun, with what is known by their parents: these are wholly
+        handled, and so are all older generations."""
         left = [each.shard.generation for each in self._known.values() if not each.ended]
         oldest = min(left, default=0)
         found = []
-        for name, each in self._known.items():
+        for each in self._known.values():
             parent = self._known.get(each.shard.parent or "")
             waits = parent is not None and not parent.ended
             if each.ended or each.begun or waits or each.shard.generation > oldest:
                 continue
-            each.begun = True
             if parent is not None and parent.watermark is not None:
                 each.watermark = max(parent.watermark, each.watermark or -math.inf)
-            found.append(name)
+            found.append(each)
         return found
 
     def start(self) -> None:
@@ -205,11 +213,12 @@ class ShardLedger:
         told.
 
         Of a shard at its tip: when that was seen, less the delay of the stream; of another: when
-        its newest change was made that is handled. The earliest of these.
+        its newest change was made that is handled; of one that is to be begun: the same of its
+        parent. The earliest of these.
         """
         if self._listed_at == -math.inf:
             return self._watermark
-        open_shards = self._being_read()
+        open_shards = self._being_read() + self._next()
         if not open_shards:
             return self._listed_at - self._delay
         known = [each.watermark for each in open_shards if each.watermark is not None]

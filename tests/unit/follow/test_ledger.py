@@ -211,8 +211,20 @@ def test_a_shard_that_has_ended_says_nothing_of_its_children() -> None:
     ledger.begin()
     deal(ledger, "a", page("6", clock.now - 4000))
     deal(ledger, "a", page("6", at_tip=True, ended=True))
+    assert ledger.watermark() == clock.now - 4000, "a savepoint may be written before they begin"
     assert ledger.begin() == ["b"]
     assert ledger.lag() == 4000
+
+
+def test_a_shard_at_its_tip_says_nothing_of_those_that_are_to_be_begun() -> None:
+    clock = Clock()
+    ledger = ShardLedger({"a": None, "c": None}, watermark=clock.now - 5000, clock=clock)
+    ledger.listed([Shard("a"), Shard("b", "a"), Shard("c")])
+    ledger.begin()
+    deal(ledger, "c", page("1", at_tip=True))
+    deal(ledger, "a", page("6", clock.now - 4000))
+    deal(ledger, "a", page("6", at_tip=True, ended=True))
+    assert ledger.watermark() == clock.now - 4000
 
 
 def test_reading_that_begins_again_knows_no_more_than_before() -> None:
