@@ -30,7 +30,7 @@ def rows(count: int = COUNT) -> list[Item]:
     ]
 
 
-async def until(true: Callable[[], bool], seconds: float = 30) -> None:
+async def until(true: Callable[[], bool], seconds: float = 60) -> None:
     """Return once `true()` is. Raises `TimeoutError` after so many seconds."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 # what is asked has no event to wait for

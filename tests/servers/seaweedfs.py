@@ -13,8 +13,8 @@ from typing import IO
 from tests.servers.local_command import NotInstalledError
 from tests.servers.process import bound, free_port
 
-START_SECONDS = 40
-STARTS = 3
+START_SECONDS = 45
+STARTS = 2
 PARTS = ("s3", "filer", "master", "volume")
 # Services that nobody asks here would want ports of their own.
 WITHOUT = (

@@ -112,10 +112,15 @@ async def test_the_command_runs_without_the_callers_settings(
     assert (code, out, err) == (3, "[]\n", "['plan', 'x'] e []\n")
 
 
-async def test_a_command_that_hangs_is_killed(run_cli: RunCli, fake_command: FakeCommand) -> None:
-    env = fake_command("import time\nprint('before', flush=True)\ntime.sleep(600)")
-    with pytest.raises(TimeoutError, match="before"):
-        await run_cli(env=env, seconds=1)
+async def test_a_command_that_hangs_is_killed(tmp_path: Path, fake_command: FakeCommand) -> None:
+    env = fake_command(
+        "import sys, time; print('ready', file=sys.stderr, flush=True)\ntime.sleep(600)"
+    )
+    async with running(tmp_path, env=env) as cli:
+        await cli.wait_for("ready", seconds=60)
+        with pytest.raises(TimeoutError, match="ready"):
+            await cli.wait(seconds=0.1)
+    assert cli.ended
 
 
 async def test_a_running_command_takes_signals(tmp_path: Path, fake_command: FakeCommand) -> None:

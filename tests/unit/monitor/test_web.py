@@ -182,7 +182,7 @@ async def test_a_flood_is_served_no_faster_than_a_few_a_second() -> None:
                     served.append((await opened.ask("/healthz")).status)
 
         await asyncio.gather(*(ask() for _ in range(150)))
-        assert 10 <= len(served) <= 60
+        assert 1 <= len(served) <= 60
 
 
 async def test_a_port_that_is_taken_is_a_mistake() -> None:
