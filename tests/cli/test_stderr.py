@@ -264,7 +264,7 @@ async def test_usr1_tells_how_it_stands(ends: Ends, tmp_path: Path) -> None:
     async with running(tmp_path, "run", *ends.flags(*ONE_AT_A_TIME), env=signed()) as cli:
         await until(lambda: ends.target.requests["BatchWriteItem"] > 0)
         cli.send_signal(signal.SIGUSR1)
-        await cli.wait_for("State copying", 5)
+        await cli.wait_for("State copying", 60)
 
 
 async def test_a_run_that_was_suspended_goes_on(ends: Ends, tmp_path: Path) -> None:

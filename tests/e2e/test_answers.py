@@ -23,6 +23,7 @@ PAGE = b"0123456789abcdef" * 40_000
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: "
 PLAIN = LENGTH + b"5\r\nDate: now\r\n\r\nhello"
 HELLO = (200, b"hello")
+SHORT = {"read_timeout": 0.5}
 
 SAME = {
     "in one piece": [PLAIN],
@@ -125,8 +126,8 @@ async def serving(
 
 @asynccontextmanager
 async def client_to(url: str, **options: object) -> AsyncIterator[HttpClient]:
-    """A client with one connection, that waits for half a second."""
-    transport = Transport(**{"connections": 1, "read_timeout": 0.5, **options})  # type: ignore[arg-type] # of several types
+    """A client with one connection."""
+    transport = Transport(**{"connections": 1, **options})  # type: ignore[arg-type] # of several types
     async with open_http_client(Nodes((url,)), transport, region="r") as http:
         yield http
 
@@ -211,9 +212,9 @@ def test_a_head_and_a_body_in_records_of_their_own(
 async def test_an_answer_that_is_always_to_come_is_given_up() -> None:
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     serves = serving([[interim, interim, b"never"]], pause=2.0)
-    async with serves as (_, url), client_to(url) as http:
+    async with serves as (_, url), client_to(url, **SHORT) as http:
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(http.get(url, "/"), 20)
+            await asyncio.wait_for(http.get(url, "/"), 60)
 
 
 @BOTH_LOOPS
@@ -226,7 +227,7 @@ def test_an_answer_may_come_before_the_request_is_sent(
         asyncio.get_running_loop().set_exception_handler(lambda _, why: told.append(why))
         async with serving([SAME[name]], pause=0.1) as (server, url), client_to(url) as http:
             assert await http.call("Scan", b" " * 8_000_000) == b"hello"
-            await asyncio.wait_for(server.heard.wait(), 10)
+            await asyncio.wait_for(server.heard.wait(), 60)
         assert not told
 
     with asyncio.Runner(loop_factory=factory) as runner:
@@ -285,7 +286,7 @@ async def test_what_was_not_asked_for_is_never_an_answer(more: str) -> None:
     first = [PLAIN + foreign] if more == "at once" else [PLAIN, foreign]
     async with serving([first, [PLAIN]]) as (server, url), client_to(url) as http:
         assert await of_client(http, url) == HELLO
-        await asyncio.wait_for(server.ended.wait(), 20)
+        await asyncio.wait_for(server.ended.wait(), 60)
         assert await of_client(http, url) == HELLO
         assert server.connections == 2
 
@@ -298,15 +299,14 @@ async def test_an_answer_may_pause_for_the_time_allowed() -> None:
 
 @pytest.mark.parametrize("answer", [[], [LENGTH + b"5\r\n\r\nhel", b"lo"]])
 async def test_silence_is_given_up(answer: list[bytes]) -> None:
-    async with serving([answer], pause=2.0) as (_, url), client_to(url) as http:
+    async with serving([answer], pause=2.0) as (_, url), client_to(url, **SHORT) as http:
         with pytest.raises(Unavailable, match="nothing came for too long"):
             await http.get(url, "/")
 
 
 async def test_an_answer_that_drips_is_given_up() -> None:
     drops = [LENGTH + b"500\r\n\r\n", *[b"x"] * 500]
-    options = {"read_timeout": 0.1}
-    async with serving([drops], pause=0.02) as (_, url), client_to(url, **options) as http:
+    async with serving([drops], pause=0.02) as (_, url), client_to(url, **SHORT) as http:
         with pytest.raises(Unavailable, match="bytes came, and not all of the answer"):
             await http.get(url, "/")
 
@@ -327,7 +327,7 @@ async def test_a_request_given_up_leaves_nothing_to_the_next() -> None:
     slow = [LENGTH + b"5\r\n\r\nhe", b"llo"]
     async with serving([slow, [PLAIN]], pause=0.2) as (server, url), client_to(url) as http:
         asking = asyncio.create_task(http.get(url, "/"))
-        await asyncio.wait_for(server.asked.wait(), 20)
+        await asyncio.wait_for(server.asked.wait(), 60)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking

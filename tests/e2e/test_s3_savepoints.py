@@ -48,6 +48,12 @@ async def ended(folder: Path, *args: str) -> Result:
         return await cli.wait(60)
 
 
+def slower(stage: Stage) -> None:
+    """What is left takes more than half a minute."""
+    stage.hurry()
+    stage.slow_down(4)
+
+
 def left(folder: Path) -> list[str]:
     """What is left on a machine, beside the configuration."""
     return sorted(path.name for path in folder.iterdir() if path.name != "config.yaml")
@@ -57,15 +63,16 @@ async def test_a_killed_container_is_gone_on_with_on_another_machine(
     stage: Stage, prefix: Prefix
 ) -> None:
     on_s3(stage, prefix)
-    stage.slow_down(0.4)
+    stage.slow_down(0.2)
     one, other = await moved(stage, "one"), await moved(stage, "other")
     async with running(one, "run", "config.yaml") as cli:
         await stage.written(COUNT // 10)
+        slower(stage)
         second = await ended(other, "run", "config.yaml")
         assert second.code == 2
         assert "running already, as process" in second.err
         cli.send_signal(signal.SIGKILL)
-        await cli.wait(10)
+        await cli.wait(60)
     stage.hurry()
     before = await prefix.newest()
     await prefix.left_lock(before.migration, lease=1)  # as if most of the lease had passed
@@ -90,11 +97,11 @@ async def test_a_stopped_run_names_the_object_and_frees_the_lock(
     stage: Stage, prefix: Prefix
 ) -> None:
     on_s3(stage, prefix)
-    stage.slow_down()
+    stage.slow_down(0.3)
     async with stage.run() as cli:
         await stage.written(COUNT // 4)
         cli.send_signal(signal.SIGTERM)
-        result = await cli.wait(20)
+        result = await cli.wait(60)
     assert result.code == 143
     names = await prefix.names()
     newest = max(name for name in names if name.startswith("savepoint_"))
@@ -109,12 +116,13 @@ async def test_a_stopped_run_names_the_object_and_frees_the_lock(
 
 async def test_a_lost_lock_ends_the_run_in_good_order(stage: Stage, prefix: Prefix) -> None:
     on_s3(stage, prefix)
-    stage.slow_down(0.4)
+    stage.slow_down(0.2)
     async with stage.run() as cli:
         await stage.written(COUNT // 4)
+        slower(stage)
         migration = (await prefix.newest()).migration
         await prefix.left_lock(migration, lease=60)
-        result = await cli.wait(20)
+        result = await cli.wait(60)
     assert result.code == 1
     assert "another run has taken" in result.err
     assert "Traceback" not in result.err
@@ -131,11 +139,11 @@ async def test_where_s3_fails_midway_the_run_ends_and_the_last_savepoint_stands(
 
     async with FaultProxy(prefix.url) as proxy:
         on_s3(stage, prefix, proxy.url, retryBudgetSeconds=1)
-        stage.slow_down()
+        stage.slow_down(0.3)
         async with stage.run() as cli:
             await stage.written(COUNT // 4)
             proxy.always(saves, faults.service_unavailable_503())
-            result = await cli.wait(30)
+            result = await cli.wait(60)
         assert result.code == 1
         assert "writing s3://" in result.err
         told = [name for name in await prefix.names() if name.startswith("savepoint_")]
@@ -197,7 +205,7 @@ async def test_findings_are_objects(stage: Stage, prefix: Prefix) -> None:
 async def test_a_path_and_the_settings_of_aws_are_enough(stage: Stage, prefix: Prefix) -> None:
     stage.write(savepoints={"path": f"s3a://{BUCKET}/{prefix.prefix}/"})
     async with stage.run(env=prefix.environment()) as cli:
-        assert (await cli.wait(30)).code == 0
+        assert (await cli.wait(60)).code == 0
     assert (await prefix.newest()).status == "completed"
 
 

@@ -225,9 +225,11 @@ async def test_a_killed_run_goes_on_and_two_at_once_are_kept_apart(many: Many) -
     many.write({"include": ["*"], "concurrency": 2}, **SLOWLY, savepoints=kept)
     async with many.running("run") as cli:
         await until(lambda: many.target.requests["BatchWriteItem"] > 8)
+        many.target.faults.clear()
+        many.target.faults.rate("BatchWriteItem", "slow", 1.0, 4.0)
         assert "is running already" in (await many.run()).failure
         cli.send_signal(signal.SIGKILL)
-        await cli.wait(10)
+        await cli.wait(60)
     status = await many.command("status")
     assert "stopped" in status.out.splitlines()[0]
     many.target.faults.clear()
@@ -246,7 +248,7 @@ async def test_a_stopped_run_names_its_run_file_and_the_same_command_goes_on(man
     async with many.running("run", "--summary-json", "summary.json") as cli:
         await until(lambda: many.target.requests["BatchWriteItem"] > 3)
         cli.send_signal(signal.SIGTERM)
-        result = await cli.wait(20)
+        result = await cli.wait(60)
     assert result.code == 143, result
     last = Path(result.err.splitlines()[-1])
     assert last == next((many.folder / "savepoints").glob("tables_*.json"))
@@ -267,6 +269,7 @@ async def test_caps_hold_for_the_whole_run(many: Many) -> None:
     assert asyncio.get_running_loop().time() - began >= (160 - 50 - 25) / 50
 
 
+@pytest.mark.timeout(300)
 async def test_sixty_tables_from_dynamodb_local(many: Many, dynamodb_local: str) -> None:
     prefix = unique_name("many")[:40]
     counts = {f"{prefix}-{n:02}": 0 if n % 7 == 0 else n for n in range(59)}
@@ -289,7 +292,7 @@ async def test_sixty_tables_from_dynamodb_local(many: Many, dynamodb_local: str)
     async with many.running("run", "--summary-json", "summary.json") as cli:
         await until(lambda: many.target.requests["BatchWriteItem"] > 0)
         await call(dynamodb_local, "DeleteTable", {"TableName": gone})
-        result = await cli.wait(60)
+        result = await cli.wait(200)
     assert result.code == 1, result
     failed = {name for name, state in many.states.items() if state == "failed"}
     assert failed == {gone, refusing}, result

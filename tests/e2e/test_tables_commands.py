@@ -98,7 +98,7 @@ async def test_changes_alone_are_followed_in_all_tables(on_moto: Many) -> None:
         await create_table(on_moto.source.url, name, StreamSpecification=STREAM)
         await fill(on_moto.source.url, name, rows(9, name))
     await make(on_moto.target.url, dict.fromkeys(good, 0))
-    write(on_moto, {"include": [f"{prefix}-*"]}, cutover={"maxLagSeconds": 2, "forSeconds": 0.2})
+    write(on_moto, {"include": [f"{prefix}-*"]}, cutover={"maxLagSeconds": 5, "forSeconds": 0.2})
 
     async def equal() -> bool:
         return all(

@@ -24,7 +24,7 @@ from tests.support.many import Many, make, refusing, rows, show_nothing
 from tests.support.names import unique_name
 from tests.support.shapes import same_items
 
-RULE = {"maxLagSeconds": 2, "forSeconds": 0.2}
+RULE = {"maxLagSeconds": 5, "forSeconds": 0.2}
 HOOKS = {
     event: f"echo {event} $ALTERNATOR_MIGRATE_STATUS $ALTERNATOR_MIGRATE_TABLES >> hooks"
     for event in ("onStart", "onSnapshotDone", "onCaughtUp", "onFailure", "onStop")
