@@ -234,11 +234,13 @@ async def test_kills_and_a_bad_s3_lose_nothing(
         write_config(tmp_path, job(source, target, **content))
         standin.faults.rate("BatchWriteItem", "slow", 1.0, 0.02)
         for _ in range(2):
+            begun = standin.requests["BatchWriteItem"]
             async with running(tmp_path, "run", "config.yaml") as cli:
-                await asyncio.sleep(0.5 + 2 * chance.random())
+                await until(lambda: standin.requests["BatchWriteItem"] > begun)  # noqa: B023 # now
+                await asyncio.sleep(chance.random())
                 if not cli.ended:
                     cli.send_signal(signal.SIGKILL)
-                await cli.wait(10)
+                await cli.wait(60)
         standin.faults.clear()
         async with running(tmp_path, "run", "config.yaml", "--summary-json", "s.json") as cli:
             ended = await cli.wait(60)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from alternator_migrate.savepoints.format import decode
 from tests.conftest import RunCli
 from tests.servers.cli import Result, running
 from tests.servers.client import call, create_table, fill
@@ -42,7 +43,7 @@ def slowly(source: StandIn, target: StandIn, seconds: float = 0.03, **more: Any)
 
 async def writes(target: StandIn, count: int) -> None:
     """Return when the target has heard of so many batches."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while target.requests["BatchWriteItem"] < count:  # noqa: ASYNC110 # another process's doing
             await asyncio.sleep(0.005)
 
@@ -95,7 +96,7 @@ async def test_a_killed_run_goes_on_from_its_clock(
     write_config(tmp_path, slowly(source, standin, 0.2, savepoints=each))
     async with running(tmp_path, "run", "config.yaml") as cli:
         await writes(standin, 5)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not saved(tmp_path):  # noqa: ASYNC110 # another process's doing
                 await asyncio.sleep(0.02)
         cli.send_signal(signal.SIGKILL)
@@ -129,16 +130,17 @@ async def test_status_tells_of_a_running_and_of_a_completed_migration(
 async def test_a_signal_asks_for_a_savepoint_at_once(
     source: StandIn, standin: StandIn, tmp_path: Path
 ) -> None:
-    write_config(tmp_path, slowly(source, standin))
+    write_config(tmp_path, slowly(source, standin, 1.0))
     async with running(tmp_path, "run", "config.yaml") as cli:
-        await writes(standin, 12)
+        await writes(standin, 2)
         before = newest(tmp_path)
         cli.send_signal(signal.SIGUSR2)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):  # the copy takes longer
             while newest(tmp_path) == before:  # noqa: ASYNC110 # another process's doing
                 await asyncio.sleep(0.01)
+        assert decode(newest(tmp_path).read_bytes()).status == "running"
         standin.faults.clear()
-        assert (await cli.wait(30)).code == 0
+        assert (await cli.wait(60)).code == 0
 
 
 async def test_a_completed_migration_says_so_and_fresh_begins_anew(
