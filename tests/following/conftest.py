@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,13 @@ class Table:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """`progress` of the newest savepoint."""
-        newest = max((self.folder / "savepoints").glob("savepoint_*.yaml"))
-        return dict(json.loads(newest.read_text())["progress"])
+        """`progress` of the newest savepoint; of a run that goes on, one of the newest, which it
+        keeps."""
+        for _ in range(10):
+            newest = max((self.folder / "savepoints").glob("savepoint_*.yaml"))
+            with suppress(FileNotFoundError):  # newer ones came meanwhile
+                return dict(json.loads(newest.read_text())["progress"])
+        raise TimeoutError("savepoints come faster than they can be read")
 
 
 async def enable(table: Table, view: str) -> None:
@@ -74,7 +79,7 @@ async def enable(table: Table, view: str) -> None:
     )
 
 
-async def until(what: Any, seconds: float = 30) -> None:
+async def until(what: Any, seconds: float = 60) -> None:
     """Return when `await what()` is true."""
     async with asyncio.timeout(seconds):
         while not await what():  # noqa: ASYNC110 # another process's doing

@@ -10,6 +10,7 @@ from alternator_migrate.core.errors import TrimmedData
 from alternator_migrate.core.state import FollowPhase, FollowState
 from tests.following.pursuit import TABLE, pursuit
 from tests.servers.client import create_table
+from tests.servers.patience import stretched
 from tests.servers.scripted_streams import ARN, LOCAL_ARN, StreamScript, scripted_streams
 from tests.standin import StandIn
 from tests.support.cli import until
@@ -38,12 +39,12 @@ async def test_changes_that_are_behind_are_behind_by_any_clock(
             writing = asyncio.create_task(write())
             await follower.begin(no_save)
             following = asyncio.create_task(follower.live(asyncio.Event(), no_hook))
-            await until(lambda: follower.progress.counts.applied > 100, 30)
-            assert 40 <= (follower.progress.lag or 0) <= 50
+            await until(lambda: follower.progress.counts.applied > 100)
+            assert 40 <= (follower.progress.lag or 0) <= 45 + stretched(5)
             assert not follower.progress.caught_up
             assert not following.done()
             script.behind = 0
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 assert await following
             writing.cancel()
 
@@ -73,13 +74,13 @@ async def test_of_servers_that_differ_the_earliest_counts_for_what_is_there(
         async with pursuit(url, script.arn, target, tmp_path, whole=False) as follower:
             writing = asyncio.create_task(write() if busy else no_save())
             await follower.begin(no_save)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 assert await follower.live(asyncio.Event(), tell)
             writing.cancel()
             state, (at,) = await follower.state(), told
             assert state
             assert at + 6 <= state.watermark <= time.time() + 1
-            assert time.time() - at < 20
+            assert time.time() - at < stretched(20)
 
 
 @pytest.mark.parametrize(("ahead", "hours", "fails"), [(2, 25, True), (-2, 23, False)])
@@ -98,7 +99,7 @@ async def test_a_day_is_one_by_the_clock_of_the_source(
         await create_table(target.url, TABLE, {"pk": "S", "sk": "N"})
         async with pursuit(url, script.arn, target, tmp_path, state=state, whole=False) as follower:
             await follower.begin(no_save)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 if fails:
                     with pytest.RaisesGroup(TrimmedData, flatten_subgroups=True):
                         await follower.live(asyncio.Event(), no_hook)

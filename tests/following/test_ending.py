@@ -5,6 +5,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import RunCli
 from tests.following.conftest import OFTEN, RULE, WRITERS_STOP, Table
 from tests.following.pursuit import pursuit
@@ -19,6 +21,7 @@ from tests.support.shapes import same_items
 TABLE = "Example"
 UNTIL = "--until-caught-up"
 DISABLE = "--disable-stream-after"
+pytestmark = pytest.mark.timeout(300)
 
 
 def configure(folder: Path, source: StandIn, target: StandIn, **more: Any) -> None:
@@ -46,7 +49,7 @@ async def test_a_hook_may_stop_the_writers(table: Table) -> None:
         for version in range(1, 26):
             await table.put(1, version)
         table.writers_have_stopped()
-        result = await cli.wait(30)
+        result = await cli.wait(60)
     assert result.code == 0, result
     assert await table.equal()
 
@@ -59,7 +62,7 @@ async def test_what_alternator_does_not_show_yet_is_waited_for(tmp_path: Path) -
         async with running(tmp_path, "run", "config.yaml", "--progress", "none") as cli:
             await until(lambda: TABLE in target.store.tables and len(target.items(TABLE)) == 20)
             cli.send_signal(signal.SIGINT)
-            await cli.wait(20)
+            await cli.wait(60)
         await fill(source.url, TABLE, [{"pk": {"S": f"late{n}"}} for n in range(20)])
         async with running(tmp_path, "run", "config.yaml", UNTIL) as cli:
             result = await cli.wait(60)
@@ -77,7 +80,7 @@ async def test_a_stream_that_was_being_enabled_at_a_stop_is_disabled_at_the_end(
         async with running(tmp_path, "run", "config.yaml") as cli:
             await until(lambda: source.requests["DescribeStream"] > 2)
             cli.send_signal(signal.SIGINT)
-            assert (await cli.wait(20)).code == 130
+            assert (await cli.wait(60)).code == 130
         code, _, err = await run_cli("run", "config.yaml", UNTIL, DISABLE, seconds=90)
         assert code == 0, err
         assert "was disabled again" in err
@@ -123,9 +126,9 @@ async def test_a_new_start_remembers_whose_the_stream_is(tmp_path: Path, run_cli
         await made(source)
         configure(tmp_path, source, target)
         async with running(tmp_path, "run", "config.yaml") as cli:
-            await cli.wait_for("was enabled", 30)
+            await cli.wait_for("was enabled", 60)
             cli.send_signal(signal.SIGTERM)
-            await cli.wait(20)
+            await cli.wait(60)
         anew = ("--fresh", "--into-existing", UNTIL, DISABLE)
         code, _, err = await run_cli("run", "config.yaml", *anew, seconds=90)
         assert code == 0, err
@@ -140,9 +143,9 @@ async def test_killed_when_the_stream_had_just_been_disabled(
         await made(source)
         configure(tmp_path, source, target)
         async with running(tmp_path, "run", "config.yaml", UNTIL, DISABLE) as cli:
-            await cli.wait_for("was enabled", 30)
+            await cli.wait_for("was enabled", 60)
             source.faults.next("UpdateTable", "slow", seconds=5)
-            await until(lambda: source.requests["UpdateTable"] == 2)
+            await until(lambda: source.requests["UpdateTable"] == 2, 90)
             await cli.kill()
         off = {"StreamSpecification": {"StreamEnabled": False}}
         await call(source.url, "UpdateTable", {"TableName": TABLE, **off})

@@ -59,10 +59,10 @@ async def test_changes_enter_and_leave_the_filter(table: Table, run_cli: RunCli)
     async with running(table.folder, "run", "config.yaml", "--progress", "none") as cli:
         await until(began)
         await change(table, 0)
-        await cli.wait_for("has caught up", 40)
+        await cli.wait_for("has caught up", 60)
         await change(table, 10)
         cli.send_signal(signal.SIGTERM)
-        assert (await cli.wait(20)).code == 143
+        assert (await cli.wait(60)).code == 143
     await change(table, 20)
     code, _, err = await run_cli("run", "config.yaml", "--until-caught-up")
     assert code == 0, err

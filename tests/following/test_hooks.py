@@ -75,7 +75,7 @@ async def test_others_that_fail_or_hang_are_told_and_no_more(table: Table, run_c
 async def test_a_stopped_run_is_told_as_stopped(table: Table) -> None:
     table.configure(hooks=ALL)
     async with running(table.folder, "run", "config.yaml") as cli:
-        await cli.wait_for("has caught up", 40)
+        await cli.wait_for("has caught up", 60)
         cli.send_signal(signal.SIGINT)
-        assert (await cli.wait(20)).code == 130
+        assert (await cli.wait(60)).code == 130
     assert told(table)[-1] == "onStop stopped"

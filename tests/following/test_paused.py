@@ -11,7 +11,6 @@ import pytest
 from alternator_migrate.monitor import ask, socket_of
 from tests.following.conftest import Table, until
 from tests.servers.cli import running
-from tests.servers.patience import stretched
 
 
 async def steered(table: Table, *words: str) -> dict[str, Any]:
@@ -70,7 +69,7 @@ async def test_changes_made_during_a_pause_are_kept_and_written_after_it(
             await cli.kill()
         elif ending == "stop":
             await steered(table, "stop")
-            assert (await cli.wait(stretched(5))).code == 143
+            assert (await cli.wait(60)).code == 143
         else:
             await change(table, 4)
             assert (await steered(table, "resume"))["ok"]
@@ -89,11 +88,12 @@ async def test_a_pause_in_the_copy_keeps_changes_and_outlives_the_copy_of_all_th
 ) -> None:
     table.configure(source={"readThroughput": 5})
     async with running(table.folder, "run", "config.yaml", "--until-caught-up") as cli:
-        await cli.wait_for("steer it with", 30)
+        await cli.wait_for("steer it with", 60)
         await steered(table, "pause")
 
         async def placed() -> bool:
-            return bool((table.kept["stream"] or {}).get("shards"))
+            saved = any((table.folder / "savepoints").glob("savepoint_*.yaml"))
+            return saved and bool((table.kept["stream"] or {}).get("shards"))
 
         await until(placed)
         await change(table, 1)

@@ -25,6 +25,7 @@ SWITCH = "Switch the clients"
 STAYS = "those that the source does not have"
 UNFOLLOWED = "what the source has changed since the target was copied"
 FIRST_MEND = "next: Run validate --repair --delete-extra"
+pytestmark = pytest.mark.timeout(300)
 SLOW: dict[str, Any] = {"maxItemsPerBatch": 5, "maxConnections": 1}
 
 
@@ -139,12 +140,12 @@ async def test_validate_beside_following_is_told_how(table: Table, run_cli: RunC
     assert "Add --until-caught-up" in err and "run `validate`" in err
     assert table.name not in table.target.store.tables
     async with running(table.folder, "run", "config.yaml") as cli:
-        await cli.wait_for("has caught up", 40)
+        await cli.wait_for("has caught up", 60)
         assert "stop the writers" in cli.result.err
         code, _, err = await run_cli("validate", "config.yaml")
         assert code == 0, err
         cli.send_signal(signal.SIGTERM)
-        await cli.wait(20)
+        await cli.wait(60)
     code, _, err = await run_cli("run", "config.yaml", "--validate", UNTIL)
     assert code == 0, err
     assert "switch only if the writers were stopped before" in err
@@ -197,7 +198,7 @@ def kept(table: Table, least: int) -> bool:
 async def stop_with_spool(table: Table) -> Path:
     """Stop a run amid its copy, with changes kept; the largest file of the spool."""
     table.configure(target=SLOW)
-    table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.3)
+    table.target.faults.rate("BatchWriteItem", "slow", 1.0, 1.5)
     async with running(table.folder, "run", "config.yaml") as cli:
         await until(lambda: began(table))
         for number in range(30):
@@ -205,7 +206,7 @@ async def stop_with_spool(table: Table) -> Path:
         await table.remove(31)
         await until(lambda: kept(table, 31))
         cli.send_signal(signal.SIGTERM)
-        await cli.wait(10)
+        await cli.wait(60)
     table.target.faults.clear()
     (folder,) = (table.folder / "savepoints").glob("spool_*")
     return max(folder.iterdir(), key=lambda path: path.stat().st_size)
@@ -229,7 +230,7 @@ async def test_a_spool_that_is_lost(table: Table, run_cli: RunCli, damage: str) 
 async def test_a_disk_without_room_for_the_spool(table: Table, run_cli: RunCli) -> None:
     """Told to lower spool.maxBytes: the changes then wait in the stream."""
     table.configure(target=SLOW)
-    table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.3)
+    table.target.faults.rate("BatchWriteItem", "slow", 1.0, 1.5)
     async with running(table.folder, "run", "config.yaml") as cli:
         await until(lambda: began(table))
         resource.prlimit(cli.pid, resource.RLIMIT_FSIZE, (8_000, 8_000))
@@ -247,14 +248,14 @@ async def test_a_disk_without_room_for_the_spool(table: Table, run_cli: RunCli) 
 
 async def test_a_spool_that_is_full_is_made_larger(table: Table, run_cli: RunCli) -> None:
     table.configure(target=SLOW, spool={"maxBytes": 3000})
-    table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.3)
+    table.target.faults.rate("BatchWriteItem", "slow", 1.0, 1.5)
     async with running(table.folder, "run", "config.yaml") as cli:
         await until(lambda: began(table))
         for number in range(60):
             await table.put(number, number + 1)
-        await cli.wait_for("the spool is full", 40)
+        await cli.wait_for("the spool is full", 60)
         cli.send_signal(signal.SIGTERM)
-        await cli.wait(20)
+        await cli.wait(60)
     table.target.faults.clear()
     code, _, err = await run_cli("run", "config.yaml", "--set", "spool.maxBytes=9000000", UNTIL)
     assert (code, "is full" in err) == (0, False), err

@@ -59,9 +59,9 @@ async def test_deletions_reach_what_was_made(table: Table, run_cli: RunCli) -> N
     async with running(table.folder, "run", "config.yaml", "--progress", "none") as cli:
         await until(began)
         await change(table, 0)
-        await cli.wait_for("has caught up", 40)
+        await cli.wait_for("has caught up", 60)
         cli.send_signal(signal.SIGTERM)
-        assert (await cli.wait(20)).code == 143
+        assert (await cli.wait(60)).code == 143
     described = await call(table.url, "DescribeTable", {"TableName": table.name})
     view = described["Table"]["StreamSpecification"]["StreamViewType"]
     assert view == "NEW_AND_OLD_IMAGES"
@@ -83,7 +83,7 @@ async def test_the_deletion_of_what_has_expired_reaches_what_was_made(table: Tab
     past, key = {"N": str(round(time.time()) - 60)}, {"TableName": table.name}
 
     async with running(table.folder, "run", "config.yaml", "--progress", "none") as cli:
-        await cli.wait_for("has caught up", 40)
+        await cli.wait_for("has caught up", 60)
         await table.put(200, 1, ttl={"N": "4102444800"})
         await until(lambda: _has(table, "i200#1"))
         update = {"UpdateExpression": "SET #t = :t", "ExpressionAttributeNames": {"#t": "ttl"}}
@@ -94,7 +94,7 @@ async def test_the_deletion_of_what_has_expired_reaches_what_was_made(table: Tab
         await until(lambda: _has(table, "i201#1"))
         assert "i200#1" not in keys(table)
         cli.send_signal(signal.SIGTERM)
-        assert (await cli.wait(20)).code == 143
+        assert (await cli.wait(60)).code == 143
 
 
 async def _has(table: Table, key: str) -> bool:
