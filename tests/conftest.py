@@ -1,6 +1,7 @@
 """Fixtures for tests against servers and for tests of the command line."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -74,6 +75,14 @@ def seaweedfs() -> Iterator[str]:
 def table_name(request: pytest.FixtureRequest) -> str:
     """A table name that no other test uses."""
     return unique_name(request.node.name)
+
+
+@pytest.fixture
+def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The millisecond (epoch) that it is during all of a test."""
+    now = int(time.time() * 1000)
+    monkeypatch.setattr(time, "time", lambda: now / 1000)
+    return now
 
 
 @pytest.fixture

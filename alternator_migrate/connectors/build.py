@@ -126,10 +126,9 @@ def rejects_file(
     path: Path | None,
     counted: int,
     told: Callable[[str], str],
+    claim: Callable[[str], Path],
 ) -> RejectsFile:
     """The file of rejected items: the one at `path`, of which an earlier run `counted` so many,
-    or a new one in `folder`; messages name it as `told`."""
-    names = found.plan.spec.key_names
-    return RejectsFile(
-        folder, names, settings.max_rejects, str(path) if path else None, counted, told
-    )
+    or a new one in `folder`, made by `claim`; messages name it as `told`."""
+    names, allowed = found.plan.spec.key_names, settings.max_rejects
+    return RejectsFile(folder, names, allowed, str(path) if path else None, counted, told, claim)

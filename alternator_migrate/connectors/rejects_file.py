@@ -1,13 +1,13 @@
 """The file of rejected items, written and read again."""
 
-import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from alternator_migrate.connectors.transform import Shaping
-from alternator_migrate.core.durable import replace_file
+from alternator_migrate.core.durable import claimed, replace_file
 from alternator_migrate.core.errors import BadAnswer, MigrateError, TooManyRejects, UsageError
 from alternator_migrate.core.jsonl_file import JsonlFile
 from alternator_migrate.core.model import Change, Item, Page, Position, Reject, Segment
@@ -16,7 +16,7 @@ from alternator_migrate.dynamodb import items
 from alternator_migrate.dynamodb.items import lacks
 from alternator_migrate.dynamodb.values import canonical, canonical_key
 
-_PREFIX: Final = "rejects_"
+_KIND: Final = "rejects"
 SOURCE_KEY: Final = b"source"
 
 
@@ -32,7 +32,8 @@ class RejectsFile:
     overwritten: it was not counted, and comes again. The file is readable by its owner only.
 
     `counted` rejects are known from before: those that the file lacks now are counted still.
-    Messages name the file as `told` by its path.
+    Messages name the file as `told` by its path. A new one is what `claim` makes of its kind, by
+    itself a file in `folder` that no other process has.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class RejectsFile:
         path: str | None = None,
         counted: int = 0,
         told: Callable[[str], str] = str,
+        claim: Callable[[str], Path] | None = None,
     ) -> None:
         self.path = path
+        self._claim = claim or partial(claimed, folder)
         self._folder = folder
         self._key_names = key_names
         self._allowed = allowed
@@ -148,9 +151,8 @@ class RejectsFile:
         self._open |= lines.keys()
 
     def _append(self, lines: bytes) -> None:
-        path = self.path or str(self._folder / f"{_PREFIX}{int(time.time() * 1000)}.jsonl")
-        _file(Path(path)).append(lines, durable=True)
-        self.path = path
+        self.path = self.path or str(self._claim(_KIND))
+        _file(Path(self.path)).append(lines, durable=True)
 
     def _move(self, gone: Collection[bytes]) -> None:
         """Add lines to the file of the settled ones, then leave them out of their own: a kill in
@@ -216,7 +218,7 @@ def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
 
 def _beside(path: Path) -> Path:
     """The file of the settled rejects of a rejects file."""
-    return path.with_name(f"settled_{path.name.removeprefix(_PREFIX)}")
+    return path.with_name(f"settled_{path.name.removeprefix(f'{_KIND}_')}")
 
 
 def _file(path: Path) -> JsonlFile:

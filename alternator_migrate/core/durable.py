@@ -2,8 +2,10 @@
 
 import errno
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -57,6 +59,23 @@ def link(file: Path, name: Path) -> None:
         except OSError:
             name.unlink(missing_ok=True)
             raise
+
+
+def stamped(kind: str) -> Iterator[str]:
+    """Names for a new file of a `kind`, `<kind>_<millis>.jsonl`, from this millisecond on."""
+    return (f"{kind}_{millis}.jsonl" for millis in count(int(time.time() * 1000)))
+
+
+def claimed(folder: Path, kind: str) -> Path:
+    """A new, empty file `<kind>_<millis>.jsonl` of a folder, which is made if need be: the first
+    that no process has taken, durable and the owner's alone. Raises `OSError`."""
+    private_folder(folder)
+    for path in map(folder.joinpath, stamped(kind)):
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+            break
+    sync_folder(folder)
+    return path
 
 
 def private_folder(folder: Path) -> None:

@@ -16,7 +16,8 @@ _LOOK_BACK: Final = 65_536
 class JsonlFile:
     """Adds lines to `path`, which the first of them makes, with its folder.
 
-    Of a file that is there already the first `size` bytes are kept, or all whole lines (None).
+    Of a file that is there already the first `size` bytes are kept, or all whole lines (None);
+    none is taken away, so that its name stays taken.
     What follows the last line end, as a kill leaves it, is overwritten, unless `is_line` accepts
     it: a person may have left out the line end. Several threads may add lines, one after the
     other. Methods raise `OSError`.
@@ -59,6 +60,8 @@ class JsonlFile:
         """Return when all lines so far are on disk, and nothing of an earlier run beyond them. In
         another thread lines may be added meanwhile: this writes none."""
         self._cut()
+        if self.size == 0:
+            return
         with suppress(FileNotFoundError):
             descriptor = os.open(self.path, os.O_RDWR)
             try:
@@ -75,13 +78,11 @@ class JsonlFile:
                     yield line.rstrip(b"\r\n")
 
     def _cut(self) -> None:
-        """Take away what an earlier run added after its savepoint; the file, if that is all."""
+        """Take away what an earlier run added after its savepoint."""
         with self._changing:
             if self._is_cut:
                 return
-            if not self.size:
-                self.path.unlink(missing_ok=True)
-            elif self.path.exists():
+            if self.size is not None and self.path.exists():
                 self.size = min(self.size, self.path.stat().st_size)
                 os.truncate(self.path, self.size)
             else:

@@ -214,7 +214,8 @@ def _rejects(
 ) -> RejectsFile:
     place = place_of(settings)
     kept = place.at_hand(earlier) if earlier else None
-    return rejects_file(settings, found, place.work, kept, state.rejected, place.told)
+    rejected, work = state.rejected, place.work
+    return rejects_file(settings, found, work, kept, rejected, place.told, place.claim)
 
 
 def _applying(

@@ -91,7 +91,8 @@ class Resend:
             if (now := _settled(point, file.count)) != point:
                 written = Store(self._place, point.migration).write(now)
         if again:
-            own = RejectsFile(self._place.work, self._key_names, len(again))
+            place, allowed = self._place, len(again)
+            own = RejectsFile(place.work, self._key_names, allowed, claim=place.claim)
             own.keep([*again.values()])
             self._note(own)
         self._place.keep()
@@ -102,7 +103,9 @@ class Resend:
         path, place = self._place.at_hand(told), self._place
         counted = 0 if path.exists() else counted
         found = self._sides.inspection
-        return rejects_file(self._settings, found, place.work, path, counted, place.told)
+        return rejects_file(
+            *(self._settings, found, place.work, path, counted, place.told, place.claim)
+        )
 
     def _outcome(self) -> tuple[set[bytes], dict[bytes, Reject]]:
         """Of the keys that items were refused with: those stored now, and those refused again."""

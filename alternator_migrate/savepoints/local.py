@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alternator_migrate.core.durable import (
+    claimed,
     link,
     private_folder,
     replace_file,
@@ -68,6 +69,10 @@ class LocalFolder:
     def remove(self, name: str) -> None:
         """Remove a file. Raises `OSError`."""
         (self.work / name).unlink(missing_ok=True)
+
+    def claim(self, kind: str) -> Path:
+        """A new file, under a name that it is the first to have. Raises `OSError`."""
+        return claimed(self.work, kind)
 
     def keep(self) -> None:
         """Nothing: files grow where they are to be."""

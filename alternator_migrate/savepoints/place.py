@@ -102,6 +102,11 @@ class Place(Protocol):
         """Remove a file, if it is there. Raises `OSError`, `MigrateError`."""
         ...
 
+    def claim(self, kind: str) -> Path:
+        """A new, empty file `<kind>_<millis>.jsonl` in `work`, of a name that no process has taken
+        in the place, or will take. Raises `OSError`, `MigrateError`."""
+        ...
+
     def keep(self) -> None:
         """Bring what has changed in `work` into the place. Raises `MigrateError`."""
         ...

@@ -10,6 +10,15 @@ from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.jsonl_file import JsonlFile
 from alternator_migrate.core.model import Difference
 from alternator_migrate.dynamodb.items import from_json, one_line, to_json
+from alternator_migrate.savepoints import Place
+
+
+def new_file(place: Place) -> str:
+    """An empty findings file of its own, as it is told. Raises `MigrateError`."""
+    try:
+        return place.told(place.claim("findings"))
+    except OSError as error:
+        raise _unwritable(place.work, error) from error
 
 
 class FindingsFile:
@@ -35,14 +44,14 @@ class FindingsFile:
         try:
             self._file.append(b"".join(map(_line, findings)))
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self.path.parent, error) from error
 
     def sync(self) -> None:
         """Return when all that was kept, and nothing else, is on disk. Raises `MigrateError`."""
         try:
             self._file.sync()
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self.path.parent, error) from error
 
     def first(self, count: int) -> Iterator[str]:
         """The first `count` findings, a line of text each."""
@@ -53,6 +62,11 @@ class FindingsFile:
         """Every finding."""
         if self.size:
             yield from (_read(from_json(line)) for line in self._file.lines())
+
+    def end(self) -> None:
+        """Nothing more will be found: a file without findings goes. Raises `MigrateError`."""
+        if not self.size:
+            self.become(self.beside())
 
     def beside(self) -> "FindingsFile":
         """An empty file that may take this one's place."""
@@ -66,16 +80,18 @@ class FindingsFile:
                 other.path.replace(self.path)
                 sync_folder(self.path.parent)
             else:
-                self.path.unlink(missing_ok=True)
+                for path in (self.path, other.path):
+                    path.unlink(missing_ok=True)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self.path.parent, error) from error
         self._file = JsonlFile(self.path, other.size)
 
-    def _unwritable(self, error: OSError) -> MigrateError:
-        return MigrateError(
-            f"cannot keep findings in {self.path.parent}: {error.strerror}",
-            "Set savepoints.path to a folder with room that this user may write.",
-        )
+
+def _unwritable(folder: Path, error: OSError) -> MigrateError:
+    return MigrateError(
+        f"cannot keep findings in {folder}: {error.strerror}",
+        "Set savepoints.path to a folder with room that this user may write.",
+    )
 
 
 def _line(difference: Difference) -> bytes:

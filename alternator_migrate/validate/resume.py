@@ -2,7 +2,6 @@
 
 import math
 import secrets
-import time
 from dataclasses import replace
 
 from alternator_migrate import config
@@ -11,6 +10,7 @@ from alternator_migrate.connectors import Pair, expiry_time, find_code
 from alternator_migrate.core.state import ValidationState
 from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.savepoints import Located, Resume, Savepoint, Store, place_of, unfit
+from alternator_migrate.validate.findings_file import new_file
 from alternator_migrate.validate.mode import MOST_SEGMENTS, ValidateOptions, choose_mode, mode_of
 from alternator_migrate.validate.sample import DRAWN
 
@@ -45,7 +45,8 @@ def first_savepoint(
     target: TableState,
     earlier: Savepoint | None,
 ) -> Savepoint:
-    """The savepoint that a validation writes before it reads anything."""
+    """The savepoint that a validation writes before it reads anything; one that begins anew gets an
+    empty file for its findings. Raises `MigrateError`."""
     found, settings = pair.inspection, resume.loaded.settings
     if earlier:
         return resume.first(found.source, earlier.segments, earlier)
@@ -62,7 +63,7 @@ def first_savepoint(
         now=int(expiry_time(pair.source, pair.target)),
         seed=secrets.token_hex(16),
         segments=segments,
-        findings=resume.store.place.told(f"findings_{int(time.time() * 1000)}.jsonl"),
+        findings=new_file(resume.store.place),
         sampled=sampled,
     )
     first = resume.first(found.source, segments, None)

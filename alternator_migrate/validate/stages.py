@@ -111,6 +111,11 @@ class Stages:
         await asyncio.to_thread(self._findings.sync)
         return state
 
+    def end(self) -> None:
+        """All was looked at. Raises `MigrateError`."""
+        self.accounts.check()
+        self._findings.end()
+
     async def _go_through(self, params: StageParams, stop: asyncio.Event) -> None:
         stage = StageWork(
             *(params, self._sides, self.accounts.ledgers),

@@ -138,7 +138,7 @@ class Validation:
                 await stages.look_up(differing, stop)
         if stop.is_set():
             return False
-        stages.accounts.check()
+        stages.end()
         self._state = "done"
         return True
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,20 @@ async def test_files_that_grow_are_there_with_the_savepoint_and_at_hand_elsewher
         newest = Store(place, "m").newest()
         assert newest and newest[1].rejects
         assert place.at_hand(newest[1].rejects).read_bytes() == text
+
+
+async def test_a_name_is_claimed_once(place: Place, frozen_clock: int) -> None:
+    """However many want the same one at once."""
+    with ThreadPoolExecutor(3) as threads:
+        claiming = [threads.submit(place.claim, "rejects") for _ in range(3)]
+        paths = [await asyncio.to_thread(each.result) for each in claiming]
+    names = {f"rejects_{frozen_clock + n}.jsonl" for n in range(3)}
+    assert {path.name for path in paths} == names
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    Store(place, "m").write(point())
+    texts = [place.at_hand(place.told(path)).read_bytes().decode() for path in paths]
+    assert {*texts} == names
 
 
 async def test_one_holder_at_a_time(place: Place) -> None:

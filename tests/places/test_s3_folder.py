@@ -1,6 +1,7 @@
 """Savepoints as objects: what is told to be there is there, whatever becomes of requests."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -10,7 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from alternator_migrate.connectors.rejects_file import RejectsFile
 from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.model import Reject
 from alternator_migrate.savepoints.s3.lease import free_after
 from alternator_migrate.savepoints.store import Store, check_alone, holder, lock
 from tests.servers import faults
@@ -250,6 +253,21 @@ async def test_what_somebody_else_made_of_a_file_is_not_overwritten(on_moto: Pre
     told.write_bytes(b"mended\n2\n")
     Store(again, "m").write(point(done=2))
     assert await on_moto.text(file.name) == b"mended\n2\n"
+
+
+async def test_runs_that_begin_a_file_at_once_each_send_their_own(
+    on_moto: Prefix, frozen_clock: int
+) -> None:
+    """As shards do, each on a machine of its own."""
+    places = [on_moto.open(), on_moto.open()]
+    files = [RejectsFile(each.work, ["id"], 5, claim=each.claim) for each in places]
+    for number, file in enumerate(files):
+        file.keep([Reject(b'{"id":{"N":"%d"}}' % number, "e", "m")])
+    for number, each in enumerate(places):
+        Store(each, f"m{number}").write(point())
+    for number in range(2):
+        text = await on_moto.text(f"rejects_{frozen_clock + number}.jsonl")
+        assert json.loads(text)["item"] == {"id": {"N": str(number)}}
 
 
 async def test_a_file_that_is_taken_away_is_gone(on_moto: Prefix) -> None:

@@ -11,7 +11,7 @@ from threading import Lock as ThreadLock
 from typing import Any, Final, NamedTuple, TypeVar
 
 from alternator_migrate.config import BucketFolder
-from alternator_migrate.core.durable import private_folder
+from alternator_migrate.core.durable import PRIVATE, private_folder, stamped
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.savepoints.place import ObjectName
 from alternator_migrate.savepoints.s3.background import Background
@@ -97,7 +97,7 @@ class S3Folder:
             self._etags[name] = found.etag
             if not name.startswith(_SAVEPOINTS):
                 return found.text
-            self._remember(name, found.text)
+            _remember(self._texts, name, found.text)
         return self._texts[name]
 
     def create(self, text: bytes, names: Callable[[], str], owner: str) -> str:
@@ -107,7 +107,7 @@ class S3Folder:
             name = names()
             with suppress(Taken):
                 self._do(self._bucket.put(self._key(name), text, None))
-                self._remember(name, text)
+                _remember(self._texts, name, text)
                 return name
 
     def replace(self, name: str, text: bytes) -> None:
@@ -124,6 +124,18 @@ class S3Folder:
         """Delete an object. Raises `MigrateError`."""
         self._do(self._bucket.delete(self._key(name)))
         self._texts.pop(name, None)
+
+    def claim(self, kind: str) -> Path:
+        """A new file, whose object is there already, empty, so that nobody else takes the name.
+        Raises `MigrateError`."""
+        with self._turn:
+            for path in map(self.work.joinpath, stamped(kind)):
+                with suppress(Taken):
+                    etag = self._do(self._bucket.put(self._key(path.name), b"", None))
+                    path.touch(PRIVATE)
+                    self._sent[path.name] = _Sent(_mark(path.stat()), etag)
+                    break
+        return path
 
     def keep(self) -> None:
         """Send the files that have changed, in the order of their names: where lines move from one
@@ -172,11 +184,6 @@ class S3Folder:
     def _key(self, name: str) -> str:
         return key_of(self._folder, name)
 
-    def _remember(self, name: str, text: bytes) -> None:
-        if sum(map(len, self._texts.values())) > _MOST_KEPT_BYTES:
-            self._texts.clear()
-        self._texts[name] = text
-
     def _send(self, name: str) -> None:
         with (self.work / name).open("rb") as file:
             status = os.fstat(file.fileno())
@@ -192,6 +199,12 @@ class S3Folder:
                     f"{self.where(name)} was changed by somebody else while this run adds to it",
                     "What is there is left as it is. Run it again: that goes on with it.",
                 ) from error
+
+
+def _remember(texts: dict[str, bytes], name: str, text: bytes) -> None:
+    if sum(map(len, texts.values())) > _MOST_KEPT_BYTES:
+        texts.clear()
+    texts[name] = text
 
 
 def _mark(status: os.stat_result) -> _Mark:

@@ -72,6 +72,22 @@ def test_all_rejects_of_a_run_are_in_one_file_that_only_its_owner_reads(tmp_path
     assert stat.S_IMODE(Path(file.path).stat().st_mode) == 0o600
 
 
+def test_runs_that_begin_to_refuse_at_once_have_files_of_their_own(
+    tmp_path: Path, frozen_clock: int
+) -> None:
+    """Shards, and other migrations in one folder."""
+    files = [RejectsFile(tmp_path, ["id"], 5) for _ in range(3)]
+    for number, file in enumerate(files):
+        file.keep([named(f"{number}")])
+    for number, file in enumerate(files):
+        file.keep([named(f"{number} more")])
+    keys = [[json.loads(line)["key"]["id"]["S"] for line in written(file)] for file in files]
+    assert keys == [["0", "0 more"], ["1", "1 more"], ["2", "2 more"]]
+    assert {Path(file.path or "").name for file in files} == {
+        f"rejects_{frozen_clock + number}.jsonl" for number in range(3)
+    }
+
+
 @pytest.mark.parametrize("allowed", [0, 1, 3])
 def test_one_more_than_allowed_ends_the_run_but_is_kept(tmp_path: Path, allowed: int) -> None:
     file = RejectsFile(tmp_path, ["id"], allowed)

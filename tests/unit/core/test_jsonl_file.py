@@ -44,11 +44,11 @@ def test_a_file_that_is_shorter_than_its_kept_size_is_gone_on_with(tmp_path: Pat
     assert (file.path.read_bytes(), file.size) == (b"1\n", 2)
 
 
-def test_a_file_of_which_nothing_is_kept_goes_with_the_next_sync(tmp_path: Path) -> None:
+def test_a_file_of_which_nothing_is_kept_is_empty_with_the_next_sync(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"1\n")
     JsonlFile(path, 0).sync()
-    assert not path.exists()
+    assert path.read_bytes() == b"", "its name stays taken"
 
 
 @pytest.mark.parametrize(("tail", "after"), [(b"[1,", b"0\n2\n"), (b"[1]", b"0\n[1]\n2\n")])

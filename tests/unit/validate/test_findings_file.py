@@ -8,7 +8,8 @@ import pytest
 
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.model import Difference
-from alternator_migrate.validate.findings_file import FindingsFile
+from alternator_migrate.savepoints.local import LocalFolder
+from alternator_migrate.validate.findings_file import FindingsFile, new_file
 from tests.support.savepoints import files_of_at_most
 
 KEY = b'{"pk": {"S": "a"}}'
@@ -47,9 +48,26 @@ def test_a_line_tells_a_finding(tmp_path: Path) -> None:
 
 
 def test_nothing_found_leaves_no_file(tmp_path: Path) -> None:
-    file = FindingsFile(tmp_path / "findings_1.jsonl")
+    file = FindingsFile(Path(new_file(LocalFolder(tmp_path))))
     file.sync()
-    assert not file.path.exists()
+    file.end()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_validations_that_begin_at_once_have_files_of_their_own(
+    tmp_path: Path, frozen_clock: int
+) -> None:
+    place = LocalFolder(tmp_path)
+    first, second = (FindingsFile(Path(new_file(place))) for _ in range(2))
+    first.keep([MISSING])
+    second.sync()
+    second.keep([DIFFERENT])
+    second.end()
+    assert [line["kind"] for path in (first.path, second.path) for line in lines(path)] == [
+        "missing",
+        "different",
+    ]
+    assert first.path.name == f"findings_{frozen_clock}.jsonl"
 
 
 def test_what_came_after_the_savepoint_is_cut_off(tmp_path: Path) -> None:
@@ -64,7 +82,7 @@ def test_what_came_after_the_savepoint_is_cut_off(tmp_path: Path) -> None:
     after.keep([REFUSED])
     assert [line["kind"] for line in lines(path)] == ["missing", "missing"]
     FindingsFile(path, 0).sync()
-    assert not path.exists()
+    assert path.read_bytes() == b""
 
 
 def test_a_file_that_is_gone_is_begun_again(tmp_path: Path) -> None:
