@@ -3,21 +3,26 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from alternator_migrate import savepoints
 from alternator_migrate.config import Loaded
 from alternator_migrate.connectors import (
+    Pair,
     RejectsSource,
     check_late,
     check_ttl,
     open_pair,
     transform_text,
 )
+from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
+from alternator_migrate.dynamodb.rights import TAGS
+from alternator_migrate.dynamodb.table_schema import TableState
 from alternator_migrate.migration.assemble import build_migration
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.doubts import doubts_of
@@ -28,10 +33,12 @@ from alternator_migrate.migration.shards import (
     Part,
     check_others,
     check_target,
+    is_finished,
     part_of,
+    together,
 )
 from alternator_migrate.migration.table_run import TableRun
-from alternator_migrate.savepoints import NoKeeper
+from alternator_migrate.savepoints import Earlier, Located, NoKeeper, Resume, Savepoint
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +58,12 @@ class FinishRun(TableRun):
     ) -> None:
         super().__init__(loaded, part, steering, turns)
         self._part, self._transform_changed = part, transform_changed
+        self._done: Progress | None = None
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
-        """Build indexes, enable TTL, take the parts' tag away. Raises `UsageError` where a part
-        is not done."""
+        """Build indexes, enable TTL, take the parts' tag away, as far as it is not done: REJECTS
+        while a part has rejects that were not sent. Raises `UsageError` where a part is not done.
+        """
         settings, store = self._settings, self._store
         known = check_others(
             *(self._part, self._loaded, store.place, self._whole),
@@ -65,20 +74,77 @@ class FinishRun(TableRun):
             found, table = whole.inspection, whole.target.table
             for path, savepoint in known:
                 savepoints.check_tables(path, savepoint, found.source, found.existing)
-            await check_target(table, self._part, whole, self._whole)
-            await check_late(found, whole.target)
-            check_ttl(found, copied=settings.target.copy_ttl)
             points = (savepoint for _, savepoint in known)
             over_items = max(points, key=lambda each: each.over_items_at, default=None)
-            self.doubts = await doubts_of(resume_of(self._loaded, store), whole, over_items)
+            self.doubts = await doubts_of(self._resume(), whole, over_items)
+            finished = self._finished(found.existing)
+            if finished and is_finished(whole, finished):
+                return self._already_done(*finished, known)
+            if finished is None:
+                await check_target(table, self._part, whole, self._whole)
+            await check_late(found, whole.target)
+            check_ttl(found, copied=settings.target.copy_ttl)
             with store.lock(self.save_now):
-                pair = part_of(whole, self._part, self._whole)
-                keeper, steering = NoKeeper(store.check), self._steering
-                built = build_migration(settings, pair, keeper, CopyState(), steering=steering)
-                status = await self._migrate(*built, stop, show)
-                if status.is_final:
-                    await table.tags.remove(TAG)
-                return status
+                return await self._finish(whole, known, stop, show)
+
+    async def _finish(
+        self, whole: Pair, known: Sequence[Earlier], stop: asyncio.Event, show: Show
+    ) -> Status:
+        settings, store = self._settings, self._store
+        pair = part_of(whole, self._part, self._whole)
+        keeper, steering = NoKeeper(store.check), self._steering
+        built = build_migration(settings, pair, keeper, together(known), steering=steering)
+        status = await self._migrate(*built, stop, show)
+        if status.is_final:
+            self.rejects = _rejects_of(known)
+            store.write(self._last(whole, known))
+            await whole.target.table.tags.remove(TAG)
+        return status
+
+    def progress(self) -> Progress | None:
+        """A snapshot of the migration, or of all parts where they were finished before."""
+        return self._told(self._done) if self._done else super().progress()
+
+    def _finished(self, target: TableState | None) -> Earlier | None:
+        """The savepoint of an earlier run that finished these parts; None where there is none, or
+        parts have begun anew since. Raises `UsageError` for one that does not fit."""
+        if target is None or TAGS in target.denied or TAG in target.spec.tags:
+            return None
+        newest = self._store.newest()
+        if newest:
+            self._resume().check(*newest)
+        return newest
+
+    def _resume(self) -> Resume:
+        changed = self._transform_changed
+        return resume_of(self._loaded, self._store, transform_changed=changed)
+
+    def _already_done(
+        self, path: Located, savepoint: Savepoint, known: Sequence[Earlier]
+    ) -> Status:
+        among = self._turns.commons is not None
+        words = "these shards are finished already, says %s"
+        log.log(logging.DEBUG if among else logging.INFO, words, path)
+        self._store.latest = path
+        done = savepoints.progress_of(replace(savepoint, state=together(known)))
+        self._done = replace(done, before=done.done)
+        self.rejects = _rejects_of(known)
+        return Status.REJECTS if done.rejected else Status.COMPLETED
+
+    def _last(self, whole: Pair, known: Sequence[Earlier]) -> Savepoint:
+        """The savepoint that says that all is done; rejects are a matter of the parts' own."""
+        found = whole.inspection
+        total = found.segments[0].total if found.segments else 0
+        first = self._resume().first(found.source, total, None)
+        target_id = found.existing.id if found.existing else ""
+        state = CopyState(done=together(known).done)
+        return replace(first, target_id=target_id, state=state, status=Status.COMPLETED)
+
+
+def _rejects_of(known: Sequence[Earlier]) -> str | None:
+    """The first file of rejects that were not sent."""
+    left = (savepoint for _, savepoint in known if savepoint.status == Status.REJECTS)
+    return next((savepoint.rejects for savepoint in left), None)
 
 
 class ResendRun(TableRun):

@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from alternator_migrate.config import Loaded, Settings
-from alternator_migrate.connectors import Inspection, Pair, check_empty
+from alternator_migrate.connectors import Inspection, Pair, check_empty, lacking
+from alternator_migrate.core.counts import Counts
 from alternator_migrate.core.errors import UsageError
-from alternator_migrate.core.state import Status
+from alternator_migrate.core.state import CopyState, Status
 from alternator_migrate.dynamodb.rights import TAGS
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState
 from alternator_migrate.migration.resume import left, resume_of
-from alternator_migrate.savepoints import Earlier, Place, Store
+from alternator_migrate.savepoints import Earlier, Place, Store, check_tables
 
 log = logging.getLogger(__name__)
 TAG: Final = "alternator-migrate:shards"
@@ -65,7 +66,10 @@ def check_others(
         store = Store(place, migration + each.suffix)
         newest = store.newest()
         if newest is None:
-            log.info("there is no savepoint of shard %s here: it is taken to be done", each)
+            log.info(
+                "there is no savepoint of shard %s here: it is taken to be done, without rejects",
+                each,
+            )
             continue
         path, savepoint = newest
         resume = resume_of(loaded, store, transform_changed=transform_changed)
@@ -79,6 +83,28 @@ def check_others(
             log.warning("warning: shard %s rejected items: see %s", each, savepoint.rejects)
         known.append(newest)
     return known
+
+
+def together(known: Sequence[Earlier]) -> CopyState:
+    """The copies of all parts whose savepoints are known, as one."""
+    states = [savepoint.state for _, savepoint in known]
+    return CopyState(
+        done=frozenset[int]().union(*(state.done for state in states)),
+        items=sum((state.items for state in states), Counts()),
+        bytes_read=sum(state.bytes_read for state in states),
+        batches=sum(state.batches for state in states),
+    )
+
+
+def is_finished(pair: Pair, finished: Earlier) -> bool:
+    """Whether all that the savepoint of a closing run says is there still; what the target lacks
+    is told. Raises `UsageError` where it speaks of other tables."""
+    found = pair.inspection
+    check_tables(*finished, found.source, found.existing)
+    lacks = lacking(found.plan, found.existing) if found.existing else []
+    if lacks:
+        log.info("these shards were finished, but the target now lacks: %s", ", ".join(lacks))
+    return not lacks
 
 
 def check_settings(part: Part, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from tests.servers.guarded import EITHER
 from tests.standin import StandIn
 from tests.support.jobs import Job, alternator, job, read_summary, standin_side, write_config
 from tests.support.shapes import same_items
-from tests.support.tables import definitions, enable_ttl, index
+from tests.support.tables import changes, definitions, enable_ttl, index
 
 TABLE = "Example"
 ITEMS = [
@@ -175,6 +175,39 @@ async def test_the_end_takes_a_transform_that_has_changed_where_that_is_said(
     assert (refused.code, "pass --transform-changed" in refused.err) == (2, True), refused
     ended = await shard(run_cli, "finish/1", "--transform-changed")
     assert ended.code == 0, ended
+
+
+async def test_shards_are_finished_once(
+    source: StandIn, standin: StandIn, tmp_path: Path, run_cli: RunCli
+) -> None:
+    """As a Job is run again that was lost after its work, where no shard has its savepoints."""
+    write_config(tmp_path, content(source, standin))
+    assert (await shard(run_cli, "0/1")).code == 0
+    end = tmp_path / "end"
+    end.mkdir()
+    write_config(end, content(source, standin))
+    finish = ("run", "end/config.yaml", "--shard", "finish/1")
+    assert (await run_cli(*finish)).code == 0
+    standin.log.clear()
+    again = await run_cli(*finish)
+    assert (again.code, "finished already" in again.err) == (0, True), again
+    assert not changes(standin)
+    standin.table(TABLE).indexes.clear()
+    again = await run_cli(*finish)
+    assert (again.code, "now lacks: index by-city" in again.err) == (0, True), again
+    assert await indexes(standin) == ["by-city"]
+    other = await run_cli(*finish, "--set=renames=[{from: n, to: m}]")
+    assert (other.code, "renames" in other.err) == (2, True), other
+    await call(standin.url, "DeleteTable", {"TableName": TABLE})
+    await create_table(standin.url, TABLE, **BY_CITY)
+    standin.log.clear()
+    other = await run_cli(*finish)
+    assert (other.code, "was made anew" in other.err) == (2, True), other
+    assert not changes(standin)
+    assert (await shard(run_cli, "0/1", "--fresh")).code == 0
+    again = await run_cli(*finish)
+    assert (again.code, "finished already" in again.err) == (0, False), again
+    assert await ttl(standin) == "ENABLED"
 
 
 @pytest.mark.parametrize(
