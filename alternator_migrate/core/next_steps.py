@@ -36,7 +36,10 @@ def next_steps(run: RunProgress) -> Iterator[str]:
     if run.status == Status.REJECTS:
         yield from _of_rejects(run, "the transform or " if calls.slowest else "")
     if run.status == Status.DIFFERENCES:
-        yield "Look at the findings file; validate --repair writes what is missing or different."
+        yield (
+            "Look at the findings file; validate --repair writes what is missing or different, "
+            "--delete-extra deletes what the source does not have."
+        )
     if any(table.is_export for table in run.tables):
         yield _EXPORTED
         return

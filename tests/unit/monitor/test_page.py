@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from alternator_migrate.core.counts import Counts, ValidationCounts
+from alternator_migrate.core.counts import ChangeCounts, Counts, ValidationCounts
 from alternator_migrate.core.next_steps import next_steps
-from alternator_migrate.core.progress import Reason, RunProgress
+from alternator_migrate.core.progress import FollowProgress, Reason, RunProgress
 from alternator_migrate.core.state import Status
 from alternator_migrate.monitor.history import History, Sample
 from alternator_migrate.monitor.html import Html, element
@@ -233,3 +233,37 @@ def test_a_copy_that_was_not_compared_is_to_be_validated() -> None:
     caught_up = replace(LATE, caught_up=True)
     switched = a_run(a_table(changes=caught_up), status=Status.COMPLETED)
     assert any(line.startswith("Switch the clients") for line in next_steps(switched))
+
+
+def test_what_is_in_doubt_is_to_be_validated_before_the_switch() -> None:
+    caught_up = replace(LATE, caught_up=True)
+    table = a_table(changes=caught_up, is_doubted=True)
+    doubted = a_run(table, status=Status.COMPLETED)
+    (line,) = next_steps(doubted)
+    assert line.startswith("Run validate --repair --delete-extra before you switch")
+    assert "no: run `validate --repair --delete-extra` first" in page(doubted, ())
+    settled = a_run(replace(table, validated=ValidationCounts(1)), status=Status.COMPLETED)
+    assert [*next_steps(settled)][-1].startswith("Switch the clients")
+    assert "yes: following ended caught up" in page(settled, ())
+
+
+SEND_AGAIN, MEND_THERE = "run --rejects FILE", "the items of refused changes on the source"
+
+
+@pytest.mark.parametrize(
+    ("items", "changes", "told"),
+    [
+        (1, None, [SEND_AGAIN]),
+        (1, 0, [SEND_AGAIN]),
+        (0, 1, [MEND_THERE]),
+        (1, 1, [MEND_THERE, SEND_AGAIN]),
+    ],
+)
+def test_refused_items_are_sent_again_and_refused_changes_mended_at_the_source(
+    items: int, changes: int | None, told: list[str]
+) -> None:
+    followed = None if changes is None else FollowProgress(ChangeCounts(rejected=changes))
+    table = a_table(items=Counts(rejected=items), changes=followed)
+    lines = [*next_steps(a_run(table, status=Status.REJECTS))]
+    found = [words for line in lines for words in (SEND_AGAIN, MEND_THERE) if words in line]
+    assert found == told
