@@ -35,6 +35,7 @@ from alternator_migrate.dynamodb.table import Table
 
 # For probes of nodes and single requests beside the slots of readers and writers.
 _SPARE_CONNECTIONS: Final = 4
+_ANY_TABLE: Final = "alternator-migrate"
 _UNPACKED: Final = (
     "the {role} does not read compressed requests: they are sent as they are ({role}.compression: "
     "true needs ScyllaDB 2026.1)"
@@ -122,7 +123,7 @@ async def open_service(
         if options:
             await _know_nodes(role, side, http)
         remarks = [] if is_alternator else [*_unused(role, side)]
-        if http.packs and not await _reads_packed(http, side.table):
+        if http.packs and not await _reads_packed(http):
             remarks.append(_UNPACKED.format(role=role))
         table = Table(control, side.table, f"{role} {nodes.contacts[0]}")
         own = not contacts or aws_host(contacts[0]) is not None
@@ -224,16 +225,28 @@ async def _know_nodes(role: str, side: SideSettings, http: HttpClient) -> None:
         )
 
 
-async def _reads_packed(http: HttpClient, table: str) -> bool:
-    """Whether the server reads compressed requests: one request, whose answer does not matter,
-    tells."""
-    try:
-        await http.call("DescribeTable", items.to_json({"TableName": table}))
-    except ServerFault:
+async def _reads_packed(http: HttpClient) -> bool:
+    """Whether the server reads compressed requests, by one whose answer does not matter. A fault
+    is put down to the compression where the same request without it is answered, and with it
+    fails once more."""
+    if await _is_fault(http):
         http.packs = False
+        passing = await _is_fault(http)
+        http.packs = True
+        if not passing and await _is_fault(http):
+            http.packs = False
+    return http.packs
+
+
+async def _is_fault(http: HttpClient) -> bool:
+    """Whether a request about a table that need not be there is answered with a server's fault."""
+    try:
+        await http.call("DescribeTable", items.to_json({"TableName": _ANY_TABLE}))
+    except ServerFault:
+        return True
     except (ServerRefused, Retryable):
         pass
-    return http.packs
+    return False
 
 
 def _unused(role: str, side: SideSettings) -> Iterator[str]:

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from alternator_migrate.config.loading import load
+from alternator_migrate.connectors.service import open_service
 from tests.conftest import RunCli
 from tests.servers import faults
 from tests.servers.client import create_table, fill
@@ -14,6 +17,7 @@ from tests.servers.exchange import Exchange, Fault
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.jobs import Command, Migrate, alternator, dynamodb, job, write_config
+from tests.support.many import Many, make
 from tests.support.shapes import same_items
 from tests.support.tables import changes, definitions, index, numbered
 
@@ -166,15 +170,51 @@ async def test_compression_is_given_up_by_each_worker(
     assert same_items(old.items(table_name), ITEMS)
 
 
+async def test_compression_that_cannot_be_read_is_told_of_many_tables(
+    old: StandIn, tmp_path: Path
+) -> None:
+    async with StandIn() as there:
+        await make(there.url, {"a-1": 3, "a-2": 3})
+        many = Many(tmp_path, there, old)
+        many.write({"include": ["a-*"]}, target_compression=True)
+        plan = await many.command("plan")
+    assert plan.code == 0, plan
+    assert f"warning: {GZIP}" in plan.out
+
+
+def is_packed(exchange: Exchange) -> bool:
+    """Whether a request is compressed."""
+    return "gzip" in exchange.request.headers.get("Content-Encoding", "")
+
+
+@pytest.mark.parametrize(
+    ("passing", "lasting", "packs"),
+    [(0, False, True), (1, False, True), (2, False, True), (0, True, False)],
+)
+async def test_a_fault_that_passes_does_not_end_compression(
+    standin: StandIn, tmp_path: Path, passing: int, lasting: bool, packs: bool
+) -> None:
+    """One that comes with compressed requests alone, and with each, does."""
+    async with FaultProxy(standin.url) as proxy:
+        proxy.script("DescribeTable", *[faults.internal_500()] * passing)
+        if lasting:
+            proxy.always(is_packed, faults.internal_500())
+        sides = (
+            alternator(standin.url, "Example"),
+            alternator(proxy.url, "Example", compression=True),
+        )
+        target = load(write_config(tmp_path, job(*sides)), {}).settings.target
+        async with open_service("target", target, 1, 60.0) as service:
+            assert service.http.packs is packs
+            assert (GZIP in "".join(service.remarks)) is not packs
+
+
 async def test_one_node_that_cannot_read_compression_is_enough(
     source: dict[str, Any], standin: StandIn, table_name: str, migrate: Migrate
 ) -> None:
     async with FaultProxy(standin.url) as target:
         target.always(
-            lambda exchange: (
-                exchange.operation == "BatchWriteItem"
-                and "gzip" in exchange.request.headers.get("Content-Encoding", "")
-            ),
+            lambda exchange: exchange.operation == "BatchWriteItem" and is_packed(exchange),
             faults.validation("Parsing JSON failed: Invalid value. at 2779734952"),
         )
         ending = await migrate(job(source, alternator(target.url, table_name, compression=True)))
