@@ -1,8 +1,5 @@
 """The stream of the source table: enabled, placed, awaited and read."""
 
-import asyncio
-import logging
-import time
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -11,18 +8,17 @@ from typing import Final, TypeVar
 from alternator_migrate.connectors.stream import StreamSource
 from alternator_migrate.core.errors import (
     BadAnswer,
-    MigrateError,
     OutOfTime,
     ServerRefused,
     UsageError,
 )
+from alternator_migrate.core.patience import Patience
 from alternator_migrate.core.ports import ChangeSource
 from alternator_migrate.dynamodb import rights, stream_wire
 from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table import Table
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableStream
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 VIEW: Final = "NEW_IMAGE"
 BOTH_IMAGES: Final = "NEW_AND_OLD_IMAGES"
@@ -33,7 +29,6 @@ _ALREADY: Final = "already has an enabled stream"
 _SHARDS_A_PAGE: Final = 100
 _NO_STREAM: Final = "/stream/1970-01-01T00:00:00.000"
 _NO_SHARD: Final = "shardId-00000000000000000000-00000000"
-_POLL_SECONDS: Final = 0.5
 _ENABLE_SECONDS: Final = 300.0
 _NEWER: Final = "or upgrade it to ScyllaDB 2026.2"
 STREAMS_FEATURE: Final = "ALTERNATOR_STREAMS"
@@ -73,7 +68,7 @@ async def enable_stream(table: Table, view: str = VIEW) -> tuple[str, bool]:
 
     Raises `UsageError` where none can be enabled, `MigrateError` after five minutes.
     """
-    patience = _Patience(table)
+    patience = _patience(table)
     enabled = False
     found = await find_stream(table)
     while found is None:
@@ -88,7 +83,7 @@ async def enable_stream(table: Table, view: str = VIEW) -> tuple[str, bool]:
 async def ready_stream(table: Table, client: DynamoDBClient, arn: str) -> None:
     """Return when the stream `arn` of `table`, asked for through `client`, is ENABLED. Raises
     `MigrateError` after five minutes."""
-    patience = _Patience(table)
+    patience = _patience(table)
     while why := await _unready(client, arn):
         await patience.wait(why)
 
@@ -129,25 +124,9 @@ async def _unready(client: DynamoDBClient, arn: str) -> str:
     return "" if status == "ENABLED" else f"its status is {status}"
 
 
-class _Patience:
-    """Waits for the stream of a table, and says why: at once, and whenever that changes."""
-
-    def __init__(self, table: Table) -> None:
-        self._table, self._told = table, ""
-        self._give_up = time.monotonic() + _ENABLE_SECONDS
-
-    async def wait(self, why: str) -> None:
-        """Wait before the next look. Raises `MigrateError` after five minutes."""
-        what, left = f"the stream of table {self._table.name}", self._give_up - time.monotonic()
-        if left < 0:
-            raise MigrateError(
-                f"{what} was not ENABLED after {_ENABLE_SECONDS:.0f} s: {why}",
-                "Run again when the server has it ready: nothing was copied, and nothing is lost.",
-            )
-        if why != self._told:
-            log.info("%s is waited for, %.0f s at most: %s", what, left, why)
-            self._told = why
-        await asyncio.sleep(_POLL_SECONDS)
+def _patience(table: Table) -> Patience:
+    hint = "Run again when the server has it ready: nothing was copied, and nothing is lost."
+    return Patience(f"the stream of table {table.name}", "ENABLED", _ENABLE_SECONDS, hint)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ __all__ = [
     "next_steps",
     "outage",
     "pace",
+    "patience",
     "ports",
     "progress",
     "rates",

@@ -1,12 +1,11 @@
 """One table of a service's control plane: inspected, created, changed."""
 
-import asyncio
-import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from alternator_migrate.core.errors import MigrateError, ServerRefused, UsageError
+from alternator_migrate.core.patience import Patience
 from alternator_migrate.dynamodb import rights, table_schema
 from alternator_migrate.dynamodb.account import UNSUPPORTED, Account
 from alternator_migrate.dynamodb.control_plane import ControlPlane
@@ -17,8 +16,8 @@ from alternator_migrate.dynamodb.table_requests import TableRequests
 from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, TableStream
 from alternator_migrate.dynamodb.table_tags import TableTags
 
-_POLL_SECONDS: Final = 1.0
 _CREATE_SECONDS: Final = 300.0
+_SLOW: Final = "Run again when the server has it ready: nothing was copied, and nothing is lost."
 T = TypeVar("T")
 
 
@@ -154,11 +153,11 @@ class Table:
         return found.get("AttributeName") if enabled else None
 
     async def _active(self) -> TableState:
-        give_up = time.monotonic() + _CREATE_SECONDS
-        while time.monotonic() < give_up:
+        patience = Patience(f"table {self.name}", "ACTIVE", _CREATE_SECONDS, _SLOW)
+        while True:
             description = await self._requests.describe()
-            if description and description.get("TableStatus") == "ACTIVE":
+            status = description.get("TableStatus") if description else None
+            if description and status == "ACTIVE":
                 with self._requests.asking(f"DescribeTable {self.name}"):
                     return table_schema.read_state(description, None, {})
-            await asyncio.sleep(_POLL_SECONDS)
-        raise MigrateError(f"table {self.name} was not ACTIVE after {_CREATE_SECONDS:.0f} s")
+            await patience.wait(f"its status is {status}" if status else "it is not there yet")

@@ -111,6 +111,7 @@ class AwaitedExport:
             await follower.held(stop)
         else:
             await self._gate.reading.wait()
+        self._doing = "preparing the target table"
         self._keeper.found_target((await self._schema.make(all_indexes=False)).id)
         await self._save_running()
         async with follower.spooling(lambda: 0.0) if follower else nullcontext():

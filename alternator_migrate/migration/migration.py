@@ -144,6 +144,7 @@ class Migration:
         is_alone = self._follower is not None and not self._follower.snapshot
         target = self._schema.existing if is_alone else None
         if target is None:
+            self._state = "preparing the target table"
             target = await self._schema.make(all_indexes=is_alone)
             if is_alone:
                 await self._enable_ttl(stop)

@@ -1,11 +1,17 @@
 """The control plane's requests are repeated as those of the data are, and no others."""
 
 import asyncio
+import re
 import time
+from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
+from alternator_migrate.config.loading import load
+from alternator_migrate.core.state import Status
+from alternator_migrate.dynamodb import table
+from alternator_migrate.migration.run import MigrationRun
 from tests.e2e.stage import TABLE, Stage, rows
 from tests.servers import faults
 from tests.servers.client import call, create_table, fill
@@ -14,6 +20,7 @@ from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.jobs import Migrate, alternator, dynamodb, job
+from tests.support.many import show_nothing
 
 LONG = 7
 """More attempts than any SDK makes by itself."""
@@ -111,3 +118,69 @@ async def test_each_attempt_is_signed_anew(stage: Stage, migrate: Migrate) -> No
         for operation in ("DescribeTable", "Scan"):
             asked = [each.request for each in proxy.log if each.operation == operation]
             assert asked[0].headers["X-Amz-Date"] < asked[1].headers["X-Amz-Date"]
+
+
+def showing(status: str, seen: Callable[[], None] = lambda: None) -> Fault:
+    """Describe a table as one of another status; `seen` is called before."""
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        seen()
+        reply = await exchange.forward(exchange.body)
+        described = {**reply.json()["Table"], "TableStatus": status}
+        return reply.with_json({"Table": described}).response()
+
+    return Fault("showing", act)
+
+
+def afterwards(do: Callable[[], None]) -> Fault:
+    """Pass a request on, and do something before its answer."""
+
+    async def act(exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.forward(exchange.body)
+        do()
+        return reply.response()
+
+    return Fault("afterwards", act)
+
+
+async def test_what_a_new_table_is_waited_for_is_told_at_each_change(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the log why and how long, nothing twice; in the status what is going on."""
+    caplog.set_level("INFO")
+    states: set[str] = set()
+
+    def look() -> None:
+        progress = run.progress()
+        states.add(progress.state if progress else "")
+
+    async with FaultProxy(stage.target.url) as proxy:
+        slow = [showing(status, look) for status in ("CREATING", "CREATING", "UPDATING")]
+        proxy.script("CreateTable", afterwards(lambda: proxy.script("DescribeTable", *slow)))
+        run = MigrationRun(load(stage.write(target__endpoint={"url": proxy.url}), {}))
+        assert await run.run(asyncio.Event(), show_nothing) == Status.COMPLETED
+    stage.is_equal()
+    assert states == {"preparing the target table"}
+    said = [each.getMessage() for each in caplog.records if each.name.endswith("patience")]
+    start = f"table {TABLE} is waited for, N s at most: its status is "
+    assert [re.sub(r"\d+ s ", "N s ", text) for text in said] == [
+        f"{start}CREATING",
+        f"{start}UPDATING",
+    ]
+
+
+async def test_a_new_table_that_never_is_ready(
+    stage: Stage, migrate: Migrate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told to do then, helps."""
+    monkeypatch.setattr(table, "_CREATE_SECONDS", 0.2)
+    async with FaultProxy(stage.target.url) as proxy:
+        slow = showing("CREATING")
+        proxy.script("CreateTable", afterwards(lambda: proxy.always("DescribeTable", slow)))
+        content = job(alternator(stage.source.url, TABLE), alternator(proxy.url, TABLE))
+        failure = (await migrate(content)).failure
+        assert "was not ACTIVE after 0 s: its status is CREATING" in str(failure)
+        assert "Run again" in failure.hint
+        proxy.clear()
+        assert (await migrate(content)).done.items.written == len(stage.items)
+    stage.is_equal()

@@ -141,7 +141,7 @@ async def test_what_a_stream_is_waited_for_is_told_at_each_change(
         proxy.script("UpdateTable", *[faults.in_use(busy)] * 2)
         async with opened(proxy.url, "Example") as (table, client):
             await prepare_stream(table, client)
-    said = [each.getMessage() for each in caplog.records if each.name.endswith("source_stream")]
+    said = [each.getMessage() for each in caplog.records if each.name.endswith("patience")]
     start = "the stream of table Example is waited for, 300 s at most: "
     assert said == [
         f"{start}ResourceInUseException: {busy}",
