@@ -128,7 +128,7 @@ def resending(
 ) -> TablesRun:
     """Rejected items of tables sent again: those of the table whose file `rejects` is, or has the
     name, or of all whose folders are in it, as far as they are of the `selection`. Raises
-    `UsageError` where there are none."""
+    `UsageError` where there are none, and where files of several tables have the name."""
     tables = [Chosen(each.source, each.target) for each in run_file(loaded.settings).tables()]
     found = _files_of_rejects(loaded, tables, rejects)
     if not found:
@@ -142,6 +142,12 @@ def resending(
         raise UsageError(
             f"--only and --skip leave out all tables whose rejects these are: {named([*found])}",
             "Leave them out, or name one of these tables with --only.",
+        )
+
+    if [*files.values()].count([rejects]) > 1:
+        raise UsageError(
+            f"rejects files of several tables have the name {rejects.name}: {named([*files])}",
+            "Name the table with --only.",
         )
 
     def make(own: Loaded, turns: Turns) -> OneRun:

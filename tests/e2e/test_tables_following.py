@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,27 @@ async def test_a_hook_that_fails_at_the_start_keeps_all_from_beginning(many: Man
     assert result.error is not None
     assert result.error.exit_code == 2
     assert "CreateTable" not in many.target.requests
+
+
+async def test_rejects_of_one_table_are_not_sent_to_another_whose_file_has_the_name(
+    many: Many,
+) -> None:
+    """As a file is named that was fetched from S3."""
+    fetched, folder = many.folder / "rejects_1.jsonl", many.folder / "savepoints"
+    section = {"include": ["t-*"]}
+    async with refusing(many, section, {"t-1": 1, "t-2": 1}, maxRejects=1) as refused:
+        assert (await many.run()).status == "rejects"
+        refused.clear()
+        for point in folder.glob("t-?/savepoint_*.yaml"):
+            point.write_text(re.sub(r"rejects_\d+", "rejects_1", point.read_text()))
+        for path in folder.glob("t-?/rejects_*.jsonl"):
+            path.rename(path.with_name(fetched.name))
+        fetched.write_bytes((folder / "t-1" / fetched.name).read_bytes())
+        loaded = load(many.folder / "config.yaml", {})
+        with pytest.raises(UsageError, match=r"have the name rejects_1\.jsonl: t-1, t-2") as raised:
+            resending(loaded, Selection(), fetched)
+        assert "--only" in raised.value.hint
+        assert await sent_again(loaded, fetched, "t-1") == ["t-1"]
 
 
 async def test_rejects_of_all_tables_or_of_one_are_sent_again(many: Many) -> None:
