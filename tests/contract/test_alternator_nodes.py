@@ -1,5 +1,6 @@
 """Several nodes on one port: shared data, dying, coming back, data centres."""
 
+import socket
 from typing import Any
 
 import aiohttp
@@ -34,6 +35,18 @@ async def test_a_dead_node_is_still_listed_and_comes_back(session: Any) -> None:
         assert (await first.get("/localnodes")).body == ["127.0.0.1", "127.0.0.2"]
         await server.revive(1)
         assert (await second.call("ListTables")).status == 200
+
+
+async def test_nobody_else_gets_the_port_of_a_dead_node(session: Any) -> None:
+    async with StandIn(nodes=2) as server:
+        await server.kill(1)
+        with socket.socket() as other:
+            with pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.2", server.port))
+            other.bind(("127.0.0.2", 0))  # as who asks for any port
+            assert other.getsockname()[1] != server.port
+        await server.revive(1)
+        assert (await Client(session, server.urls[1]).call("ListTables")).status == 200
 
 
 async def test_the_list_is_of_the_own_data_centre(session: Any) -> None:

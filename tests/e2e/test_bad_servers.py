@@ -136,7 +136,7 @@ async def test_an_answer_that_trickles_without_end_is_given_up(
 
 
 async def test_one_request_that_hangs_is_sent_again(stage: Stage, migrate: Migrate) -> None:
-    async with through(stage, "BatchWriteItem", retryBudgetSeconds=1.5) as proxy:
+    async with through(stage, "BatchWriteItem", retryBudgetSeconds=4) as proxy:
         proxy.script("BatchWriteItem", None, None, faults.hang())
         done = (await migrate(stage.job)).done
         assert proxy.faults["hang"] == 1

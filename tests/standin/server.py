@@ -1,10 +1,11 @@
 """The stand-in: nodes on one port that share one store of tables."""
 
 import json
+import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from types import TracebackType
@@ -23,6 +24,7 @@ from tests.standin.values import Item
 
 HTTP_BODY_LIMIT = 1 << 30
 GRACE = 0.1
+_TRIES = 20
 
 
 @dataclass
@@ -79,6 +81,7 @@ class StandIn:
         self._tls = tls
         self._ips = [node.ip for node in self.topology]
         self._runners: dict[int, web.AppRunner] = {}
+        self._kept: list[socket.socket] = []
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -135,6 +138,8 @@ class StandIn:
 
     async def start(self) -> None:
         """Listen on every node's address; returns when requests are answered."""
+        self._kept = _kept(self._ips, self._port)
+        self._port = self._kept[0].getsockname()[1] if self._kept else self._port
         for number in range(len(self._ips)):
             await self.revive(number)
 
@@ -142,6 +147,8 @@ class StandIn:
         """Close every node and all its connections."""
         for number in list(self._runners):
             await self.kill(number)
+        for each in self._kept:
+            each.close()
 
     def connections(self, number: int) -> int:
         """How many connections a living node has now."""
@@ -211,6 +218,27 @@ class StandIn:
         if name not in self.store.tables:
             raise web.HTTPNotFound(text=f"no table {name}")
         return web.Response(body=msgspec.json.encode(self.items(name)), content_type=JSON)
+
+
+def _kept(ips: Sequence[str], port: int) -> list[socket.socket]:
+    """Sockets that keep one port at all of several addresses from others, also while nobody
+    listens there; a `port` of 0 is one that is free at all of them."""
+    if len(ips) == 1:
+        return []
+    for _ in range(_TRIES):
+        kept: list[socket.socket] = []
+        try:
+            for ip in ips:
+                found = kept[0].getsockname()[1] if kept else port
+                kept.append(socket.socket())
+                kept[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                kept[-1].bind((ip, found))
+        except OSError:
+            for each in kept:
+                each.close()
+        else:
+            return kept
+    raise OSError(f"no port is free at all of {', '.join(ips)}")
 
 
 async def _health(request: web.Request) -> web.Response:
