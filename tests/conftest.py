@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.cli import Result, running
 from tests.servers.dynamodb_local import dynamodb_local as run_dynamodb_local
@@ -18,6 +19,9 @@ from tests.servers.seaweedfs import seaweedfs as run_seaweedfs
 from tests.support.names import unique_name
 
 _EVERY = 16
+
+settings.register_profile("of any machine", deadline=None)
+settings.load_profile("of any machine")
 
 
 def pytest_configure() -> None:

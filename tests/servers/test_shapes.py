@@ -61,7 +61,7 @@ async def _put(url: str, item: Item) -> None:
 
 
 @given(shapes.items({"pk": "S"}))
-@settings(deadline=None, max_examples=50, derandomize=True)
+@settings(max_examples=50, derandomize=True)
 def test_dynamodb_local_takes_random_items(local: str, item: Item) -> None:
     async def put_and_get() -> Item:
         await _put(local, item)

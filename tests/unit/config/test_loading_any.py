@@ -162,7 +162,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=25).map("".join) | st.text(max_size=40))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @example("source: {type: dynamodb")
 def test_no_text_ends_in_a_traceback(text: str) -> None:
     survives(text)
@@ -210,7 +210,7 @@ PATHS = (*SECTIONS, *(f"{side}.{key}" for side in ("source", "target") for key i
 
 
 @given(st.dictionaries(st.sampled_from(PATHS), TREES, max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_value_anywhere_ends_in_a_traceback(values: dict[str, Any]) -> None:
     whole = yaml.safe_load(TEXT)
     for path, value in values.items():
@@ -223,6 +223,6 @@ def test_no_value_anywhere_ends_in_a_traceback(values: dict[str, Any]) -> None:
 
 
 @given(st.lists(st.lists(PIECES | NAMES, max_size=8).map("".join), min_size=1, max_size=2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_assignment_ends_in_a_traceback(assignments: list[str]) -> None:
     survives(TEXT, *assignments)

@@ -115,7 +115,7 @@ def test_tags_of_scylladb_that_a_user_may_set_are_taken(level: str) -> None:
     shared=st.integers(0, 6),
     dialect=st.sampled_from((ALTERNATOR, DYNAMODB)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_more_tags_than_fit_and_every_other_one_is_told(
     count: int, extra: int, shared: int, dialect: Dialect
 ) -> None:

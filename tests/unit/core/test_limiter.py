@@ -127,7 +127,7 @@ def test_a_server_that_becomes_wider_is_found_out() -> None:
     highest=st.integers(1, MOST),
     workers=st.integers(1, 80),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_it_is_never_below_the_lowest_nor_above_the_highest(
     servers: Sequence[tuple[int, float]], lowest: int, highest: int, workers: int
 ) -> None:

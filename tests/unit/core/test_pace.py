@@ -41,7 +41,7 @@ async def spend(pace: Pace, seconds: float, *, each: float = 0.0, units: float =
     clients=st.lists(st.lists(st.floats(0.1, 50), min_size=1, max_size=8), min_size=1, max_size=4),
     rest=st.sampled_from((0.0, 0.3, 4.0)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_window_holds_more_than_the_cap_and_a_burst_of_a_second(
     cap: float, clients: list[list[float]], rest: float
 ) -> None:

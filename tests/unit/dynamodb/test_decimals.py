@@ -76,7 +76,7 @@ def test_long_texts_take_no_longer_than_their_length() -> None:
 
 
 @given(NUMBERS, NUMBERS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_two_numbers_share_a_spelling_if_they_are_equal(a: str, b: str) -> None:
     assert (plain(a) == plain(b)) == (Decimal(a) == Decimal(b))
     assert Decimal(plain(a)) == Decimal(a)
@@ -84,7 +84,7 @@ def test_two_numbers_share_a_spelling_if_they_are_equal(a: str, b: str) -> None:
 
 
 @given(NUMBERS, st.builds(Random, st.integers(0, 2**32)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_notation_gives_the_same_spelling(text: str, chance: Random) -> None:
     assert plain(number_in_other_words(text, chance)) == plain(text)
 

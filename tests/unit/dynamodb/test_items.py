@@ -59,7 +59,7 @@ def test_a_body_that_is_no_error_has_neither_type_nor_message(body: bytes) -> No
 
 
 @given(ITEMS, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_key_is_the_key_attributes_in_their_order(item: Item, chance: Random) -> None:
     text = spelled(item, chance).encode()
     assert json.loads(key_of(text, ("pk", "sk"))) == {"pk": item["pk"], "sk": item["sk"]}

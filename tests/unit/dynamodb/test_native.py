@@ -125,7 +125,7 @@ def test_values_by_hand_are_held_to_the_same_rules(value: Any) -> None:
 
 
 @given(nested_items(pk="B", sk="N"))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_there_and_back_is_the_same_value(item: Item) -> None:
     back = {name: value_of(native(value)) for name, value in item.items()}
     assert canonical(json.dumps(back).encode()) == canonical(json.dumps(item).encode())

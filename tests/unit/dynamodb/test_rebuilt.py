@@ -28,7 +28,7 @@ def parts(item: Any) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("form", FORMS)
 @given(item=items(pk="B", sk="N"), chance=st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_nothing_touched_changes_no_byte(form: Form, item: Item, chance: Random) -> None:
     text = spelled(item, chance).encode()
     opened = Opened(text, form, KEYS)
@@ -43,7 +43,7 @@ def test_nothing_touched_changes_no_byte(form: Form, item: Item, chance: Random)
     places=st.sets(st.integers(0, 12)),
     gone=st.sets(st.integers(0, 12)),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_untouched_attributes_keep_their_bytes_whatever_is_touched(
     form: Form, item: Item, chance: Random, places: set[int], gone: set[int]
 ) -> None:

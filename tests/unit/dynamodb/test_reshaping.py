@@ -57,7 +57,7 @@ def fates(draw: st.DrawFn, found: Sequence[Item]) -> Names:
 
 
 @given(st.data(), st.lists(items(pk="B", sk="N"), min_size=1, max_size=4), st.permutations(WAYS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_stays_keeps_its_bytes(
     data: st.DataObject, found: list[Item], ways: list[Callable[..., list[bytes]]]
 ) -> None:

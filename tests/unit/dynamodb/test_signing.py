@@ -58,7 +58,7 @@ def botocores(
     moment=TIMES,
     with_type=st.booleans(),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_headers_are_those_of_botocore(
     credentials: Credentials,
     region: str,
@@ -82,7 +82,7 @@ def test_an_empty_token_is_no_token() -> None:
 
 
 @given(st.lists(st.tuples(TIMES, st.sampled_from("abc"), st.sampled_from((None, "t"))), max_size=9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_one_signer_signs_for_any_days_and_credentials_in_turn(
     requests: list[tuple[float, str, str | None]],
 ) -> None:

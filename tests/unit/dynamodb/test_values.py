@@ -35,7 +35,7 @@ def other_words(value: Item, chance: Random) -> bytes:
 
 
 @given(ITEMS, CHANCE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_spelling_of_an_item_has_the_same_bytes(value: Item, chance: Random) -> None:
     text = canonical(other_words(value, chance))
     assert text == canonical(other_words(value, chance)) == canonical(text)
@@ -48,7 +48,7 @@ def test_every_spelling_of_an_item_has_the_same_bytes(value: Item, chance: Rando
 
 
 @given(ITEMS, CHANCE, st.sampled_from(DETOURS))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_way_of_decoding_gives_the_same_bytes(
     value: Item, chance: Random, detour: tuple[str, str]
 ) -> None:
@@ -73,7 +73,7 @@ def test_a_sample_has_the_same_bytes_however_a_server_writes_it(sample: Item) ->
 
 
 @given(ITEMS, CHANCE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_one_change_gives_other_bytes(value: Item, chance: Random) -> None:
     other, _ = mutated(value, ("pk", "sk"), chance)
     assert canonical(other_words(value, chance)) != canonical(other_words(other, chance))

@@ -39,7 +39,7 @@ def scan_answer(members: dict[str, str], chance: Random) -> bytes:
 
 
 @given(st.lists(ITEMS, max_size=3), st.none() | ITEMS, UNKNOWN, st.randoms(use_true_random=False))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_items_and_position_leave_a_page_as_the_bytes_they_came_in(
     found: list[Item], last_key: Item | None, unknown: dict[str, Any], chance: Random
 ) -> None:
@@ -59,7 +59,7 @@ def test_items_and_position_leave_a_page_as_the_bytes_they_came_in(
 
 
 @given(st.lists(ITEMS, min_size=1, max_size=3), st.text(min_size=1), st.booleans(), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_request_puts_exactly_the_items_of_the_page(
     found: list[Item], table: str, ask_capacity: bool, data: st.DataObject
 ) -> None:
@@ -75,7 +75,7 @@ def test_a_request_puts_exactly_the_items_of_the_page(
 
 
 @given(ITEMS, st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_scan_goes_on_at_the_position_as_it_came(key: Item, chance: Random) -> None:
     position = spelled(key, chance).encode()
     request = {"TableName": "T", "Segment": 3, "TotalSegments": 4}
@@ -148,7 +148,7 @@ def test_anything_but_a_scan_answer_is_a_bad_answer(body: bytes) -> None:
 
 
 @given(ITEMS, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_an_answer_that_was_cut_off_may_be_whole_the_next_time(
     item: Item, data: st.DataObject
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_batch_answer_that_was_cut_off_may_be_whole_the_next_time() -> None:
 
 
 @given(st.binary(max_size=60) | st.text().map(str.encode))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_body_breaks_a_reader(body: bytes) -> None:
     with pytest.raises((BadAnswer, Unavailable)):
         wire.read_page(body, filtered_are_skipped=True)
@@ -200,7 +200,7 @@ def test_a_batch_wholly_stored_leaves_nothing(body: bytes) -> None:
 
 
 @given(st.lists(ITEMS, max_size=3), ITEMS, UNKNOWN, st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_unprocessed_items_come_back_as_the_bytes_they_are(
     found: list[Item], more: Item, unknown: dict[str, Any], chance: Random
 ) -> None:

@@ -62,7 +62,7 @@ CHANGES = st.lists(
 
 
 @given(CHANGES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 async def test_changes_of_a_key_come_back_in_their_order(
     tmp_path_factory: pytest.TempPathFactory, changes: list[Change]
 ) -> None:
@@ -77,7 +77,7 @@ async def test_changes_of_a_key_come_back_in_their_order(
 
 
 @given(CHANGES, CHANGES, st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 async def test_after_a_kill_all_that_was_durable_is_there_and_nothing_torn(
     tmp_path_factory: pytest.TempPathFactory,
     durable: list[Change],

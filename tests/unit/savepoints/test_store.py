@@ -42,7 +42,7 @@ def stored(store: Store) -> Savepoint:
 
 
 @given(SAVEPOINTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_decoded_is_what_was_encoded(savepoint: Savepoint) -> None:
     back = decode(encode(savepoint))
     kept = ("migration", "shape", "segments", "source_id", "target_id", "state", "status")
@@ -55,7 +55,7 @@ def test_what_is_decoded_is_what_was_encoded(savepoint: Savepoint) -> None:
 
 
 @given(OF_VALIDATIONS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_that_of_a_validation_keeps_its_comparison_and_the_configuration(
     savepoint: Savepoint,
 ) -> None:
@@ -66,7 +66,7 @@ def test_that_of_a_validation_keeps_its_comparison_and_the_configuration(
 
 
 @given(SAVEPOINTS | OF_VALIDATIONS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_it_is_json_that_yaml_reads_alike(savepoint: Savepoint) -> None:
     text = encode(savepoint).decode()
     assert yaml.safe_load(text) == json.loads(text)
@@ -115,7 +115,7 @@ def test_the_progress_has_all_that_the_interface_promises() -> None:
 
 
 @given(SAVEPOINTS, st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_cut_off_savepoint_is_none(savepoint: Savepoint, data: st.DataObject) -> None:
     text = encode(savepoint)
     cut = data.draw(st.integers(0, len(text) - 1))

@@ -224,7 +224,7 @@ def _size(batches: Iterable[Batch]) -> int:
     disturbances=st.integers(0, 15),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_nothing_is_lost_or_doubled_whoever_gives_up(
     limit: int, sizes: list[list[int]], writers: int, disturbances: int, seed: int
 ) -> None:

@@ -43,7 +43,7 @@ def row(number: int) -> bytes:
 
 
 @given(st.lists(items(pk="S", sk="N"), max_size=3), st.integers(0, 2**32))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_equal_tables_have_equal_digests(table: list[Item], seed: int) -> None:
     chance = Random(seed)
     found = digests(written(table, chance), written(table, chance))
@@ -52,7 +52,7 @@ def test_equal_tables_have_equal_digests(table: list[Item], seed: int) -> None:
 
 
 @given(TABLES, CHANCE)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_one_changed_item_marks_its_bucket_and_no_other(table: list[Item], chance: Random) -> None:
     place = chance.randrange(len(table))
     other, _ = mutated(table[place], KEY, chance)
@@ -64,7 +64,7 @@ def test_one_changed_item_marks_its_bucket_and_no_other(table: list[Item], chanc
 
 
 @given(TABLES, CHANCE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_items_of_one_side_only_mark_their_buckets(table: list[Item], chance: Random) -> None:
     kept = table[: chance.randrange(len(table))]
     source, target = written(table, chance), written(kept, chance)
@@ -94,7 +94,7 @@ def test_two_changes_in_one_bucket_do_not_cancel_out() -> None:
 
 
 @given(TABLES, TABLES, CHANCE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_slices_may_be_taken_in_any_order_and_merged(
     source: list[Item], target: list[Item], chance: Random
 ) -> None:

@@ -149,7 +149,7 @@ def test_a_difference_is_found_and_named(a: str, b: str, places: list[str]) -> N
 
 
 @given(nested_items(pk="S", sk="N"), CHANCE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_same_values_are_equal_in_any_order_and_spelling(value: Item, chance: Random) -> None:
     left = spelled(in_other_words(value, chance), chance).encode()
     right = spelled(in_other_words(value, chance), chance).encode()
@@ -159,7 +159,7 @@ def test_the_same_values_are_equal_in_any_order_and_spelling(value: Item, chance
 
 
 @given(nested_items(pk="S", sk="N"), CHANCE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_one_change_is_found_and_its_attribute_named(value: Item, chance: Random) -> None:
     other, name = mutated(value, ("pk", "sk"), chance)
     left = spelled(in_other_words(value, chance), chance).encode()
@@ -170,7 +170,7 @@ def test_any_one_change_is_found_and_its_attribute_named(value: Item, chance: Ra
 
 
 @given(items(pk="N"), items(pk="N"))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_two_items_are_the_same_when_their_values_are(a: Item, b: Item) -> None:
     left, right = json.dumps(a).encode(), json.dumps(b).encode()
     assert EXACT.same(left, right) == shapes.same_item(a, b)

@@ -88,7 +88,7 @@ def lookup_pass(source: Memory, target: Memory, sink: Sink, pauses: Sequence[flo
     changed=st.dictionaries(st.integers(0, 19), st.none() | st.integers(1, 3), max_size=8),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_findings_are_kept_when_their_page_is_settled(
     count: int, changed: dict[int, int | None], seed: int
 ) -> None:
