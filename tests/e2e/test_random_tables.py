@@ -15,7 +15,6 @@ from tests.support.names import unique_name
 from tests.support.shapes import TEXT_OR_BINARY, same_items, tables
 
 CALM = settings(
-    deadline=None,
     max_examples=8,
     derandomize=True,
     phases=[Phase.generate],

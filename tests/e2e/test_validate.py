@@ -75,7 +75,6 @@ async def test_every_planted_difference_is_found_in_every_mode(
 
 
 @settings(
-    deadline=None,
     max_examples=10,
     derandomize=True,
     phases=[Phase.generate],

@@ -125,9 +125,7 @@ def test_an_item_that_the_source_spread_over_lines_is_one_line(tmp_path: Path) -
     ),
     st.randoms(use_true_random=False),
 )
-@settings(
-    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_line_gives_back_the_item_and_the_servers_words(
     tmp_path: Path, rejects: list[tuple[Item, str]], chance: Random
 ) -> None:

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alternator_migrate.core.batching import pack
@@ -15,7 +15,6 @@ SIZES = st.lists(st.integers(1, 40), max_size=60)
 @example([], 1, 1)
 @example([50, 1, 50], 3, 50)
 @example([10, 10, 11], 3, 30)
-@settings(deadline=None)
 def test_runs_are_the_items_in_order_within_the_limits(
     sizes: list[int], most: int, limit: int
 ) -> None:
@@ -29,7 +28,6 @@ def test_runs_are_the_items_in_order_within_the_limits(
 
 
 @given(SIZES, st.integers(1, 12))
-@settings(deadline=None)
 def test_without_a_limit_of_size_every_run_but_the_last_is_full(
     sizes: list[int], most: int
 ) -> None:
@@ -40,7 +38,6 @@ def test_without_a_limit_of_size_every_run_but_the_last_is_full(
 
 
 @given(st.lists(st.integers(1, 40), max_size=25), st.integers(40, 100))
-@settings(deadline=None)
 def test_under_a_limit_of_size_no_neighbours_could_have_been_one(
     sizes: list[int], limit: int
 ) -> None:

@@ -213,4 +213,4 @@ class LedgerOfARun(RuleBasedStateMachine):
 
 
 TestLedgerOfARun = LedgerOfARun.TestCase
-TestLedgerOfARun.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestLedgerOfARun.settings = settings(max_examples=25, stateful_step_count=30)

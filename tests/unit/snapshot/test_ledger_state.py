@@ -234,7 +234,7 @@ class KilledAndResumed(RuleBasedStateMachine):
 
 
 TestKilledAndResumed = KilledAndResumed.TestCase
-TestKilledAndResumed.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestKilledAndResumed.settings = settings(max_examples=120, stateful_step_count=40)
 
 
 def test_what_was_settled_elsewhere_is_absorbed() -> None:

@@ -17,7 +17,7 @@ from tests.support.shapes import items, same_items
 KEY = {"pk": "S"}
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(items(KEY), max_size=2))
 def test_any_item_arrives_equal_from_json(found: list[Item]) -> None:
     block = b"".join(dumped({"Item": item}) + b"\n" for item in found)
@@ -25,7 +25,7 @@ def test_any_item_arrives_equal_from_json(found: list[Item]) -> None:
     assert cut == [dumped(item) for item in found], "byte for byte"
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(items(KEY), max_size=2))
 def test_any_item_arrives_equal_from_ion(found: list[Item]) -> None:
     block = b"".join(ion_text.line(Item=item) + b"\n" for item in found)
