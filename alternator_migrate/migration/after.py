@@ -17,7 +17,7 @@ from alternator_migrate.connectors import (
     transform_text,
 )
 from alternator_migrate.core.progress import Progress
-from alternator_migrate.core.state import CopyState, Status
+from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
 from alternator_migrate.dynamodb.absence import absent
@@ -38,7 +38,7 @@ from alternator_migrate.migration.shards import (
     together,
 )
 from alternator_migrate.migration.table_run import TableRun
-from alternator_migrate.savepoints import Earlier, Located, NoKeeper, Resume, Savepoint
+from alternator_migrate.savepoints import Earlier, NoKeeper, Resume, Savepoint
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class FinishRun(TableRun):
             self.doubts = await doubts_of(self._resume(), whole, over_items)
             finished = self._finished(found.existing)
             if finished and is_finished(whole, finished):
-                return self._already_done(*finished, known)
+                return self._already_done(whole, finished, known)
             if finished is None:
                 await check_target(table, self._part, whole, self._whole)
             await check_late(found, whole.target)
@@ -119,26 +119,29 @@ class FinishRun(TableRun):
         changed = self._transform_changed
         return resume_of(self._loaded, self._store, transform_changed=changed)
 
-    def _already_done(
-        self, path: Located, savepoint: Savepoint, known: Sequence[Earlier]
-    ) -> Status:
+    def _already_done(self, whole: Pair, finished: Earlier, known: Sequence[Earlier]) -> Status:
+        now = self._last(whole, known)
         among = self._turns.commons is not None
         words = "these shards are finished already, says %s"
-        log.log(logging.DEBUG if among else logging.INFO, words, path)
-        self._store.latest = path
-        done = savepoints.progress_of(replace(savepoint, state=together(known)))
+        log.log(logging.DEBUG if among else logging.INFO, words, finished[0])
+        self._store.latest = finished[0]
+        if now.status != finished[1].status:
+            with self._store.lock(self.save_now):
+                self._store.write(now)
+        done = savepoints.progress_of(now)
         self._done = replace(done, before=done.done)
         self.rejects = _rejects_of(known)
-        return Status.REJECTS if done.rejected else Status.COMPLETED
+        return now.status
 
     def _last(self, whole: Pair, known: Sequence[Earlier]) -> Savepoint:
-        """The savepoint that says that all is done; rejects are a matter of the parts' own."""
+        """The savepoint that says that all is done; the files of rejects are the parts' own."""
         found = whole.inspection
         total = found.segments[0].total if found.segments else 0
         first = self._resume().first(found.source, total, None)
         target_id = found.existing.id if found.existing else ""
-        state = CopyState(done=together(known).done)
-        return replace(first, target_id=target_id, state=state, status=Status.COMPLETED)
+        state = together(known)
+        status = Status.REJECTS if state.rejected else Status.COMPLETED
+        return replace(first, target_id=target_id, state=state, status=status)
 
 
 def _rejects_of(known: Sequence[Earlier]) -> str | None:

@@ -210,19 +210,22 @@ async def test_rejects_of_shards_are_settled_too(stage: Stage) -> None:
     async with refusing(stage, *(f"item {n}" for n in range(12))) as bad:
         codes = [(await stage.ended("run", "config.yaml", "--shard", n)).code for n in shards]
         assert codes == [3, 3]
+        done = ("config.yaml", "--shard", "finish/2")
         for words in ("rejected items: see", "finished already"):
-            done = ("--shard", "finish/2", "--summary-json", "done.json")
-            result = await stage.ended("run", "config.yaml", *done)
+            summary = ("--summary-json", "done.json")
+            result = await stage.ended("run", *done, *summary)
             assert (result.code, words in result.err) == (3, True), result
             told = json.loads((stage.folder / "done.json").read_text())
             assert (told["status"], told["tables"][0]["items"]["rejected"]) == ("rejects", 12)
             assert Path(told["rejects"]) in stage.savepoints.glob("rejects_*.jsonl")
+        assert "+ 12 rejected" in (await stage.ended("status", *done)).out
         bad.clear()
         ended = [await sent(stage, path) for path in stage.savepoints.glob("rejects_*.jsonl")]
         assert ended[-1].code == 0, ended
         for shard in (*shards, "finish/2"):
             result = await stage.ended("run", "config.yaml", "--shard", shard)
             assert result.code == 0, result
+        assert "+ 0 rejected" in (await stage.ended("status", *done)).out
     stage.is_equal()
 
 
