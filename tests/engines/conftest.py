@@ -17,9 +17,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
         yield started
 
 
-@pytest.fixture(
-    params=["local", "processes", pytest.param("dask", marks=pytest.mark.xdist_group("dask"))]
-)
+DASK = (pytest.mark.xdist_group("dask"), pytest.mark.timeout(300))
+
+
+@pytest.fixture(params=["local", "processes", pytest.param("dask", marks=DASK)])
 def engine(request: pytest.FixtureRequest) -> str:
     """Each engine in turn."""
     return str(request.param)

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.servers.cli import environment
-from tests.servers.patience import stretched
 from tests.servers.process import bound
 
 _SECONDS = 60
@@ -102,9 +101,9 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
-async def gone(pids: Sequence[int], seconds: float) -> None:
+async def gone(pids: Sequence[int], seconds: float = 60) -> None:
     """Return when none of these processes is left."""
-    async with asyncio.timeout(stretched(seconds)):
+    async with asyncio.timeout(seconds):
         while any(map(_is_alive, pids)):  # noqa: ASYNC110 # another process's doing
             await asyncio.sleep(0.02)
 

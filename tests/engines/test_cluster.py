@@ -26,6 +26,10 @@ from tests.support.shapes import same_items
 SECONDS = 90
 LONGEST_WAIT = 10.0
 """Seconds between two attempts, at most."""
+RETRY_BUDGET = 300.0
+"""Seconds in which a batch is sent again and again, unless its run is gone."""
+
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ async def test_workers_come_and_go(
     own: DaskCluster, source: StandIn, target: StandIn, tmp_path: Path
 ) -> None:
     """One is added, and then the first one killed with its slices."""
-    slow_down(target, 0.3)
+    slow_down(target, 5)
     content = between(source, target)
     content["target"]["maxConnections"] = 4
     write_config(tmp_path, content)
@@ -53,6 +57,8 @@ async def test_workers_come_and_go(
         await batches(target, 4)
         own.add_worker()
         await asyncio.to_thread(_joined, own, 2)
+        target.faults.clear()
+        slow_down(target, 0.3)
         own.kill(own.workers[0])
         await batches(target, target.requests["BatchWriteItem"] + 8)
         target.faults.clear()
@@ -73,7 +79,7 @@ async def test_all_workers_gone_are_waited_for(
         await batches(target, 4)
         own.kill(own.workers[0])
         target.faults.clear()
-        await cli.wait_for("waiting up to 60 s for a worker", 40)
+        await cli.wait_for("waiting up to 60 s for a worker", 60)
         own.add_worker()
         result = await cli.wait(SECONDS)
     assert result.code == 0, result
@@ -110,12 +116,22 @@ async def test_what_a_killed_run_has_under_way_is_given_up_by_its_workers(
     async with running(tmp_path, *run(own)) as cli:
         await batches(target, 10)
         cli.send_signal(signal.SIGKILL)
-        await cli.wait(10)
-    await asyncio.sleep(min(stretched(GIVEN_UP_SECONDS + 1), 60.0))  # within the time of a test
+        await cli.wait(60)
+    sent = await given_up(target)
     target.faults.clear()
-    sent = target.requests["BatchWriteItem"]
-    await asyncio.sleep(LONGEST_WAIT + 1)
+    await asyncio.sleep(1)
     assert (target.requests["BatchWriteItem"], target.items(TABLE)) == (sent, [])
+
+
+async def given_up(target: StandIn) -> int:
+    """The number of batches when none has come for longer than their senders ever wait. Raises
+    `TimeoutError` when they are sent for much longer than by a worker that gives them up."""
+    async with asyncio.timeout(GIVEN_UP_SECONDS + RETRY_BUDGET / 2):
+        while True:
+            sent = target.requests["BatchWriteItem"]
+            await asyncio.sleep(LONGEST_WAIT + 1)
+            if target.requests["BatchWriteItem"] == sent:
+                return sent
 
 
 async def test_changes_are_not_replayed_while_workers_of_a_killed_run_may_write(
@@ -128,13 +144,13 @@ async def test_changes_are_not_replayed_while_workers_of_a_killed_run_may_write(
     async with running(tmp_path, *run(own)) as cli:
         await batches(target, 4)
         cli.send_signal(signal.SIGKILL)
-        await cli.wait(10)
+        await cli.wait(60)
     target.faults.clear()
     async with running(tmp_path, *run(own)) as cli:
         await cli.wait_for("s are waited before changes are replayed", 60)
         assert same_items(target.items(TABLE), ITEMS)
         cli.send_signal(signal.SIGTERM)
-        result = await cli.wait(20)
+        result = await cli.wait(60)
     assert result.code == 143, result
 
 
@@ -182,9 +198,9 @@ async def test_a_local_cluster_ends_with_its_run(
         assert len(workers) >= 2
         began = time.monotonic()
         os.killpg(cli.pid, signal.SIGINT)
-        result = await cli.wait(20)
+        result = await cli.wait(60)
         assert time.monotonic() - began < stretched(5)
-        await gone(workers, 5)
+        await gone(workers)
     assert result.code == 130, result
     assert "Traceback" not in result.err
 
@@ -209,10 +225,10 @@ async def test_a_run_that_waits_for_workers_can_be_stopped(
     write_config(tmp_path, between(source, target))
     with dask_cluster(folder, workers=0) as empty:
         async with running(tmp_path, *run(empty)) as cli:
-            await cli.wait_for("waiting up to 60 s for a worker", 30)
+            await cli.wait_for("waiting up to 60 s for a worker", 60)
             began = time.monotonic()
             cli.send_signal(signal.SIGTERM)
-            result = await cli.wait(20)
+            result = await cli.wait(60)
     assert time.monotonic() - began < stretched(5)
     assert result.code == 143, result
     assert "Traceback" not in result.err

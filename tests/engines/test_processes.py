@@ -132,7 +132,7 @@ async def test_no_worker_outlives_a_killed_run(
         assert workers
         cli.send_signal(signal.SIGKILL)
         await cli.wait(20)
-        await gone(workers, 5)
+        await gone(workers)
 
 
 async def test_the_second_signal_leaves_at_once(
@@ -149,7 +149,7 @@ async def test_the_second_signal_leaves_at_once(
         cli.send_signal(signal.SIGINT)
         result = await cli.wait(20)
         assert time.monotonic() - began < stretched(2)
-        await gone(workers, 5)
+        await gone(workers)
     assert result.code == 130
 
 
