@@ -34,8 +34,10 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of following, which wait for streams nearly all of their time, one by one
-    between tests that compute, so that workers do not all wait at once."""
+    between tests that compute, so that workers do not all wait at once; they have more time."""
     waiting = [item for item in items if "following" in item.path.parts]
+    for item in waiting:
+        item.add_marker(pytest.mark.timeout(300))
     others = [item for item in items if "following" not in item.path.parts]
     if waiting and others:
         for place, item in enumerate(waiting):

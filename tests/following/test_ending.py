@@ -5,8 +5,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.conftest import RunCli
 from tests.following.conftest import OFTEN, RULE, WRITERS_STOP, Table
 from tests.following.pursuit import pursuit
@@ -21,7 +19,6 @@ from tests.support.shapes import same_items
 TABLE = "Example"
 UNTIL = "--until-caught-up"
 DISABLE = "--disable-stream-after"
-pytestmark = pytest.mark.timeout(300)
 
 
 def configure(folder: Path, source: StandIn, target: StandIn, **more: Any) -> None:

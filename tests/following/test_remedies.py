@@ -25,7 +25,6 @@ SWITCH = "Switch the clients"
 STAYS = "those that the source does not have"
 UNFOLLOWED = "what the source has changed since the target was copied"
 FIRST_MEND = "next: Run validate --repair --delete-extra"
-pytestmark = pytest.mark.timeout(300)
 SLOW: dict[str, Any] = {"maxItemsPerBatch": 5, "maxConnections": 1}
 
 

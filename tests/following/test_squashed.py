@@ -22,7 +22,6 @@ from tests.support.shapes import same_items
 TABLE = "Example"
 UNTIL = "--until-caught-up"
 ISOLATION = "system:write_isolation"
-pytestmark = pytest.mark.timeout(300)
 MEND = ("--repair", "--delete-extra", "--yes")
 
 
