@@ -15,6 +15,7 @@ from alternator_migrate.migration import run_file
 from alternator_migrate.savepoints import (
     Located,
     RunFile,
+    Savepoint,
     Store,
     TableEntry,
     holder,
@@ -25,7 +26,7 @@ from alternator_migrate.savepoints import (
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """One table of the run, by its newest savepoint and the run file."""
+    """One table of the run, by its newest savepoint that counts and the run file."""
 
     entry: TableEntry
     progress: Progress | None
@@ -97,12 +98,12 @@ def _one(loaded: Loaded, entry: TableEntry, part: str) -> Iterator[str]:
     settings = config.of_table(loaded, Chosen(entry.source, entry.target)).settings
     place = place_of(settings)
     copied = config.migration_identity(settings) + part
-    lines = [
-        line
-        for identity in (copied, config.validation_identity(settings))
-        for line in status_lines(place, identity)
-    ]
-    yield from lines or [f"{entry.source} -> {entry.target}: {entry.status}, nothing was begun"]
+    newest = Store(place, copied).newest()
+    is_anew = newest is not None and not _counts(newest[1], entry)
+    identities = () if is_anew else (copied, config.validation_identity(settings))
+    lines = [line for identity in identities for line in status_lines(place, identity)]
+    status = _standing(loaded, entry, part).status
+    yield from lines or [f"{entry.source} -> {entry.target}: {status}, nothing was begun"]
     if entry.reason and entry.status == Status.FAILED:
         yield f"  failed     {entry.reason}"
 
@@ -115,11 +116,16 @@ def _standing(loaded: Loaded, entry: TableEntry, part: str) -> _Standing:
     )
     newest = next(Store(place, identity).readable(), None)
     is_running = holder(place, identity) is not None
-    if newest is None:
+    if newest is None or not _counts(newest[1], entry):
         return _Standing(entry, None, None, is_running)
     point = newest[1]
     began = point.written - point.seconds
     return _Standing(entry, progress_of(point), point.status, is_running, began, point.seconds)
+
+
+def _counts(savepoint: Savepoint, entry: TableEntry) -> bool:
+    """Whether it tells of the table still, and is not of a copy that is being made anew."""
+    return entry.status.is_final or savepoint.written >= entry.fresh_since
 
 
 def _lines(standings: Sequence[_Standing], path: Located) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The tables of a run of many: chosen at its first start, and fixed from then on."""
 
 import logging
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -104,7 +105,8 @@ async def roster(services: Services, loaded: Loaded, file: RunFile, selection: S
 
 
 def to_do(record: RunRecord, selection: Selection) -> list[TableEntry]:
-    """The tables of the run that are asked for. Raises `UsageError` where there is none."""
+    """The tables of the run that are asked for, from now on anew where that is. Raises `UsageError`
+    where there is none."""
     entries = {each.source: each for each in record.tables}
     names = config.picked([*entries], selection.only, selection.skip)
     found = [entries[name] for name in names]
@@ -114,6 +116,9 @@ def to_do(record: RunRecord, selection: Selection) -> list[TableEntry]:
             raise UsageError(
                 "no table of this run has failed", "Leave --retry-failed out to do what is left."
             )
+    if selection.fresh:
+        now = time.time()
+        found = [replace(entry, fresh_since=now) for entry in found]
     return found
 
 

@@ -21,12 +21,14 @@ _FORMAT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class TableEntry:
-    """One table of a run, and why it stands as it does."""
+    """One table of a run, and why it stands as it does. `fresh_since` is when a run that begins it
+    anew began (epoch seconds; 0: none has): until it is done, older savepoints do not count."""
 
     source: str
     target: str
     status: Status = Status.WAITING
     reason: str = ""
+    fresh_since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def _plain(record: RunRecord) -> Mapping[str, Any]:
             "target": each.target,
             "state": each.status,
             "reason": each.reason or None,
+            "freshSince": each.fresh_since or None,
         }
         for each in record.tables
     ]
@@ -121,6 +124,7 @@ def _record(plain: Mapping[str, Any], run: str) -> RunRecord:
             str(each["target"]),
             Status(each["state"]),
             str(each["reason"] or ""),
+            float(each.get("freshSince") or 0),
         )
         for each in tables
     )

@@ -16,7 +16,7 @@ from alternator_migrate.cli.tables_status import tables_lines, tables_standing
 from alternator_migrate.config import Loaded, load
 from alternator_migrate.core.errors import UsageError
 from alternator_migrate.core.state import Status
-from alternator_migrate.migration import Part, Selection, run_file
+from alternator_migrate.migration import MigrateOptions, Part, Selection, run_file
 from tests.servers.client import call, create_table, fill
 from tests.standin import StandIn
 from tests.support.cli import one_error, until
@@ -202,6 +202,27 @@ async def test_a_table_that_is_done_stands_so_when_the_next_run_is_killed_at_onc
     waiting = (replace(each, status=Status.WAITING) for each in record.tables)
     run_file(loaded.settings).write(record.having(waiting))
     assert stands(loaded) == ("2 tables: 1 waiting, 1 completed", "waiting")
+
+
+async def test_a_table_that_is_to_be_done_anew_waits_until_its_turn(many: Many) -> None:
+    """Whether the run is stopped before that, or killed while a table is prepared."""
+    await make(many.source.url, {"t-1": 5, "t-2": 5})
+    many.write({"include": ["t-*"]})
+    assert (await many.run()).status == "completed"
+    loaded, stop = load(many.folder / "config.yaml", {}), asyncio.Event()
+    stop.set()
+    anew = copying(loaded, Selection(fresh=True), Copy(options=MigrateOptions(fresh=True)))
+    assert await anew.run(stop, show_nothing) == "stopped"
+    assert stands(loaded) == ("2 tables: 2 waiting", "waiting")
+    alone = tables_lines(loaded, "", ["t-1"], ())
+    assert alone == ["t-1 -> t-1: waiting, nothing was begun"]
+    record = run_file(loaded.settings).read()
+    assert record
+    begun = replace(record.tables[0], status=Status.RUNNING)
+    run_file(loaded.settings).write(record.having([begun]))
+    assert stands(loaded) == ("2 tables: 1 waiting, 1 stopped", "stopped")
+    assert (await many.run(fresh=True, into_existing=True)).status == "completed"
+    assert stands(loaded) == ("2 tables: 2 completed", "completed")
 
 
 async def test_rejects_of_parts_are_sent_again(many: Many) -> None:

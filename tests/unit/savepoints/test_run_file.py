@@ -1,6 +1,7 @@
 """The run file of many tables."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ ENTRIES = (
     TableEntry("Users", "Users", Status.FAILED, "it is gone"),
     TableEntry("Zoo", "Zoo"),
 )
+ANEW = TableEntry("Anew", "Anew", fresh_since=1790000000.5)
 RECORD = RunRecord("0123456789abcdef", "digest", ENTRIES)
 FORMAT_1 = """\
 {"format": 1, "run": "0123456789abcdef", "selection": "digest", "written": 1790000000.5,
@@ -28,10 +30,10 @@ FORMAT_1 = """\
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     file = RunFile(tmp_path / "new" / "folder", RECORD.run)
     assert file.read() is None
-    file.write(RECORD)
+    file.write(replace(RECORD, tables=(*ENTRIES, ANEW)))
     read = file.read()
     assert read
-    assert (read.run, read.selection, read.tables) == (RECORD.run, "digest", ENTRIES)
+    assert (read.run, read.selection, read.tables) == (RECORD.run, "digest", (*ENTRIES, ANEW))
     assert read.written > 0
     path = path_of(file.path)
     assert path.stat().st_mode & 0o777 == 0o600
