@@ -6,6 +6,7 @@ named. botocore refreshes what expires; `Account.credentials` asks it before eac
 
 import os
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -41,6 +42,7 @@ from alternator_migrate.dynamodb.signing import Credentials
 
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 70
+_UNREACHED_SECONDS: Final = 5.0
 _ONCE: Final = {"total_max_attempts": 1}
 """For requests that `Retry` repeats."""
 _WITH_WAITS: Final = {"mode": "standard", "max_attempts": 4}
@@ -73,7 +75,8 @@ async def sign_in(
 ) -> Account:
     """The account that `login` names; without a login, one that signs nothing. `endpoint` is what
     the configuration has: of AWS's settings only that of the streams counts then. What throttles
-    or fails where credentials come from is asked again for `patience` seconds.
+    or fails where credentials come from is asked again for `patience` seconds, what cannot be
+    reached for some seconds only.
 
     Raises `UsageError` where AWS's settings are wrong, where there are no credentials, no such
     profile, no region (which AWS alone needs), one that can be none or contradicts the endpoint,
@@ -83,13 +86,13 @@ async def sign_in(
         account = _account(login or Login(), region, endpoint)
     if login is None:
         return account
-    way = _way(login, account)
+    way, began = _way(login, account), time.monotonic()
 
     async def attempt(_: str) -> tuple[Any, Any, Any]:
         """A session, the source of its credentials, and those of now; None where it has none."""
         with (
             obtaining(way, _ROLE if login.role_arn else ""),
-            repeating(way, side="AWS", reached=True),
+            repeating(way, side="AWS", reached=time.monotonic() > began + _UNREACHED_SECONDS),
         ):
             session = await _with_role(account, login) if login.role_arn else account.session
             found = await session.get_credentials()
@@ -144,6 +147,8 @@ async def open_s3(
 async def service_url(account: Account, service: Literal["dynamodb", "dynamodbstreams"]) -> str:
     """The URL at which AWS has a service for an account's region, by AWS's own rules, FIPS and
     dual-stack as AWS's settings say. Raises `UsageError`."""
+    if account.region == "local":  # which only the rules of dynamodb know
+        service = "dynamodb"
     core = account.session._session
     files = core.get_component("data_loader")
     with configuring():

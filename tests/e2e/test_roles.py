@@ -1,5 +1,6 @@
 """Roles: assumed before anything is read, and again before their keys expire."""
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from alternator_migrate.core.errors import MigrateError, OutOfTime, Unavailable
 from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.session import sign_in
 from tests.e2e.signing import signers, with_files
+from tests.e2e.stage import until
 from tests.servers import faults
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault, Reply
@@ -243,7 +245,20 @@ async def test_refreshed_keys_that_can_be_none(monkeypatch: pytest.MonkeyPatch) 
         assert (await account.credentials()).access_key.startswith("AGAIN")
 
 
-async def test_an_sts_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_could_not_be_made_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", NOWHERE)
+    login = Login("base", "secret", role_arn=ROLE)
+    async with FaultProxy(NOWHERE) as sts:
+        sts.always(ASSUMING, Fault("role", Sts(timedelta(hours=1)).answer))
+        signing = asyncio.create_task(sign_in(login, "eu-west-1", patience=60.0))
+        await until(lambda: "giving up in" in caplog.text)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        assert (await signing).credentials
+
+
+async def test_an_sts_that_is_not_there_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", NOWHERE)
     with pytest.raises(MigrateError, match=NOWHERE) as told:
         await sign_in(Login("base", "secret", role_arn=ROLE), "eu-west-1", patience=600.0)

@@ -68,6 +68,11 @@ async def test_variants_that_the_settings_of_aws_choose(
         assert asked == by_rules(service, region, fips=fips, dual_stack=dual_stack)
 
 
+async def test_the_region_of_dynamodb_local() -> None:
+    account = await sign_in(Login(access_key="a", secret_key="b"), "local", patience=1.0)
+    assert {await service_url(account, each) for each in SERVICES} == {"http://localhost:8000"}
+
+
 async def test_dynamodb_local(dynamodb_local: str, table_name: str) -> None:
     arn = await stream_of_new_table(dynamodb_local, table_name)
     side = SideSettings(

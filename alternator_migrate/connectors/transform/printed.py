@@ -25,6 +25,10 @@ class _Lines(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
+    def fileno(self) -> int:
+        """Standard error, for what writes past Python's streams: programs, `faulthandler`."""
+        return super().fileno() if sys.__stderr__ is None else sys.__stderr__.fileno()
+
     def write(self, data: Any, /) -> int:
         """Log the lines that are whole now."""
         given = bytes(data)

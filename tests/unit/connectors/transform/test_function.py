@@ -146,6 +146,24 @@ def test_what_it_prints_is_logged_line_by_line(
     assert capsys.readouterr() == ("", "")
 
 
+def test_programs_of_theirs_write_to_standard_error(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "change.py"
+    file.write_text(
+        "import faulthandler, subprocess, sys\n"
+        "faulthandler.dump_traceback_later(600, file=sys.stderr)\n"
+        "faulthandler.cancel_dump_traceback_later()\n"
+        "def transform(item):\n"
+        "    subprocess.run(['echo', 'a program'], stdout=sys.stdout, check=True)\n"
+        "    return item\n"
+    )
+    code = find_code(str(file))
+    assert code
+    assert made(code.functions().transform).reject is None
+    assert capfd.readouterr() == ("", "a program\n" * 2)
+
+
 def test_a_log_handler_of_theirs_is_not_told_of_its_own_lines(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
