@@ -161,8 +161,8 @@ async def test_numbers_within_the_tolerance_are_equal(ends: Ends, tmp_path: Path
 
 
 async def write_on_both(ends: Ends, delay: float, stop: asyncio.Event) -> int:
-    """Change, add and delete items on the source, and on the target a moment later."""
-    turn = 0
+    """Change, add and delete items on the source, and on the target a moment later, in order."""
+    turn, in_order = 0, asyncio.Lock()
 
     async def change(place: Place, number: int) -> None:
         key = {"pk": {"S": f"item {number % 30}"}}
@@ -171,7 +171,8 @@ async def write_on_both(ends: Ends, delay: float, stop: asyncio.Event) -> int:
 
     async def late(number: int) -> None:
         await asyncio.sleep(delay)
-        await change(ends[1], number)
+        async with in_order:
+            await change(ends[1], number)
 
     async with asyncio.TaskGroup() as group:
         while not stop.is_set():
@@ -182,12 +183,15 @@ async def write_on_both(ends: Ends, delay: float, stop: asyncio.Event) -> int:
     return turn
 
 
-@pytest.mark.parametrize(("recheck", "alarm"), [([0.2, 0.4, 0.8], False), ([0], True)])
+@pytest.mark.parametrize(
+    ("late", "recheck", "alarm"), [(0.15, [0.2, 0.4, 0.8, 5.0, 20.0], False), (3.0, [0], True)]
+)
 async def test_changes_under_way_are_no_differences(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     table_name: str,
     options: ValidateOptions,
+    late: float,
     recheck: list[float],
     alarm: bool,
 ) -> None:
@@ -195,7 +199,7 @@ async def test_changes_under_way_are_no_differences(
     pair = ("standin", "standin")
     async with two_tables(request, pair, table_name, numbered(30), scanSegments=5) as ends:
         content = between(ends, validation={"recheckSeconds": recheck})
-        writing = asyncio.create_task(write_on_both(ends, 0.15, stop))
+        writing = asyncio.create_task(write_on_both(ends, late, stop))
         try:
             await asyncio.sleep(0.1)
             outcomes = [await validate(tmp_path, content, options) for _ in range(3)]
