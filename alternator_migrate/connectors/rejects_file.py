@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from alternator_migrate.connectors.transform import Shaping
-from alternator_migrate.core.durable import claimed, replace_file
+from alternator_migrate.core.durable import claimed, replace_file, settled
 from alternator_migrate.core.errors import BadAnswer, MigrateError, TooManyRejects, UsageError
 from alternator_migrate.core.jsonl_file import JsonlFile
 from alternator_migrate.core.model import Change, Item, Page, Position, Reject, Segment
@@ -160,8 +160,8 @@ class RejectsFile:
         assert self.path  # noqa: S101 # there are open ones
         path = Path(self.path)
         lines = [*self._lines_of(path)]
-        settled = b"".join(line for key, line in lines if key in gone)
-        _file(_beside(path)).append(settled, durable=True)
+        moved = b"".join(line for key, line in lines if key in gone)
+        _file(_beside(path)).append(moved, durable=True)
         replace_file(path, b"".join(line for key, line in lines if key not in gone))
         self._open.difference_update(gone)
         self._settled.update(gone)
@@ -218,7 +218,7 @@ def key_of_line(line: bytes, key_names: Sequence[str]) -> bytes:
 
 def _beside(path: Path) -> Path:
     """The file of the settled rejects of a rejects file."""
-    return path.with_name(f"settled_{path.name.removeprefix(f'{_KIND}_')}")
+    return Path(settled(str(path)))
 
 
 def _file(path: Path) -> JsonlFile:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,6 +65,17 @@ def link(file: Path, name: Path) -> None:
 def stamped(kind: str) -> Iterator[str]:
     """Names for a new file of a `kind`, `<kind>_<millis>.jsonl`, from this millisecond on."""
     return (f"{kind}_{millis}.jsonl" for millis in count(int(time.time() * 1000)))
+
+
+def following(name: str) -> str:
+    """The name `<kind>_<millis>.jsonl` a millisecond after another."""
+    kind, _, millis = name.removesuffix(".jsonl").rpartition("_")
+    return f"{kind}_{int(millis) + 1}.jsonl"
+
+
+def settled(path: str) -> str:
+    """The path of the file of settled rejects beside a rejects file; any other stays as it is."""
+    return re.sub("(^|/)rejects_", r"\1settled_", path)
 
 
 def claimed(folder: Path, kind: str) -> Path:

@@ -94,6 +94,7 @@ class Resend:
             place, allowed = self._place, len(again)
             own = RejectsFile(place.work, self._key_names, allowed, claim=place.claim)
             own.keep([*again.values()])
+            place.keep()
             self._note(own)
         self._place.keep()
         return written

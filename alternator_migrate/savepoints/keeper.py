@@ -39,8 +39,8 @@ class Keeper:
         self._base = replace(self._base, target_id=table_id)
 
     def found_rejects(self, path: str) -> None:
-        """Note which file holds rejected items."""
-        self._base = replace(self._base, rejects=self._store.place.told(path))
+        """Note which file holds rejected items; the store tells its name in the place."""
+        self._base = replace(self._base, rejects=path)
 
     def found_export(self, export: ExportState, segments: int = 0) -> None:
         """Note the export that is copied, and the number of its data files once it is known."""

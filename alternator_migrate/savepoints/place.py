@@ -103,8 +103,9 @@ class Place(Protocol):
         ...
 
     def claim(self, kind: str) -> Path:
-        """A new, empty file `<kind>_<millis>.jsonl` in `work`, of a name that no process has taken
-        in the place, or will take. Raises `OSError`, `MigrateError`."""
+        """A new, empty file `<kind>_<millis>.jsonl` in `work`, made without waiting for the place.
+        What it is called in the place, nobody else has or gets: `told` says it when `keep` has
+        returned. Raises `OSError`."""
         ...
 
     def keep(self) -> None:

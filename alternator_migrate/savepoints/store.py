@@ -107,7 +107,8 @@ class Store:
         self.check()
         try:
             self.place.keep()
-            text = encode(replace(savepoint, written=time.time()))
+            rejects = savepoint.rejects and self.place.told(savepoint.rejects)
+            text = encode(replace(savepoint, rejects=rejects, written=time.time()))
             name = self.place.create(text, self._next_name, self.migration)
         except OSError as error:
             raise MigrateError(

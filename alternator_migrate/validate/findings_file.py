@@ -16,7 +16,9 @@ from alternator_migrate.savepoints import Place
 def new_file(place: Place) -> str:
     """An empty findings file of its own, as it is told. Raises `MigrateError`."""
     try:
-        return place.told(place.claim("findings"))
+        path = place.claim("findings")
+        place.keep()
+        return place.told(path)
     except OSError as error:
         raise _unwritable(place.work, error) from error
 

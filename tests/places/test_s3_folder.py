@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from alternator_migrate.connectors.rejects_file import RejectsFile
-from alternator_migrate.core.errors import MigrateError, UsageError
-from alternator_migrate.core.model import Reject
+from alternator_migrate.core.errors import MigrateError, TooManyRejects, UsageError
+from alternator_migrate.core.model import Change, Reject
 from alternator_migrate.savepoints.s3.lease import free_after
 from alternator_migrate.savepoints.store import Store, check_alone, holder, lock
 from tests.servers import faults
@@ -263,11 +263,53 @@ async def test_runs_that_begin_a_file_at_once_each_send_their_own(
     files = [RejectsFile(each.work, ["id"], 5, claim=each.claim) for each in places]
     for number, file in enumerate(files):
         file.keep([Reject(b'{"id":{"N":"%d"}}' % number, "e", "m")])
-    for number, each in enumerate(places):
-        Store(each, f"m{number}").write(point())
-    for number in range(2):
+    for number, (each, file) in enumerate(zip(places, files, strict=True)):
+        store, kept = Store(each, f"m{number}"), file.path
+        store.write(point(f"m{number}", rejects=kept))
+        saved = store.newest()
+        assert saved and saved[1].rejects == each.told(kept or "")
+        assert saved[1].rejects == f"{each}/rejects_{frozen_clock + number}.jsonl"
         text = await on_moto.text(f"rejects_{frozen_clock + number}.jsonl")
         assert json.loads(text)["item"] == {"id": {"N": str(number)}}
+        assert str(each.at_hand(saved[1].rejects)) == kept
+    first, second = places
+    others = second.at_hand(f"{first}/rejects_{frozen_clock}.jsonl").read_bytes()
+    assert json.loads(others)["item"] == {"id": {"N": "0"}}, "not its own of that name here"
+    for each, file in zip(places, files, strict=True):
+        file.overtaken([Change(b'{"id":{"N":"1"}}', None, "", 0)], [])
+        each.keep()
+    assert await on_moto.text(f"rejects_{frozen_clock + 1}.jsonl") == b""
+    assert await on_moto.text(f"settled_{frozen_clock + 1}.jsonl")
+
+
+async def test_what_is_refused_is_kept_and_told_whatever_becomes_of_requests(
+    on_moto: Prefix,
+) -> None:
+    """On the event loop, which nothing may stop: not while files are being sent, either."""
+    sending, ended = asyncio.Event(), asyncio.Event()
+
+    async def act(_: Exchange) -> web.StreamResponse:
+        sending.set()
+        await ended.wait()
+        return web.Response(status=503)
+
+    async with FaultProxy(on_moto.url) as proxy:
+        proxy.always(puts(""), Fault("hangs", act))
+        place = on_moto.open(proxy.url, patience=0.3)
+        (place.work / "findings_1.jsonl").write_bytes(b"1\n")
+        keeping = asyncio.create_task(asyncio.to_thread(place.keep))
+        await sending.wait()
+        file = RejectsFile(place.work, ["id"], 0, claim=place.claim)
+        refused = Reject(b'{"id":{"N":"7"}}', "e", "m")
+        try:
+            with pytest.raises(TooManyRejects, match="7"):
+                await asyncio.wait_for(asyncio.to_thread(file.keep, [refused]), 60)
+        finally:
+            ended.set()
+            await asyncio.wait([keeping])
+    assert not [each for each in proxy.requests if "/rejects_" in each]
+    with pytest.raises(MigrateError):
+        keeping.result()
 
 
 async def test_a_file_that_is_taken_away_is_gone(on_moto: Prefix) -> None:

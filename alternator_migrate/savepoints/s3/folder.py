@@ -6,12 +6,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from threading import Lock as ThreadLock
 from typing import Any, Final, NamedTuple, TypeVar
 
 from alternator_migrate.config import BucketFolder
-from alternator_migrate.core.durable import PRIVATE, private_folder, stamped
+from alternator_migrate.core.durable import claimed, following, private_folder, settled
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.savepoints.place import ObjectName
 from alternator_migrate.savepoints.s3.background import Background
@@ -23,6 +24,9 @@ _MOST_KEPT_BYTES: Final = 32 * 1024 * 1024
 """Savepoints never change: those that were read or written here are not read again."""
 _SAVEPOINTS: Final = "savepoint_"
 _GROWING: Final = "[!.]*.jsonl"
+_CLAIMED: Final = "claimed"
+"""The folder in `work` of the files whose objects get a name when they are sent for the first time:
+until then one of the same name may be somebody else's."""
 
 
 class _Mark(NamedTuple):
@@ -51,6 +55,7 @@ class S3Folder:
         self._texts: dict[str, bytes] = {}
         self._etags: dict[str, str] = {}
         self._sent: dict[str, _Sent] = {}
+        self._renamed: dict[str, str] = {}
         self._turn = ThreadLock()
 
     def __str__(self) -> str:
@@ -126,16 +131,9 @@ class S3Folder:
         self._texts.pop(name, None)
 
     def claim(self, kind: str) -> Path:
-        """A new file, whose object is there already, empty, so that nobody else takes the name.
-        Raises `MigrateError`."""
-        with self._turn:
-            for path in map(self.work.joinpath, stamped(kind)):
-                with suppress(Taken):
-                    etag = self._do(self._bucket.put(self._key(path.name), b"", None))
-                    path.touch(PRIVATE)
-                    self._sent[path.name] = _Sent(_mark(path.stat()), etag)
-                    break
-        return path
+        """A new file, which no request is made for: where somebody else has its name when it is
+        sent, its object gets the next one that is free. Raises `OSError`."""
+        return claimed(self.work / _CLAIMED, kind)
 
     def keep(self) -> None:
         """Send the files that have changed, in the order of their names: where lines move from one
@@ -143,27 +141,29 @@ class S3Folder:
         with self._turn:
             if "_temporary" not in self.__dict__:
                 return
-            there = sorted(path.name for path in self.work.glob(_GROWING))
+            found = chain(*map(self.work.glob, (_GROWING, f"{_CLAIMED}/{_GROWING}")))
+            there = sorted(_file(self.work, path) for path in found)
             for name in there:
                 with suppress(FileNotFoundError):
                     self._send(name)
             for name in sorted(self._sent.keys() - set(there)):
-                self._do(self._bucket.delete(self._key(name)))
+                self._do(self._bucket.delete(self._key(_object_of(name, self._renamed))))
                 del self._sent[name]
 
     def told(self, path: str | Path) -> str:
-        """The URL."""
-        return self.where(Path(path).name)
+        """The URL; that of a claimed file is final once it was sent."""
+        return self.where(_object_of(_file(self.work, Path(path)), self._renamed))
 
     def at_hand(self, told: str) -> Path:
         """A file of the name in this place, brought here unless it is. Raises `MigrateError`."""
         name = ObjectName(told).name
-        path = self.work / name
         with self._turn:
+            files = {_object_of(each, self._renamed): each for each in self._sent}
+            path = self.work / files.get(name, name)
             if not path.exists():
                 etag = self._do(self._bucket.fetch(self._key(name), path))
                 if etag:
-                    self._sent[name] = _Sent(_mark(path.stat()), etag)
+                    self._sent[_file(self.work, path)] = _Sent(_mark(path.stat()), etag)
                 else:
                     path.unlink()
         return path
@@ -191,14 +191,32 @@ class S3Folder:
             if sent and sent.mark == mark:
                 return
             body = FileBody(file.fileno(), status.st_size)
-            try:
-                put = self._bucket.put(self._key(name), body, sent.etag if sent else None)
-                self._sent[name] = _Sent(mark, self._do(put))
-            except Taken as error:
-                raise MigrateError(
-                    f"{self.where(name)} was changed by somebody else while this run adds to it",
-                    "What is there is left as it is. Run it again: that goes on with it.",
-                ) from error
+            while True:
+                called = _object_of(name, self._renamed)
+                try:
+                    put = self._bucket.put(self._key(called), body, sent.etag if sent else None)
+                    self._sent[name] = _Sent(mark, self._do(put))
+                    return
+                except Taken as error:
+                    if sent or not name.startswith(f"{_CLAIMED}/"):
+                        raise MigrateError(
+                            f"{self.where(called)} was changed by somebody else while this "
+                            "run adds to it",
+                            "What is there is left as it is. Run it again: that goes on with it.",
+                        ) from error
+                    free = following(called)
+                    self._renamed |= {name: free, settled(name): settled(free)}
+
+
+def _file(work: Path, path: Path) -> str:
+    """A file by its path in `work`; of one elsewhere, the name."""
+    is_claimed = path.parent == work / _CLAIMED
+    return f"{_CLAIMED}/{path.name}" if is_claimed else path.name
+
+
+def _object_of(file: str, renamed: Mapping[str, str]) -> str:
+    """The name of a file's object."""
+    return renamed.get(file) or Path(file).name
 
 
 def _remember(texts: dict[str, bytes], name: str, text: bytes) -> None:
