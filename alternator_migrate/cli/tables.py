@@ -27,7 +27,7 @@ from alternator_migrate.migration import (
     named,
     run_file,
 )
-from alternator_migrate.savepoints import newest_of_parts, place_of
+from alternator_migrate.savepoints import TableEntry, newest_of_parts, place_of
 from alternator_migrate.validate import ValidateOptions, ValidationRun
 
 
@@ -57,6 +57,15 @@ class Copy:
     engine_options: EngineOptions = field(default_factory=EngineOptions)
     options: MigrateOptions = field(default_factory=MigrateOptions)
 
+    def of(self, entry: TableEntry) -> "Copy":
+        """How a table of a run of many is copied: anew where an earlier run was to, as that did."""
+        options = replace(
+            self.options,
+            fresh_since=entry.fresh_since,
+            into_existing=self.options.into_existing or entry.into_existing,
+        )
+        return replace(self, options=options)
+
     def run(
         self, own: Loaded, turns: Turns | None = None, steering: Steering | None = None
     ) -> MigrationRun:
@@ -71,22 +80,28 @@ def copying(
     """The migration of all tables, or of a part of each."""
     part = copy.part
 
-    def make(own: Loaded, turns: Turns) -> OneRun:
+    def make(own: Loaded, turns: Turns, entry: TableEntry) -> OneRun:
         if part and part.index is None:
             changed = copy.options.transform_changed
             return FinishRun(own, part, turns=turns, transform_changed=changed)
-        return copy.run(own, turns)
+        return copy.of(entry).run(own, turns)
 
     suffix, parts = (part.suffix, part.count) if part else ("", 1)
     ends = copy.options.until.caught_up
-    kind = Kind("Migration", make, part=suffix, parts=parts, ends_caught_up=ends)
+    kind = Kind(
+        *("Migration", make),
+        part=suffix,
+        parts=parts,
+        ends_caught_up=ends,
+        into_existing=copy.options.into_existing,
+    )
     return TablesRun(loaded, kind, selection, steering)
 
 
 def schemas(loaded: Loaded, selection: Selection, steering: Steering | None = None) -> TablesRun:
     """The target tables alone; nothing is copied, and nothing counts as done."""
 
-    def make(own: Loaded, turns: Turns) -> OneRun:
+    def make(own: Loaded, turns: Turns, _: TableEntry) -> OneRun:
         return SchemaRun(own, turns=turns)
 
     kind = Kind("Migration", make, whole=True, records=False)
@@ -105,7 +120,7 @@ def validating(
     """The validation of all tables, which `asks` before anything is deleted, of one at a time."""
     asking = asyncio.Lock()
 
-    def make(own: Loaded, turns: Turns) -> OneRun:
+    def make(own: Loaded, turns: Turns, _: TableEntry) -> OneRun:
         services = turns.commons.services if turns.commons else None
         ask = one_at_a_time(deletion_of(own.settings.target.table), asking) if asks else None
         return ValidationRun(
@@ -150,7 +165,7 @@ def resending(
             "Name the table with --only.",
         )
 
-    def make(own: Loaded, turns: Turns) -> OneRun:
+    def make(own: Loaded, turns: Turns, _: TableEntry) -> OneRun:
         return ResendRun(own, files[own.settings.source.table], turns=turns)
 
     kind = Kind("Migration", make, whole=True, records=False)

@@ -98,7 +98,7 @@ async def _all(
         for entry in left:
             table = Chosen(entry.source, entry.target)
             own = config.of_table(loaded, table)
-            run = copy.run(own, Turns(commons, table.source))
+            run = copy.of(entry).run(own, Turns(commons, table.source))
             looks.append(await _look(own.settings, run, table))
 
     async with together() as group:

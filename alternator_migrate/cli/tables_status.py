@@ -15,7 +15,6 @@ from alternator_migrate.migration import run_file
 from alternator_migrate.savepoints import (
     Located,
     RunFile,
-    Savepoint,
     Store,
     TableEntry,
     holder,
@@ -99,7 +98,7 @@ def _one(loaded: Loaded, entry: TableEntry, part: str) -> Iterator[str]:
     place = place_of(settings)
     copied = config.migration_identity(settings) + part
     newest = Store(place, copied).newest()
-    is_anew = newest is not None and not _counts(newest[1], entry)
+    is_anew = newest is not None and not entry.counts(newest[1])
     identities = () if is_anew else (copied, config.validation_identity(settings))
     lines = [line for identity in identities for line in status_lines(place, identity)]
     status = _standing(loaded, entry, part).status
@@ -116,16 +115,11 @@ def _standing(loaded: Loaded, entry: TableEntry, part: str) -> _Standing:
     )
     newest = next(Store(place, identity).readable(), None)
     is_running = holder(place, identity) is not None
-    if newest is None or not _counts(newest[1], entry):
+    if newest is None or not entry.counts(newest[1]):
         return _Standing(entry, None, None, is_running)
     point = newest[1]
     began = point.written - point.seconds
     return _Standing(entry, progress_of(point), point.status, is_running, began, point.seconds)
-
-
-def _counts(savepoint: Savepoint, entry: TableEntry) -> bool:
-    """Whether it tells of the table still, and is not of a copy that is being made anew."""
-    return entry.status.is_final or savepoint.written >= entry.fresh_since
 
 
 def _lines(standings: Sequence[_Standing], path: Located) -> Iterator[str]:

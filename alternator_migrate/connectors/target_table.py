@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from alternator_migrate.core.errors import ServerRefused, UsageError
+from alternator_migrate.core.errors import HoldsItemsError, ServerRefused, UsageError
 from alternator_migrate.dynamodb import rights, table_schema
 from alternator_migrate.dynamodb.dialect import SCYLLADB_TAGS, Dialect, Tags
 from alternator_migrate.dynamodb.table import Table
@@ -288,12 +288,12 @@ def _missing_tags(plan: TargetPlan, existing: TableState) -> Iterable[tuple[str,
 
 
 async def check_empty(table: Table, existing: TableState | None, earlier: str) -> None:
-    """Raise `UsageError` for a target table that holds items, or may hold some. `earlier` is a
+    """Raise `HoldsItemsError` for a target that holds items, or may hold some. `earlier` is a
     sentence on the savepoints of the run that may have filled it."""
     with rights.needing(_UNSEEN):
         holds_items = existing is not None and await table.contents.holds_items()
     if holds_items:
-        raise UsageError(
+        raise HoldsItemsError(
             f"the target table {table.name} already holds items",
             f"{earlier} Else choose another target.table, empty it, or pass --into-existing to "
             "write into it: what only the target has then stays there.",

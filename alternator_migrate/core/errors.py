@@ -120,6 +120,10 @@ class UsageError(MigrateError):
     exit_code = 2
 
 
+class HoldsItemsError(UsageError):
+    """The target holds items already, and the run does not accept that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """One mistake of a configuration: the key's path, where it stands, what is wrong."""

@@ -58,15 +58,17 @@ class Kind:
     """What is done with each table: `make` makes the run of one. `work` is its name; of `parts` of
     each table this is the one whose identity ends with `part`. Only what `records` writes the run
     file. Where its runs take no turns of their own, each is one turn as a `whole`; where they
-    follow changes, they may end caught up."""
+    follow changes, they may end caught up. What a
+    run begins anew goes `into_existing` targets that hold items, or does not."""
 
     work: Literal["Migration", "Validation"]
-    make: Callable[[Loaded, Turns], OneRun]
+    make: Callable[[Loaded, Turns, TableEntry], OneRun]
     part: str = ""
     parts: int = 1
     records: bool = True
     whole: bool = False
     ends_caught_up: bool = False
+    into_existing: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +98,8 @@ class Lane:
     def end(self, status: Status, reason: str = "") -> None:
         """The table has ended, or will not be begun: only what is told of it is kept."""
         self.entry = replace(self.entry, status=status, reason=reason)
+        if status.is_final:
+            self.entry = replace(self.entry, fresh_since=0.0, into_existing=False)
         self.ended = self.progress()
         if self.run:
             self.savepoint, self.rejects = self.run.savepoint, self.run.rejects

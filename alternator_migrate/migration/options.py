@@ -20,8 +20,9 @@ FOR_EVER: Final = Until()
 class MigrateOptions:
     """A migration as a person asks for it: `into_existing` accepts a target that holds items,
     `fresh` begins anew, `makes_table` lets changes alone make the target, `until` says when
-    following ends, the transform may have `transform_changed` since an earlier savepoint, and a
-    comparison comes after it (`validates`)."""
+    following ends, the transform may have `transform_changed` since an earlier savepoint, a
+    comparison comes after it (`validates`), and savepoints older than `fresh_since` (epoch seconds)
+    do not count."""
 
     into_existing: bool = False
     fresh: bool = False
@@ -29,3 +30,4 @@ class MigrateOptions:
     until: Until = FOR_EVER
     transform_changed: bool = False
     validates: bool = False
+    fresh_since: float = 0.0

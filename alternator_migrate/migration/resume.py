@@ -58,11 +58,14 @@ def first_savepoint(
     return replace(first, state=state, skipped=skipped_segments(settings, state, segments))
 
 
-def none_used(store: Store, *, fresh: bool) -> str:
-    """A sentence for a run that has no savepoint to go on from, on those that there may be."""
-    newest = next(store.readable(), None) if fresh else None
-    if newest:
+def none_used(store: Store, *, fresh: bool, since: float) -> str:
+    """A sentence for a run that has no savepoint to go on from, on those that there may be, older
+    than `since` (epoch seconds) where an earlier run was to begin anew."""
+    newest = next(store.readable(), None)
+    if newest and fresh:
         return f"Without --fresh the run goes on from {newest[0]}."
+    if newest and newest[1].written < since:
+        return f"An earlier run with --fresh was to begin it anew: {newest[0]} does not count."
     return (
         "If an earlier run filled it, go on from its savepoints: there are none of this migration "
         f"in {store.place.beside}, so name their folder with savepoints.path "

@@ -104,9 +104,11 @@ async def roster(services: Services, loaded: Loaded, file: RunFile, selection: S
     return Roster(known)
 
 
-def to_do(record: RunRecord, selection: Selection) -> list[TableEntry]:
-    """The tables of the run that are asked for, from now on anew where that is. Raises `UsageError`
-    where there is none."""
+def to_do(
+    record: RunRecord, selection: Selection, *, into_existing: bool = False
+) -> list[TableEntry]:
+    """The tables of the run that are asked for, from now on anew where that is, `into_existing`
+    ones then. Raises `UsageError` where there is none."""
     entries = {each.source: each for each in record.tables}
     names = config.picked([*entries], selection.only, selection.skip)
     found = [entries[name] for name in names]
@@ -118,7 +120,7 @@ def to_do(record: RunRecord, selection: Selection) -> list[TableEntry]:
             )
     if selection.fresh:
         now = time.time()
-        found = [replace(entry, fresh_since=now) for entry in found]
+        found = [replace(entry, fresh_since=now, into_existing=into_existing) for entry in found]
     return found
 
 
@@ -221,8 +223,10 @@ def _saved(loaded: Loaded, entry: TableEntry, part: str) -> Status | None:
     settings = config.of_table(loaded, Chosen(entry.source, entry.target)).settings
     identity = config.migration_identity(settings)
     newest = newest_of_parts(place_of(settings), identity)
-    own = newest.get(identity + part)
-    return own.status if own else Status.WAITING if newest else None
+    own = newest.pop(identity + part, None)
+    if own and entry.counts(own):
+        return own.status
+    return Status.WAITING if newest else None
 
 
 async def _tell_new(services: Services, settings: Settings, known: RunRecord) -> None:

@@ -144,7 +144,8 @@ class MigrationRun(TableRun):
     async def opened(self) -> AsyncIterator[tuple[Pair, Earlier | None]]:
         """Both sides as this run has them, and the savepoint that it goes on from, if there is one.
         Raises `UsageError` where that does not fit."""
-        earlier = self._resume.earlier(fresh=self._options.fresh)
+        options = self._options
+        earlier = self._resume.earlier(fresh=options.fresh, since=options.fresh_since)
         segments = earlier[1].segments if earlier else None
         workers = self._engine_options.workers
         async with AsyncExitStack() as stack:
@@ -241,7 +242,8 @@ class MigrationRun(TableRun):
             await check_empty(table, existing, self._none_used())
 
     def _none_used(self) -> str:
-        return none_used(self._store, fresh=self._options.fresh)
+        options = self._options
+        return none_used(self._store, fresh=options.fresh, since=options.fresh_since)
 
     async def _begun(self, pair: Pair, first: Savepoint, stop: asyncio.Event, show: Show) -> Status:
         """Go on from a `first` savepoint; where the table is copied from an export that is not

@@ -16,7 +16,7 @@ from alternator_migrate.connectors import (
     refusing_to_begin,
 )
 from alternator_migrate.core.current import TABLE
-from alternator_migrate.core.errors import MigrateError, UsageError
+from alternator_migrate.core.errors import HoldsItemsError, MigrateError, UsageError
 from alternator_migrate.core.pace import part_of
 from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.shares import SharedCaps
@@ -144,7 +144,7 @@ class TablesRun:
             before = self._file.read()
             found = await roster(services, self._loaded, self._file, self._selection)
             record = found.record
-            entries = to_do(record, self._selection)
+            entries = to_do(record, self._selection, into_existing=kind.into_existing)
             with lock(place, name, self.save_now):
                 if self._file.read() != before:
                     raise UsageError("another run of these tables has just begun", "Run it again.")
@@ -237,6 +237,8 @@ class TablesRun:
             log.error("%s", failure)
             lane.end(Status.FAILED, str(failure.args[0]))
             lane.failure = failure
+            if isinstance(failure, HoldsItemsError) and self._selection.fresh:
+                lane.entry = replace(lane.entry, fresh_since=0.0)  # as its remedy says
             if self._tables.on_error == "stop":
                 stop.set()
         finally:
@@ -248,7 +250,7 @@ class TablesRun:
     async def _done(self, lane: Lane, turns: Turns, stop: asyncio.Event) -> Status:
         table = Chosen(lane.entry.source, lane.entry.target)
         own = without_run_hooks(config.of_table(self._loaded, table))
-        lane.run = self._kind.make(own, turns)
+        lane.run = self._kind.make(own, turns, lane.entry)
         if not self._kind.whole:
             return await lane.run.run(stop, _unseen)
         async with turns.copying(stop) as may:

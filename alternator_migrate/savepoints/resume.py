@@ -47,16 +47,17 @@ class Resume:
     transform: str = ""
     transform_changed: bool = False
 
-    def earlier(self, *, fresh: bool) -> Earlier | None:
-        """The savepoint to go on from: the file given as CONFIG, or the newest of this work. None
-        to begin anew: so does a validation, where the last one came to its end.
+    def earlier(self, *, fresh: bool, since: float = 0.0) -> Earlier | None:
+        """The savepoint to go on from: the file given as CONFIG, or the newest of this work, unless
+        it is older than `since` (epoch seconds). None to begin anew: so does a validation, where
+        the last one came to its end.
 
         Raises `UsageError` where it does not fit the configuration, or cannot be read.
         """
         found = None if fresh else self._given() or self.store.newest()
         for why in self.store.passed_over:
             log.warning("warning: an older savepoint is used, this one cannot be read: %s", why)
-        if found is None:
+        if found is None or found[1].written < since:
             return None
         path, savepoint = found[0], _told_apart(*found, self.loaded.settings)
         self._check_place(path, savepoint)

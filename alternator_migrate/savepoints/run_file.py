@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.state import Status
+from alternator_migrate.savepoints.format import Savepoint
 from alternator_migrate.savepoints.place import Located, Place
 from alternator_migrate.savepoints.store import place_at
 
@@ -22,13 +23,19 @@ _FORMAT: Final = 1
 @dataclass(frozen=True, slots=True)
 class TableEntry:
     """One table of a run, and why it stands as it does. `fresh_since` is when a run that begins it
-    anew began (epoch seconds; 0: none has): until it is done, older savepoints do not count."""
+    anew began (epoch seconds; 0: none has, or it is done): older savepoints do not count.
+    `into_existing` says whether that run accepts a target that holds items."""
 
     source: str
     target: str
     status: Status = Status.WAITING
     reason: str = ""
     fresh_since: float = 0.0
+    into_existing: bool = False
+
+    def counts(self, savepoint: Savepoint) -> bool:
+        """Whether it tells of the table still, and is not of a copy that is being made anew."""
+        return savepoint.written >= self.fresh_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ def _plain(record: RunRecord) -> Mapping[str, Any]:
             "state": each.status,
             "reason": each.reason or None,
             "freshSince": each.fresh_since or None,
+            "intoExisting": each.into_existing,
         }
         for each in record.tables
     ]
@@ -125,6 +133,7 @@ def _record(plain: Mapping[str, Any], run: str) -> RunRecord:
             Status(each["state"]),
             str(each["reason"] or ""),
             float(each.get("freshSince") or 0),
+            each.get("intoExisting") is True,
         )
         for each in tables
     )

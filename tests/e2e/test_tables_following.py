@@ -209,10 +209,7 @@ async def test_a_table_that_is_to_be_done_anew_waits_until_its_turn(many: Many) 
     await make(many.source.url, {"t-1": 5, "t-2": 5})
     many.write({"include": ["t-*"]})
     assert (await many.run()).status == "completed"
-    loaded, stop = load(many.folder / "config.yaml", {}), asyncio.Event()
-    stop.set()
-    anew = copying(loaded, Selection(fresh=True), Copy(options=MigrateOptions(fresh=True)))
-    assert await anew.run(stop, show_nothing) == "stopped"
+    loaded = await begun_anew(many)
     assert stands(loaded) == ("2 tables: 2 waiting", "waiting")
     alone = tables_lines(loaded, "", ["t-1"], ())
     assert alone == ["t-1 -> t-1: waiting, nothing was begun"]
@@ -223,6 +220,77 @@ async def test_a_table_that_is_to_be_done_anew_waits_until_its_turn(many: Many) 
     assert stands(loaded) == ("2 tables: 1 waiting, 1 stopped", "stopped")
     assert (await many.run(fresh=True, into_existing=True)).status == "completed"
     assert stands(loaded) == ("2 tables: 2 completed", "completed")
+
+
+@pytest.mark.parametrize("state", [Status.WAITING, Status.RUNNING, Status.FAILED])
+async def test_a_table_that_was_to_be_done_anew_is_begun_anew_by_the_next_run(
+    many: Many, state: Status
+) -> None:
+    """Into what the target holds, where that was accepted; it is then done."""
+    await make(many.source.url, {"t-1": 5, "t-2": 5})
+    many.write({"include": ["t-*"]})
+    assert (await many.run()).status == "completed"
+    for name in ("t-1", "t-2"):
+        await fill(many.source.url, name, rows(3, "later"))
+    loaded = await begun_anew(many, into_existing=True)
+    record = run_file(loaded.settings).read()
+    assert record
+    left = (replace(each, status=state) for each in record.tables)
+    run_file(loaded.settings).write(record.having(left))
+    result = await many.run()
+    assert (result.status, [each.was_done for each in result.tables]) == ("completed", [False] * 2)
+    await many.check(["t-1", "t-2"])
+    assert all(each.was_done for each in (await many.run()).tables)
+
+
+async def test_what_was_to_be_done_anew_into_an_empty_target_wants_it_empty_still(
+    many: Many, caplog: pytest.LogCaptureFixture
+) -> None:
+    await make(many.source.url, {"t-1": 5})
+    many.write({"include": ["t-*"]})
+    assert (await many.run()).status == "completed"
+    await fill(many.source.url, "t-1", rows(3, "later"))
+    await begun_anew(many)
+    for _ in range(2):
+        result = await many.run()
+        assert result.states == {"t-1": "failed"}
+        assert "already holds items" in result.reason("t-1")
+    assert caplog.text.count("An earlier run with --fresh was to begin it anew") == 2
+    assert (await many.run(into_existing=True)).status == "completed"
+    await many.check(["t-1"])
+
+
+async def test_a_table_whose_target_keeps_it_from_being_begun_anew_goes_on_without_fresh(
+    many: Many, caplog: pytest.LogCaptureFixture
+) -> None:
+    await make(many.source.url, {"t-1": 5})
+    many.write({"include": ["t-*"]})
+    assert (await many.run()).status == "completed"
+    assert (await many.run(fresh=True)).states == {"t-1": "failed"}
+    assert "Without --fresh the run goes on from" in caplog.text
+    result = await many.run()
+    assert (result.status, [each.was_done for each in result.tables]) == ("completed", [True])
+
+
+async def test_a_table_that_was_to_be_done_anew_leaves_the_list_when_it_is_not_chosen_any_more(
+    many: Many,
+) -> None:
+    await make(many.source.url, {"t-1": 5, "t-2": 5})
+    many.write({"include": ["t-*"]})
+    assert (await many.run()).status == "completed"
+    await begun_anew(many, into_existing=True)
+    many.write({"include": ["t-1"]})
+    assert (await many.run(add=True)).states == {"t-1": "completed"}
+
+
+async def begun_anew(many: Many, *, into_existing: bool = False) -> Loaded:
+    """The configuration of a run with --fresh that was stopped before any table's turn."""
+    loaded, stop = load(many.folder / "config.yaml", {}), asyncio.Event()
+    stop.set()
+    options = MigrateOptions(fresh=True, into_existing=into_existing)
+    run = copying(loaded, Selection(fresh=True), Copy(options=options))
+    assert await run.run(stop, show_nothing) == "stopped"
+    return loaded
 
 
 async def test_rejects_of_parts_are_sent_again(many: Many) -> None:

@@ -16,7 +16,7 @@ ENTRIES = (
     TableEntry("Users", "Users", Status.FAILED, "it is gone"),
     TableEntry("Zoo", "Zoo"),
 )
-ANEW = TableEntry("Anew", "Anew", fresh_since=1790000000.5)
+ANEW = TableEntry("Anew", "Anew", fresh_since=1790000000.5, into_existing=True)
 RECORD = RunRecord("0123456789abcdef", "digest", ENTRIES)
 FORMAT_1 = """\
 {"format": 1, "run": "0123456789abcdef", "selection": "digest", "written": 1790000000.5,
