@@ -1,7 +1,7 @@
 """Many tables in one run: what is done with each of them, and which of them are asked for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -79,11 +79,19 @@ def copying(
 ) -> TablesRun:
     """The migration of all tables, or of a part of each."""
     part = copy.part
+    is_finish = part is not None and part.index is None
+    parts_anew = _fresh_since(loaded, part.count) if part and is_finish else {}
 
     def make(own: Loaded, turns: Turns, entry: TableEntry) -> OneRun:
-        if part and part.index is None:
-            changed = copy.options.transform_changed
-            return FinishRun(own, part, turns=turns, transform_changed=changed)
+        if part and is_finish:
+            return FinishRun(
+                *(own, part),
+                turns=turns,
+                transform_changed=copy.options.transform_changed,
+                fresh_since={
+                    each: since.get(entry.source, 0.0) for each, since in parts_anew.items()
+                },
+            )
         return copy.of(entry).run(own, turns)
 
     suffix, parts = (part.suffix, part.count) if part else ("", 1)
@@ -96,6 +104,18 @@ def copying(
         into_existing=copy.options.into_existing,
     )
     return TablesRun(loaded, kind, selection, steering)
+
+
+def _fresh_since(loaded: Loaded, count: int) -> Mapping[Part, Mapping[str, float]]:
+    """From when savepoints of the parts count, by the tables' names, as far as their run files are
+    here."""
+    parts = [Part(index, count) for index in range(count)]
+    records = {part: run_file(loaded.settings, part.suffix).read() for part in parts}
+    return {
+        part: {each.source: each.fresh_since for each in record.tables}
+        for part, record in records.items()
+        if record
+    }
 
 
 def schemas(loaded: Loaded, selection: Selection, steering: Steering | None = None) -> TablesRun:

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from alternator_migrate import savepoints
 from alternator_migrate.config import Loaded
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 
 class FinishRun(TableRun):
     """Does what comes after the data of all parts, whose transform may have changed since where
-    that is said."""
+    that is said; `fresh_since` is from when savepoints of parts count (epoch seconds)."""
 
     def __init__(
         self,
@@ -55,9 +56,11 @@ class FinishRun(TableRun):
         turns: Turns | None = None,
         *,
         transform_changed: bool = False,
+        fresh_since: Mapping[Part, float] = MappingProxyType({}),
     ) -> None:
         super().__init__(loaded, part, steering, turns)
         self._part, self._transform_changed = part, transform_changed
+        self._fresh_since = fresh_since
         self._done: Progress | None = None
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
@@ -68,6 +71,7 @@ class FinishRun(TableRun):
         known = check_others(
             *(self._part, self._loaded, store.place, self._whole),
             transform_changed=self._transform_changed,
+            fresh_since=self._fresh_since,
         )
         segments, services = settings.source.scan_segments, self._services
         async with open_pair(settings, segments, services=services) as whole:

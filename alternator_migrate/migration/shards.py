@@ -6,7 +6,7 @@ by a tag on the target table only; what comes after the data is left to a closin
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -57,10 +57,17 @@ class Part:
 
 
 def check_others(
-    part: Part, loaded: Loaded, place: Place, migration: str, *, transform_changed: bool
+    part: Part,
+    loaded: Loaded,
+    place: Place,
+    migration: str,
+    *,
+    transform_changed: bool,
+    fresh_since: Mapping[Part, float],
 ) -> Sequence[Earlier]:
     """The newest savepoints of all parts; that there is none of a part in `place` is told. Raises
-    `UsageError` for one that does not fit the configuration, or is not done."""
+    `UsageError` for one that does not fit the configuration, or is not done: so is a part whose
+    savepoint is older than it is `fresh_since` (epoch seconds)."""
     known = []
     for each in (Part(index, part.count) for index in range(part.count)):
         store = Store(place, migration + each.suffix)
@@ -72,13 +79,14 @@ def check_others(
             )
             continue
         path, savepoint = newest
+        remedy = f"Run it again with --shard {each}."
+        if savepoint.written < fresh_since.get(each, 0.0):
+            raise UsageError(f"shard {each} is being copied anew, and not done", remedy)
         resume = resume_of(loaded, store, transform_changed=transform_changed)
         resume.check(path, savepoint)
         missing = any(each.takes(n) for n in left(loaded.settings, savepoint))
         if not savepoint.status.is_final or missing:
-            raise UsageError(
-                f"shard {each} is not done, says {path}", f"Run it again with --shard {each}."
-            )
+            raise UsageError(f"shard {each} is not done, says {path}", remedy)
         if savepoint.status == Status.REJECTS:
             log.warning("warning: shard %s rejected items: see %s", each, savepoint.rejects)
         known.append(newest)

@@ -14,7 +14,7 @@ import pytest
 from alternator_migrate.cli.tables import Copy, copying, resending
 from alternator_migrate.cli.tables_status import tables_lines, tables_standing
 from alternator_migrate.config import Loaded, load
-from alternator_migrate.core.errors import UsageError
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.state import Status
 from alternator_migrate.migration import MigrateOptions, Part, Selection, run_file
 from tests.servers.client import call, create_table, fill
@@ -283,12 +283,33 @@ async def test_a_table_that_was_to_be_done_anew_leaves_the_list_when_it_is_not_c
     assert (await many.run(add=True)).states == {"t-1": "completed"}
 
 
-async def begun_anew(many: Many, *, into_existing: bool = False) -> Loaded:
+async def test_parts_that_were_to_be_done_anew_are_not_finished_before(
+    many: Many, caplog: pytest.LogCaptureFixture
+) -> None:
+    await make(many.source.url, {"t-1": 5})
+    many.write({"include": ["t-*"]})
+    loaded, parts = load(many.folder / "config.yaml", {}), (Part(0, 2), Part(1, 2), Part(None, 2))
+
+    async def done(*asked_for: Part) -> list[str]:
+        runs = [copying(loaded, Selection(), Copy(part)) for part in asked_for]
+        return [str(await run.run(asyncio.Event(), show_nothing)) for run in runs]
+
+    assert await done(*parts) == ["completed"] * 3
+    await begun_anew(many, into_existing=True, part=parts[0])
+    with pytest.raises(MigrateError):
+        await done(parts[2])
+    assert "shard 0/2 is being copied anew, and not done" in caplog.text
+    assert await done(parts[0], parts[2]) == ["completed"] * 2
+
+
+async def begun_anew(
+    many: Many, *, into_existing: bool = False, part: Part | None = None
+) -> Loaded:
     """The configuration of a run with --fresh that was stopped before any table's turn."""
     loaded, stop = load(many.folder / "config.yaml", {}), asyncio.Event()
     stop.set()
     options = MigrateOptions(fresh=True, into_existing=into_existing)
-    run = copying(loaded, Selection(fresh=True), Copy(options=options))
+    run = copying(loaded, Selection(fresh=True), Copy(part, options=options))
     assert await run.run(stop, show_nothing) == "stopped"
     return loaded
 
