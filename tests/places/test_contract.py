@@ -43,8 +43,10 @@ async def test_the_newest_is_found_three_are_kept_and_none_of_others_is_touched(
     assert [path for path, _ in found(place)] == [*written[:1:-1], other]
 
 
+@pytest.mark.parametrize("place", ["folder", "seaweedfs"], indirect=True)
 async def test_no_name_is_given_twice(place: Place) -> None:
-    """However many want the same one, of different migrations at that."""
+    """However many want the same one, of different migrations at that. moto looks and puts in two
+    steps: there it may be."""
     name, taken = "savepoint_1790000000000_000000000{}.yaml", list[str]()
 
     def create(text: bytes) -> None:

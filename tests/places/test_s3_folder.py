@@ -282,6 +282,26 @@ async def test_runs_that_begin_a_file_at_once_each_send_their_own(
     assert await on_moto.text(f"settled_{frozen_clock + 1}.jsonl")
 
 
+async def test_what_an_earlier_run_settled_is_gone_on_with(prefix: Prefix) -> None:
+    ids = range(3)
+    changes = [Change(b'{"id":{"N":"%d"}}' % number, None, "", 0) for number in ids]
+    first = prefix.open()
+    file = RejectsFile(first.work, ["id"], 5, claim=first.claim)
+    file.keep([Reject(change.key, "e", "m") for change in changes])
+    file.overtaken(changes[:1], [])
+    first.keep()
+    told = first.told(file.path or "")
+
+    again = prefix.open()
+    file = RejectsFile(again.work, ["id"], 5, str(again.at_hand(told)), 2, again.told)
+    assert file.count == 2
+    file.overtaken(changes[1:2], [])
+    again.keep()
+    name = told.rpartition("/")[2]
+    assert (await prefix.text(name)).count(b"\n") == 1
+    assert (await prefix.text(name.replace("rejects", "settled"))).count(b"\n") == 2
+
+
 async def test_what_is_refused_is_kept_and_told_whatever_becomes_of_requests(
     on_moto: Prefix,
 ) -> None:

@@ -155,13 +155,16 @@ class S3Folder:
         return self.where(_object_of(_file(self.work, Path(path)), self._renamed))
 
     def at_hand(self, told: str) -> Path:
-        """A file of the name in this place, brought here unless it is. Raises `MigrateError`."""
+        """A file of the name in this place, brought here unless it is, as is that of the settled
+        ones beside one of rejects. Raises `MigrateError`."""
         name = ObjectName(told).name
         with self._turn:
             files = {_object_of(each, self._renamed): each for each in self._sent}
-            path = self.work / files.get(name, name)
-            if not path.exists():
-                etag = self._do(self._bucket.fetch(self._key(name), path))
+            for each in dict.fromkeys((settled(name), name)):
+                path = self.work / files.get(each, each)
+                if path.exists():
+                    continue
+                etag = self._do(self._bucket.fetch(self._key(each), path))
                 if etag:
                     self._sent[_file(self.work, path)] = _Sent(_mark(path.stat()), etag)
                 else:
