@@ -26,6 +26,15 @@ def server(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(request.param))
 
 
+@pytest.mark.xdist_group("together")
+def test_groups_are_heeded(request: pytest.FixtureRequest) -> None:
+    """Else each worker starts the servers of all groups, which a machine of two cores is too small
+    for: a release of pytest did that without a word."""
+    if not request.config.getoption("loadgroup", default=False):
+        pytest.skip("these tests are not spread by `--dist loadgroup`, as `make test` does")
+    assert request.node.nodeid.endswith("@together")
+
+
 async def test_fills_and_scans_a_table(server: str, table_name: str) -> None:
     await create_table(server, table_name, {"pk": "S", "sk": "N"})
     items: list[Item] = [{"pk": {"S": f"p{n % 7}"}, "sk": {"N": str(n)}} for n in range(60)]
