@@ -61,7 +61,8 @@ class StreamScript:
     empty: so many empty answers come before each answer with records, and at the tip for ever.
     still: an empty answer gives the iterator that was asked for, as Alternator's does.
     lifetime: iterators expire after so many further requests of GetRecords.
-    limited: in one second, more than five reads of a shard or ten of the list are refused.
+    limited: more than five reads of a shard or ten of the list are refused that come in half a
+    second, not in a whole one: on a busy machine some come late.
     status: the StreamStatus.
     ahead: how many seconds the server's clock is ahead of ours.
     apart: how many seconds more every other answer's Date is, as of two servers at one address.
@@ -223,7 +224,7 @@ class StreamScript:
 
     def _check_pace(self, what: str, most: int) -> None:
         now, reads = time.monotonic(), self.reads[what]
-        if self.limited and len(reads) >= most and now - reads[-most] < 1:
+        if self.limited and len(reads) >= most and now - reads[-most] < 0.5:
             raise Refusal(THROTTLED, f"Rate exceeded for {what}")
         reads.append(now)
 

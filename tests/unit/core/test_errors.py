@@ -11,6 +11,7 @@ from alternator_migrate.core.errors import MigrateError, first_of
 SAMPLES = (
     MigrateError("what", "remedy"),
     errors.UsageError("what", "remedy"),
+    errors.HoldsItemsError("what", "remedy"),
     errors.ConfigError([errors.Mistake("a.b", "line 3", "is wrong")], "remedy"),
     errors.ServerRefused("Scan", "AccessDenied", "words"),
     errors.BatchTooLong("BatchWriteItem", "ValidationException", "words", 25),
