@@ -19,7 +19,7 @@ demo:
 # Every test; those over DynamoDB Local need Java 17, and mvn (Maven) to fetch it once.
 test:
 	@echo "test: needs Python 3.11+, Java 17 ($$(command -v java || echo missing)) and, to fetch DynamoDB Local once, mvn ($$(command -v mvn || echo missing)); installs into $(VENV)"
-	@echo "      about 10 minutes on two cores; tests that lack a program say so and are skipped"
+	@echo "      10 to 14 minutes on two cores, by the machine; tests that lack a program say so and are skipped"
 	@$(MAKE) --no-print-directory $(VENV)/.dev dynamodb-local
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 

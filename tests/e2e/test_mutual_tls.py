@@ -66,6 +66,14 @@ async def test_all_requests_show_the_certificate(
     result = await run_cli("run", "config.yaml", "--validate")
     assert result.code == 0, result
     assert same_items(server.items(TABLE), rows(60))
+
+
+async def test_those_of_a_stream_show_it_too(
+    source: StandIn, locked: tuple[StandIn, dict[str, str]], run_cli: RunCli, tmp_path: Path
+) -> None:
+    server, keys = locked
+    write_config(tmp_path, job(alternator(source.url, TABLE), at(server, keys)))
+    assert (await run_cli("run", "config.yaml")).code == 0
     back = {**at(server, keys, "Copy"), "streamChanges": True}
     write_config(tmp_path, job(at(server, keys), back, **FOLLOWING))
     result = await run_cli("run", "config.yaml", *UNTIL)
