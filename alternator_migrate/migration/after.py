@@ -17,7 +17,6 @@ from alternator_migrate.connectors import (
     open_pair,
     transform_text,
 )
-from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
@@ -39,7 +38,7 @@ from alternator_migrate.migration.shards import (
     together,
 )
 from alternator_migrate.migration.table_run import TableRun
-from alternator_migrate.savepoints import Earlier, NoKeeper, Resume, Savepoint
+from alternator_migrate.savepoints import Earlier, NoKeeper, Savepoint
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class FinishRun(TableRun):
         super().__init__(loaded, part, steering, turns)
         self._part, self._transform_changed = part, transform_changed
         self._fresh_since = fresh_since
-        self._done: Progress | None = None
+        self._resume = resume_of(loaded, self._store, transform_changed=transform_changed)
 
     async def run(self, stop: asyncio.Event, show: Show) -> Status:
         """Build indexes, enable TTL, take the parts' tag away, as far as it is not done: REJECTS
@@ -80,7 +79,7 @@ class FinishRun(TableRun):
                 savepoints.check_tables(path, savepoint, found.source, found.existing)
             points = (savepoint for _, savepoint in known)
             over_items = max(points, key=lambda each: each.over_items_at, default=None)
-            self.doubts = await doubts_of(self._resume(), whole, over_items)
+            self.doubts = await doubts_of(self._resume, whole, over_items)
             finished = self._finished(found.existing)
             if finished and is_finished(whole, finished):
                 return self._already_done(whole, finished, known)
@@ -105,10 +104,6 @@ class FinishRun(TableRun):
             await whole.target.table.tags.remove(TAG)
         return status
 
-    def progress(self) -> Progress | None:
-        """A snapshot of the migration, or of all parts where they were finished before."""
-        return self._told(self._done) if self._done else super().progress()
-
     def _finished(self, target: TableState | None) -> Earlier | None:
         """The savepoint of an earlier run that finished these parts; None where there is none, or
         parts have begun anew since. Raises `UsageError` for one that does not fit."""
@@ -116,24 +111,16 @@ class FinishRun(TableRun):
             return None
         newest = self._store.newest()
         if newest:
-            self._resume().check(*newest)
+            self._resume.check(*newest)
         return newest
-
-    def _resume(self) -> Resume:
-        changed = self._transform_changed
-        return resume_of(self._loaded, self._store, transform_changed=changed)
 
     def _already_done(self, whole: Pair, finished: Earlier, known: Sequence[Earlier]) -> Status:
         now = self._last(whole, known)
-        among = self._turns.commons is not None
-        words = "these shards are finished already, says %s"
-        log.log(logging.DEBUG if among else logging.INFO, words, finished[0])
+        self._was_done("these shards are finished already, says %s", finished[0], now)
         self._store.latest = finished[0]
         if now.status != finished[1].status:
             with self._store.lock(self.save_now):
                 self._store.write(now)
-        done = savepoints.progress_of(now)
-        self._done = replace(done, before=done.done)
         self.rejects = _rejects_of(known)
         return now.status
 
@@ -141,7 +128,7 @@ class FinishRun(TableRun):
         """The savepoint that says that all is done; the files of rejects are the parts' own."""
         found = whole.inspection
         total = found.segments[0].total if found.segments else 0
-        first = self._resume().first(found.source, total, None)
+        first = self._resume.first(found.source, total, None)
         target_id = found.existing.id if found.existing else ""
         state = together(known)
         status = Status.REJECTS if state.rejected else Status.COMPLETED

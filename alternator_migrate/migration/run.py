@@ -29,7 +29,6 @@ from alternator_migrate.connectors import (
     what_stays,
     work_facts,
 )
-from alternator_migrate.core.progress import Progress
 from alternator_migrate.core.state import Status
 from alternator_migrate.core.steering import Steering
 from alternator_migrate.core.supervisor import Show
@@ -90,7 +89,6 @@ class MigrationRun(TableRun):
         self._engine_options, self._part = engine_options or EngineOptions(), part
         self._options = options
         self._alone = self._settings.target.skip_initial_snapshot_transfer
-        self._done: Progress | None = None
         self._export = ExportedCopy(self._settings) if by_export(self._settings) else None
         self._in_hooks = False
         self._resume = resume_of(loaded, self._store, transform_changed=options.transform_changed)
@@ -180,10 +178,6 @@ class MigrationRun(TableRun):
             savepoints.check_tables(*earlier, found.source, found.existing)
         check_ttl(found, copied=self._settings.target.copy_ttl)
 
-    def progress(self) -> Progress | None:
-        """A snapshot of the migration, or of one completed before; None while it is prepared."""
-        return self._told(self._done) if self._done else super().progress()
-
     def remarks(self) -> Iterator[str]:
         """Warnings of what is left to a validation, and where an export is left."""
         yield from super().remarks()
@@ -203,13 +197,10 @@ class MigrationRun(TableRun):
         return not lacks
 
     def _already_done(self, path: Located, savepoint: Savepoint) -> Status:
-        among = self._turns.commons is not None
         words = "this migration is done already, says %s; --fresh copies everything again"
-        log.log(logging.DEBUG if among else logging.INFO, words, path)
-        done = savepoints.progress_of(savepoint)
-        self._done = replace(done, before=done.done)
+        self._was_done(words, path, savepoint)
         self.rejects = savepoint.rejects
-        return Status.REJECTS if self._done.rejected else Status.COMPLETED
+        return Status.REJECTS if savepoint.state.rejected else Status.COMPLETED
 
     async def check_contents(self, pair: Pair, earlier: Earlier | None) -> None:
         """Raise `UsageError` for a source that cannot be read, and for a target that cannot be

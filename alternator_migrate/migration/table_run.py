@@ -1,6 +1,7 @@
 """What every run has that works on one table, or a part of it, with its savepoints."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -15,7 +16,17 @@ from alternator_migrate.core.supervisor import Show
 from alternator_migrate.migration.commons import Turns
 from alternator_migrate.migration.migration import Migration
 from alternator_migrate.migration.shards import Part, check_settings
-from alternator_migrate.savepoints import Store, StoredRun, UnderWay, place_of
+from alternator_migrate.savepoints import (
+    Located,
+    Savepoint,
+    Store,
+    StoredRun,
+    UnderWay,
+    place_of,
+    progress_of,
+)
+
+log = logging.getLogger(__name__)
 
 
 class TableRun(StoredRun[UnderWay]):
@@ -49,11 +60,12 @@ class TableRun(StoredRun[UnderWay]):
         self.rejects: str | None = None
         self.goes_on = True
         self.doubts: list[str] = []
+        self._done: Progress | None = None
 
     def progress(self) -> Progress | None:
-        """A snapshot of the work; None while it is prepared."""
-        now = super().progress()
-        return now and self._told(now)
+        """A snapshot of the work, or of all where it was done before; None while it is prepared."""
+        now = self._done or super().progress()
+        return now and replace(now, is_doubted=bool(self.doubts))
 
     def remarks(self) -> Iterator[str]:
         """Lines that a person should read when the run is over: warnings of what is in doubt."""
@@ -63,9 +75,13 @@ class TableRun(StoredRun[UnderWay]):
         """What is to be said of the outcome: what its counts say, and nothing else."""
         yield from ()
 
-    def _told(self, now: Progress) -> Progress:
-        """A snapshot that tells whether something is in doubt."""
-        return replace(now, is_doubted=bool(self.doubts))
+    def _was_done(self, words: str, path: Located, savepoint: Savepoint) -> None:
+        """Nothing is left to do: `words` name the savepoint at `path` that says so, and what is
+        told is what this one says."""
+        among = self._turns.commons is not None
+        log.log(logging.DEBUG if among else logging.INFO, words, path)
+        done = progress_of(savepoint)
+        self._done = replace(done, before=done.done)
 
     async def _migrate(
         self, migration: Migration, rejects: RejectsFile, stop: asyncio.Event, show: Show
