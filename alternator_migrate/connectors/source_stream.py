@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from alternator_migrate.connectors.stream import StreamSource
+from alternator_migrate.connectors.stream import SHARDS_A_PAGE, StreamSource
 from alternator_migrate.core.errors import (
     BadAnswer,
     OutOfTime,
@@ -26,7 +26,6 @@ _WITH_NEW_IMAGES: Final = (VIEW, BOTH_IMAGES)
 _BUSY: Final = "ResourceInUseException"
 _NOT_YET: Final = "ResourceNotFoundException"
 _ALREADY: Final = "already has an enabled stream"
-_SHARDS_A_PAGE: Final = 100
 _NO_STREAM: Final = "/stream/1970-01-01T00:00:00.000"
 _NO_SHARD: Final = "shardId-00000000000000000000-00000000"
 _ENABLE_SECONDS: Final = 300.0
@@ -125,8 +124,7 @@ async def _unready(client: DynamoDBClient, arn: str) -> str:
 
 
 def _patience(table: Table) -> Patience:
-    hint = "Run again when the server has it ready: nothing was copied, and nothing is lost."
-    return Patience(f"the stream of table {table.name}", "ENABLED", _ENABLE_SECONDS, hint)
+    return Patience(f"the stream of table {table.name}", "ENABLED", _ENABLE_SECONDS)
 
 
 @contextmanager
@@ -137,9 +135,8 @@ def _needing(table: str, *, enabled_here: bool) -> Iterator[None]:
     except ServerRefused as error:
         if not rights.is_denied(error):
             raise
-        lacking = rights.right(error.operation, table, error.words)
         there = f" The stream of table {table} was enabled, and stays so." if enabled_here else ""
-        hint = f"The credentials lack the right {lacking}.{there}"
+        hint = rights.named(error.operation, table, error) + there
         raise UsageError(str(error.args[0]), hint) from error
 
 
@@ -198,7 +195,7 @@ class SourceStream:
         """Raise `UsageError` where a right to read the stream is lacking: a record is read."""
         client = self.client
         with _needing(self.control.name, enabled_here=enabled_here):
-            found = await _unless_refused(client.describe_stream(arn, limit=_SHARDS_A_PAGE))
+            found = await _unless_refused(client.describe_stream(arn, limit=SHARDS_A_PAGE))
             shard = found.shards[-1].id if found and found.shards else _NO_SHARD
             iterator = await _unless_refused(client.get_shard_iterator(arn, shard, None))
             if iterator:

@@ -29,7 +29,7 @@ from alternator_migrate.dynamodb.client import DynamoDBClient
 from alternator_migrate.dynamodb.table_schema import TableSpec
 
 log = logging.getLogger(__name__)
-_SHARDS_A_PAGE: Final = 100
+SHARDS_A_PAGE: Final = 100
 _RECORDS: Final = 1000
 _PAGE_BYTES: Final = 8_000_000
 _FULL_BYTES: Final = 500_000
@@ -102,7 +102,7 @@ class StreamSource:
         while True:
             try:
                 return await self._client.describe_stream(
-                    self._arn, start=start, limit=_SHARDS_A_PAGE
+                    self._arn, start=start, limit=SHARDS_A_PAGE
                 )
             except ServerRefused as error:
                 if error.code not in _GONE:

@@ -108,9 +108,7 @@ def asking(where: str, request: str, table: str = "*") -> Iterator[None]:
     try:
         yield
     except ServerRefused as error:
-        hint = ""
-        if rights.is_denied(error):
-            hint = f"The credentials lack the right {rights.right(operation, table, error.words)}."
+        hint = rights.named(operation, table, error)
         raise ServerRefused(f"{where}{request}", error.code, error.words, hint) from error
     except BadAnswer as error:
         raise BadAnswer(f"{where}{error.args[0]}", error.hint or WRONG_SERVER) from error

@@ -39,6 +39,13 @@ def right(operation: str, table: str, words: str) -> str:
     return f"{named[1] if named else f'dynamodb:{operation}'} on table {table}"
 
 
+def named(operation: str, table: str, error: ServerRefused) -> str:
+    """A sentence on the right that a refusal of `operation` speaks of; "" for another refusal."""
+    if not is_denied(error):
+        return ""
+    return f"The credentials lack the right {right(operation, table, error.words)}."
+
+
 @contextmanager
 def needing(remedy: str = "", about: str = "") -> Iterator[None]:
     """Around what nothing is begun without: a right that is lacking is a `UsageError`, with

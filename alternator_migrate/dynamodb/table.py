@@ -17,7 +17,6 @@ from alternator_migrate.dynamodb.table_schema import TableSpec, TableState, Tabl
 from alternator_migrate.dynamodb.table_tags import TableTags
 
 _CREATE_SECONDS: Final = 300.0
-_SLOW: Final = "Run again when the server has it ready: nothing was copied, and nothing is lost."
 T = TypeVar("T")
 
 
@@ -153,7 +152,7 @@ class Table:
         return found.get("AttributeName") if enabled else None
 
     async def _active(self) -> TableState:
-        patience = Patience(f"table {self.name}", "ACTIVE", _CREATE_SECONDS, _SLOW)
+        patience = Patience(f"table {self.name}", "ACTIVE", _CREATE_SECONDS)
         while True:
             description = await self._requests.describe()
             status = description.get("TableStatus") if description else None
