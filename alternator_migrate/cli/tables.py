@@ -178,7 +178,6 @@ def resending(
             f"--only and --skip leave out all tables whose rejects these are: {named([*found])}",
             "Leave them out, or name one of these tables with --only.",
         )
-
     if [*files.values()].count([rejects]) > 1:
         raise UsageError(
             f"rejects files of several tables have the name {rejects.name}: {named([*files])}",

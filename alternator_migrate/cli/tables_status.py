@@ -101,8 +101,10 @@ def _one(loaded: Loaded, entry: TableEntry, part: str) -> Iterator[str]:
     is_anew = newest is not None and not entry.counts(newest[1])
     identities = () if is_anew else (copied, config.validation_identity(settings))
     lines = [line for identity in identities for line in status_lines(place, identity)]
-    status = _standing(loaded, entry, part).status
-    yield from lines or [f"{entry.source} -> {entry.target}: {status}, nothing was begun"]
+    if not lines:
+        status = _standing(loaded, entry, part).status
+        lines = [f"{entry.source} -> {entry.target}: {status}, nothing was begun"]
+    yield from lines
     if entry.reason and entry.status == Status.FAILED:
         yield f"  failed     {entry.reason}"
 

@@ -58,8 +58,8 @@ class Kind:
     """What is done with each table: `make` makes the run of one. `work` is its name; of `parts` of
     each table this is the one whose identity ends with `part`. Only what `records` writes the run
     file. Where its runs take no turns of their own, each is one turn as a `whole`; where they
-    follow changes, they may end caught up. What a
-    run begins anew goes `into_existing` targets that hold items, or does not."""
+    follow changes, they may end caught up. What a run begins anew goes `into_existing` targets that
+    hold items, or does not."""
 
     work: Literal["Migration", "Validation"]
     make: Callable[[Loaded, Turns, TableEntry], OneRun]
