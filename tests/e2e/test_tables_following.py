@@ -206,9 +206,7 @@ async def test_a_table_that_is_done_stands_so_when_the_next_run_is_killed_at_onc
 
 async def test_a_table_that_is_to_be_done_anew_waits_until_its_turn(many: Many) -> None:
     """Whether the run is stopped before that, or killed while a table is prepared."""
-    await make(many.source.url, {"t-1": 5, "t-2": 5})
-    many.write({"include": ["t-*"]})
-    assert (await many.run()).status == "completed"
+    await copied(many, {"t-1": 5, "t-2": 5})
     loaded = await begun_anew(many)
     assert stands(loaded) == ("2 tables: 2 waiting", "waiting")
     alone = tables_lines(loaded, "", ["t-1"], ())
@@ -227,9 +225,7 @@ async def test_a_table_that_was_to_be_done_anew_is_begun_anew_by_the_next_run(
     many: Many, state: Status
 ) -> None:
     """Into what the target holds, where that was accepted; it is then done."""
-    await make(many.source.url, {"t-1": 5, "t-2": 5})
-    many.write({"include": ["t-*"]})
-    assert (await many.run()).status == "completed"
+    await copied(many, {"t-1": 5, "t-2": 5})
     for name in ("t-1", "t-2"):
         await fill(many.source.url, name, rows(3, "later"))
     loaded = await begun_anew(many, into_existing=True)
@@ -246,9 +242,7 @@ async def test_a_table_that_was_to_be_done_anew_is_begun_anew_by_the_next_run(
 async def test_what_was_to_be_done_anew_into_an_empty_target_wants_it_empty_still(
     many: Many, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await make(many.source.url, {"t-1": 5})
-    many.write({"include": ["t-*"]})
-    assert (await many.run()).status == "completed"
+    await copied(many, {"t-1": 5})
     await fill(many.source.url, "t-1", rows(3, "later"))
     await begun_anew(many)
     for _ in range(2):
@@ -263,9 +257,7 @@ async def test_what_was_to_be_done_anew_into_an_empty_target_wants_it_empty_stil
 async def test_a_table_whose_target_keeps_it_from_being_begun_anew_goes_on_without_fresh(
     many: Many, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await make(many.source.url, {"t-1": 5})
-    many.write({"include": ["t-*"]})
-    assert (await many.run()).status == "completed"
+    await copied(many, {"t-1": 5})
     assert (await many.run(fresh=True)).states == {"t-1": "failed"}
     assert "Without --fresh the run goes on from" in caplog.text
     result = await many.run()
@@ -275,9 +267,7 @@ async def test_a_table_whose_target_keeps_it_from_being_begun_anew_goes_on_witho
 async def test_a_table_that_was_to_be_done_anew_leaves_the_list_when_it_is_not_chosen_any_more(
     many: Many,
 ) -> None:
-    await make(many.source.url, {"t-1": 5, "t-2": 5})
-    many.write({"include": ["t-*"]})
-    assert (await many.run()).status == "completed"
+    await copied(many, {"t-1": 5, "t-2": 5})
     await begun_anew(many, into_existing=True)
     many.write({"include": ["t-1"]})
     assert (await many.run(add=True)).states == {"t-1": "completed"}
@@ -300,6 +290,13 @@ async def test_parts_that_were_to_be_done_anew_are_not_finished_before(
         await done(parts[2])
     assert "shard 0/2 is being copied anew, and not done" in caplog.text
     assert await done(parts[0], parts[2]) == ["completed"] * 2
+
+
+async def copied(many: Many, counts: dict[str, int]) -> None:
+    """Tables with so many items each, copied once."""
+    await make(many.source.url, counts)
+    many.write({"include": ["t-*"]})
+    assert (await many.run()).status == "completed"
 
 
 async def begun_anew(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from alternator_migrate.connectors.transform.code import find_code
+from alternator_migrate.connectors.transform.code import TransformCode, find_code
 from alternator_migrate.connectors.transform.function import Made, Transform, UserFunctions
 from alternator_migrate.core.calls import CallFigures
 
@@ -21,6 +21,15 @@ ITEM = b'{"pk":{"S":"a"},"n":{"N":"12345678901234567890123456789012345678"}}'
 def made(function: Any, item: bytes = ITEM) -> Made:
     transform = Transform(UserFunctions("change.py", function), "Example", {"pk": "S"})
     return transform.of(item, transform.meta("copy", "put"))
+
+
+def written(folder: Path, text: str) -> TransformCode:
+    """The code of a file with this text."""
+    file = folder / "change.py"
+    file.write_text(text)
+    code = find_code(str(file))
+    assert code
+    return code
 
 
 def items(function: Any) -> list[dict[str, Any]]:
@@ -122,18 +131,16 @@ def test_what_it_prints_is_logged_line_by_line(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     caplog.set_level(logging.INFO, "alternator_migrate")
-    file = tmp_path / "change.py"
-    file.write_text(
+    code = written(
+        tmp_path,
         "import sys\n"
         "print('read')\n"
         "def transform(item):\n"
         "    print('one', 2)\n"
         "    print('three\\nfour \\ud800', end='', file=sys.stderr)\n"
         "    sys.stdout.buffer.write(b' five\\n')\n"
-        "    print('not ended', end='')\n"
+        "    print('not ended', end='')\n",
     )
-    code = find_code(str(file))
-    assert code
     assert made(code.functions().transform).reject is None
     first, *called = caplog.messages
     again = called[len(called) // 2 :]
@@ -149,17 +156,15 @@ def test_what_it_prints_is_logged_line_by_line(
 def test_programs_of_theirs_write_to_standard_error(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    file = tmp_path / "change.py"
-    file.write_text(
+    code = written(
+        tmp_path,
         "import faulthandler, subprocess, sys\n"
         "faulthandler.dump_traceback_later(600, file=sys.stderr)\n"
         "faulthandler.cancel_dump_traceback_later()\n"
         "def transform(item):\n"
         "    subprocess.run(['echo', 'a program'], stdout=sys.stdout, check=True)\n"
-        "    return item\n"
+        "    return item\n",
     )
-    code = find_code(str(file))
-    assert code
     assert made(code.functions().transform).reject is None
     assert capfd.readouterr() == ("", "a program\n" * 2)
 
