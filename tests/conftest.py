@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     between tests that compute, so that workers do not all wait at once; they have more time."""
     waiting = [item for item in items if "following" in item.path.parts]
     for item in waiting:
-        item.add_marker(pytest.mark.timeout(300))
+        item.add_marker(pytest.mark.timeout(900))
     others = [item for item in items if "following" not in item.path.parts]
     if waiting and others:
         for place, item in enumerate(waiting):

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.servers.cli import environment
+from tests.servers.patience import stretched
 from tests.servers.process import bound
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -60,7 +61,7 @@ class Terminal:
         Raises `TimeoutError` with the text after so many seconds.
         """
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(stretched(seconds)):
                 while not re.search(pattern, self.text[after:]):
                     self._changed.clear()
                     await self._changed.wait()
@@ -70,7 +71,7 @@ class Terminal:
     async def wait(self, seconds: float) -> int:
         """The exit code, when the command has ended and all it wrote is read."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(stretched(seconds)):
                 code = await self._process.wait()
         except TimeoutError as error:
             raise TimeoutError(f"still running after {seconds} s: {self.text}") from error
@@ -81,7 +82,7 @@ class Terminal:
         """Kill what is left of the command, and take the terminal away."""
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGKILL)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(stretched(10)):
                 await self._process.wait()
         self._loop.remove_reader(self._master)
         os.close(self._master)

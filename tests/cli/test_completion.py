@@ -29,7 +29,7 @@ def test_the_script_is_one_of_that_shell(shell: str, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text(result.output)
     if shutil.which(shell):
-        subprocess.run([*CHECKS[shell], str(script)], check=True, timeout=20)
+        subprocess.run([*CHECKS[shell], str(script)], check=True, timeout=120)
 
 
 def test_commands_options_and_values_are_completed() -> None:

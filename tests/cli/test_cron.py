@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import RunCli
 from tests.servers.cli import REPOSITORY, Result, environment
 from tests.servers.client import fill
+from tests.servers.patience import stretched
 from tests.servers.process import bound
 from tests.support.cli import (
     KEYS,
@@ -53,7 +54,7 @@ async def test_with_nothing_but_a_path(ends: Ends, tmp_path: Path) -> None:
         start_new_session=True,
     )
     try:
-        code = await asyncio.wait_for(process.wait(), 60)
+        code = await asyncio.wait_for(process.wait(), stretched(60))
     finally:
         if process.returncode is None:
             process.kill()
@@ -75,7 +76,7 @@ async def test_without_standard_streams_at_all(ends: Ends, tmp_path: Path) -> No
         start_new_session=True,
     )
     try:
-        code = await asyncio.wait_for(process.wait(), 60)
+        code = await asyncio.wait_for(process.wait(), stretched(60))
     finally:
         if process.returncode is None:
             process.kill()
@@ -99,7 +100,7 @@ async def test_a_reader_that_is_gone_does_not_stop_the_copy(ends: Ends, tmp_path
     finally:
         os.close(writing)
     try:
-        code = await asyncio.wait_for(process.wait(), 60)
+        code = await asyncio.wait_for(process.wait(), stretched(60))
     finally:
         if process.returncode is None:
             process.kill()
@@ -126,7 +127,7 @@ async def test_a_reader_of_standard_output_that_is_gone_is_no_crash(
     finally:
         os.close(writing)
     try:
-        _, err = await asyncio.wait_for(process.communicate(), 60)
+        _, err = await asyncio.wait_for(process.communicate(), stretched(60))
     finally:
         if process.returncode is None:
             process.kill()
@@ -160,7 +161,7 @@ def first_of_a_namespace() -> list[str]:
     allowed."""
     prefix = ["unshare", "--fork", "--pid", "--kill-child"]
     try:
-        done = subprocess.run([*prefix, "true"], capture_output=True, timeout=20, check=False)
+        done = subprocess.run([*prefix, "true"], capture_output=True, timeout=120, check=False)
     except OSError as error:
         pytest.skip(f"no namespace of processes: {error}")
     if done.returncode:
@@ -193,7 +194,7 @@ async def test_as_the_first_process_without_a_controlling_terminal(
     try:
         await until(lambda: ends.target.requests["BatchWriteItem"] > 1)
         os.kill(only_child(process.pid), signal.SIGTERM)
-        _, err = await asyncio.wait_for(process.communicate(), 20)
+        _, err = await asyncio.wait_for(process.communicate(), stretched(20))
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -232,6 +233,6 @@ async def _into_full(folder: Path, *args: str) -> Result:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
-    _, err = await asyncio.wait_for(process.communicate(), 60)
+    _, err = await asyncio.wait_for(process.communicate(), stretched(60))
     assert process.returncode is not None
     return Result(process.returncode, "", err.decode())

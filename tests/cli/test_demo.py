@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.conftest import RunCli
 from tests.servers.cli import REPOSITORY, running
+from tests.servers.patience import stretched
 from tests.support.cli import names_in, one_error
 
 
@@ -45,7 +46,7 @@ async def test_a_demo_that_is_stopped_names_no_savepoint(tmp_path: Path) -> None
     """It is gone with the demo's own folder."""
     async with running(tmp_path, "demo", "--summary-json", "done.json") as cli:
         await cli.wait_for("filled with", 60)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(stretched(60)):
             while (
                 "Segments" not in cli.result.err
             ):  # a status line is asked for until it is running

@@ -46,7 +46,7 @@ def built(folder: Path) -> Iterator[zipfile.ZipFile]:
     command += ["--retries", "0", "--wheel-dir", str(folder), str(folder / "copy")]
     if setuptools_here() >= LICENSE_EXPRESSIONS:
         command.append("--no-build-isolation")
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=55, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=300, check=False)
     told = (done.stdout + done.stderr).decode(errors="replace")
     if done.returncode and any(reason in told for reason in OFFLINE):
         unavailable(f"pip cannot build here: {told.strip().splitlines()[-1]}")
@@ -91,7 +91,7 @@ def starts(wheel: zipfile.ZipFile, folder: Path) -> None:
         cwd=folder,
         env=environment(folder, {"PYTHONPATH": str(site)}),
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")

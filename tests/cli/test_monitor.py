@@ -16,7 +16,7 @@ SHOWN = ("--status", "0", "--metrics-file", "m.prom", "--report", "r.html")
 
 def fetched(url: str) -> str:
     """The body of a page."""
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=60) as answer:
         return str(answer.read().decode())
 
 

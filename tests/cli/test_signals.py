@@ -134,7 +134,7 @@ async def test_a_target_that_never_answers_can_be_left(
     async with deaf_server() as deaf:
         options = flags(ends.source.url, deaf.url)
         async with running(tmp_path, command, *options, env=signed()) as cli:
-            await asyncio.wait_for(deaf.asked.wait(), 30)
+            await asyncio.wait_for(deaf.asked.wait(), stretched(30))
             began = time.monotonic()
             cli.send_signal(number)
             result = await cli.wait(20)
@@ -148,7 +148,7 @@ async def test_a_signal_while_the_configuration_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.yaml")
     async with running(tmp_path, "run", "config.yaml", env=signed()) as cli:
         # Opening for writing succeeds once the command has opened the pipe for reading.
-        writing = await asyncio.wait_for(opened(tmp_path / "config.yaml"), 30)
+        writing = await asyncio.wait_for(opened(tmp_path / "config.yaml"), stretched(30))
         cli.send_signal(signal.SIGINT)
         os.close(writing)  # a signal just before the read would else wait for what never comes
         result = await cli.wait(20)

@@ -17,6 +17,7 @@ from tests.cli.terminal import on_terminal
 from tests.conftest import RunCli
 from tests.servers.cli import Cli, Result, environment, running
 from tests.servers.client import create_table, fill
+from tests.servers.patience import stretched
 from tests.servers.process import bound
 from tests.support.cli import ONE_AT_A_TIME, TABLE, Ends, signed, until
 
@@ -68,7 +69,7 @@ async def test_a_run_that_completes_ends_with_0(
     ends: Ends, tmp_path: Path, wall: int, style: Sequence[str]
 ) -> None:
     process = await start(tmp_path, wall, "run", *ends.flags(*style))
-    assert await asyncio.wait_for(process.wait(), 60) == 0
+    assert await asyncio.wait_for(process.wait(), stretched(60)) == 0
     assert len(ends.target.items(TABLE)) == 40
 
 
@@ -79,7 +80,7 @@ async def test_a_run_that_is_stopped_ends_with_143_and_a_savepoint(
     process = await start(tmp_path, wall, "run", *ends.flags(*ONE_AT_A_TIME))
     await until(lambda: ends.target.requests["BatchWriteItem"] > 0)
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 60) == 143
+    assert await asyncio.wait_for(process.wait(), stretched(60)) == 143
     assert list((tmp_path / "savepoints").glob("savepoint_*.yaml"))
 
 
@@ -89,7 +90,7 @@ async def test_a_mistake_ends_with_2(
     tmp_path: Path, wall: int, words: Sequence[str], style: Sequence[str]
 ) -> None:
     process = await start(tmp_path, wall, *words, *(style if words else ()))
-    assert await asyncio.wait_for(process.wait(), 60) == 2
+    assert await asyncio.wait_for(process.wait(), stretched(60)) == 2
 
 
 def lines(err: str) -> list[dict[str, Any]]:
@@ -163,7 +164,7 @@ async def test_warnings_and_tracebacks_are_json(tmp_path: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             *bound([sys.executable, "-c", BUG]), cwd=tmp_path, stderr=err
         )
-        assert await asyncio.wait_for(process.wait(), 30) == 1
+        assert await asyncio.wait_for(process.wait(), stretched(30)) == 1
         err.seek(0)
         warning, thread, bug = lines(err.read().decode())
     assert "mind the gap" in warning["message"]

@@ -156,7 +156,7 @@ async def tmux(socket: str, *command: str, check: bool = True) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    out, _ = await asyncio.wait_for(process.communicate(), stretched(20))
     assert process.returncode == 0 or not check, out
     return out.decode()
 
@@ -175,7 +175,7 @@ async def test_in_tmux(ends: Ends, tmp_path: Path) -> None:
         await tmux(socket, "new-session", "-d", *size, "-c", str(tmp_path), "sh", "-c", line)
 
         async def screen_shows(pattern: str) -> str:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(stretched(30)):
                 while True:
                     shown = await tmux(socket, "capture-pane", "-p", "-S", "-200")
                     if re.search(pattern, shown):

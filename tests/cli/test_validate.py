@@ -10,6 +10,7 @@ import pytest
 from tests.cli.terminal import on_terminal
 from tests.conftest import RunCli
 from tests.servers.client import call, create_table, fill
+from tests.servers.patience import PATIENT
 from tests.support.cli import TABLE, Ends, only_read, rows, signed, two_ends
 
 QUICK = "--set=validation.recheckSeconds=[0.01]"
@@ -88,7 +89,7 @@ async def test_what_cannot_be_told_is_exit_1(ends: Ends, tmp_path: Path, run_cli
     told = await run_cli("status", *ends.flags())
     assert "validation failed; `validate` goes on from here" in told.out
     ends.target.faults.clear()
-    code, _, err = await run_cli("validate", *options, env=signed())
+    code, _, err = await run_cli("validate", *options, PATIENT, env=signed())
     assert (code, "going on from" in err) == (3, True), err
 
 

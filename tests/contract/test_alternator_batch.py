@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Answer, Client, Item, definitions, index, puts, text_items
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 
 INVALID = (400, "ValidationException")
@@ -262,7 +263,7 @@ async def post_head(host: str, port: int, length: int) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_connection(host, port)
     head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
     writer.write(head.encode())
-    answer = await asyncio.wait_for(reader.read(), timeout=10)
+    answer = await asyncio.wait_for(reader.read(), timeout=stretched(10))
     writer.close()
     start, _, body = answer.partition(b"\r\n\r\n")
     return int(start.split()[1]), body

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from tests.contract.conftest import Client, schema, text_items
+from tests.servers.patience import stretched
 from tests.standin import Faults, StandIn
 
 pytestmark = pytest.mark.stand_in
@@ -65,7 +66,7 @@ async def test_overload_closes_the_connection(server: StandIn) -> None:
     server.faults.next("*", "overload_close")
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
-    answer = await asyncio.wait_for(reader.read(), timeout=10)
+    answer = await asyncio.wait_for(reader.read(), timeout=stretched(10))
     writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")

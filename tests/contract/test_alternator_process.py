@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Client, text_items
+from tests.servers.patience import stretched
 
 pytestmark = pytest.mark.stand_in
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ async def start(*arguments: str) -> tuple[asyncio.subprocess.Process, str]:
         *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), timeout=20)
+    line = await asyncio.wait_for(process.stdout.readline(), timeout=stretched(20))
     word, url = line.decode().split()
     assert word == "listening"
     return process, url
@@ -34,7 +35,7 @@ async def refusal(*arguments: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *command, cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
-    _, told = await asyncio.wait_for(process.communicate(), timeout=20)
+    _, told = await asyncio.wait_for(process.communicate(), timeout=stretched(20))
     assert process.returncode == 2
     return told.decode()
 
@@ -50,7 +51,7 @@ async def test_slow_answers_take_the_seconds_that_were_given(session: Any, optio
         assert time.monotonic() - began >= 0.3
     finally:
         process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.wait(), timeout=10)
+        await asyncio.wait_for(process.wait(), timeout=stretched(10))
 
 
 @pytest.mark.parametrize(
@@ -91,4 +92,4 @@ async def test_it_serves_dumps_and_stops(session: Any, number: signal.Signals) -
         assert await client.scan(table) == dumped
     finally:
         process.send_signal(number)
-        assert await asyncio.wait_for(process.wait(), timeout=10) == 0
+        assert await asyncio.wait_for(process.wait(), timeout=stretched(10)) == 0

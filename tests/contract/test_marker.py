@@ -38,7 +38,7 @@ def test_a_server_that_is_named_is_the_only_one_asked() -> None:
             env={**os.environ, "ALTERNATOR_ENDPOINT": url},
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
         server.terminate()

@@ -13,6 +13,7 @@ from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import Item, call, create_table, fill
 from tests.servers.exchange import Exchange
+from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.jobs import Job, job, standin_side, write_config
@@ -32,7 +33,7 @@ def rows(count: int = COUNT) -> list[Item]:
 
 async def until(true: Callable[[], bool], seconds: float = 60) -> None:
     """Return once `true()` is. Raises `TimeoutError` after so many seconds."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(stretched(seconds)):
         while not true():  # noqa: ASYNC110 # what is asked has no event to wait for
             await asyncio.sleep(0.005)
 

@@ -17,6 +17,7 @@ from alternator_migrate.dynamodb.http.connect import Transport
 from alternator_migrate.dynamodb.http.receiver import Receiver
 from alternator_migrate.dynamodb.http_client import HttpClient, open_http_client
 from alternator_migrate.dynamodb.nodes import Nodes
+from tests.servers.patience import stretched
 from tests.servers.tls import self_signed
 
 PAGE = b"0123456789abcdef" * 40_000
@@ -214,7 +215,7 @@ async def test_an_answer_that_is_always_to_come_is_given_up() -> None:
     serves = serving([[interim, interim, b"never"]], pause=2.0)
     async with serves as (_, url), client_to(url, **SHORT) as http:
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(http.get(url, "/"), 60)
+            await asyncio.wait_for(http.get(url, "/"), stretched(60))
 
 
 @BOTH_LOOPS
@@ -227,7 +228,7 @@ def test_an_answer_may_come_before_the_request_is_sent(
         asyncio.get_running_loop().set_exception_handler(lambda _, why: told.append(why))
         async with serving([SAME[name]], pause=0.1) as (server, url), client_to(url) as http:
             assert await http.call("Scan", b" " * 8_000_000) == b"hello"
-            await asyncio.wait_for(server.heard.wait(), 60)
+            await asyncio.wait_for(server.heard.wait(), stretched(60))
         assert not told
 
     with asyncio.Runner(loop_factory=factory) as runner:
@@ -286,7 +287,7 @@ async def test_what_was_not_asked_for_is_never_an_answer(more: str) -> None:
     first = [PLAIN + foreign] if more == "at once" else [PLAIN, foreign]
     async with serving([first, [PLAIN]]) as (server, url), client_to(url) as http:
         assert await of_client(http, url) == HELLO
-        await asyncio.wait_for(server.ended.wait(), 60)
+        await asyncio.wait_for(server.ended.wait(), stretched(60))
         assert await of_client(http, url) == HELLO
         assert server.connections == 2
 
@@ -327,7 +328,7 @@ async def test_a_request_given_up_leaves_nothing_to_the_next() -> None:
     slow = [LENGTH + b"5\r\n\r\nhe", b"llo"]
     async with serving([slow, [PLAIN]], pause=0.2) as (server, url), client_to(url) as http:
         asking = asyncio.create_task(http.get(url, "/"))
-        await asyncio.wait_for(server.asked.wait(), 60)
+        await asyncio.wait_for(server.asked.wait(), stretched(60))
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking

@@ -248,7 +248,7 @@ async def test_a_validation_goes_on_with_the_tables_it_began_with(
 
 RULE = {"maxLagSeconds": 5, "forSeconds": 0.1}
 UNTIL = "--until-caught-up"
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 async def test_what_was_skipped_is_copied_beside_following(migration: Job) -> None:

@@ -165,7 +165,7 @@ async def test_a_connection_is_waited_for_as_long_as_allowed(proxy: FaultProxy) 
     transport = Transport(connections=1, acquire_timeout=0.2)
     async with open_http_client(Nodes((proxy.url,)), transport, region="r") as http:
         first = asyncio.create_task(http.call("Scan", b"{}"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(stretched(20)):
             while not proxy.requests["Scan"]:  # noqa: ASYNC110 # the proxy's doing
                 await asyncio.sleep(0.01)
         began = time.monotonic()

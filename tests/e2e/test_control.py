@@ -18,6 +18,7 @@ from tests.e2e.stage import COUNT, TABLE, Stage, until
 from tests.servers.cli import Cli
 from tests.servers.client import call
 from tests.servers.guarded import either
+from tests.servers.patience import stretched
 from tests.standin.state import Index
 from tests.support.reread import Reread
 from tests.support.tables import definitions, index
@@ -50,7 +51,7 @@ async def paused(stage: Stage) -> None:
 
 async def told(stage: Stage, words: str) -> None:
     """Return once the run says so of its state."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while words not in (await steered(stage, "status"))["text"]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
@@ -66,7 +67,8 @@ def lines(cli: Cli, word: str) -> list[str]:
 
 
 async def test_a_pause_holds_until_its_own_resume_and_nothing_is_lost(stage: Stage) -> None:
-    stage.write(retryBudgetSeconds=2)
+    budget = stretched(2)
+    stage.write(retryBudgetSeconds=budget)
     stage.read_slowly(1.0)
     async with stage.run("--progress", "lines") as cli:
         await stage.written(60)
@@ -78,7 +80,7 @@ async def test_a_pause_holds_until_its_own_resume_and_nothing_is_lost(stage: Sta
         before = asked(stage)
         os.kill(cli.pid, signal.SIGUSR1)
         await until(lambda: bool(lines(cli, "State paused (by you since ")))
-        await asyncio.sleep(2.5)  # longer than the retry budget
+        await asyncio.sleep(budget + 0.5)
         assert asked(stage) == before
         assert (await steered(stage, "resume"))["text"] == "going on"
         result = await cli.wait(60)
@@ -223,7 +225,7 @@ async def bare(socket: str, line: bytes) -> str:
     """What is answered to a line, up to the end of the connection or its first line of JSON."""
     reader, writer = await asyncio.open_unix_connection(socket)
     writer.write(line)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(stretched(10)):
         answer = await (reader.readline() if line.startswith(b"{") else reader.read())
     writer.close()
     return answer.decode().strip()

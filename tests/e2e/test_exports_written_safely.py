@@ -16,6 +16,7 @@ from tests.e2e.test_exports_written import ROWS, TABLE, content, files
 from tests.e2e.test_exports_written_again import bucket_target, ended, half_written, s3, whole
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 from tests.support import exports
 from tests.support.cli import one_error
@@ -95,7 +96,7 @@ async def test_a_source_made_anew_is_noticed_and_no_summary_is_written(
         await until(lambda: any("data" in each for each in files(tmp_path)), 30)
         if is_paused:
             hold.touch()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(stretched(30)):
                 while "State paus" not in str((await asked(tmp_path, "status"))["text"]):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
         table.table(TABLE).id = str(uuid.uuid4())

@@ -228,7 +228,7 @@ async def test_a_target_that_dies_under_way(
     async with FaultProxy(source, page_limit=5) as proxy:
         proxy.script("Scan", None, None, None, faults.slow(0.6))
         side = dynamodb(proxy.url, table_name, scanSegments=1)
-        content = job(side, alternator(standin.url, table_name), retryBudgetSeconds=1)
+        content = job(side, alternator(standin.url, table_name), retryBudgetSeconds=stretched(1))
 
         async def dies(exchange: Exchange) -> web.StreamResponse:
             await standin.kill(0)

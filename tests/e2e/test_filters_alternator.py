@@ -14,6 +14,7 @@ from tests.conftest import RunCli
 from tests.e2e.validations import validate
 from tests.servers.cli import running
 from tests.servers.client import Item, call, create_table, fill, scan_all
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 from tests.support.jobs import (
     Command,
@@ -169,7 +170,7 @@ async def test_changes_are_judged_as_the_copy_is(
     rule = {"maxLagSeconds": 5, "forSeconds": 0.2}
     write_config(tmp_path, job(side, target, cutover=rule))
     async with running(tmp_path, "run", "config.yaml", "--until-caught-up") as cli:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(stretched(30)):
             while source.requests["GetRecords"] < 2:  # noqa: ASYNC110 # nothing to wait for
                 await asyncio.sleep(0.05)
         entering = {"pk": {"S": "entering"}, "n": {"N": "0.2e1"}}

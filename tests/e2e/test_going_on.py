@@ -16,6 +16,7 @@ from tests.servers.cli import Result, running
 from tests.servers.client import call, create_table, fill
 from tests.servers.filled import filled
 from tests.servers.guarded import EITHER
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 from tests.support.cli import READS, names_in
 from tests.support.jobs import Job, alternator, job, standin_side, write_config
@@ -43,7 +44,7 @@ def slowly(source: StandIn, target: StandIn, seconds: float = 0.03, **more: Any)
 
 async def writes(target: StandIn, count: int) -> None:
     """Return when the target has heard of so many batches."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while target.requests["BatchWriteItem"] < count:  # noqa: ASYNC110 # another process's doing
             await asyncio.sleep(0.005)
 
@@ -96,7 +97,7 @@ async def test_a_killed_run_goes_on_from_its_clock(
     write_config(tmp_path, slowly(source, standin, 0.2, savepoints=each))
     async with running(tmp_path, "run", "config.yaml") as cli:
         await writes(standin, 5)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(stretched(60)):
             while not saved(tmp_path):  # noqa: ASYNC110 # another process's doing
                 await asyncio.sleep(0.02)
         cli.send_signal(signal.SIGKILL)
@@ -135,7 +136,7 @@ async def test_a_signal_asks_for_a_savepoint_at_once(
         await writes(standin, 2)
         before = newest(tmp_path)
         cli.send_signal(signal.SIGUSR2)
-        async with asyncio.timeout(50):  # the copy takes longer
+        async with asyncio.timeout(stretched(50)):  # the copy takes longer
             while newest(tmp_path) == before:  # noqa: ASYNC110 # another process's doing
                 await asyncio.sleep(0.01)
         assert decode(newest(tmp_path).read_bytes()).status == "running"

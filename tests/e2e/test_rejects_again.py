@@ -14,6 +14,7 @@ from tests.e2e.stage import TABLE, Stage, refusing, rows, staged, until
 from tests.servers.cli import Result
 from tests.servers.client import create_table
 from tests.servers.exchange import Exchange, Fault
+from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.support.cli import one_error
 from tests.support.jobs import Migrate
@@ -52,7 +53,9 @@ async def test_what_no_replica_takes_is_kept_and_sent_again_when_mended(stage: S
     await stage.refill()
     async with FaultProxy(stage.source.url) as proxy:
         proxy.always("Scan", lengthen())
-        stage.write(source__endpoint={"url": proxy.url}, maxRejects=2, retryBudgetSeconds=1)
+        stage.write(
+            source__endpoint={"url": proxy.url}, maxRejects=2, retryBudgetSeconds=stretched(1)
+        )
         result = await stage.ended("run", "config.yaml")
     assert result.code == 3, result
     assert LONG not in result.err
@@ -77,7 +80,7 @@ async def test_the_last_batch_of_all_is_halved_too(tmp_path: Path, migrate: Migr
     items[4]["t"] = LARGE
     async with staged(tmp_path, items) as stage:
         stage.target.settings.mutation_limit = LARGEST
-        stage.write(source__scanSegments=1, maxRejects=1, retryBudgetSeconds=1)
+        stage.write(source__scanSegments=1, maxRejects=1, retryBudgetSeconds=stretched(1))
         done = (await migrate(stage.job)).done
         assert (done.items.written, done.items.rejected) == (8, 1)
         assert same_items(stage.target.items(TABLE), [*items[:4], *items[5:]])
@@ -88,7 +91,7 @@ async def test_a_server_that_fails_whatever_it_is_sent_makes_no_rejects(
 ) -> None:
     async with staged(tmp_path, rows(9)) as stage:
         stage.target.faults.rate("BatchWriteItem", "error_500", 1.0)
-        stage.write(source__scanSegments=1, maxRejects=9, retryBudgetSeconds=1)
+        stage.write(source__scanSegments=1, maxRejects=9, retryBudgetSeconds=stretched(1))
         ending = await migrate(stage.job)
     assert isinstance(ending.failure, OutOfTime)
     assert ending.rejects is None

@@ -10,6 +10,7 @@ import pytest
 from tests.servers.client import call, create_table, fill
 from tests.servers.exchange import Fault, Reply
 from tests.servers.guarded import EITHER
+from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.jobs import KEYS, Command, Job, Report, alternator, dynamodb, job
@@ -262,5 +263,5 @@ async def test_names_that_may_not_be_listed_are_no_other_error(
     ends.source.always("ListTables", denied("ListTables"))
     content = ends.job()
     content["source"]["table"] = "Nowhere"
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         refused(await command(content), "source table Nowhere does not exist")

@@ -17,6 +17,7 @@ from tests.e2e.stage import until
 from tests.servers import faults
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault, Reply
+from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.jobs import Command, Migrate, alternator, dynamodb, job
@@ -153,7 +154,7 @@ async def test_a_role_that_is_taken_away_under_way(
         sts.always(ASSUMING, Fault("role", roles.answer))
         proxy.script("Scan", None, None, Fault("takes the role away", take_away))
         content = job(assuming(proxy.url, table_name), alternator(standin.url, table_name))
-        content["retryBudgetSeconds"] = 2
+        content["retryBudgetSeconds"] = stretched(2)
         report = await command(content, env={"AWS_ENDPOINT_URL_STS": sts.url})
     assert report.code == 1
     assert "no longer yours" in report.err

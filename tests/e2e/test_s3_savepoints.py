@@ -15,6 +15,7 @@ from tests.servers import faults
 from tests.servers.cli import Result, running
 from tests.servers.client import call
 from tests.servers.exchange import Exchange
+from tests.servers.patience import PATIENT, stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.buckets import BUCKET, Prefix, made
@@ -138,7 +139,7 @@ async def test_where_s3_fails_midway_the_run_ends_and_the_last_savepoint_stands(
         return exchange.operation.startswith("PUT ") and "savepoint_" in exchange.operation
 
     async with FaultProxy(prefix.url) as proxy:
-        on_s3(stage, prefix, proxy.url, retryBudgetSeconds=1)
+        on_s3(stage, prefix, proxy.url, retryBudgetSeconds=stretched(1))
         stage.slow_down(0.3)
         async with stage.run() as cli:
             await stage.written(COUNT // 4)
@@ -149,7 +150,7 @@ async def test_where_s3_fails_midway_the_run_ends_and_the_last_savepoint_stands(
         told = [name for name in await prefix.names() if name.startswith("savepoint_")]
         stage.hurry()
         proxy.clear()
-        again = await stage.ended("run", "config.yaml")
+        again = await stage.ended("run", "config.yaml", PATIENT)
     assert again.code == 0, again
     assert f"going on from s3://{BUCKET}/{prefix.prefix}/{max(told)}" in again.err
     stage.is_equal()

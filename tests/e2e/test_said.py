@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.stage import TABLE, Stage, staged, until
 from tests.servers import faults
 from tests.servers.cli import Cli
+from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 
 TROUBLE = {
@@ -92,7 +93,7 @@ async def test_retries_while_a_refused_batch_is_halved_count(stage: Stage) -> No
         few.target.settings.mutation_limit = 50_000
         few.items[4]["t"] = {"S": "y" * 60_000}
         await few.refill()
-        few.write(source__scanSegments=1, maxRejects=1, retryBudgetSeconds=1)
+        few.write(source__scanSegments=1, maxRejects=1, retryBudgetSeconds=stretched(1))
         summary = few.folder / "summary.json"
         result = await few.ended("run", "config.yaml", "--summary-json", str(summary))
         assert result.code == 3, result

@@ -16,6 +16,7 @@ from tests.e2e.stage import SEGMENTS, TABLE, Stage, refusing, until
 from tests.servers import faults
 from tests.servers.cli import environment
 from tests.servers.client import call
+from tests.servers.patience import stretched
 from tests.servers.process import bound
 from tests.servers.proxy import FaultProxy
 from tests.support.tables import definitions, index
@@ -83,7 +84,7 @@ async def on_a_terminal(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.
     finally:
         if process.returncode is None:
             process.kill()
-            await asyncio.wait_for(process.wait(), 10)
+            await asyncio.wait_for(process.wait(), stretched(10))
 
 
 async def test_a_terminal_that_goes_away_stops_it_in_good_order(stage: Stage) -> None:
@@ -91,7 +92,7 @@ async def test_a_terminal_that_goes_away_stops_it_in_good_order(stage: Stage) ->
     async with on_a_terminal(stage.folder) as (process, master):
         await stage.written(60)
         os.close(master)
-        assert await asyncio.wait_for(process.wait(), 20) == 128 + signal.SIGHUP
+        assert await asyncio.wait_for(process.wait(), stretched(20)) == 128 + signal.SIGHUP
     stage.hurry()
     assert (await stage.claims_hold()).status == "stopped"
     await stage.completes()

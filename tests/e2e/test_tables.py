@@ -269,7 +269,7 @@ async def test_caps_hold_for_the_whole_run(many: Many) -> None:
     assert asyncio.get_running_loop().time() - began >= (160 - 50 - 25) / 50
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_sixty_tables_from_dynamodb_local(many: Many, dynamodb_local: str) -> None:
     prefix = unique_name("many")[:40]
     counts = {f"{prefix}-{n:02}": 0 if n % 7 == 0 else n for n in range(59)}

@@ -18,6 +18,7 @@ from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.core.state import Status
 from alternator_migrate.migration import MigrateOptions, Part, Selection, run_file
 from tests.servers.client import call, create_table, fill
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 from tests.support.cli import one_error, until
 from tests.support.exports import full, source, write
@@ -148,7 +149,7 @@ async def test_rejects_of_all_tables_or_of_one_are_sent_again(many: Many) -> Non
     await make(many.source.url, {"t-1": 5, "t-2": 5, "t-3": 5})
     for name in ("t-1", "t-2"):
         await fill(many.source.url, name, [{"pk": {"S": "wide"}, "w": {"S": "x" * 60_000}}])
-    many.write({"include": ["t-*"]}, maxRejects=1, retryBudgetSeconds=1)
+    many.write({"include": ["t-*"]}, maxRejects=1, retryBudgetSeconds=stretched(1))
     many.target.settings.mutation_limit = 50_000
     result = await many.run()
     assert result.states == {"t-1": "rejects", "t-2": "rejects", "t-3": "completed"}

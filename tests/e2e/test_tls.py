@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.client import Item, create_table, fill
+from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support.jobs import Command, Job, Migrate, alternator, dynamodb, job
@@ -56,7 +57,7 @@ async def openssl(folder: Path, arguments: str) -> None:
     process = await asyncio.create_subprocess_exec(
         str(OPENSSL), *arguments.split(), cwd=folder, stderr=asyncio.subprocess.DEVNULL
     )
-    assert await asyncio.wait_for(process.wait(), timeout=60) == 0
+    assert await asyncio.wait_for(process.wait(), timeout=stretched(60)) == 0
 
 
 @NEEDS_OPENSSL

@@ -14,6 +14,7 @@ from tests.conftest import RunCli
 from tests.e2e.validations import QUICK, found_in, read
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 from tests.support.jobs import alternator, job, write_config
 
@@ -60,7 +61,7 @@ def pages(ends: Ends) -> int:
 
 async def asked(ends: Sequence[StandIn], operation: str, count: int) -> None:
     """Return when the servers have heard of so many requests."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(stretched(40)):
         while sum(each.requests[operation] for each in ends) < count:  # noqa: ASYNC110 # another's
             await asyncio.sleep(0.005)
 
@@ -127,7 +128,7 @@ async def test_findings_before_a_kill_are_told_once(
     folder = {"path": str(tmp_path / "savepoints"), "intervalSeconds": 0.1}
     slowly(tmp_path, ends, "lookup", savepoints=folder)
     async with running(tmp_path, "validate", "config.yaml", "--mode", "lookup") as cli:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(stretched(40)):
             while not any(path.stat().st_size for path in found_in(tmp_path)):  # noqa: ASYNC110 # another process's
                 await asyncio.sleep(0.01)
             while not newest(tmp_path)["findingsSize"]:  # noqa: ASYNC110 # another process's

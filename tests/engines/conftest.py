@@ -17,7 +17,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
         yield started
 
 
-DASK = (pytest.mark.xdist_group("dask"), pytest.mark.timeout(300))
+DASK = (pytest.mark.xdist_group("dask"), pytest.mark.timeout(900))
 
 
 @pytest.fixture(params=["local", "processes", pytest.param("dask", marks=DASK)])

@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.servers.cli import environment
+from tests.servers.patience import stretched
 from tests.servers.process import bound
 
-_SECONDS = 60
+_SECONDS = 300
 
 
 class DaskCluster:
@@ -103,7 +104,7 @@ def _is_alive(pid: int) -> bool:
 
 async def gone(pids: Sequence[int], seconds: float = 60) -> None:
     """Return when none of these processes is left."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(stretched(seconds)):
         while any(map(_is_alive, pids)):  # noqa: ASYNC110 # another process's doing
             await asyncio.sleep(0.02)
 

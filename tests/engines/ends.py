@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 from tests.support.jobs import Job, job, standin_side
 
@@ -29,6 +30,6 @@ def slow_down(target: StandIn, seconds: float) -> None:
 
 async def batches(target: StandIn, count: int) -> None:
     """Return when the target has heard of so many batches."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while target.requests["BatchWriteItem"] < count:  # noqa: ASYNC110 # another process's doing
             await asyncio.sleep(0.005)

@@ -14,7 +14,7 @@ from tests.engines.ends import ITEMS, TABLE, Options, batches, between, slow_dow
 from tests.servers.cli import Result, running
 from tests.servers.client import create_table, fill
 from tests.servers.guarded import NODES, Guarded
-from tests.servers.patience import stretched
+from tests.servers.patience import PATIENT, stretched
 from tests.standin import StandIn
 from tests.support.cli import READS
 from tests.support.jobs import Job, read_summary, write_config
@@ -177,7 +177,7 @@ async def test_a_source_that_fails_for_good_is_told_in_its_own_words(
     assert "InternalServerError" in result.err
     assert "Raise retryBudgetSeconds" in result.err
     source.faults.clear()
-    assert (await run(engine)).code == 0
+    assert (await run(engine, PATIENT)).code == 0
     assert same_items(target.items(TABLE), ITEMS)
 
 

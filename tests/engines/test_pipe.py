@@ -8,6 +8,7 @@ import pytest
 
 from alternator_migrate.core.runtime import loop_factory
 from alternator_migrate.engines.pipe import Pipe
+from tests.servers.patience import stretched
 
 
 @pytest.mark.parametrize(
@@ -32,4 +33,4 @@ def test_what_is_sent_after_the_end_raises_the_same_each_time(
         line.close()
 
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(asyncio.wait_for(talk(), 10))
+        runner.run(asyncio.wait_for(talk(), stretched(10)))

@@ -28,7 +28,7 @@ SECONDS = 90
 async def both_at_work(cli: Cli, target: StandIn) -> list[int]:
     """The two workers, once both have written."""
     await batches(target, 20)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(stretched(30)):
         while len(workers := children(cli.pid)) < 2:  # noqa: ASYNC110 # another process's doing
             await asyncio.sleep(0.02)
     return workers

@@ -11,6 +11,7 @@ import pytest
 from alternator_migrate.monitor import ask, socket_of
 from tests.engines.ends import ITEMS, TABLE, Options, batches, between
 from tests.servers.cli import running
+from tests.servers.patience import stretched
 from tests.servers.process import free_port
 from tests.standin import StandIn
 from tests.support.jobs import write_config
@@ -18,7 +19,7 @@ from tests.support.shapes import same_items
 
 BUDGET = 6
 RATE = 20
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 SEGMENTS = 8
 PICTURE = rf"(\d+) of {SEGMENTS} segments done, (\d+) running, (\d+) throttled</figcaption>"
 
@@ -37,14 +38,14 @@ def _ask(folder: Path, words: tuple[str, ...]) -> dict[str, Any]:
 
 async def told(folder: Path, words: str) -> None:
     """Return once the run says so of its state."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while words not in (await steered(folder, "status"))["text"]:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
 async def quiet(target: StandIn) -> int:
     """The number of batches when none has come for a second."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while True:
             seen = target.requests["BatchWriteItem"]
             await asyncio.sleep(1)
@@ -104,7 +105,7 @@ async def test_what_workers_see_is_told_at_home(
     source.faults.rate("Scan", "overload", 0.8)
     async with running(tmp_path, "run", "config.yaml", *options(engine), *words) as cli:
         await cli.wait_for(f":{port}/", 60)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(stretched(60)):
             throttled = 0
             while not throttled:
                 for found in re.findall(PICTURE, await page(port)):

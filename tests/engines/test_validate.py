@@ -107,7 +107,7 @@ async def test_what_is_found_is_repaired(
 
 async def heard(target: StandIn, operation: str, count: int) -> None:
     """Return when the target has heard of so many requests."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while target.requests[operation] < count:  # noqa: ASYNC110 # another process's doing
             await asyncio.sleep(0.005)
 

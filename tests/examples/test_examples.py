@@ -26,6 +26,7 @@ from alternator_migrate.core.errors import UsageError
 from tests.servers.cli import REPOSITORY, Result, environment
 from tests.servers.client import ROLE, SECRET, Item, scan_all
 from tests.servers.guarded import Guarded
+from tests.servers.patience import stretched
 from tests.servers.process import free_port
 from tests.standin import StandIn
 
@@ -216,10 +217,10 @@ async def test_seeder_waits_for_a_server_that_starts(tmp_path: Path) -> None:
     place = ("--endpoint", f"http://127.0.0.1:{port}", "--items", "5")
     process = await _started(tmp_path, *place)
     assert process.stderr is not None
-    line = await asyncio.wait_for(process.stderr.readline(), 30)
+    line = await asyncio.wait_for(process.stderr.readline(), stretched(30))
     assert b"waiting up to 30 s" in line
     async with StandIn(port=port) as server:
-        _, told = await asyncio.wait_for(process.communicate(), 60)
+        _, told = await asyncio.wait_for(process.communicate(), stretched(60))
         assert process.returncode == 0, told
         assert len(server.items("Example")) == 5
 
@@ -239,7 +240,7 @@ async def _items(url: str, table: str) -> list[Item]:
 
 async def _seed(folder: Path, *arguments: str) -> Result:
     process = await _started(folder, *arguments)
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), stretched(60))
     return Result(process.returncode or 0, out.decode(), err.decode())
 
 

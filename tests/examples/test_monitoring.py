@@ -117,5 +117,5 @@ def promtool(*words: str, text: str | None = None) -> subprocess.CompletedProces
         input=text,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )

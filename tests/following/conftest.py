@@ -11,6 +11,7 @@ import pytest
 
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.servers.guarded import kind_of
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 from tests.support.jobs import Job, dynamodb, job, standin_side, write_config
 from tests.support.shapes import same_items
@@ -81,7 +82,7 @@ async def enable(table: Table, view: str) -> None:
 
 async def until(what: Any, seconds: float = 60) -> None:
     """Return when `await what()` is true."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(stretched(seconds)):
         while not await what():  # noqa: ASYNC110 # another process's doing
             await asyncio.sleep(0.05)
 

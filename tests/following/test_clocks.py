@@ -44,7 +44,7 @@ async def test_changes_that_are_behind_are_behind_by_any_clock(
             assert not follower.progress.caught_up
             assert not following.done()
             script.behind = 0
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(stretched(60)):
                 assert await following
             writing.cancel()
 
@@ -74,7 +74,7 @@ async def test_of_servers_that_differ_the_earliest_counts_for_what_is_there(
         async with pursuit(url, script.arn, target, tmp_path, whole=False) as follower:
             writing = asyncio.create_task(write() if busy else no_save())
             await follower.begin(no_save)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(stretched(60)):
                 assert await follower.live(asyncio.Event(), tell)
             writing.cancel()
             state, (at,) = await follower.state(), told
@@ -99,7 +99,7 @@ async def test_a_day_is_one_by_the_clock_of_the_source(
         await create_table(target.url, TABLE, {"pk": "S", "sk": "N"})
         async with pursuit(url, script.arn, target, tmp_path, state=state, whole=False) as follower:
             await follower.begin(no_save)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(stretched(60)):
                 if fails:
                     with pytest.RaisesGroup(TrimmedData, flatten_subgroups=True):
                         await follower.live(asyncio.Event(), no_hook)

@@ -27,7 +27,7 @@ async def stream_of(table: Table) -> dict[str, Any]:
 async def test_a_run_ends_when_the_target_has_caught_up(table: Table) -> None:
     seldom = {"path": str(table.folder / "savepoints"), "intervalSeconds": 600}
     table.configure(savepoints=seldom, hooks=WRITERS_STOP)
-    table.target.faults.rate("BatchWriteItem", "slow", 1.0, 0.3)
+    table.target.faults.rate("BatchWriteItem", "error_500", 1.0)
     async with running(table.folder, "run", "config.yaml", *UNTIL) as cli:
         await until(lambda: _began(table))
         for number in range(60):
@@ -35,6 +35,7 @@ async def test_a_run_ends_when_the_target_has_caught_up(table: Table) -> None:
         for number in range(50, 60):
             await table.remove(number)
         await table.put(55, 7)
+        table.target.faults.clear()
         table.writers_have_stopped()
         result = await cli.wait(60)
     assert result.code == 0, result.err

@@ -10,6 +10,7 @@ from tests.following.conftest import OFTEN, RULE, WRITERS_STOP, Table
 from tests.following.pursuit import pursuit
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill
+from tests.servers.patience import stretched
 from tests.servers.scripted_streams import LOCAL_ARN, StreamScript, scripted_streams
 from tests.standin import StandIn
 from tests.support.cli import until
@@ -99,7 +100,7 @@ async def test_a_target_that_has_caught_up_still_has_when_the_stream_is_disabled
                 seen.append(follower.progress.caught_up)
 
             await follower.begin(save)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(stretched(30)):
                 assert await follower.live(asyncio.Event(), no_hook)
             seen.clear()
             await follower.finish(save)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.following.pursuit import TABLE, pursuit
 from tests.servers.client import Item, call, create_table
+from tests.servers.patience import stretched
 from tests.servers.scripted_streams import (
     ALTERNATOR_ARN,
     ARN,
@@ -90,7 +91,7 @@ async def follow_to_the_end(
     """Follow until caught up, while the author goes on for a while; then everything is right."""
     target.store.applied = author.check
     async with (
-        asyncio.timeout(SECONDS),
+        asyncio.timeout(stretched(SECONDS)),
         scripted_streams(script) as url,
         pursuit(url, script.arn, target, folder, batch=batch) as follower,
     ):

@@ -18,6 +18,7 @@ from alternator_migrate.savepoints.s3.lease import free_after
 from alternator_migrate.savepoints.store import Store, check_alone, holder, lock
 from tests.servers import faults
 from tests.servers.exchange import Exchange, Fault, Reply
+from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.support.buckets import Prefix
 from tests.support.savepoints import point
@@ -159,7 +160,7 @@ async def test_a_lock_that_another_run_takes_is_lost_at_once(on_moto: Prefix) ->
     with store.lock(told.set):
         written = store.write(point())
         await on_moto.left_lock("m", lease=60)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(stretched(60)):
             await told.wait()
         with pytest.raises(MigrateError, match="another run has taken") as raised:
             store.write(point(done=3))
@@ -183,7 +184,7 @@ async def test_a_lock_that_cannot_be_renewed_is_given_up_before_it_runs_out(
             proxy.always(puts("savepoint_"), faults.hang())
             began = time.monotonic()
             writing = asyncio.create_task(asyncio.to_thread(store.write, point()))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(stretched(60)):
                 await told.wait()
             with pytest.raises(MigrateError, match="could not be renewed"):
                 await writing
@@ -200,7 +201,7 @@ async def test_a_renewal_whose_answer_is_lost_loses_nothing(on_moto: Prefix) -> 
         place = on_moto.open(proxy.url)
         with lock(place, "m"):
             proxy.script(puts("migration_"), faults.reset_after())
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(stretched(60)):
                 while not proxy.faults:  # noqa: ASYNC110 # another thread's doing
                     await asyncio.sleep(0.05)
             Store(place, "m").write(point())
@@ -323,7 +324,7 @@ async def test_what_is_refused_is_kept_and_told_whatever_becomes_of_requests(
         refused = Reject(b'{"id":{"N":"7"}}', "e", "m")
         try:
             with pytest.raises(TooManyRejects, match="7"):
-                await asyncio.wait_for(asyncio.to_thread(file.keep, [refused]), 60)
+                await asyncio.wait_for(asyncio.to_thread(file.keep, [refused]), stretched(60))
         finally:
             ended.set()
             await asyncio.wait([keeping])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from tests.servers.forked import forked
+from tests.servers.patience import stretched
 from tests.servers.process import bound
 
 REPOSITORY = Path(__file__).parents[2]
@@ -69,7 +70,7 @@ class Cli:
     async def wait(self, seconds: float) -> Result:
         """Return how the command ended. Raises `TimeoutError` with its output after `seconds` s."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(stretched(seconds)):
                 await self._process.wait()
         except TimeoutError as error:
             raise TimeoutError(f"still running after {seconds} s: {self.result}") from error
@@ -80,7 +81,7 @@ class Cli:
 
         Raises `TimeoutError` with the output after `seconds` seconds, or when the command ended.
         """
-        end = asyncio.get_running_loop().time() + seconds
+        end = asyncio.get_running_loop().time() + stretched(seconds)
         while text not in _text(self._err):
             ended = self._process.returncode is not None
             if ended or asyncio.get_running_loop().time() > end:
@@ -93,7 +94,7 @@ class Cli:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(stretched(10)):
             await self._process.wait()
 
 

@@ -16,7 +16,7 @@ from tests.servers.client import authorization
 from tests.servers.local_command import NotInstalledError, local_command
 from tests.servers.process import bound, free_port
 
-START_SECONDS = 60
+START_SECONDS = 300
 STARTS = 3
 # A short-lived JVM on a shared machine: little memory, and no time for the optimising compiler.
 JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -80,4 +80,4 @@ def _lists_tables(port: int) -> bool:
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     process.kill()
-    process.wait(timeout=10)
+    process.wait(timeout=60)

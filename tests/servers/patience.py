@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+PATIENT = "--set=retryBudgetSeconds=60"
+"""For the run that is to succeed after one that was to give up soon."""
 _LOAD = Path("/proc/loadavg")
 
 

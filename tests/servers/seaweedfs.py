@@ -13,7 +13,7 @@ from typing import IO
 from tests.servers.local_command import NotInstalledError
 from tests.servers.process import bound, free_port
 
-START_SECONDS = 45
+START_SECONDS = 300
 STARTS = 2
 PARTS = ("s3", "filer", "master", "volume")
 # Services that nobody asks here would want ports of their own.

@@ -52,7 +52,7 @@ def fetch(script: Path, tools: str = os.defpath) -> tuple[int, str, dict[str, by
         [sys.executable, script, destination],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         env={"PATH": path},
     )

@@ -16,6 +16,7 @@ from aiohttp import web
 from tests.servers import faults
 from tests.servers.client import Item, RefusedError, call, exchange, scan_all
 from tests.servers.exchange import Exchange, Fault
+from tests.servers.patience import stretched
 from tests.servers.process import free_port
 from tests.servers.proxy import ANY, FaultProxy
 from tests.servers.web import serving
@@ -191,8 +192,8 @@ async def test_ends_while_a_request_hangs(upstream: Upstream) -> None:
         proxy = await stack.enter_async_context(FaultProxy(upstream.url))
         proxy.script(notices, faults.hang())
         client = asyncio.create_task(_fails(proxy.url))
-        await asyncio.wait_for(arrived.wait(), 10)
-    await asyncio.wait_for(client, 10)
+        await asyncio.wait_for(arrived.wait(), stretched(10))
+    await asyncio.wait_for(client, stretched(10))
 
 
 async def _fails(url: str) -> None:

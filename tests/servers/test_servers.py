@@ -1,20 +1,24 @@
 """The servers, the bare client and the runner of the command line themselves."""
 
+import asyncio
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import RunCli
-from tests.servers.cli import running
+from tests.servers.cli import environment, running
 from tests.servers.client import Item, RefusedError, call, create_table, exchange, fill, scan_all
 from tests.servers.dynamodb_local import dynamodb_local
+from tests.servers.forked import forked
 from tests.servers.local_command import NotInstalledError
 from tests.servers.process import bound, unavailable
+from tests.support.cli import until
 from tests.support.names import unique_name
 from tests.support.shapes import same_items
 
@@ -143,6 +147,17 @@ async def test_a_running_command_takes_signals(tmp_path: Path, fake_command: Fak
         await cli.wait_for("ready", seconds=20)
         cli.send_signal(signal.SIGTERM)
         assert (await cli.wait(seconds=20)).code == 143
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="commands are forked on Linux alone")
+async def test_the_end_of_a_command_whose_test_was_given_up_harms_no_other(
+    tmp_path: Path, run_cli: RunCli
+) -> None:
+    with tempfile.TemporaryFile() as out:
+        start = forked(["--version"], tmp_path, environment(tmp_path, {}), out, out)
+        given_up = await asyncio.to_thread(asyncio.run, start)
+    await until(lambda: not Path(f"/proc/{given_up.pid}").exists())
+    assert (await run_cli("--version")).code == 0
 
 
 async def test_nobody_waits_for_a_command_that_ended(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.patience import stretched
+
 
 async def mutual(folder: Path, version: ssl.TLSVersion) -> tuple[ssl.SSLContext, dict[str, str]]:
     """A context for a server on 127.0.0.1 that demands a client's certificate, and the endpoint's
@@ -34,7 +36,7 @@ async def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
     process = await asyncio.create_subprocess_exec(
         openssl, *words.split(), *names, stderr=asyncio.subprocess.DEVNULL
     )
-    assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert await asyncio.wait_for(process.wait(), stretched(30)) == 0
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(made, key)
     return context, made

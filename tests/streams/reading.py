@@ -15,6 +15,7 @@ from alternator_migrate.dynamodb.http_client import STREAMS_API, HttpClient, ope
 from alternator_migrate.dynamodb.nodes import Nodes
 from alternator_migrate.dynamodb.signing import Credentials
 from alternator_migrate.dynamodb.table_schema import KeyElement, TableSpec
+from tests.servers.patience import stretched
 
 SECONDS = 20.0
 TABLE = TableSpec("Example", (KeyElement("id", "HASH"),), {"id": "S"})
@@ -69,7 +70,7 @@ async def to_tip(
     """The pages of a shard up to the first that is at the tip, or has ended."""
     pages = []
     async with (
-        asyncio.timeout(SECONDS),
+        asyncio.timeout(stretched(SECONDS)),
         aclosing(source.changes(shard, after, unneeded, dropped)) as found,
     ):
         async for page in found:
@@ -82,7 +83,7 @@ async def to_tip(
 async def to_end(source: StreamSource, shard: str, after: str | None = None) -> list[ChangePage]:
     """All pages of a closed shard."""
     async with (
-        asyncio.timeout(SECONDS),
+        asyncio.timeout(stretched(SECONDS)),
         aclosing(source.changes(shard, after, all_needed, never)) as found,
     ):
         return [page async for page in found]

@@ -8,6 +8,7 @@ import pytest
 
 from alternator_migrate.core.model import Change
 from tests.servers.client import Item
+from tests.servers.patience import stretched
 from tests.streams.conftest import SPEC, Served
 from tests.streams.reading import (
     all_needed,
@@ -116,7 +117,7 @@ async def test_an_open_shard_shows_what_is_written_later(served: Served) -> None
             shard.id for shard in await source.shards() if changes(await to_tip(source, shard.id))
         ]
         async with (
-            asyncio.timeout(20),
+            asyncio.timeout(stretched(20)),
             aclosing(source.changes(shard, None, all_needed, never)) as pages,
         ):
             async for page in pages:

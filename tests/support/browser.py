@@ -13,8 +13,10 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
+from tests.servers.patience import stretched
+
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_START_SECONDS: Final = 60
+_START_SECONDS: Final = 300
 _FLAGS: Final = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"),
     *("--disable-dev-shm-usage", "--disable-extensions", "--hide-scrollbars"),
@@ -34,7 +36,7 @@ class Tab:
         """Call a method of the protocol. Raises `AssertionError` with its words where it fails."""
         self._number += 1
         await self._socket.send_json({"id": self._number, "method": method, "params": params})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(stretched(30)):
             while True:
                 message = json.loads((await self._socket.receive()).data)
                 self._heard(message)
@@ -65,7 +67,7 @@ class Tab:
 
     async def until(self, script: str, seconds: float = 20) -> None:
         """Return once an expression is true. Raises `TimeoutError`."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(stretched(seconds)):
             while not await self.evaluate(script):  # noqa: ASYNC110 # the page has no event
                 await asyncio.sleep(0.1)
 

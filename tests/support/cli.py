@@ -11,6 +11,7 @@ from tests.bench.http1 import Connection
 from tests.bench.source import Source
 from tests.servers.cli import Result
 from tests.servers.client import Item, create_table, fill
+from tests.servers.patience import stretched
 from tests.standin import StandIn
 
 TABLE = "Example"
@@ -113,7 +114,7 @@ async def deaf_server() -> AsyncIterator[Deaf]:
 
 async def until(true: Callable[[], bool], seconds: float = 60) -> None:
     """Return once `true()` is. Raises `TimeoutError` after so many seconds."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(stretched(seconds)):
         while not true():  # noqa: ASYNC110 # what is asked has no event to wait for
             await asyncio.sleep(0.02)
 

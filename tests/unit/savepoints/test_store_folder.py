@@ -73,7 +73,7 @@ def test_two_processes_never_take_the_same_name(tmp_path: Path) -> None:
             process.stdin.write("\n")
             process.stdin.flush()
         for name, process in zip(migrations, processes, strict=True):
-            last[name] = process.communicate(timeout=120)[0].strip()
+            last[name] = process.communicate(timeout=300)[0].strip()
             assert process.returncode == 0
     finally:
         for process in processes:
