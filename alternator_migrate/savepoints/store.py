@@ -39,12 +39,29 @@ def found(folder: Path | Place) -> Iterator[tuple[Located, Savepoint]]:
 
 
 def _read(place: Place) -> Iterator[tuple[str, Savepoint | Exception]]:
-    """The savepoints of a place, newest first, or why one cannot be read."""
-    for name in _names(place):
-        try:
-            yield name, decode(place.read(name))
-        except (OSError, ValueError) as error:
-            yield name, error
+    """The savepoints of a place, newest first, or why one cannot be read. Where one is removed
+    before it is read, a newer one has been written meanwhile: those come after the others."""
+    told: set[str] = set()
+    gone: set[str] = set()
+    again = True
+    while again:
+        again = False
+        for name in _names(place):
+            if name in told:
+                continue
+            point: Savepoint | Exception
+            try:
+                point = decode(place.read(name))
+            except FileNotFoundError as error:
+                if name not in gone:
+                    gone.add(name)
+                    again = True
+                    continue
+                point = error
+            except (OSError, ValueError) as error:
+                point = error
+            told.add(name)
+            yield name, point
 
 
 def newest_of_parts(folder: Path | Place, migration: str) -> dict[str, Savepoint]:

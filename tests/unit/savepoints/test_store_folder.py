@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alternator_migrate.core.errors import MigrateError
+from alternator_migrate.core.errors import MigrateError, UsageError
 from alternator_migrate.savepoints import foreign
 from alternator_migrate.savepoints.format import decode, encode
 from alternator_migrate.savepoints.local import LocalFolder
@@ -121,6 +121,36 @@ def test_a_crash_between_the_names_harms_no_savepoint(tmp_path: Path) -> None:
     assert not left.exists()
     assert len(decode(first.read_bytes()).state.done) == 3
     assert len(decode(second.read_bytes()).state.done) == 5
+
+
+def test_a_savepoint_that_is_removed_before_it_is_read_has_newer_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run saves while `validate`, which has none, or `status` looks at the folder."""
+    run = Store(tmp_path, "run")
+    for done in (1, 2, 3):
+        run.write(point("run", done=done))
+    listed = LocalFolder.names
+
+    def late(folder: LocalFolder, prefix: str = "savepoint_") -> list[str]:
+        there = listed(folder, prefix)
+        monkeypatch.setattr(LocalFolder, "names", listed)
+        for done in (4, 5, 6):
+            run.write(point("run", done=done))
+        return there
+
+    monkeypatch.setattr(LocalFolder, "names", late)
+    assert Store(tmp_path, "validation").newest() is None
+    monkeypatch.setattr(LocalFolder, "names", late)
+    newest = Store(tmp_path, "run").newest()
+    assert newest
+    assert len(newest[1].state.done) == 6
+
+
+def test_a_savepoint_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    (tmp_path / NEWEST).symlink_to(tmp_path / "removed")
+    with pytest.raises(UsageError, match="a savepoint cannot be read"):
+        Store(tmp_path, "m").newest()
 
 
 def test_an_old_savepoint_that_cannot_be_removed_is_told(
