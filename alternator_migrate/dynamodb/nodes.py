@@ -49,6 +49,7 @@ class Nodes:
         self.path = f"/localnodes?{query}" if query else "/localnodes"
         self._listed: tuple[str, ...] = ()
         self._answering: set[str] = set(contacts)
+        self._met: set[str] = set()
         self._rotation: tuple[str, ...] = self.contacts
         self._turn = 0
         self._trouble = asyncio.Event()
@@ -134,6 +135,7 @@ class Nodes:
             self._answering.discard(url)
             return None
         self._answering.add(url)
+        self._met.add(url)
         return list(_urls_like(url, found)) if isinstance(found, list) else []
 
     def _turn_anew(self) -> None:
@@ -143,13 +145,15 @@ class Nodes:
             log.debug("nodes in use: %s; before: %s", ", ".join(self._rotation), ", ".join(before))
 
     def _usable(self) -> tuple[str, ...]:
-        """Listed nodes that answer; else contacts that answer; else all there are."""
+        """Listed nodes that answer; else contacts that answer; else those that ever did: a busy
+        machine may miss all answers at once; else all there are."""
         contacts = () if self._is_chosen and self._listed else self.contacts
         for choice in (self._listed, contacts):
             answering = tuple(url for url in choice if url in self._answering)
             if answering:
                 return answering
-        return tuple(dict.fromkeys((*contacts, *self._listed)))
+        known = tuple(dict.fromkeys((*contacts, *self._listed)))
+        return tuple(url for url in known if url in self._met) or known
 
 
 def _urls_like(contact: str, addresses: Iterable[object]) -> Iterable[str]:

@@ -179,6 +179,23 @@ def test_the_list_is_known_as_long_as_one_node_answers() -> None:
     virtual_time.run(scene)
 
 
+def test_where_no_answer_comes_in_time_those_serve_that_have_ever_answered() -> None:
+    """As on a machine that stood still for longer than a probe may take."""
+
+    async def scene() -> None:
+        nodes, cluster = opened(1), Cluster(4)
+        cluster.silent = {url(4)}
+        async with watching(nodes, cluster):
+            cluster.silent = urls([1, 2, 3, 4])
+            await busy(nodes, 4 * ACTIVE)
+            assert set(await busy(nodes, 20)) == urls([1, 2, 3])
+            cluster.silent = urls([1, 2, 3])
+            await busy(nodes, 4 * ACTIVE)
+            assert in_rotation(nodes) == urls([4])
+
+    virtual_time.run(scene)
+
+
 def test_where_all_are_dead_all_are_tried_until_one_is_back() -> None:
     async def scene() -> None:
         nodes, cluster = opened(1, 9), Cluster(3)
