@@ -70,11 +70,12 @@ class Terminal:
 
     async def wait(self, seconds: float) -> int:
         """The exit code, when the command has ended and all it wrote is read."""
+        longest = stretched(seconds)
         try:
-            async with asyncio.timeout(stretched(seconds)):
+            async with asyncio.timeout(longest):
                 code = await self._process.wait()
         except TimeoutError as error:
-            raise TimeoutError(f"still running after {seconds} s: {self.text}") from error
+            raise TimeoutError(f"still running after {longest:.0f} s: {self.text}") from error
         self._read_rest()
         return code
 

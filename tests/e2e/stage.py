@@ -1,8 +1,7 @@
 """A migration to be disturbed: its ends, its files, and what must hold whatever happens."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,9 @@ from tests.servers import faults
 from tests.servers.cli import Cli, Result, running
 from tests.servers.client import Item, call, create_table, fill
 from tests.servers.exchange import Exchange
-from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.cli import until
 from tests.support.jobs import Job, job, standin_side, write_config
 from tests.support.shapes import same_items
 
@@ -29,13 +28,6 @@ def rows(count: int = COUNT) -> list[Item]:
     return [
         {"pk": {"S": f"item {n}"}, "n": {"N": str(n)}, "t": {"S": "x" * 40}} for n in range(count)
     ]
-
-
-async def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Return once `true()` is. Raises `TimeoutError` after so many seconds."""
-    async with asyncio.timeout(stretched(seconds)):
-        while not true():  # noqa: ASYNC110 # what is asked has no event to wait for
-            await asyncio.sleep(0.005)
 
 
 @dataclass

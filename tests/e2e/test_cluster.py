@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from alternator_migrate.core.errors import OutOfTime, UsageError
-from tests.e2e.stage import TABLE, rows, until
+from tests.e2e.stage import TABLE, rows
 from tests.servers.client import create_table, fill
 from tests.servers.filled import filled
 from tests.servers.patience import stretched
 from tests.standin import StandIn
 from tests.standin.server import Node
+from tests.support.cli import until
 from tests.support.jobs import Ending, Job, alternator, job, migrate
 from tests.support.shapes import same_items
 

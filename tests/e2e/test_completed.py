@@ -9,10 +9,10 @@ import pytest
 
 from alternator_migrate.savepoints.store import lock
 from tests.conftest import RunCli
-from tests.e2e.stage import until
 from tests.servers.cli import running
 from tests.servers.client import call, create_table, fill, scan_all
 from tests.standin import StandIn
+from tests.support.cli import until
 from tests.support.jobs import alternator, job, read_summary, write_config
 from tests.support.shapes import same_items
 from tests.support.tables import changes, definitions, enable_ttl, index

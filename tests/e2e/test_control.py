@@ -14,12 +14,13 @@ import pytest
 
 from alternator_migrate.core.state import CopyState
 from alternator_migrate.monitor import ask, socket_of
-from tests.e2e.stage import COUNT, TABLE, Stage, until
+from tests.e2e.stage import COUNT, TABLE, Stage
 from tests.servers.cli import Cli
 from tests.servers.client import call
 from tests.servers.guarded import either
 from tests.servers.patience import stretched
 from tests.standin.state import Index
+from tests.support.cli import until
 from tests.support.reread import Reread
 from tests.support.tables import definitions, index
 

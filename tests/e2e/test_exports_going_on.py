@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.e2e.stage import until
 from tests.e2e.test_exports_incremental import AT_THE_END, chain
 from tests.servers import faults
 from tests.servers.cli import running
@@ -19,6 +18,7 @@ from tests.servers.exchange import Exchange, Fault
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support import exports
+from tests.support.cli import until
 from tests.support.exports import bucket_source, full, source
 from tests.support.jobs import KEYS, Command, Job, Migrate, alternator, job, write_config
 from tests.support.names import unique_name

@@ -14,13 +14,13 @@ from alternator_migrate.connectors.s3_export.bucket import Calls
 from alternator_migrate.connectors.s3_export.sink import BucketSink, Folder, put
 from alternator_migrate.core.errors import MigrateError
 from alternator_migrate.core.retry import Retry
-from tests.e2e.stage import until
 from tests.e2e.test_full_disk import small_disk
 from tests.servers.cli import running
 from tests.servers.client import Item, create_table, fill, scan_all
 from tests.servers.guarded import EITHER
 from tests.standin import StandIn
 from tests.support import exports
+from tests.support.cli import until
 from tests.support.jobs import Command, Job, alternator, dynamodb, job, standin_side, write_config
 from tests.support.names import unique_name
 from tests.support.savepoints import files_of_at_most

@@ -16,7 +16,6 @@ from alternator_migrate.connectors.permissions import rights_of
 from alternator_migrate.connectors.s3_export.bucket import Calls
 from alternator_migrate.connectors.s3_export.sink import BucketSink, Stored
 from alternator_migrate.core.retry import Retry
-from tests.e2e.stage import until
 from tests.e2e.test_exports_written import ROWS, TABLE, content, noted
 from tests.servers.cli import Result, running
 from tests.servers.client import create_table, fill
@@ -24,6 +23,7 @@ from tests.servers.exchange import Exchange
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
 from tests.support import exports
+from tests.support.cli import until
 from tests.support.jobs import Command, Job, write_config
 from tests.support.names import unique_name
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from alternator_migrate.monitor import ask
-from tests.e2e.stage import until
 from tests.e2e.test_control import listening
 from tests.e2e.test_exports_written import ROWS, TABLE, content, files
 from tests.e2e.test_exports_written_again import bucket_target, ended, half_written, s3, whole
@@ -19,7 +18,7 @@ from tests.servers.client import call, create_table, fill
 from tests.servers.patience import stretched
 from tests.standin import StandIn
 from tests.support import exports
-from tests.support.cli import one_error
+from tests.support.cli import one_error, until
 from tests.support.jobs import Command, Job, alternator, job, write_config
 from tests.support.shapes import same_items
 

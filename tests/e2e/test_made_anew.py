@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.stage import TABLE, Stage, until
+from tests.e2e.stage import TABLE, Stage
 from tests.e2e.test_control import told
 from tests.servers.client import call, create_table
 from tests.standin import StandIn
-from tests.support.cli import one_error
+from tests.support.cli import one_error, until
 
 
 def made_anew(server: StandIn) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 from aiohttp import web
 
 from alternator_migrate.core.errors import OutOfTime
-from tests.e2e.stage import TABLE, Stage, refusing, rows, staged, until
+from tests.e2e.stage import TABLE, Stage, refusing, rows, staged
 from tests.servers.cli import Result
 from tests.servers.client import create_table
 from tests.servers.exchange import Exchange, Fault
 from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
-from tests.support.cli import one_error
+from tests.support.cli import one_error, until
 from tests.support.jobs import Migrate
 from tests.support.shapes import same_items
 

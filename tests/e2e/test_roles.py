@@ -13,13 +13,13 @@ from alternator_migrate.core.errors import MigrateError, OutOfTime, Unavailable
 from alternator_migrate.dynamodb.login import Login
 from alternator_migrate.dynamodb.session import sign_in
 from tests.e2e.signing import signers, with_files
-from tests.e2e.stage import until
 from tests.servers import faults
 from tests.servers.client import create_table, fill
 from tests.servers.exchange import Exchange, Fault, Reply
 from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
 from tests.standin import StandIn
+from tests.support.cli import until
 from tests.support.jobs import Command, Migrate, alternator, dynamodb, job
 from tests.support.tables import numbered
 

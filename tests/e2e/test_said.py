@@ -9,11 +9,12 @@ from contextlib import suppress
 
 import pytest
 
-from tests.e2e.stage import TABLE, Stage, staged, until
+from tests.e2e.stage import TABLE, Stage, staged
 from tests.servers import faults
 from tests.servers.cli import Cli
 from tests.servers.patience import stretched
 from tests.servers.proxy import FaultProxy
+from tests.support.cli import until
 
 TROUBLE = {
     "a server that answers 500": ("error_500", "InternalServerError"),

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stage import SEGMENTS, TABLE, Stage, refusing, until
+from tests.e2e.stage import SEGMENTS, TABLE, Stage, refusing
 from tests.servers import faults
 from tests.servers.cli import environment
 from tests.servers.client import call
 from tests.servers.patience import stretched
 from tests.servers.process import bound
 from tests.servers.proxy import FaultProxy
+from tests.support.cli import until
 from tests.support.tables import definitions, index
 
 ADOPT = (

@@ -126,7 +126,7 @@ async def test_what_a_killed_run_has_under_way_is_given_up_by_its_workers(
 async def given_up(target: StandIn) -> int:
     """The number of batches when none has come for longer than their senders ever wait. Raises
     `TimeoutError` when they are sent for much longer than by a worker that gives them up."""
-    async with asyncio.timeout(stretched(GIVEN_UP_SECONDS + RETRY_BUDGET / 2)):
+    async with asyncio.timeout(GIVEN_UP_SECONDS + RETRY_BUDGET / 2):
         while True:
             sent = target.requests["BatchWriteItem"]
             await asyncio.sleep(LONGEST_WAIT + 1)

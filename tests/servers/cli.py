@@ -69,11 +69,12 @@ class Cli:
 
     async def wait(self, seconds: float) -> Result:
         """Return how the command ended. Raises `TimeoutError` with its output after `seconds` s."""
+        longest = stretched(seconds)
         try:
-            async with asyncio.timeout(stretched(seconds)):
+            async with asyncio.timeout(longest):
                 await self._process.wait()
         except TimeoutError as error:
-            raise TimeoutError(f"still running after {seconds} s: {self.result}") from error
+            raise TimeoutError(f"still running after {longest:.0f} s: {self.result}") from error
         return self.result
 
     async def wait_for(self, text: str, seconds: float) -> None:

@@ -116,7 +116,7 @@ async def until(true: Callable[[], bool], seconds: float = 60) -> None:
     """Return once `true()` is. Raises `TimeoutError` after so many seconds."""
     async with asyncio.timeout(stretched(seconds)):
         while not true():  # noqa: ASYNC110 # what is asked has no event to wait for
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.005)
 
 
 def one_error(result: Result, code: int = 2) -> str:
