@@ -26,6 +26,7 @@ from alternator_migrate.engines.slice_runner import OUR_LOGGER
 from alternator_migrate.engines.worker_process import Recall, live
 
 LONGEST_SECONDS: Final = 16.0
+_FEWER: Final = "If the system kills it for want of memory, give --workers a smaller number."
 _LEAVE_SECONDS: Final = 0.5
 # On Linux one process imports what workers need, and they are its forks; on macOS forks of what has
 # imported so much are not safe, and Windows has none.
@@ -76,8 +77,7 @@ class Processes:
         except (EOFError, OSError) as error:
             self._all.remove(worker)
             raise WorkerLost(
-                f"worker process {worker.process.pid} ended{await worker.leave()}",
-                "If the system kills it for want of memory, give --workers a smaller number.",
+                f"worker process {worker.process.pid} ended{await worker.leave()}", _FEWER
             ) from error
         self._idle.append(worker)
         return report
@@ -123,12 +123,18 @@ class Processes:
 
     async def _hire(self) -> "_Worker":
         near, far = socket.socketpair()
-        with far, signals_held_back():
-            _START.set_forkserver_preload([live.__module__, type(self._job).__module__])
-            process = _START.Process(
-                target=live, args=(far, logging.getLogger(OUR_LOGGER).getEffectiveLevel())
-            )
-            process.start()
+        try:
+            with far, signals_held_back():
+                _START.set_forkserver_preload([live.__module__, type(self._job).__module__])
+                process = _START.Process(
+                    target=live, args=(far, logging.getLogger(OUR_LOGGER).getEffectiveLevel())
+                )
+                process.start()
+        except (ConnectionError, EOFError) as error:
+            near.close()
+            # What forks workers may have been killed instead, which is seen when it is gone wholly.
+            await asyncio.sleep(_LEAVE_SECONDS)
+            raise WorkerLost("a worker process ended as it was started", _FEWER) from error
         worker = _Worker(process, await Pipe.over(near))
         self._all.append(worker)
         with suppress(OSError):

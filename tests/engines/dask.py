@@ -83,10 +83,13 @@ def dask_cluster(folder: Path, workers: int) -> Iterator[DaskCluster]:
 
 def children(pid: int) -> list[int]:
     """The worker processes that a process has started, or had forked. Linux only."""
-    commands = {child: _command(child) for child in _children(pid)}
-    forking = [child for child, command in commands.items() if b"forkserver" in command]
-    spawned = [child for child, command in commands.items() if b"spawn_main" in command]
-    return [*spawned, *(child for server in forking for child in _children(server))]
+    spawned = [child for child in _children(pid) if b"spawn_main" in _command(child)]
+    return [*spawned, *(child for server in forking(pid) for child in _children(server))]
+
+
+def forking(pid: int) -> list[int]:
+    """The processes from which a process has its workers forked. Linux only."""
+    return [child for child in _children(pid) if b"forkserver" in _command(child)]
 
 
 def _children(pid: int) -> list[int]:

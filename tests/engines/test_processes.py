@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.dask import children, gone
+from tests.engines.dask import children, forking, gone
 from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
 from tests.servers.cli import Cli, running
 from tests.servers.patience import stretched
@@ -70,6 +70,23 @@ async def test_workers_that_die_again_and_again_end_the_run(
     async with running(tmp_path, *RUN) as cli:
         again = await cli.wait(SECONDS)
     assert (again.code, "going on from" in again.err) == (0, True), again
+    assert same_items(target.items(TABLE), ITEMS)
+
+
+async def test_a_worker_that_is_killed_as_it_is_started_is_lost_like_any_other(
+    source: StandIn, target: StandIn, tmp_path: Path
+) -> None:
+    """Killed with the process that forks workers: the system may choose either."""
+    write_config(tmp_path, between(source, target))
+    async with running(tmp_path, *RUN) as cli:
+        async with asyncio.timeout(stretched(30)):
+            while not (found := forking(cli.pid)):  # noqa: ASYNC110 # another process's doing
+                await asyncio.sleep(0.002)
+        os.kill(found[0], signal.SIGKILL)
+        result = await cli.wait(SECONDS)
+    assert result.code == 0, result
+    assert "a worker process ended as it was started; its slice is run again" in result.err
+    assert "Traceback" not in result.err
     assert same_items(target.items(TABLE), ITEMS)
 
 
