@@ -126,7 +126,7 @@ async def test_limits_are_lowered_while_an_export_lasts(tmp_path: Path, table: S
             assert not refused["ok"]
             assert "cannot be changed in this run, but readThroughput" in str(refused["text"])
         table.faults.clear()
-        await asyncio.sleep(1)
+        await asyncio.sleep(stretched(1))
         scans = table.requests["Scan"]
         await asyncio.sleep(2)
         assert table.requests["Scan"] - scans <= 2
