@@ -15,7 +15,7 @@ from tests.engines.ends import ITEMS, TABLE, batches, between, slow_down
 from tests.servers.cli import Cli, running
 from tests.servers.patience import stretched
 from tests.standin import StandIn
-from tests.support.cli import text_of
+from tests.support.cli import text_of, until
 from tests.support.jobs import read_summary, write_config
 from tests.support.shapes import same_items
 
@@ -79,10 +79,8 @@ async def test_a_worker_that_is_killed_as_it_is_started_is_lost_like_any_other(
     """Killed with the process that forks workers: the system may choose either."""
     write_config(tmp_path, between(source, target))
     async with running(tmp_path, *RUN) as cli:
-        async with asyncio.timeout(stretched(30)):
-            while not (found := forking(cli.pid)):  # noqa: ASYNC110 # another process's doing
-                await asyncio.sleep(0.002)
-        os.kill(found[0], signal.SIGKILL)
+        await until(lambda: forking(cli.pid) != [], 30)
+        os.kill(forking(cli.pid)[0], signal.SIGKILL)
         result = await cli.wait(SECONDS)
     assert result.code == 0, result
     assert "a worker process ended as it was started; its slice is run again" in result.err
